@@ -1,0 +1,1 @@
+"""Human pose: 2D joints of several views, or one image, to a 3D pose."""

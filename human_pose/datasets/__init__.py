@@ -1,0 +1,1 @@
+"""Bytes on disk to arrays: pose files, Human3.6M, and the embedded synthetic data."""

@@ -1,0 +1,103 @@
+"""The `*_sh.h5` files: 2D detections of four views with the 3D truth and cameras.
+
+The format is the one of the original WibergianLearning project, so its files work
+here and ours there.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from human_pose.files import InputError, Shape, read_h5, write_h5
+from human_pose.skeleton import JOINTS, VIEWS
+
+# The 15 Human3.6M actions, in the order of every per-action table.
+ACTIONS: Final = (
+    "Directions",
+    "Discussion",
+    "Eating",
+    "Greeting",
+    "Phoning",
+    "Photo",
+    "Posing",
+    "Purchases",
+    "Sitting",
+    "SittingDown",
+    "Smoking",
+    "Waiting",
+    "WalkDog",
+    "Walking",
+    "WalkTogether",
+)
+
+_SHAPES: Final[dict[str, Shape]] = {
+    "joint_2d": ("F", VIEWS, JOINTS, 2),
+    "joint_3d": ("F", JOINTS, 3),
+    "camera": ("F", VIEWS, 3, 3),
+}
+
+
+@dataclass(frozen=True)
+class PoseSet:
+    """Frames of one or more sequences.
+
+    Attributes:
+      joints_2d_px: float64 `[F, 4, 17, 2]`, pixels, y down; joint 9 is (0, 0).
+      joints_3d_mm: float64 `[F, 17, 3]`, world millimetres, z up.
+      camera_rotations: float64 `[F, 4, 3, 3]`, world to camera.
+    """
+
+    joints_2d_px: np.ndarray
+    joints_3d_mm: np.ndarray
+    camera_rotations: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.joints_2d_px)
+
+    def __getitem__(self, frames: slice | np.ndarray) -> "PoseSet":
+        return PoseSet(
+            self.joints_2d_px[frames],
+            self.joints_3d_mm[frames],
+            self.camera_rotations[frames],
+        )
+
+
+def concatenate(sets: list[PoseSet]) -> PoseSet:
+    """Joins pose sets, in order."""
+    return PoseSet(
+        np.concatenate([s.joints_2d_px for s in sets]),
+        np.concatenate([s.joints_3d_mm for s in sets]),
+        np.concatenate([s.camera_rotations for s in sets]),
+    )
+
+
+def read_pose_file(path: str | os.PathLike[str]) -> PoseSet:
+    """Reads a `*_sh.h5` file.
+
+    Raises:
+      InputError: if the file is missing, truncated, of another shape, holds NaN or
+        infinity, or has no frame.
+    """
+    arrays = read_h5(path, _SHAPES)
+    if not len(arrays["joint_2d"]):
+        raise InputError(f"{path}: must hold at least one frame; received none")
+    return PoseSet(arrays["joint_2d"], arrays["joint_3d"], arrays["camera"])
+
+
+def write_pose_file(path: str | os.PathLike[str], poses: PoseSet) -> None:
+    """Writes a `*_sh.h5` file, atomically."""
+    write_h5(
+        path,
+        {
+            "joint_2d": poses.joints_2d_px,
+            "joint_3d": poses.joints_3d_mm,
+            "camera": poses.camera_rotations,
+        },
+    )
+
+
+def action_file_names(action: str) -> tuple[str, str]:
+    """The file names of an action's two takes."""
+    return f"{action}_sh.h5", f"{action}_1_sh.h5"

@@ -1,0 +1,31 @@
+"""Fixtures and options shared by every test."""
+
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--large", action="store_true", help="also run the tests marked `large`"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--large"):
+        return
+    skip = pytest.mark.skip(reason="large: run with --large")
+    for item in items:
+        if "large" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of golden numbers beside the project; skips where there is none."""
+    path = _ROOT.parent / "shared"
+    if not (path / "reference").is_dir():
+        pytest.skip("needs ../shared")
+    return path
