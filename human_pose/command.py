@@ -1,0 +1,70 @@
+"""What every command does around its work: parse flags, report mistakes in one line."""
+
+import os
+import sys
+from collections.abc import Callable
+
+from absl import app, flags, logging
+
+_INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+
+
+def run(
+    work: Callable[[flags.FlagValues], None],
+    define_flags: Callable[[flags.FlagValues], None],
+) -> None:
+    """Runs a command and leaves the process.
+
+    The exit code is 0, or 1 after a mistake in the input, which is one line on the
+    standard error stream.
+
+    Args:
+      work: does the work, given the parsed flags.
+      define_flags: defines them.
+    """
+    _quieten_tensorflow()
+    define_flags(flags.FLAGS)
+    app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
+
+
+def guarded(
+    work: Callable[[flags.FlagValues], None], flag_values: flags.FlagValues
+) -> int:
+    """Does the work; returns the exit code, also after a mistake of the user's."""
+    from human_pose.files import InputError  # loads h5py, which --help can do without
+
+    try:
+        work(flag_values)
+    except (InputError, FloatingPointError) as error:
+        print(f"{_program()}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"{_program()}: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    return 0
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        unknown = flags.FLAGS(argv)[1:]
+    except flags.Error as error:
+        sys.exit(f"{_program()}: {' '.join(str(error).split())}")
+    except SystemExit:
+        sys.exit(0)  # absl leaves with 1 after printing the help that was asked for
+    if unknown:
+        sys.exit(
+            f"{_program()}: unexpected argument {unknown[0]!r}; "
+            "flags are given as --name=value"
+        )
+    logging.use_absl_handler()
+    return argv
+
+
+def _program() -> str:
+    return os.path.basename(sys.argv[0])
+
+
+def _quieten_tensorflow() -> None:
+    """Hides TensorFlow's start-up messages; errors stay."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
