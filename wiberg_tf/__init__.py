@@ -1,0 +1,29 @@
+"""Differentiable minimisers for TensorFlow: learn through `argmin`.
+
+`argmin(energy, initial, parameters, ...)` minimises an energy and returns a minimiser
+that can be differentiated with respect to the energy's parameters, with the
+trust-region derivative of Toso, Campbell and Russell (NeurIPS 2019), the plain
+implicit one, or by unrolling the solver.
+"""
+
+from wiberg_tf._argmin import argmin
+from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion, Unrolled
+from wiberg_tf._newton import Newton
+from wiberg_tf._solution import Solution, Stats, Status
+from wiberg_tf._solve import Solver, given
+
+__all__ = [
+    "Derivative",
+    "Implicit",
+    "Newton",
+    "Solution",
+    "Solver",
+    "Stats",
+    "Status",
+    "TrustRegion",
+    "Unrolled",
+    "argmin",
+    "given",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,66 @@
+"""`argmin`: minimise an energy, and differentiate the minimiser."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from wiberg_tf._derivatives import Derivative, Implicit
+from wiberg_tf._newton import Newton
+from wiberg_tf._problem import Energy
+from wiberg_tf._solution import Solution
+from wiberg_tf._solve import CallableSolver, Solver, solve
+
+
+def argmin(
+    energy: Energy,
+    initial: Any,
+    parameters: Any = (),
+    *,
+    solver: Solver | CallableSolver | None = None,
+    derivative: Derivative | None = None,
+    batch_dims: int = 0,
+) -> Solution:
+    """Minimises E(x; θ) over x; the minimiser is differentiable in θ.
+
+    Args:
+      energy: `energy(x, *parameters)`, or `energy(x, **parameters)` if `parameters` is
+        a dict; returns one value per problem, `[*batch]`. Problems of a batch must be
+        independent. Write it in TensorFlow operations; it is called under tapes.
+      initial: where to start: a tensor or a nest of tensors of one floating dtype,
+        each `[*batch, ...]`. No gradient flows to it.
+      parameters: θ: a tensor, or a tuple, list or dict of tensors, variables or
+        nests of them. Gradients flow to every floating entry, and to nothing that
+        the energy captures.
+      solver: a `Solver` (default `Newton()`), or any callable `solver(objective,
+        initial) -> value`, with `objective(x)` the energy at θ.
+      derivative: `Implicit()` (default), `TrustRegion(damping)` or `Unrolled()`.
+      batch_dims: how many leading axes of `initial` index independent problems.
+
+    Returns:
+      A `Solution`: `value` (a nest like `initial`), `status` and `stats`.
+
+    Raises:
+      ValueError: for an energy that does not depend on x or returns another shape
+        than `[*batch]`; when the gradient is taken, for a parameter that the energy
+        does not use (it is named).
+
+    References:
+      Toso, Campbell, Russell, Fixing Implicit Derivatives: Trust-Region Based
+      Learning of Continuous Energy Functions, NeurIPS 2019.
+    """
+    solver = Newton() if solver is None else solver
+    derivative = Implicit() if derivative is None else derivative
+    if batch_dims < 0:
+        raise ValueError(f"`batch_dims` must be >= 0; received {batch_dims}")
+    if not isinstance(parameters, tuple | list | dict):
+        parameters = (parameters,)
+    initial = tf.nest.map_structure(
+        lambda entry: tf.stop_gradient(tf.convert_to_tensor(entry)), initial
+    )
+    parameters = tf.nest.map_structure(tf.convert_to_tensor, parameters)
+    return derivative.attach(
+        lambda inputs: solve(solver, energy, initial, inputs, batch_dims),
+        energy,
+        parameters,
+        batch_dims,
+    )

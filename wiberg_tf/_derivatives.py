@@ -1,0 +1,201 @@
+"""How gradients flow through a minimiser: trust region, implicit, or unrolled."""
+
+import abc
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import tensorflow as tf
+
+from wiberg_tf._linear import DENSE_LIMIT, solve_conjugate_gradient, solve_dense
+from wiberg_tf._nest import Packing, entry_names
+from wiberg_tf._problem import Energy, Problem
+from wiberg_tf._solution import Solution
+
+# The caller's own structured solve: `linear_solve(x, parameters, damping, right)`
+# returns v with (H(x; parameters) + damping I) v = right, v and right nests like x.
+LinearSolve = Callable[[Any, Any, tf.Tensor, Any], Any]
+Solve = Callable[[Any], Solution]
+
+
+class Derivative(abc.ABC):
+    """A rule for differentiating the minimiser with respect to the parameters."""
+
+    @abc.abstractmethod
+    def attach(
+        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+    ) -> Solution:
+        """Runs `solve(parameters)` and gives its value a derivative."""
+
+
+@dataclass(frozen=True)
+class TrustRegion(Derivative):
+    """The damped derivative dx/dθ = −(H + λI)⁻¹ ∂²E/∂x∂θ of Toso et al. [1], eq. 7.
+
+    Where H is positive semi-definite, |dx/dθ| ≤ |∂²E/∂x∂θ| / λ: gradients stay
+    bounded at flat minima, at the price of a bias that vanishes with λ. The backward
+    pass is one damped solve against the incoming gradient and one vector-Jacobian
+    product; ∂²E/∂x∂θ is never formed.
+
+    Attributes:
+      damping: λ ≥ 0, absolute: a number or a tensor that broadcasts to `[*batch]`.
+      linear_solve: "dense", "cg" (conjugate gradients on Hessian-vector products, for
+        H + λI positive definite), "auto" (dense for few unknowns), or the caller's
+        own `linear_solve(x, parameters, damping, right)`.
+
+    References:
+      [1] Toso, Campbell, Russell, Fixing Implicit Derivatives: Trust-Region Based
+        Learning of Continuous Energy Functions, NeurIPS 2019.
+    """
+
+    damping: float | tf.Tensor
+    linear_solve: Literal["auto", "dense", "cg"] | LinearSolve = "auto"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.damping, int | float) and not self.damping >= 0:
+            raise ValueError(f"`damping` must be >= 0; received {self.damping}")
+        if not callable(self.linear_solve) and self.linear_solve not in (
+            "auto",
+            *_NAMED,
+        ):
+            raise ValueError(
+                f"`linear_solve` must be auto, {', '.join(_NAMED)} or a callable; "
+                f"received {self.linear_solve!r}"
+            )
+
+    def attach(
+        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+    ) -> Solution:
+        """See the base class."""
+        solution = solve(tf.nest.map_structure(tf.stop_gradient, parameters))
+        x = tf.nest.map_structure(tf.stop_gradient, solution.value)
+
+        # The project's one custom gradient of a minimiser.
+        @tf.custom_gradient
+        def minimiser(*flat: tf.Tensor) -> tuple[Any, Callable[..., Any]]:
+            def backward(*incoming: tf.Tensor) -> list[tf.Tensor | None]:
+                right = tf.nest.pack_sequence_as(x, incoming)
+                inputs = tf.nest.pack_sequence_as(parameters, flat)
+                v = self._solve(energy, x, inputs, right, batch_dims)
+                return _pull_back(energy, x, v, parameters, flat, batch_dims)
+
+            return tf.nest.flatten(tf.nest.map_structure(tf.identity, x)), backward
+
+        value = tf.nest.pack_sequence_as(x, minimiser(*tf.nest.flatten(parameters)))
+        return Solution(
+            value,
+            solution.status,
+            type(solution.stats)(*map(tf.stop_gradient, solution.stats)),
+        )
+
+    def _solve(
+        self, energy: Energy, x: Any, parameters: Any, right: Any, batch_dims: int
+    ) -> Any:
+        packing = Packing(x, batch_dims)
+        flat_x = packing.pack(x)
+        damping = tf.convert_to_tensor(self.damping, flat_x.dtype)
+        damping = tf.broadcast_to(damping, tf.shape(flat_x)[:-1])
+        if callable(self.linear_solve):
+            return self.linear_solve(x, parameters, damping, right)
+        method = self.linear_solve
+        if method == "auto":
+            method = "dense" if packing.size <= DENSE_LIMIT else "cg"
+        problem = Problem(energy, packing, parameters)
+        v = _NAMED[method](problem, flat_x, damping, packing.pack(right))
+        return packing.unpack(v)
+
+
+def Implicit(
+    linear_solve: Literal["auto", "dense", "cg"] | LinearSolve = "auto",
+) -> TrustRegion:
+    """The implicit derivative dx/dθ = −H⁻¹ ∂²E/∂x∂θ: `TrustRegion` with λ = 0."""
+    return TrustRegion(0.0, linear_solve)
+
+
+@dataclass(frozen=True)
+class Unrolled(Derivative):
+    """Reverse mode through the solver's own operations.
+
+    Exact for what the solver computed, converged or not; memory grows with its
+    iterations. The solver must be made of differentiable TensorFlow operations.
+    """
+
+    def attach(
+        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+    ) -> Solution:
+        """See the base class."""
+        del energy, batch_dims
+        return solve(parameters)
+
+
+def _pull_back(
+    energy: Energy,
+    x: Any,
+    v: Any,
+    parameters: Any,
+    flat: tuple[tf.Tensor, ...],
+    batch_dims: int,
+) -> list[tf.Tensor | None]:
+    """−∂/∂θ [v · ∂E/∂x(x; θ)], with x and v held fixed."""
+    packing = Packing(x, batch_dims)
+    flat_x, flat_v = packing.pack(x), packing.pack(v)
+    floating = [entry for entry in flat if entry.dtype.is_floating]
+
+    def problem() -> Problem:
+        return Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
+
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(floating)
+        _, gradient = problem().value_and_gradient(flat_x)
+        product = -tf.reduce_sum(gradient * flat_v)
+    pulled = iter(tape.gradient(product, floating))
+    gradients = [next(pulled) if entry.dtype.is_floating else None for entry in flat]
+    if any(
+        g is None and e.dtype.is_floating for g, e in zip(gradients, flat, strict=True)
+    ):
+        _refuse_unused(problem(), flat_x, flat, entry_names(parameters, "parameters"))
+    return [
+        tf.zeros_like(entry) if gradient is None else _first_order(gradient)
+        for gradient, entry in zip(gradients, flat, strict=True)
+    ]
+
+
+def _refuse_unused(
+    problem: Problem, x: tf.Tensor, flat: tuple[tf.Tensor, ...], names: list[str]
+) -> None:
+    """Tells a parameter that is not used from one that only shifts the energy."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([entry for entry in flat if entry.dtype.is_floating])
+        value = problem.value(x)
+    gradients = tape.gradient(value, list(flat))
+    for gradient, entry, name in zip(gradients, flat, names, strict=True):
+        if gradient is None and entry.dtype.is_floating:
+            raise ValueError(
+                f"`energy` does not use `{name}`, so the minimiser has no derivative "
+                "with respect to it; leave it out of `parameters`"
+            )
+
+
+@tf.custom_gradient
+def _first_order(gradient: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+    """Identity that refuses to be differentiated.
+
+    The backward pass holds x fixed, so differentiating it would give a wrong second
+    derivative without a word.
+    """
+
+    def refuse(*_: Any) -> Any:
+        raise tf.errors.UnimplementedError(
+            None,
+            None,
+            "Second derivatives of a minimiser are not there with TrustRegion or "
+            "Implicit; use Unrolled, or finite differences of the gradient",
+        )
+
+    return tf.identity(gradient), refuse
+
+
+_NAMED = {
+    "dense": solve_dense,
+    "cg": solve_conjugate_gradient,
+}

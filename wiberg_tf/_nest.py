@@ -1,0 +1,85 @@
+"""Nests of tensors as flat vectors, and names for their entries."""
+
+from typing import Any
+
+import tensorflow as tf
+
+
+class Packing:
+    """Turns a nest of tensors into vectors `[*batch, n]` and back.
+
+    The solvers see one vector per problem; energies see the caller's nest.
+
+    Args:
+      nest: tensors of one floating dtype, each with the batch axes first.
+      batch_dims: how many leading axes index independent problems.
+
+    Raises:
+      ValueError: for an empty nest, an entry of smaller rank than `batch_dims`, an
+        unknown size after the batch axes, or more than one dtype.
+    """
+
+    def __init__(self, nest: Any, batch_dims: int):
+        entries = tf.nest.flatten(nest)
+        if not entries:
+            raise ValueError("`initial` must hold at least one tensor; received none")
+        dtypes = {entry.dtype for entry in entries}
+        if len(dtypes) > 1 or not entries[0].dtype.is_floating:
+            received = ", ".join(sorted(d.name for d in dtypes))
+            raise ValueError(
+                f"`initial` must be of one floating dtype; received {received}"
+            )
+        for name, entry in zip(entry_names(nest, "initial"), entries, strict=True):
+            if entry.shape.rank is None or entry.shape.rank < batch_dims:
+                raise ValueError(
+                    f"`{name}` must have at least batch_dims={batch_dims} axes; "
+                    f"received shape {entry.shape}"
+                )
+            if not entry.shape[batch_dims:].is_fully_defined():
+                raise ValueError(
+                    f"`{name}` must have known sizes after its {batch_dims} batch "
+                    f"axes; received shape {entry.shape}"
+                )
+        self._nest = nest
+        self._cores = [entry.shape[batch_dims:] for entry in entries]
+        self._sizes = [core.num_elements() for core in self._cores]
+        self.batch_dims = batch_dims
+        self.dtype = entries[0].dtype
+        self.size = sum(self._sizes)
+
+    def pack(self, nest: Any) -> tf.Tensor:
+        """The nest as `[*batch, n]`."""
+        entries = tf.nest.flatten(nest)
+        flat = [
+            tf.reshape(entry, tf.concat([self._batch_shape(entry), [size]], 0))
+            for entry, size in zip(entries, self._sizes, strict=True)
+        ]
+        return tf.concat(flat, -1) if len(flat) > 1 else flat[0]
+
+    def unpack(self, vector: tf.Tensor) -> Any:
+        """`[*batch, n]` as the nest."""
+        batch = self._batch_shape(vector)
+        parts = tf.split(vector, self._sizes, -1) if self._sizes[1:] else [vector]
+        entries = []
+        for part, core in zip(parts, self._cores, strict=True):
+            entry = tf.reshape(part, tf.concat([batch, core.as_list()], 0))
+            entries.append(tf.ensure_shape(entry, vector.shape[:-1] + core))
+        return tf.nest.pack_sequence_as(self._nest, entries)
+
+    def _batch_shape(self, tensor: tf.Tensor) -> tf.Tensor:
+        return tf.shape(tensor)[: self.batch_dims]
+
+
+def entry_names(nest: Any, root: str) -> list[str]:
+    """A readable name for each entry of a nest, in the order of `tf.nest.flatten`."""
+    if isinstance(nest, dict):
+        return [n for k in sorted(nest) for n in entry_names(nest[k], f"{root}[{k!r}]")]
+    if hasattr(nest, "_fields"):
+        return [
+            n
+            for k in nest._fields
+            for n in entry_names(getattr(nest, k), f"{root}.{k}")
+        ]
+    if isinstance(nest, (tuple, list)):
+        return [n for i, v in enumerate(nest) for n in entry_names(v, f"{root}[{i}]")]
+    return [root]

@@ -1,0 +1,116 @@
+"""Newton's method with a backtracking line search, for small dense problems."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from wiberg_tf._problem import Problem
+from wiberg_tf._solution import Status
+from wiberg_tf._solve import Solver
+
+
+class _State(NamedTuple):
+    x: tf.Tensor
+    energy: tf.Tensor
+    gradient: tf.Tensor
+    stuck: tf.Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Newton(Solver):
+    """Newton's method with the Hessian's eigenvalues made positive.
+
+    The direction is −V |Λ|⁻¹ Vᵀ g with |Λ| floored, which is Newton's direction where
+    the Hessian is safely positive definite and a direction of descent elsewhere
+    (Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.4). The step is
+    halved until the energy falls enough (Armijo).
+
+    Attributes:
+      tolerance: a problem has converged when its gradient norm is at most this.
+      max_iterations: the most steps that any problem takes.
+      max_halvings: the most halvings of one step.
+      sufficient_decrease: Armijo's constant (Nocedal and Wright, eq. 3.4).
+      eigenvalue_floor: the floor of |Λ|, relative to the largest |eigenvalue|.
+    """
+
+    tolerance: float = 1e-8
+    max_iterations: int = 100
+    max_halvings: int = 40
+    sufficient_decrease: float = 1e-4
+    eigenvalue_floor: float = 1e-12
+
+    def init(self, problem: Problem, x: tf.Tensor) -> _State:
+        """Evaluates energy and gradient at the start."""
+        energy, gradient = problem.value_and_gradient(x)
+        return _State(x, energy, gradient, tf.zeros_like(energy, tf.bool))
+
+    def step(self, problem: Problem, state: _State) -> _State:
+        """One Newton step along the modified direction."""
+        direction = self._direction(problem.hessian(state.x), state.gradient)
+        slope = tf.reduce_sum(direction * state.gradient, -1)
+        size, accepted = self._backtrack(problem, state, direction, slope)
+        x = tf.where(
+            accepted[..., None], state.x + size[..., None] * direction, state.x
+        )
+        energy, gradient = problem.value_and_gradient(x)
+        return _State(x, energy, gradient, ~accepted)
+
+    def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
+        """Done when the gradient is small, no step descends, or values are lost."""
+        norm = tf.norm(state.gradient, axis=-1)
+        finite = tf.math.is_finite(norm) & tf.math.is_finite(state.energy)
+        converged = norm <= self.tolerance
+        status = tf.where(converged, int(Status.CONVERGED), int(Status.NO_DESCENT))
+        status = tf.where(finite, status, int(Status.NOT_FINITE))
+        return converged | state.stuck | ~finite, status
+
+    def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The last point."""
+        return state.x, state.energy, state.gradient
+
+    def _direction(self, hessian: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        # Problems with lost values are already done; eigh must not see them.
+        safe = tf.where(tf.math.is_finite(hessian), hessian, 0)
+        values, vectors = tf.linalg.eigh(safe)
+        size = tf.abs(values)
+        largest = tf.reduce_max(size, -1, keepdims=True)
+        size = tf.maximum(size, self.eigenvalue_floor * largest)
+        # A zero Hessian leaves steepest descent.
+        size = tf.where(largest > 0, size, 1)
+        along = tf.linalg.matvec(vectors, gradient, transpose_a=True)
+        return -tf.linalg.matvec(vectors, along / size)
+
+    def _backtrack(
+        self,
+        problem: Problem,
+        state: _State,
+        direction: tf.Tensor,
+        slope: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        # Near the minimum the decrease drowns in the energy's round-off.
+        noise = (
+            8
+            * tf.abs(state.energy)
+            * state.energy.dtype.as_numpy_dtype(_EPSILON[state.energy.dtype])
+        )
+
+        def accept(size: tf.Tensor) -> tf.Tensor:
+            energy = problem.value(state.x + size[..., None] * direction)
+            bound = state.energy + self.sufficient_decrease * size * slope + noise
+            return energy <= bound
+
+        def body(size: tf.Tensor, accepted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            size = tf.where(accepted, size, 0.5 * size)
+            return size, accepted | accept(size)
+
+        size = tf.ones_like(slope)
+        return tf.while_loop(
+            lambda _, accepted: ~tf.reduce_all(accepted),
+            body,
+            (size, accept(size)),
+            maximum_iterations=self.max_halvings,
+        )
+
+
+_EPSILON = {tf.float64: 2.0**-52, tf.float32: 2.0**-23}

@@ -1,0 +1,80 @@
+"""An energy with its derivatives in x, over flat vectors `[*batch, n]`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from wiberg_tf._nest import Packing
+
+Energy = Callable[..., tf.Tensor]
+
+
+def call_energy(energy: Energy, x: Any, parameters: Any) -> tf.Tensor:
+    """`energy(x, *parameters)`, or `energy(x, **parameters)` for a dict."""
+    if isinstance(parameters, dict):
+        return energy(x, **parameters)
+    return energy(x, *parameters)
+
+
+class Problem:
+    """Independent problems min E(x; θ) that share one energy function.
+
+    Args:
+      energy: `energy(x, *parameters) -> [*batch]`.
+      packing: how x is packed into vectors.
+      parameters: the nest θ.
+    """
+
+    def __init__(self, energy: Energy, packing: Packing, parameters: Any):
+        self._energy = energy
+        self._packing = packing
+        self._parameters = parameters
+
+    def value(self, x: tf.Tensor) -> tf.Tensor:
+        """E, `[*batch]`."""
+        energy = call_energy(self._energy, self._packing.unpack(x), self._parameters)
+        energy = tf.convert_to_tensor(energy, self._packing.dtype)
+        if not energy.shape.is_compatible_with(x.shape[:-1]):
+            raise ValueError(
+                "`energy` must return one value per problem, shape "
+                f"{x.shape[:-1]}; received shape {energy.shape}"
+            )
+        return energy
+
+    def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """E `[*batch]` and ∂E/∂x `[*batch, n]`."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            value = self.value(x)
+        gradient = tape.gradient(value, x)
+        if gradient is None:
+            raise ValueError("`energy` does not depend on x: it has no gradient")
+        return value, gradient
+
+    def hessian(self, x: tf.Tensor) -> tf.Tensor:
+        """∂²E/∂x², `[*batch, n, n]`, symmetrised.
+
+        One Hessian-vector product per unknown, so that batches of problems whose
+        energies are written in any way (gathers, segment sums) are differentiated
+        without mixing problems.
+        """
+        directions = tf.eye(self._packing.size, dtype=x.dtype)
+        rows = tf.map_fn(
+            lambda direction: self.hessian_product(
+                x, tf.broadcast_to(direction, tf.shape(x))
+            ),
+            directions,
+        )
+        rank = x.shape.rank
+        hessian = tf.transpose(rows, [*range(1, rank), 0, rank])
+        return 0.5 * (hessian + tf.linalg.matrix_transpose(hessian))
+
+    def hessian_product(self, x: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
+        """(∂²E/∂x²) d for d `[*batch, n]`."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            _, gradient = self.value_and_gradient(x)
+        product = tape.gradient(gradient, x, output_gradients=direction)
+        # An energy that is linear in x has no second derivative at all.
+        return tf.zeros_like(x) if product is None else product

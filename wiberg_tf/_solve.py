@@ -1,0 +1,126 @@
+"""The one loop that every iterative solver runs in."""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from wiberg_tf._nest import Packing
+from wiberg_tf._problem import Energy, Problem, call_energy
+from wiberg_tf._solution import Solution, Stats, Status
+
+# The caller's own solver: `solver(objective, initial) -> value`, where `objective(x)`
+# is the energy with its parameters filled in.
+CallableSolver = Callable[[Callable[[Any], tf.Tensor], Any], Any]
+
+
+class Solver(abc.ABC):
+    """An iterative solver: four small steps under a shared loop.
+
+    States are nests of tensors with the batch axes first. Problems that are done
+    stop changing while the others go on.
+    """
+
+    max_iterations: int
+
+    @abc.abstractmethod
+    def init(self, problem: Problem, x: tf.Tensor) -> Any:
+        """The state at the start vector `[*batch, n]`."""
+
+    @abc.abstractmethod
+    def step(self, problem: Problem, state: Any) -> Any:
+        """The state after one iteration."""
+
+    @abc.abstractmethod
+    def terminate(self, state: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        """Whether each problem is done, bool `[*batch]`, and its status."""
+
+    @abc.abstractmethod
+    def postprocess(self, state: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """X `[*batch, n]`, energy `[*batch]` and gradient `[*batch, n]` at the end."""
+
+
+def given(objective: Callable[[Any], tf.Tensor], initial: Any) -> Any:
+    """The solver for a minimiser that is known already: returns `initial`.
+
+    With it, `argmin` gives the derivative of a minimiser found elsewhere.
+    """
+    del objective
+    return initial
+
+
+def solve(
+    solver: Solver | CallableSolver,
+    energy: Energy,
+    initial: Any,
+    parameters: Any,
+    batch_dims: int,
+) -> Solution:
+    """Minimises, in plain differentiable TensorFlow operations."""
+    packing = Packing(initial, batch_dims)
+    problem = Problem(energy, packing, parameters)
+    if isinstance(solver, Solver):
+        return _iterate(solver, problem, packing, packing.pack(initial))
+    value = solver(lambda x: call_energy(energy, x, parameters), initial)
+    tf.nest.assert_same_structure(initial, value)
+    x = packing.pack(value)
+    found, gradient = problem.value_and_gradient(x)
+    status = tf.fill(tf.shape(found), int(Status.NOT_CHECKED))
+    return Solution(
+        value,
+        _flag_not_finite(status, found, gradient),
+        Stats(tf.zeros_like(status), found, tf.norm(gradient, axis=-1)),
+    )
+
+
+def _iterate(
+    solver: Solver, problem: Problem, packing: Packing, x: tf.Tensor
+) -> Solution:
+    state = solver.init(problem, x)
+    done, status = solver.terminate(state)
+    iterations = tf.zeros_like(status)
+
+    def go_on(_: Any, done: tf.Tensor, __: Any, ___: Any) -> tf.Tensor:
+        return tf.logical_not(tf.reduce_all(done))
+
+    def body(
+        state: Any, done: tf.Tensor, status: tf.Tensor, iterations: tf.Tensor
+    ) -> tuple[Any, tf.Tensor, tf.Tensor, tf.Tensor]:
+        stepped = solver.step(problem, state)
+        state = tf.nest.map_structure(
+            lambda old, new: tf.where(_align(done, new), old, new), state, stepped
+        )
+        iterations += tf.cast(~done, iterations.dtype)
+        now_done, now_status = solver.terminate(state)
+        status = tf.where(done, status, now_status)
+        return state, done | now_done, status, iterations
+
+    state, done, status, iterations = tf.while_loop(
+        go_on,
+        body,
+        (state, done, status, iterations),
+        maximum_iterations=solver.max_iterations,
+    )
+    status = tf.where(done, status, int(Status.MAX_ITERATIONS))
+    x, energy, gradient = solver.postprocess(state)
+    return Solution(
+        packing.unpack(x),
+        _flag_not_finite(status, energy, gradient),
+        Stats(iterations, energy, tf.norm(gradient, axis=-1)),
+    )
+
+
+def _align(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """`[*batch]` with axes of size 1 added to broadcast against `[*batch, ...]`."""
+    extra = like.shape.rank - mask.shape.rank
+    return tf.reshape(mask, tf.concat([tf.shape(mask), [1] * extra], 0))
+
+
+def _flag_not_finite(
+    status: tf.Tensor, energy: tf.Tensor, gradient: tf.Tensor
+) -> tf.Tensor:
+    finite = tf.math.is_finite(energy) & tf.reduce_all(
+        tf.math.is_finite(gradient), axis=-1
+    )
+    return tf.where(finite, status, int(Status.NOT_FINITE))
