@@ -15,6 +15,9 @@ PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
 # A dimension is a number, or a letter that must stand for one size within a file.
 Shape = tuple[int | str, ...]
 
+# How every dataset of one or more dimensions is stored.
+COMPRESSION: Final[Mapping[str, Any]] = {"compression": "gzip", "shuffle": True}
+
 
 class InputError(ValueError):
     """A mistake in what the user gave; the message is one line that names it."""
@@ -124,7 +127,7 @@ def write_h5(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
         for name, array in arrays.items():
             array = np.asarray(array)
             # Filters do not apply to scalars.
-            options = {"compression": "gzip", "shuffle": True} if array.ndim else {}
+            options = COMPRESSION if array.ndim else {}
             file.create_dataset(name, data=array, track_times=False, **options)
 
 

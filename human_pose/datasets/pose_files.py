@@ -5,12 +5,21 @@ here and ours there.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import h5py
 import numpy as np
 
-from human_pose.files import InputError, Shape, read_h5, write_h5
+from human_pose.files import (
+    COMPRESSION,
+    InputError,
+    Shape,
+    atomic,
+    read_h5,
+    write_h5,
+)
 from human_pose.skeleton import JOINTS, VIEWS
 
 # The 15 Human3.6M actions, in the order of every per-action table.
@@ -88,16 +97,49 @@ def read_pose_file(path: str | os.PathLike[str]) -> PoseSet:
 
 def write_pose_file(path: str | os.PathLike[str], poses: PoseSet) -> None:
     """Writes a `*_sh.h5` file, atomically."""
-    write_h5(
-        path,
-        {
-            "joint_2d": poses.joints_2d_px,
-            "joint_3d": poses.joints_3d_mm,
-            "camera": poses.camera_rotations,
-        },
-    )
+    write_h5(path, _arrays(poses))
+
+
+def join_pose_files(
+    path: str | os.PathLike[str], sources: Iterable[str | os.PathLike[str]]
+) -> None:
+    """Writes the frames of several pose files, in order, as one, atomically.
+
+    Holds the frames of one file at a time: all of Human3.6M would be some 700 MB.
+
+    Raises:
+      InputError: if a source is no pose file (see `read_pose_file`).
+    """
+    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+        for source in sources:
+            for name, values in _arrays(read_pose_file(source)).items():
+                _append(file, name, values)
 
 
 def action_file_names(action: str) -> tuple[str, str]:
     """The file names of an action's two takes."""
     return f"{action}_sh.h5", f"{action}_1_sh.h5"
+
+
+def _arrays(poses: PoseSet) -> dict[str, np.ndarray]:
+    """The datasets that hold a pose set."""
+    return {
+        "joint_2d": poses.joints_2d_px,
+        "joint_3d": poses.joints_3d_mm,
+        "camera": poses.camera_rotations,
+    }
+
+
+def _append(file: h5py.File, name: str, values: np.ndarray) -> None:
+    """Appends frames to a dataset, made if it is not there."""
+    if name not in file:
+        file.create_dataset(
+            name,
+            data=values,
+            maxshape=(None, *values.shape[1:]),
+            **COMPRESSION,
+        )
+        return
+    done = len(file[name])
+    file[name].resize(done + len(values), axis=0)
+    file[name][done:] = values
