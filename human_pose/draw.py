@@ -1,0 +1,307 @@
+"""Pictures of poses: 2D detections view by view, and 3D poses over one another.
+
+One look everywhere: the body's left side blue, its right side orange, the middle grey
+(told apart by colour-blind readers too); a reconstruction solid, the truth pale and
+dashed. Only Matplotlib's object interface is used, so nothing needs a display.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MultipleLocator
+from mpl_toolkits.mplot3d import Axes3D
+
+from human_pose.files import atomic
+from human_pose.skeleton import (
+    JOINTS,
+    LEFT_JOINTS,
+    LIMBS,
+    RIGHT_JOINTS,
+    UNDETECTED_JOINT,
+    VIEWS,
+)
+
+# Okabe and Ito's colour-blind-safe blue and vermilion.
+LEFT_COLOUR: Final = "#0072B2"
+RIGHT_COLOUR: Final = "#D55E00"
+MIDDLE_COLOUR: Final = "#4D4D4D"
+_GRID_COLOUR: Final = "#DDDDDD"
+_FRAME_COLOUR: Final = "#B3B3B3"
+_TEXT_COLOUR: Final = "#808080"
+# Matplotlib takes these of 3D axes only when it makes them.
+_ROOM_LOOK: Final = {
+    "grid.color": _GRID_COLOUR,
+    "grid.linewidth": 0.6,
+    "axes3d.xaxis.panecolor": "#F7F7F7",
+    "axes3d.yaxis.panecolor": "#F7F7F7",
+    "axes3d.zaxis.panecolor": "#F7F7F7",
+}
+
+# Without the neck the head still belongs to the thorax.
+_HEAD_WITHOUT_NECK: Final = (8, 10)
+_MARGIN: Final = 0.08  # of the drawn extent, on each side
+_LEAST_BREADTH: Final = 0.6  # of the height, of the room around a 3D pose
+# Parts of the 3D axes that the room fills; Matplotlib leaves a third empty.
+_FILL_BREADTH: Final = 0.68
+_FILL_HEIGHT: Final = 1.15
+_GRID_PX: Final = 100
+_POSES_MIDDLE: Final = 0.76  # of the figure's width
+_DOTS_PER_INCH: Final = 120
+
+GRID_MM: Final = 400  # between the lines behind a 3D pose
+
+# Two sides of every 3D pose: one picture alone does not show depth.
+AZIMUTHS_DEG: Final = (-60.0, 30.0)
+_ELEVATION_DEG: Final = 12.0
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one pose is drawn: Matplotlib's line style, width (pt) and opacity."""
+
+    line: str | tuple[int, tuple[float, ...]]
+    width: float
+    alpha: float
+    marker: float
+
+
+DETECTION: Final = Style(line="-", width=2.2, alpha=1.0, marker=4.0)
+RECONSTRUCTION: Final = Style(line="-", width=3.0, alpha=1.0, marker=4.5)
+TRUTH: Final = Style(line=(0, (2.2, 1)), width=2.0, alpha=0.6, marker=2.5)
+
+
+def frame_figure(
+    joints_2d_px: Any,
+    reconstruction_mm: Any,
+    truth_mm: Any = None,
+    *,
+    title: str = "",
+    figure: Figure | None = None,
+) -> Figure:
+    """Draws one frame: its detections in every view, and the 3D poses beside them.
+
+    Args:
+      joints_2d_px: `[4, 17, 2]`, pixels, y down; joint 9 is not drawn.
+      reconstruction_mm: `[17, 3]`, mm, z up.
+      truth_mm: `[17, 3]`, mm, in the same frame, or None.
+      title: above the 3D poses, for example their error in mm.
+      figure: an empty figure to draw into, for example a window's.
+
+    Returns:
+      The figure.
+    """
+    figure = figure or Figure()
+    figure.set_size_inches(13, 6)
+    figure.set_dpi(_DOTS_PER_INCH)
+    views, rooms = _layout(figure)
+    draw_views(views, joints_2d_px)
+    for room, azimuth_deg in zip(rooms, AZIMUTHS_DEG, strict=True):
+        draw_poses(room, reconstruction_mm, truth_mm, azimuth_deg=azimuth_deg)
+    figure.text(_POSES_MIDDLE, 0.955, title, ha="center", va="top", fontsize="large")
+    figure.legend(
+        handles=_legend(truth_mm is not None),
+        loc="lower center",
+        bbox_to_anchor=(_POSES_MIDDLE, 0.02),
+        ncols=4,
+        frameon=False,
+        title=f"grid {GRID_MM} mm",
+        title_fontsize="small",
+    )
+    return figure
+
+
+def draw_views(
+    views: Sequence[Axes], joints_2d_px: Any, visibility: Any = None
+) -> None:
+    """Draws the detections of one frame, each view in its axes, all at one scale.
+
+    Args:
+      views: one axes per view.
+      joints_2d_px: `[V, 17, 2]`, pixels, y down.
+      visibility: `[V, 17]`, zero where a joint is not drawn; default: joint 9 only.
+    """
+    joints_2d_px = np.asarray(joints_2d_px, dtype=np.float64)
+    visible = _visible(joints_2d_px.shape[:-1], visibility)
+    seen = [joints[shown] for joints, shown in zip(joints_2d_px, visible, strict=True)]
+    extent = max(_extents(joints).max() for joints in seen)
+    for number, (axes, joints) in enumerate(zip(views, seen, strict=True), start=1):
+        _draw_skeleton(axes, joints_2d_px[number - 1], visible[number - 1], DETECTION)
+        if len(joints):
+            (left, right), (top, bottom) = _box(joints, extent)
+            axes.set(xlim=(left, right), ylim=(bottom, top))  # y down
+        axes.text(0.04, 0.95, f"view {number}", va="top", transform=axes.transAxes)
+        axes.set_aspect("equal")
+        axes.tick_params(labelsize="x-small", colors=_TEXT_COLOUR, length=0)
+        axes.xaxis.set_major_locator(MultipleLocator(_GRID_PX))
+        axes.yaxis.set_major_locator(MultipleLocator(_GRID_PX))
+        axes.grid(color=_GRID_COLOUR, linewidth=0.6)
+        axes.spines[:].set_color(_FRAME_COLOUR)
+
+
+def draw_poses(
+    axes: Axes3D,
+    reconstruction_mm: Any,
+    truth_mm: Any = None,
+    *,
+    azimuth_deg: float = AZIMUTHS_DEG[0],
+) -> None:
+    """Draws a reconstruction over the truth, neither moved nor aligned.
+
+    Args:
+      axes: 3D axes.
+      reconstruction_mm: `[17, 3]`, mm, z up.
+      truth_mm: `[17, 3]`, mm, or None.
+      azimuth_deg: from where to look, about the vertical.
+    """
+    everything = np.ones(JOINTS, dtype=bool)
+    reconstruction = np.asarray(reconstruction_mm, dtype=np.float64)
+    joints = reconstruction
+    if truth_mm is not None:
+        truth = np.asarray(truth_mm, dtype=np.float64)
+        joints = np.concatenate([joints, truth])
+        _draw_skeleton(axes, truth, everything, TRUTH)
+    _draw_skeleton(axes, reconstruction, everything, RECONSTRUCTION)
+    _frame_room(axes, joints)
+    axes.view_init(elev=_ELEVATION_DEG, azim=azimuth_deg)
+
+
+def figure_image(figure: Figure) -> np.ndarray:
+    """The figure as an image, uint8 `[H, W, 3]`, for example for TensorBoard."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())[..., :3]
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Writes the figure, atomically, in the format of the path's suffix.
+
+    Raises:
+      InputError: if the folder cannot be made or written to.
+    """
+    with atomic(path) as temporary:
+        figure.savefig(temporary)
+
+
+def _layout(figure: Figure) -> tuple[list[Axes], list[Axes3D]]:
+    """Axes of the four views, two by two, and of the 3D poses to their right."""
+    halves = figure.add_gridspec(1, 2, width_ratios=(0.92, 1.08), wspace=0.02)
+    halves.update(left=0.035, right=1, bottom=0.05, top=0.95)
+    grid = halves[0].subgridspec(2, 2, wspace=0.16, hspace=0.12)
+    views = [figure.add_subplot(grid[k]) for k in range(VIEWS)]
+    grid = halves[1].subgridspec(1, len(AZIMUTHS_DEG), wspace=0)
+    with rc_context(_ROOM_LOOK):
+        rooms = [
+            figure.add_subplot(grid[k], projection="3d")
+            for k in range(len(AZIMUTHS_DEG))
+        ]
+    return views, rooms
+
+
+def _draw_skeleton(
+    axes: Axes | Axes3D, joints: np.ndarray, visible: np.ndarray, style: Style
+) -> None:
+    """Draws limbs between visible joints, `[17, 2 or 3]`, and the joints."""
+    for a, b in _limbs(visible):
+        axes.plot(
+            *joints[[a, b]].T,
+            color=_colour(a, b),
+            **_line(style),
+        )
+    for joint in np.flatnonzero(visible).tolist():
+        axes.plot(
+            *joints[[joint]].T,
+            color=_colour(joint, joint),
+            marker="o",
+            markersize=style.marker,
+            alpha=style.alpha,
+            clip_on=False,
+        )
+
+
+def _limbs(visible: np.ndarray) -> list[tuple[int, int]]:
+    limbs = [(a, b) for a, b in LIMBS if visible[a] and visible[b]]
+    if not visible[UNDETECTED_JOINT] and all(visible[list(_HEAD_WITHOUT_NECK)]):
+        limbs.append(_HEAD_WITHOUT_NECK)
+    return limbs
+
+
+def _colour(*joints: int) -> str:
+    if any(joint in LEFT_JOINTS for joint in joints):
+        return LEFT_COLOUR
+    if any(joint in RIGHT_JOINTS for joint in joints):
+        return RIGHT_COLOUR
+    return MIDDLE_COLOUR
+
+
+def _visible(shape: tuple[int, ...], visibility: Any) -> np.ndarray:
+    if visibility is not None:
+        return np.asarray(visibility) != 0
+    visible = np.ones(shape, dtype=bool)
+    visible[..., UNDETECTED_JOINT] = False
+    return visible
+
+
+def _frame_room(axes: Axes3D, joints: np.ndarray) -> None:
+    """Sets limits and look of 3D axes: one scale for x, y and z, a pale room."""
+    extents = _extents(joints)
+    # The same breadth and depth, so that the room looks alike from every side.
+    extents[:2] = max(extents[0], extents[1], _LEAST_BREADTH * extents[2])
+    limits = _box(joints, extents)
+    axes.set(xlim=limits[0], ylim=limits[1], zlim=limits[2])
+    fill = min(_FILL_BREADTH / extents[0], _FILL_HEIGHT / extents[2])
+    axes.set_box_aspect(extents, zoom=fill * np.linalg.norm(extents))
+    for name, axis in zip("xyz", (axes.xaxis, axes.yaxis, axes.zaxis), strict=True):
+        axis.set_major_locator(MultipleLocator(GRID_MM))
+        axis.set_ticklabels([])
+        axis.set_tick_params(color="none")
+        axis.set_label_text(name, color=_TEXT_COLOUR)
+        axis.labelpad = -14
+        axis.line.set_color(_FRAME_COLOUR)
+
+
+def _extents(joints: np.ndarray) -> np.ndarray:
+    """The joints' range on each axis; 1, which can be drawn, where they have none."""
+    if not len(joints):
+        return np.ones(joints.shape[-1])
+    return np.maximum(np.ptp(joints, axis=0), 1.0)
+
+
+def _box(joints: np.ndarray, extent: Any) -> np.ndarray:
+    """Limits `[axes, 2]` round the joints' middle, `extent` and a margin apart."""
+    middle = (joints.min(axis=0) + joints.max(axis=0)) / 2
+    half = np.broadcast_to(extent, middle.shape) * (0.5 + _MARGIN)
+    return np.stack([middle - half, middle + half], axis=-1)
+
+
+def _legend(with_truth: bool) -> list[Line2D]:
+    kinds = {"reconstruction": RECONSTRUCTION}
+    if with_truth:
+        kinds["truth"] = TRUTH
+    lines = [
+        Line2D([], [], color=MIDDLE_COLOUR, label=name, **_line(style))
+        for name, style in kinds.items()
+    ]
+    sides = {"left side": LEFT_COLOUR, "right side": RIGHT_COLOUR}
+    return lines + [
+        Line2D([], [], color=colour, label=name, **_line(RECONSTRUCTION))
+        for name, colour in sides.items()
+    ]
+
+
+def _line(style: Style) -> dict[str, Any]:
+    return {
+        "linestyle": style.line,
+        "linewidth": style.width,
+        "alpha": style.alpha,
+        "solid_capstyle": "round",
+        # Matplotlib would cut a zoomed 3D pose at the square axes.
+        "clip_on": False,
+    }
