@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# The one set-up script. Makes and reuses .venv beside it; see usage below.
+set -euo pipefail
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+readonly root
+readonly venv="$root/.venv"
+readonly python="$venv/bin/python"
+# Optional dependencies to install, as named in setup.cfg.
+readonly extras="${EXTRAS:-test}"
+
+usage() {
+    cat <<'EOF'
+Usage: ./set.sh COMMAND
+
+  demo             make the embedded data, lift a sample, train briefly, evaluate
+  test [ARGS]      run the tests; ARGS go to pytest (--large runs the slow ones too)
+  data [ARGS]      make the embedded data in data/ (--help lists ARGS)
+  h36m [ARGS]      prepare Human3.6M in data/h36m/ (--help lists ARGS;
+                   --archive=FILE uses a local h36m.zip)
+  env              only make or refresh the Python environment
+
+Every command first makes .venv, or refreshes it when setup.cfg has changed.
+
+Environment: PYTHON  the Python to make .venv with (default: python3; 3.10 or newer)
+             EXTRAS  optional dependencies of setup.cfg (default: test; dev, gpu)
+EOF
+}
+
+say() { printf '\n== %s\n' "$*"; }
+
+fail() {
+    printf 'set.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+check_host_python() {
+    local host="$1"
+    command -v "$host" >/dev/null ||
+        fail "$host not found; install Python 3.10 or newer, or name one: PYTHON=/path/to/python3 ./set.sh ..."
+    "$host" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
+        fail "$host must be Python 3.10 or newer; it is $("$host" --version 2>&1)"
+    "$host" -c 'import ensurepip, venv' 2>/dev/null ||
+        fail "$host lacks the venv module; install it (Debian, Ubuntu: apt install python3-venv)"
+}
+
+# .venv with this project and its dependencies, installed again only when setup.cfg has
+# changed since. One stamp per choice of extras: installing one removes no other.
+make_environment() {
+    local stamp="$venv/installed-$extras.cfg"
+    if ! "$python" -c '' 2>/dev/null; then
+        local host="${PYTHON:-python3}"
+        check_host_python "$host"
+        say "Making $venv"
+        "$host" -m venv --clear "$venv"
+    fi
+    if ! cmp -s "$root/setup.cfg" "$stamp"; then
+        say "Installing into $venv"
+        "$python" -m pip install --quiet --editable "${root}[$extras]" ||
+            fail "$("$python" --version) could not install the dependencies into $venv; if TensorFlow does not support it, take another: rm -r .venv; PYTHON=python3.12 ./set.sh ..."
+        cp "$root/setup.cfg" "$stamp"
+    fi
+}
+
+run_tests() {
+    cd "$root"
+    "$python" -m pytest "$@"
+}
+
+make_data() {
+    cd "$root"
+    "$python" -m human_pose.datasets.synthetic --data_dir=data "$@"
+}
+
+# Paths in the arguments are the caller's, so stay in the caller's folder.
+prepare_h36m() { "$python" -m human_pose.datasets.h36m "$@"; }
+
+run_demo() {
+    local run=results/demo
+    cd "$root"
+    if [[ ! -e data/train_sh.h5 || ! -d data/testing ]]; then
+        say "Making the embedded data (data/)"
+        make_data
+    fi
+    say "Lifting one frame: four 2D poses to one 3D pose"
+    "$python" human_pose/Sample.py
+    say "Training briefly ($run)"
+    "$python" human_pose/main.py --train=1 --name=demo --overwrite --epochs=1 --subsample=50
+    say "Evaluating it ($run)"
+    "$python" human_pose/main.py --name=demo --subsample=50 \
+        --check_path="$run/check/partial_checkpoint.h5"
+    say "Done: made the embedded data in data/, lifted a sample, trained for one short epoch, evaluated."
+    cat <<EOF
+Pictures:  $root/$run/images
+Errors:    $root/$run/evaluations/report.md
+Curves:    .venv/bin/tensorboard --logdir $run/logger
+Next:      source .venv/bin/activate; python human_pose/main.py --help
+EOF
+}
+
+main() {
+    local command="${1:-}"
+    case "$command" in
+        demo | test | data | h36m | env) shift ;;
+        help | -h | --help) usage && return ;;
+        '') usage >&2 && exit 2 ;;
+        *)
+            usage >&2
+            fail "unknown command: $command"
+            ;;
+    esac
+    [[ $command != demo && $command != env ]] || (($# == 0)) ||
+        fail "$command takes no arguments; received: $*"
+    make_environment
+    case "$command" in
+        demo) run_demo ;;
+        test) run_tests "$@" ;;
+        data) make_data "$@" ;;
+        h36m) prepare_h36m "$@" ;;
+        env) ;;
+    esac
+}
+
+main "$@"
