@@ -1,0 +1,219 @@
+"""The lifter as a Keras model: 2D joints of four views to one 3D pose."""
+
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import wiberg_tf as wt
+from human_pose.lifting.averaging import average, averaging, live_mask
+from human_pose.lifting.blocks import model_blocks
+from human_pose.lifting.energy import Unknowns, energy, score
+from human_pose.lifting.method import FORMULATIONS
+from human_pose.lifting.pairs import Pairs, pick
+from human_pose.lifting.parameters import MixtureParameters
+from human_pose.lifting.quantities import Quantities, Scales, quantities
+from human_pose.lifting.search import search
+from human_pose.lifting.sizes import normalise_views, pose_size
+from human_pose.lifting.solver import minimise, solve_hessian
+from human_pose.lifting.variables import add_variables
+from human_pose.skeleton import JOINTS, UNDETECTED_JOINT, VIEWS
+
+
+@keras.saving.register_keras_serializable("wiberg_tf")
+class PPCALifter(keras.Model):
+    """Lifts 2D joints of four views to one 3D pose with a mixture of PPCA models.
+
+    Per model and heading the pose minimises a pseudo-Huber (or L2) energy; soft
+    averages over headings and models give the result, see [1] and docs/lifting.md.
+    All 17 parameters of the original are variables under the checkpoint's names, with
+    its clips as constraints; 14 of them are trained (12 in the L2 formulation, which
+    uses neither `hl_params` nor `ir_reg`).
+
+    Args:
+      mixture: the PPCA models to start from.
+      cameras: `[4, 3, 3]`, averaged world-to-camera rotations.
+      solver: "huber" or "l2".
+      derivative: "trust_region", the damped implicit derivative [2] of the minimiser,
+        or "unrolled", reverse mode through its solves, as in the original.
+      damping: λ of the trust-region derivative, added to the Hessian of the energy
+        (of ½|Ax - b|² in the L2 formulation). The Huber energy's Hessian is at least
+        0.001 I already, so 0 is safe.
+      exhaustive: score every rotation; otherwise rotations that cannot matter are
+        left out, which moves poses by less than 1e-6 mm.
+      **kwargs: of `keras.Model`; `dtype` is "float64" unless given.
+
+    References:
+      [1] Tome, Toso, Agapito, Russell, Rethinking Pose in 3D, 3DV 2018.
+      [2] Toso, Campbell, Russell, Fixing Implicit Derivatives, NeurIPS 2019.
+    """
+
+    def __init__(
+        self,
+        mixture: MixtureParameters,
+        cameras: np.ndarray,
+        *,
+        solver: Literal["huber", "l2"] = "huber",
+        derivative: Literal["trust_region", "unrolled"] = "trust_region",
+        damping: float = 0.0,
+        exhaustive: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**{"dtype": "float64", **kwargs})
+        # === Config ===
+        if solver not in FORMULATIONS:
+            raise ValueError(
+                f"`solver` must be {' or '.join(FORMULATIONS)}; received {solver!r}"
+            )
+        if derivative not in ("trust_region", "unrolled"):
+            raise ValueError(
+                "`derivative` must be trust_region or unrolled; "
+                f"received {derivative!r}"
+            )
+        if not damping >= 0:
+            raise ValueError(f"`damping` must be >= 0; received {damping}")
+        self.mixture = mixture
+        self.cameras = np.asarray(cameras, np.float64)
+        self.formulation = FORMULATIONS[solver]
+        self.derivative = derivative
+        self.damping = damping
+        self.exhaustive = exhaustive
+        self._scales = Scales.of(mixture)
+        # === Variables ===
+        self.parameters = add_variables(
+            self, mixture, self._scales, robust=self.formulation.robust
+        )
+        self.built = True
+
+    @property
+    def models(self) -> int:
+        """The number of PPCA models, M."""
+        return self.mixture.models
+
+    def call(self, inputs: Any, training: bool = False) -> dict[str, tf.Tensor]:
+        """Lifts N frames.
+
+        Args:
+          inputs: 2D joints `[N, 4, 17, 2]` in pixels, y down, or a dict of them under
+            `joints_2d_px` and, if wanted, `visibility` `[N, 4, 17]`: 0 for an unseen
+            joint, else its weight (default: 1 for all but the never-detected joint 9).
+          training: leave models that carry no weight unscored.
+
+        Returns:
+          A dict: `pose` `[N, 17, 3]`, z up, of unit-free size, not centred (a pose in
+          mm is `pose_size(truth) * pose`); `score` `[N, M]`, smaller is better; in
+          training the score of a model without weight is a rough one.
+
+        Raises:
+          ValueError: for inputs of another shape.
+        """
+        joints_2d_px, visibility = self._inputs(inputs)
+        views = normalise_views(joints_2d_px, visibility)
+        parameters = {k: tf.convert_to_tensor(v) for k, v in self.parameters.items()}
+        theta = quantities(parameters, self._scales, self.cameras, self.formulation)
+        exponents = averaging(parameters)
+        fixed = tf.nest.map_structure(tf.stop_gradient, theta)
+        found = tf.nest.map_structure(
+            tf.stop_gradient,
+            search(
+                model_blocks(fixed),
+                fixed,
+                views,
+                self.formulation,
+                tf.nest.map_structure(tf.stop_gradient, exponents),
+                all_models=not training,
+                exhaustive=self.exhaustive,
+            ),
+        )
+        live = live_mask(exponents, found.scores)
+        pairs = pick(live, views)
+        x = self._minimiser(
+            theta,
+            pairs,
+            Unknowns(*(tf.boolean_mask(part, live) for part in found.minimisers)),
+        )
+        best = tf.reduce_min(found.scores, -1)
+        pair_scores = score(x, theta, pairs, self.formulation)
+        pose = average(exponents, pairs, x, pair_scores, best)
+        pose = tf.linalg.matrix_transpose(pose)
+        pose *= parameters["scaling_coefficient"] / pose_size(pose)[:, None, None]
+        return {"pose": pose, "score": tf.transpose(best) / 2}
+
+    def _inputs(self, inputs: Any) -> tuple[tf.Tensor, tf.Tensor]:
+        if not isinstance(inputs, dict):
+            inputs = {"joints_2d_px": inputs}
+        joints = tf.convert_to_tensor(inputs["joints_2d_px"])
+        joints = tf.cast(joints, self.compute_dtype)
+        if joints.shape.rank != 4 or joints.shape[1:] != (VIEWS, JOINTS, 2):
+            raise ValueError(
+                f"`joints_2d_px` must have shape [N, {VIEWS}, {JOINTS}, 2]; "
+                f"received {joints.shape}"
+            )
+        visibility = inputs.get("visibility")
+        if visibility is None:
+            seen = np.ones([VIEWS, JOINTS])
+            seen[:, UNDETECTED_JOINT] = 0
+            visibility = tf.broadcast_to(
+                tf.constant(seen, joints.dtype), tf.shape(joints)[:-1]
+            )
+        visibility = tf.cast(visibility, joints.dtype)
+        if not visibility.shape.is_compatible_with(joints.shape[:-1]):
+            raise ValueError(
+                f"`visibility` must have shape {joints.shape[:-1]}; "
+                f"received {visibility.shape}"
+            )
+        return joints, visibility
+
+    def _minimiser(self, theta: Quantities, pairs: Pairs, known: Unknowns) -> Unknowns:
+        """The live problems' minimisers, differentiable in θ."""
+        if self.derivative == "unrolled":
+            derivative: wt.Derivative = wt.Unrolled()
+
+            def solver(objective: Any, initial: Unknowns) -> Unknowns:
+                return minimise(model_blocks(theta), theta, pairs, self.formulation)
+
+        else:
+
+            def linear_solve(
+                x: Unknowns, inputs: tuple[Quantities], damping: tf.Tensor, right: Any
+            ) -> Unknowns:
+                shared = model_blocks(inputs[0])
+                return solve_hessian(
+                    x, shared, inputs[0], pairs, self.formulation, damping, right
+                )
+
+            solver = wt.given
+            derivative = wt.TrustRegion(self.damping, linear_solve)
+        solution = wt.argmin(
+            lambda x, quantities: energy(x, quantities, pairs, self.formulation),
+            known,
+            (theta,),
+            solver=solver,
+            derivative=derivative,
+            batch_dims=1,
+        )
+        return solution.value
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, arrays as nested lists."""
+        return {
+            **super().get_config(),
+            "mixture": {
+                "mean_poses_mm": self.mixture.mean_poses_mm.tolist(),
+                "bases": self.mixture.bases.tolist(),
+                "inverse_deviations": self.mixture.inverse_deviations.tolist(),
+            },
+            "cameras": self.cameras.tolist(),
+            "solver": self.formulation.name,
+            "derivative": self.derivative,
+            "damping": self.damping,
+            "exhaustive": self.exhaustive,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PPCALifter":
+        """The lifter of a config."""
+        arrays = {k: np.array(v) for k, v in config.pop("mixture").items()}
+        cameras = np.array(config.pop("cameras"))
+        return cls(MixtureParameters(**arrays), cameras, **config)

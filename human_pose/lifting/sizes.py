@@ -1,0 +1,72 @@
+"""Sizes and centres of poses, and the normalisation of 2D views."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from human_pose.skeleton import NORMALISATION_TREE
+
+_TAILS = [a for a, _ in NORMALISATION_TREE]
+_HEADS = [b for _, b in NORMALISATION_TREE]
+
+
+def pose_size(joints: tf.Tensor) -> tf.Tensor:
+    """The norm over all edges of the normalisation tree (not a mean limb length).
+
+    Args:
+      joints: `[..., 17, 3]`.
+
+    Returns:
+      `[...]`, in the unit of `joints`.
+    """
+    edges = tf.gather(joints, _TAILS, axis=-2) - tf.gather(joints, _HEADS, axis=-2)
+    return tf.sqrt(tf.reduce_sum(tf.square(edges), [-2, -1]))
+
+
+def centred(joints: tf.Tensor) -> tf.Tensor:
+    """`[..., 17, 3]` minus the mean over all 17 joints."""
+    return joints - tf.reduce_mean(joints, -2, keepdims=True)
+
+
+class NormalisedViews(NamedTuple):
+    """2D views of unit scale.
+
+    Attributes:
+      targets: `[N, 8, 17]`, rows x and y of each view; image y points up, the visible
+        joints are centred and their heights span 2.
+      visibility: `[N, 8, 17]`, the weight of each row.
+    """
+
+    targets: tf.Tensor
+    visibility: tf.Tensor
+
+
+def normalise_views(joints_2d_px: tf.Tensor, visibility: tf.Tensor) -> NormalisedViews:
+    """Centres each view on its visible joints and gives them height 2.
+
+    A view with fewer than two usable joints, or with all of them at one height, says
+    nothing about size: all its weights become 0. Coordinates of invisible joints are
+    ignored, whatever they are.
+
+    Args:
+      joints_2d_px: `[N, 4, 17, 2]`, pixels, y down.
+      visibility: `[N, 4, 17]`, 0 for invisible, else the weight of the joint.
+    """
+    visible = visibility > 0
+    joints = tf.where(visible[..., None], joints_2d_px, 0)
+    count = tf.reduce_sum(tf.cast(visible, joints.dtype), -1)[..., None, None]
+    joints -= tf.reduce_sum(joints, -2, keepdims=True) / tf.maximum(count, 1)
+    heights = joints[..., 1]
+    largest = joints.dtype.max
+    lowest = tf.reduce_min(tf.where(visible, heights, largest), -1)
+    highest = tf.reduce_max(tf.where(visible, heights, -largest), -1)
+    usable = highest > lowest
+    # Negative: both axes change sign, so that image y points up.
+    scale = tf.where(usable, lowest - highest, -2) / 2
+    weight = tf.where(usable[..., None] & visible, visibility, 0)
+    targets = tf.where(visible[..., None], joints / scale[..., None, None], 0)
+    rows = [-1, 8, joints.shape[-2]]
+    return NormalisedViews(
+        tf.reshape(tf.linalg.matrix_transpose(targets), rows),
+        tf.reshape(tf.repeat(weight, 2, axis=1), rows),
+    )

@@ -1,0 +1,121 @@
+"""Minimisers of the energy by reweighting, and damped solves with its Hessian."""
+
+import tensorflow as tf
+
+from human_pose.lifting.blocks import ModelBlocks, Weights, solve_pairs
+from human_pose.lifting.energy import (
+    Unknowns,
+    residuals,
+    squared_distances,
+    thresholds_of,
+    weighted_rows,
+)
+from human_pose.lifting.method import METHOD, Formulation
+from human_pose.lifting.pairs import Pairs
+from human_pose.lifting.quantities import Quantities
+from human_pose.skeleton import JOINTS, VIEWS
+
+
+def minimise(
+    shared: ModelBlocks,
+    quantities: Quantities,
+    pairs: Pairs,
+    formulation: Formulation,
+) -> Unknowns:
+    """The original's minimiser: one unweighted solve, then its reweightings."""
+    rows = tf.square(weighted_rows(quantities, pairs))
+    # The first solve gives the regulariser's rows weight 1, not k.
+    unweighted = tf.ones_like(quantities.stiffness)
+    x = _weighted_solve(shared, quantities, pairs, formulation, rows, unweighted)
+    return reweight(x, shared, quantities, pairs, formulation)
+
+
+def reweight(
+    x: Unknowns,
+    shared: ModelBlocks,
+    quantities: Quantities,
+    pairs: Pairs,
+    formulation: Formulation,
+) -> Unknowns:
+    """The formulation's steps of iteratively reweighted least squares, from x."""
+    rows = weighted_rows(quantities, pairs)
+    squared_rows = tf.square(rows)
+    projections = tf.gather(quantities.projections, pairs.rotation)
+    for _ in range(formulation.reweightings):
+        residual = rows * (projections @ x.joints - pairs.targets)
+        squared = squared_distances(residual, METHOD.residual_shift)
+        ratio = squared / tf.square(thresholds_of(quantities, pairs))
+        weights = squared_rows * tf.repeat(tf.math.rsqrt(1 + ratio), 2, axis=1)
+        x = _weighted_solve(
+            shared, quantities, pairs, formulation, weights, quantities.stiffness
+        )
+    return x
+
+
+def solve_hessian(
+    x: Unknowns,
+    shared: ModelBlocks,
+    quantities: Quantities,
+    pairs: Pairs,
+    formulation: Formulation,
+    damping: tf.Tensor,
+    right: Unknowns,
+) -> Unknowns:
+    """Solves (H + λI) v = u with the energy's exact Hessian at x.
+
+    For each (view, joint) the pseudo-Huber loss has the 2 x 2 Hessian u I -
+    (u³/d²) r rᵀ with u = 1/√(1 + t²/d²), whose eigenvalues lie in [u³, u]: H is
+    positive definite, with the block structure of the Gram matrix.
+
+    Args:
+      x: where H is taken.
+      shared: of `quantities`.
+      quantities: the energy's θ.
+      pairs: the problems.
+      formulation: Huber or L2.
+      damping: λ, `[P]`.
+      right: u, like x.
+    """
+    rows = weighted_rows(quantities, pairs)
+    squared_rows = tf.square(rows)
+    crosses = None
+    if formulation.robust:
+        residual = residuals(x, quantities, pairs).reprojection
+        inverse_square = 1 / tf.square(thresholds_of(quantities, pairs))
+        ratio = squared_distances(residual, 0.0) * inverse_square
+        slope = tf.math.rsqrt(1 + ratio)  # u, [P, 4, 17]
+        bend = slope**3 * inverse_square
+        by_view = [-1, VIEWS, 2, JOINTS]
+        r_x, r_y = tf.unstack(tf.reshape(residual, by_view), axis=2)
+        w_x, w_y = tf.unstack(tf.reshape(rows, by_view), axis=2)
+        squared_rows *= tf.repeat(slope, 2, axis=1) - tf.repeat(
+            bend, 2, axis=1
+        ) * tf.square(residual)
+        crosses = -bend * r_x * r_y * w_x * w_y
+    weights = Weights(
+        squared_rows, crosses, quantities.stiffness, damping + formulation.ridge
+    )
+    return Unknowns(*solve_pairs(shared, quantities, pairs, weights, tuple(right)))
+
+
+def pull_of_size(quantities: Quantities, stiffness: tf.Tensor) -> tf.Tensor:
+    """The data term of the coefficients, k Dᵀ (t e₀), `[M, 29]`."""
+    return stiffness[:, None] * quantities.size_target * quantities.regulariser[:, 0]
+
+
+def _weighted_solve(
+    shared: ModelBlocks,
+    quantities: Quantities,
+    pairs: Pairs,
+    formulation: Formulation,
+    rows: tf.Tensor,
+    stiffness: tf.Tensor,
+) -> Unknowns:
+    shift = tf.fill(tf.shape(pairs.model), tf.constant(formulation.ridge, rows.dtype))
+    projections = tf.gather(quantities.projections, pairs.rotation)
+    right = (
+        tf.gather(pull_of_size(quantities, stiffness), pairs.model),
+        tf.matmul(projections, rows * pairs.targets, transpose_a=True),
+    )
+    weights = Weights(rows, None, stiffness, shift)
+    return Unknowns(*solve_pairs(shared, quantities, pairs, weights, right))
