@@ -114,7 +114,7 @@ def prepare(config: H36MConfig, report: Callable[[str], None]) -> None:
 def _fetch_parameters(config: H36MConfig, report: Callable[[str], None]) -> None:
     if not config.parameters_url:
         return
-    # These load TensorFlow.
+    command.load_tensorflow()
     from human_pose.lifting import read_cameras, read_checkpoint, read_mixture
     from human_pose.lifting.parameters import MIXTURE_SIZES
 
