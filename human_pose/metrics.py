@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
+from human_pose.config import METRICS
 from human_pose.skeleton import JOINTS
 
 ROOT: Final = 0  # the hip centre
@@ -29,7 +30,6 @@ AUC_THRESHOLDS_MM: Final = tuple(float(mm) for mm in range(0, 151, 5))
 
 # The original's metric 0 leaves out hip, spine and neck, after aligning all 17.
 METRIC_0_JOINTS: Final = (1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 16)
-TRAINING_METRICS: Final = (0, 1, 2)
 
 
 def mpjpe(truth: Any, reconstruction: Any) -> tf.Tensor:
@@ -100,7 +100,7 @@ def training_error(truth: Any, reconstruction: Any, metric: int) -> tf.Tensor:
     Raises:
       ValueError: if `metric` is none of these, or the poses have not 17 joints.
     """
-    if metric not in TRAINING_METRICS:
+    if metric not in METRICS:
         raise ValueError(f"`metric` must be 0, 1 or 2. Received: {metric}")
     truth, reconstruction = _checked(truth, reconstruction)
     if truth.shape[-2] != JOINTS:
