@@ -155,7 +155,10 @@ def _pull_back(
     ):
         _refuse_unused(problem(), flat_x, flat, entry_names(parameters, "parameters"))
     return [
-        tf.zeros_like(entry) if gradient is None else _first_order(gradient)
+        # A gather in the energy gives IndexedSlices.
+        tf.zeros_like(entry)
+        if gradient is None
+        else _first_order(tf.convert_to_tensor(gradient))
         for gradient, entry in zip(gradients, flat, strict=True)
     ]
 
