@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from absl import app, flags, logging
 
+_STDERR = 2
 _INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 
 
@@ -22,7 +23,6 @@ def run(
       work: does the work, given the parsed flags.
       define_flags: defines them.
     """
-    _quieten_tensorflow()
     define_flags(flags.FLAGS)
     app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
 
@@ -44,6 +44,28 @@ def guarded(
     return 0
 
 
+def load_tensorflow() -> None:
+    """Imports TensorFlow without its start-up messages on the error stream.
+
+    They are written by native code before it has read any log level, so the stream
+    itself is closed meanwhile; Python's exceptions still come through. A user who sets
+    TF_CPP_MIN_LOG_LEVEL sees them.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    stream = os.dup(_STDERR)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), _STDERR)
+    try:
+        import tensorflow as tf
+
+        tf.config.list_logical_devices()  # looks for GPUs, and says so
+    finally:
+        os.dup2(stream, _STDERR)
+        os.close(stream)
+
+
 def _parse(argv: list[str]) -> list[str]:
     try:
         unknown = flags.FLAGS(argv)[1:]
@@ -61,10 +83,6 @@ def _parse(argv: list[str]) -> list[str]:
 
 
 def _program() -> str:
-    return os.path.basename(sys.argv[0])
-
-
-def _quieten_tensorflow() -> None:
-    """Hides TensorFlow's start-up messages; errors stay."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    folder, name = os.path.split(sys.argv[0])
+    # A package run by `python -m` is known by its own name.
+    return os.path.basename(folder) if name == "__main__.py" else name

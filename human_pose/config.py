@@ -7,11 +7,10 @@ library.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 # Sizes of the mixtures that `model_parameters.h5` holds.
 MODEL_COUNTS: Final = (3, 6, 10)
-SOLVERS: Final = ("huber", "l2")
 DERIVATIVES: Final = ("trust_region", "unrolled")
 DTYPES: Final = ("float64", "float32")
 # 0: Procrustes-aligned over 14 joints, 1: over 17, 2: without alignment.
@@ -24,7 +23,7 @@ class LifterConfig:
 
     Attributes:
       models: mixture components, one of `MODEL_COUNTS`.
-      solver: one of `SOLVERS`.
+      solver: the pseudo-Huber energy, or least squares.
       derivative: one of `DERIVATIVES`.
       damping: λ ≥ 0 of the trust-region derivative.
       dtype: one of `DTYPES`.
@@ -35,10 +34,10 @@ class LifterConfig:
     """
 
     models: int
-    solver: str
-    derivative: str
+    solver: Literal["huber", "l2"]
+    derivative: Literal["trust_region", "unrolled"]
     damping: float
-    dtype: str
+    dtype: Literal["float64", "float32"]
     mixture_path: Path
     cameras_path: Path
     check_path: Path | None

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from absl import flags
 
@@ -134,13 +134,18 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
         "shuffle", True, "Draw a new order of the frames in each epoch.", **own
     )
     flags.DEFINE_integer(
-        "seed", 0, "Seed of that order.", lower_bound=0, upper_bound=_MAX_SEED, **own
+        "seed",
+        0,
+        "Seed of the orders that --shuffle draws.",
+        lower_bound=0,
+        upper_bound=_MAX_SEED,
+        **own,
     )
     flags.DEFINE_enum(
         "derivative",
         DERIVATIVES[0],
         DERIVATIVES,
-        "Of the solution: exact at the minimum, or of the original's solver steps.",
+        "Derivative of the solution: exact at the minimum, or of the original's steps.",
         **own,
     )
     flags.DEFINE_float("damping", 0.0, "λ of the trust-region derivative.", **own)
@@ -205,7 +210,7 @@ def main_settings(flag_values: flags.FlagValues) -> MainSettings:
 def lifter_config(
     flag_values: flags.FlagValues,
     *,
-    derivative: str = "trust_region",
+    derivative: Literal["trust_region", "unrolled"] = "trust_region",
     damping: float = 0.0,
     load_checkpoint: bool = True,
 ) -> LifterConfig:
