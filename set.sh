@@ -55,7 +55,7 @@ make_environment() {
         "$host" -m venv --clear "$venv"
     fi
     if ! cmp -s "$root/setup.cfg" "$stamp"; then
-        say "Installing into $venv"
+        say "Installing into $venv (some minutes)"
         "$python" -m pip install --quiet --editable "${root}[$extras]" ||
             fail "$("$python" --version) could not install the dependencies into $venv; if TensorFlow does not support it, take another: rm -r .venv; PYTHON=python3.12 ./set.sh ..."
         cp "$root/setup.cfg" "$stamp"

@@ -26,6 +26,7 @@ from human_pose.datasets.h36m.names import (
 from human_pose.files import PROJECT_ROOT, InputError, locate
 
 _ARCHIVE_NAME: Final = "h36m.zip"
+_RAW_FOLDER: Final = "raw"
 # Exists once everything was unpacked: from then on the archive may be deleted.
 _UNPACKED_MARK: Final = ".unpacked"
 
@@ -142,7 +143,7 @@ def _fetch_parameters(config: H36MConfig, report: Callable[[str], None]) -> None
 
 
 def _make_pose_files(config: H36MConfig, report: Callable[[str], None]) -> None:
-    raw = config.folder / "raw"
+    raw = config.folder / _RAW_FOLDER
     mark = raw / _UNPACKED_MARK
     if config.archive or not mark.exists():
         archive = config.archive or _fetch_archive(config, report)
@@ -186,8 +187,8 @@ def _work(flag_values: flags.FlagValues) -> None:
     config = _config(flag_values)
     prepare(config, lambda line: logging.info("%s", line))
     print(
-        f"Human3.6M is in {config.folder}; use it with --data_dir. "
-        f"{config.folder / 'raw'} and {config.folder / _ARCHIVE_NAME} may be deleted."
+        f"Human3.6M is ready: use it with --data_dir={config.folder}. "
+        f"Its {_RAW_FOLDER}/ and {_ARCHIVE_NAME} are no longer needed."
     )
 
 

@@ -1,14 +1,17 @@
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
 
 import h5py
+import numpy as np
 import pytest
 
 from human_pose.datasets.h36m.__main__ import H36MConfig, prepare
 from human_pose.datasets.pose_files import read_pose_file
-from human_pose.files import InputError
+from human_pose.files import InputError, write_h5
+from human_pose.lifting import MixtureParameters, write_cameras, write_mixtures
+from human_pose.lifting.parameters import MIXTURE_SIZES
+from human_pose.lifting.variables import parameter_shapes
 
 
 @pytest.fixture
@@ -23,16 +26,21 @@ def config(tmp_path, archive):
 
 
 @pytest.fixture
-def published_parameters(shared, tmp_path):
-    """The original's parameter files as its repository lays them out."""
+def published_parameters(tmp_path):
+    """Invented parameter files, laid out as the original's repository has them."""
     source = tmp_path / "HumanPose"
-    for folder, names in (
-        ("data", ("model_parameters.h5", "avg_cameras.h5")),
-        ("results", ("trained_model.h5",)),
-    ):
-        (source / folder).mkdir(parents=True)
-        for name in names:
-            shutil.copy(shared / "data/tome" / name, source / folder / name)
+    mixtures = {
+        models: MixtureParameters(
+            np.ones((models, 3, 17)),
+            np.ones((models, 25, 3, 17)),
+            np.ones((models, 26)),
+        )
+        for models in MIXTURE_SIZES
+    }
+    write_mixtures(source / "data/model_parameters.h5", mixtures)
+    write_cameras(source / "data/avg_cameras.h5", np.ones((4, 3, 3)))
+    checkpoint = {name: np.ones(shape) for name, shape in parameter_shapes(3).items()}
+    write_h5(source / "results/trained_model.h5", {**checkpoint, "epoch": 6})
     return source
 
 
@@ -115,12 +123,12 @@ def test_a_damaged_download_says_how_to_go_on(config, archive, tmp_path):
         prepare(replace(config, archive=None, archive_url=url), _quietly)
 
 
-def test_parameter_files_are_fetched(config, published_parameters, shared):
+def test_parameter_files_are_fetched(config, published_parameters):
     url = published_parameters.as_uri()
     prepare(replace(config, parameters_url=url), _quietly)
-    for name in ("model_parameters.h5", "avg_cameras.h5", "trained_model.h5"):
-        fetched = (config.folder / name).read_bytes()
-        assert fetched == (shared / "data/tome" / name).read_bytes()
+    for published in published_parameters.rglob("*.h5"):
+        fetched = config.folder / published.name
+        assert fetched.read_bytes() == published.read_bytes()
     # And not again.
     prepare(replace(config, parameters_url="nonsense"), _quietly)
 
