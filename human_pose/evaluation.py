@@ -25,6 +25,7 @@ from human_pose.datasets.pose_files import PoseSet
 from human_pose.evaluation_data import ActionFrames, read_action_frames
 from human_pose.files import atomic
 from human_pose.lifting.sizes import centred, pose_size
+from human_pose.metrics import mpjpe
 from human_pose.scores import Scores, action_means, mean_over_frames, score
 from human_pose.skeleton import JOINTS, VIEWS
 
@@ -150,13 +151,20 @@ def reconstruct(
     sizes_mm = pose_size(truth).numpy()[:, None, None]
     reconstruction = np.empty_like(truth)
     lift = _compiled(lifter)
-    progress = keras.utils.Progbar(len(poses), verbose=int(verbose), unit_name="frame")
+    progress = keras.utils.Progbar(
+        len(poses),
+        verbose=int(verbose),
+        unit_name="frame",
+        stateful_metrics=["mpjpe_mm"],  # or the bar would end with the last batch's
+    )
+    total_mm = 0.0
     for start in range(0, len(poses), batch_size):
         batch = slice(start, start + batch_size)
         pose = lift(tf.constant(poses.joints_2d_px[batch]))
         reconstruction[batch] = sizes_mm[batch] * pose.numpy()
-        distances = np.linalg.norm(truth[batch] - reconstruction[batch], axis=-1)
-        progress.add(len(distances), [("mpjpe_mm", distances.mean())])
+        done = min(batch.stop, len(poses))
+        total_mm += mpjpe(truth[batch], reconstruction[batch]).numpy().sum()
+        progress.update(done, [("mpjpe_mm", total_mm / done)])
     return truth, reconstruction
 
 

@@ -50,19 +50,22 @@ def evaluate(path: Path, lifter: LifterConfig, config: EvaluationConfig) -> None
     folder = RunFolder(path)
     folder.check_writable()
     command.load_tensorflow()
-    from human_pose import evaluation
+    from human_pose import evaluation, report
     from human_pose.build import build_lifter
 
     model = build_lifter(lifter)
     folder.make()
-    evaluation.evaluate(
+    result = evaluation.evaluate(
         model,
         config.data_dir,
         folder.path,
         metric=config.metric,
         subsample=config.subsample,
         batch_size=config.batch_size,
+        description=report.describe(lifter),
     )
+    print(result.table())
+    print(f"report: {folder.path / evaluation.REPORT}")
 
 
 def run() -> None:

@@ -27,6 +27,7 @@ from human_pose.config import (
 _DATA_HINT = "./set.sh data makes the embedded data"
 _TRAINING_FILE = "train_sh.h5"
 _MAX_SEED = 2**31 - 1
+_SAMPLE_CHECKPOINT = "results/trained_model.h5"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,25 @@ class MainSettings:
     run_folder: Path
     lifter: LifterConfig
     task: TrainingConfig | EvaluationConfig
+
+
+@dataclass(frozen=True)
+class SampleSettings:
+    """What `Sample.py` is asked for.
+
+    Attributes:
+      lifter: the model.
+      input_path: pose file with the frame.
+      frame: its number in the file, from 0.
+      picture_path: where to save the picture.
+      show: whether to open a window, if there is a screen.
+    """
+
+    lifter: LifterConfig
+    input_path: Path
+    frame: int
+    picture_path: Path
+    show: bool
 
 
 def define_lifter_flags(flag_values: flags.FlagValues) -> None:
@@ -109,6 +129,23 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
         "subsample", 5, "Every how many frames one is used.", lower_bound=1, **own
     )
     _define_training_flags(flag_values)
+    _declare_key_flags(flag_values)
+
+
+def define_sample_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the flags of `Sample.py`."""
+    own = {"flag_values": flag_values}
+    define_lifter_flags(flag_values)
+    flag_values.set_default("check_path", _SAMPLE_CHECKPOINT)
+    flags.DEFINE_string(
+        "input_path", "data/sample.h5", "Pose file with the frame to lift.", **own
+    )
+    flags.DEFINE_integer(
+        "frame", 0, "Number of the frame in that file, from 0.", lower_bound=0, **own
+    )
+    flags.DEFINE_boolean(
+        "show", True, "Open a window with the picture, if there is a screen.", **own
+    )
     _declare_key_flags(flag_values)
 
 
@@ -204,6 +241,22 @@ def main_settings(flag_values: flags.FlagValues) -> MainSettings:
             if flag_values.train
             else _evaluation_config(flag_values)
         ),
+    )
+
+
+def sample_settings(flag_values: flags.FlagValues) -> SampleSettings:
+    """Turns the parsed flags of `Sample.py` into its settings.
+
+    Raises:
+      InputError: if a file that the flags name does not exist.
+    """
+    frame = flag_values.frame
+    return SampleSettings(
+        lifter=lifter_config(flag_values),
+        input_path=_locate_data(Path(flag_values.input_path)),
+        frame=frame,
+        picture_path=results_dir(flag_values) / "sample" / f"frame_{frame}.png",
+        show=flag_values.show,
     )
 
 

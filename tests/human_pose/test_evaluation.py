@@ -1,5 +1,7 @@
 """Evaluation with a lifter that moves the truth in a known way."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -13,7 +15,10 @@ from human_pose.datasets.pose_files import (
 )
 from human_pose.evaluation_data import read_action_frames
 from human_pose.files import InputError
+from human_pose.lifting import PPCALifter, read_cameras, read_mixture
 from human_pose.lifting.sizes import centred, pose_size
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 OUTPUTS = {
     "errors.npy",
@@ -216,9 +221,51 @@ def test_evaluating_again_replaces_only_its_own(data, tmp_path):
     assert len(np.load(folder / "errors.npy")) == 6
 
 
+@pytest.mark.parametrize("solver", ["huber", "l2"])
+def test_the_lifter_gives_the_originals_results(tmp_path, solver):
+    with np.load(GOLDEN / "golden_synthetic.npz") as golden:
+        poses = PoseSet(
+            golden["poses_2d"], golden["poses_3d_gt"], np.zeros((8, 4, 3, 3))
+        )
+        expected = {
+            name: golden[f"{solver}-default/{name}"]
+            for name in ("reconstruction", "truth", "errors")
+        }
+    for name, part in (("Directions_sh", poses[:3]), ("Directions_1_sh", poses[3:])):
+        write_pose_file(tmp_path / "testing" / f"{name}.h5", part)
+    lifter = PPCALifter(
+        read_mixture(GOLDEN / "model_parameters.h5", 3),
+        read_cameras(GOLDEN / "avg_cameras.h5"),
+        solver=solver,
+    )
+    result = run(tmp_path, tmp_path / "run", lifter=lifter, batch_size=3, metric=0)
+    stored = {
+        name: np.load(tmp_path / "run" / f"{name}.npy")
+        for name in ("poses", "truth", "errors", "tabled_res")
+    }
+    for name, wanted in (
+        ("poses", expected["reconstruction"][:, None]),
+        ("truth", expected["truth"][:, None]),
+        ("errors", expected["errors"][:, 0]),
+        ("tabled_res", [expected["errors"][:, 0].mean(), *14 * [np.nan]]),
+    ):
+        np.testing.assert_allclose(
+            stored[name][:15] if name == "tabled_res" else stored[name],
+            wanted,
+            rtol=0,
+            atol=1e-5,
+        )
+    np.testing.assert_allclose(
+        result.scores.training_errors_mm, expected["errors"], rtol=0, atol=1e-5
+    )
+
+
 def test_a_progress_bar_is_shown_on_request(data, capsys):
     poses = read_action_frames(data / "testing", 1).poses
     evaluation.reconstruct(MovedTruth(), poses)
     assert capsys.readouterr().out == ""
     evaluation.reconstruct(MovedTruth(), poses, verbose=True)
-    assert "14/14" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "14/14" in shown
+    # It ends with the mean of all frames, not with the last batch's.
+    assert f"mpjpe_mm: {(11 * 10 + 3 * 40) / 14:.4f}" in shown

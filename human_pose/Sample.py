@@ -1,0 +1,111 @@
+"""Lifts one frame: 2D poses of four views to one 3D pose, beside the truth.
+
+Usage:
+  python human_pose/Sample.py
+  python human_pose/Sample.py --input_path=data/testing/Walking_sh.h5 --frame=10
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if __package__ in (None, ""):
+    # Run as a script: Python put this folder first on the path, where `datasets` would
+    # hide another package of that name.
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from absl import flags, logging
+
+from human_pose import command, settings
+from human_pose.config import METRICS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from human_pose.datasets.pose_files import PoseSet
+
+# Modules that load TensorFlow, h5py or Matplotlib are imported where they are needed,
+# so that --help and mistakes in the flags are answered at once.
+
+METRIC_MEANINGS = (
+    "mean of 14 joints after Procrustes alignment",
+    "mean of 17 joints after Procrustes alignment",
+    "mean of 17 joints, not aligned",
+)
+
+
+def main(flag_values: flags.FlagValues) -> None:
+    """Lifts the frame that the flags name, prints its errors and saves a picture."""
+    chosen = settings.sample_settings(flag_values)
+    frame = read_frame(chosen.input_path, chosen.frame)
+    command.load_tensorflow()
+    from human_pose import draw, evaluation, metrics
+    from human_pose.build import build_lifter
+
+    truth, pose = evaluation.reconstruct(build_lifter(chosen.lifter), frame)
+    errors_mm = [
+        float(metrics.training_error(truth[0], pose[0], metric)) for metric in METRICS
+    ]
+    print(f"{chosen.input_path}, frame {chosen.frame}: four 2D poses to one 3D pose")
+    for metric, error_mm, meaning in zip(
+        METRICS, errors_mm, METRIC_MEANINGS, strict=True
+    ):
+        print(f"metric {metric}  {error_mm:7.2f} mm  {meaning}")
+    figure = draw.frame_figure(
+        frame.joints_2d_px[0],
+        pose[0],
+        truth[0],
+        title=f"error {errors_mm[2]:.1f} mm, aligned {errors_mm[1]:.1f} mm",
+        figure=new_window() if chosen.show else None,
+    )
+    draw.save(figure, chosen.picture_path)
+    print(f"picture  {chosen.picture_path}")
+    show(figure)
+
+
+def read_frame(path: Path, frame: int) -> "PoseSet":
+    """Reads one frame of a pose file.
+
+    Raises:
+      InputError: if it is no pose file, or too short.
+    """
+    from human_pose.datasets.pose_files import read_pose_file
+    from human_pose.files import InputError
+
+    poses = read_pose_file(path)
+    if frame >= len(poses):
+        raise InputError(
+            f"--frame must be below {len(poses)}, the number of frames of {path}; "
+            f"received {frame}"
+        )
+    return poses[frame : frame + 1]
+
+
+def new_window() -> "Figure | None":
+    """A figure that has a window, or None without a screen."""
+    from matplotlib import pyplot
+
+    try:
+        figure = pyplot.figure()
+    # Each window toolkit has its own errors, and none is a reason to lose the picture.
+    except Exception as error:
+        logging.warning("no window: %s", error)
+        return None
+    return figure if figure.canvas.required_interactive_framework else None
+
+
+def show(figure: "Figure") -> None:
+    """Keeps the figure's window, if it has one, until the user closes it."""
+    if figure.canvas.manager is not None:
+        from matplotlib import pyplot
+
+        pyplot.show()
+
+
+def run() -> None:
+    """Runs the command with the process's arguments."""
+    command.run(main, settings.define_sample_flags)
+
+
+if __name__ == "__main__":
+    run()
