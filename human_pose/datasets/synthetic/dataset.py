@@ -1,0 +1,149 @@
+"""Makes the embedded data: pose files of training and test subjects."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from human_pose.cameras import Camera
+from human_pose.datasets.pose_files import (
+    ACTIONS,
+    PoseSet,
+    action_file_names,
+    concatenate,
+    write_pose_file,
+)
+from human_pose.datasets.synthetic.body import BODIES, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.synthetic.detector import Detector
+from human_pose.datasets.synthetic.motion import perform
+from human_pose.datasets.synthetic.rig import cameras
+from human_pose.files import InputError
+
+TAKES: Final = 2
+
+# Human3.6M's evaluation leaves this subject, action and take out, and so do we.
+_SKIPPED: Final = {(11, "Directions", 0)}
+
+# What a seed is used for, so that no two purposes share random numbers.
+_CAMERAS, _MOTION = 0, 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is made.
+
+    Attributes:
+      train_frames: frames of each training sequence. 32 frames x 150 sequences are
+        960 training frames at the default subsampling of 5, a multiple of the batch.
+      test_frames: frames of each test sequence; 472 in all at a subsampling of 5.
+      seed: everything random follows from it.
+      detector: the errors of the 2D joints.
+    """
+
+    train_frames: int = 32
+    test_frames: int = 40
+    seed: int = 0
+    detector: Detector = field(default_factory=Detector)
+
+
+def subject_cameras(subject: int, seed: int) -> tuple[Camera, ...]:
+    """The four cameras of a subject's recordings."""
+    return cameras(np.random.default_rng([seed, _CAMERAS, subject]))
+
+
+def sequence(
+    subject: int, action: str, take: int, frames: int, recipe: Recipe
+) -> PoseSet:
+    """One subject's take of an action, filmed and detected.
+
+    Each sequence has its own stream of random numbers: it is the same whichever others
+    are made.
+    """
+    streams = np.random.SeedSequence(
+        [recipe.seed, _MOTION, subject, ACTIONS.index(action), take]
+    ).spawn(2)
+    motion, detection = map(np.random.default_rng, streams)
+    joints = perform(action, BODIES[subject], motion, frames).joints_3d_mm
+    views = subject_cameras(subject, recipe.seed)
+    exact = np.stack([view.project(joints) for view in views], axis=1)
+    rotations = np.stack([view.rotation for view in views])
+    return PoseSet(
+        recipe.detector.detect(exact, detection),
+        joints,
+        np.broadcast_to(rotations, (frames, *rotations.shape)),
+    )
+
+
+def takes(
+    subjects: Iterable[int], frames: int, recipe: Recipe
+) -> Iterator[tuple[str, PoseSet]]:
+    """File names and contents, in the order of the whole set.
+
+    A file holds the sequences of all subjects, one after the other.
+    """
+    for take in range(TAKES):
+        for action in ACTIONS:
+            parts = [
+                sequence(subject, action, take, frames, recipe)
+                for subject in subjects
+                if (subject, action, take) not in _SKIPPED
+            ]
+            yield action_file_names(action)[take], concatenate(parts)
+
+
+def generate(
+    data_dir: str | os.PathLike[str],
+    recipe: Recipe | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[Path, int, int], None] = lambda path, done, total: None,
+) -> None:
+    """Writes the embedded data set; equal recipes give equal bytes.
+
+    Makes `train_sh.h5`, `test_sh.h5`, and one file per action and take in `training/`
+    and `testing/`. Nothing else in the folder is touched.
+
+    Args:
+      data_dir: the folder; made if need be.
+      recipe: what is made.
+      overwrite: replace files of these names; they may be somebody's own.
+      progress: called with each path once written, and how many of all are done.
+
+    Raises:
+      InputError: if a file is there already and `overwrite` is False, or the folder
+        cannot be written to.
+    """
+    recipe = recipe or Recipe()
+    present = [path for path in data_files(data_dir) if path.exists()]
+    if present and not overwrite:
+        raise InputError(
+            f"{present[0]} is there already, as are {len(present) - 1} more of the "
+            f"{len(data_files(data_dir))} files; --overwrite replaces them"
+        )
+    contents = _contents(Path(data_dir), recipe)
+    for done, (path, poses) in enumerate(contents, start=1):
+        write_pose_file(path, poses)
+        progress(path, done, len(data_files(data_dir)))
+
+
+def data_files(data_dir: str | os.PathLike[str]) -> list[Path]:
+    """The paths that `generate` writes."""
+    names = [action_file_names(action)[take] for action in ACTIONS for take in range(2)]
+    files = [Path(folder, name) for folder in ("training", "testing") for name in names]
+    files += [Path("train_sh.h5"), Path("test_sh.h5")]
+    return [Path(data_dir) / file for file in files]
+
+
+def _contents(data_dir: Path, recipe: Recipe) -> Iterator[tuple[Path, PoseSet]]:
+    for whole, folder, subjects, frames in (
+        ("train_sh.h5", "training", TRAIN_SUBJECTS, recipe.train_frames),
+        ("test_sh.h5", "testing", TEST_SUBJECTS, recipe.test_frames),
+    ):
+        parts = []
+        for name, poses in takes(subjects, frames, recipe):
+            parts.append(poses)
+            yield data_dir / folder / name, poses
+        yield data_dir / whole, concatenate(parts)
