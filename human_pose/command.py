@@ -53,7 +53,7 @@ def load_tensorflow() -> None:
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     stream = os.dup(_STDERR)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), _STDERR)
