@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.config import METRICS, LifterConfig
-from human_pose.datasets.pose_files import ACTIONS
+from human_pose.datasets.pose_files import ACTIONS, action_file_names
 from human_pose.evaluation_data import ActionFrames
 from human_pose.files import PROJECT_ROOT
 from human_pose.scores import (
@@ -79,10 +79,19 @@ def table(scores: Scores, metric: int) -> str:
 
 
 def missing_files(frames: ActionFrames) -> str:
-    """Names the files that are not there, or says that none is missing."""
+    """Names the actions and files that are not there, or says that all are."""
     if not frames.missing:
         return "All files are there."
-    return f"Missing, left out of every mean: {', '.join(frames.missing)}."
+    missing = set(frames.missing)
+    absent = [a for a in ACTIONS if missing.issuperset(action_file_names(a))]
+    missing.difference_update(*map(action_file_names, absent))
+    sentences = []
+    if absent:
+        sentences.append(f"No files, left out of every mean: {', '.join(absent)}.")
+    if missing:
+        lone = ", ".join(name for name in frames.missing if name in missing)
+        sentences.append(f"Missing, the action's other take evaluated alone: {lone}.")
+    return " ".join(sentences)
 
 
 def markdown(
