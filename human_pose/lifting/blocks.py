@@ -145,20 +145,36 @@ def solve_pairs(
     if weights.crosses is not None:
         entries += tf.gather(shared.crosses, pairs.rotation) @ weights.crosses
     joints = invert_joint_blocks(entries, 1 + weights.shift[:, None, None])
-    size = METHOD.coefficients
-    flat = tf.reshape(joints.inverse, [-1, shared.outer.shape[1]])
-    removed = per_model_product(flat, shared.outer, pairs.counts)
-    schur = tf.gather(gram(shared, weights.stiffness), pairs.model) - tf.reshape(
-        removed, [-1, size, size]
+    factor = tf.linalg.cholesky(
+        _schur_complements(shared, joints, pairs.counts, weights)
     )
-    diagonal = tf.linalg.diag_part(schur) + weights.shift[:, None]
-    factor = tf.linalg.cholesky(tf.linalg.set_diag(schur, diagonal))
     right_a, right_q = right
     flat = tf.reshape(joints.solve(right_q), [-1, 3 * JOINTS])
     moved = per_model_product(flat, quantities.bases, pairs.counts, transpose=True)
     a = tf.linalg.cholesky_solve(factor, (right_a + moved)[..., None])[..., 0]
     back = per_model_product(a, quantities.bases, pairs.counts)
     return a, joints.solve(right_q + tf.reshape(back, [-1, 3, JOINTS]))
+
+
+def _schur_complements(
+    shared: ModelBlocks, joints: JointBlocks, counts: tf.Tensor, weights: Weights
+) -> tf.Tensor:
+    """S of P problems, `[P, 29, 29]`.
+
+    K and the shift ride along as two more columns of the one matrix product, so S is
+    written once.
+    """
+    size = METHOD.coefficients
+    flat = tf.reshape(joints.inverse, [-1, shared.outer.shape[1]])
+    shift = weights.shift[:, None]
+    columns = tf.concat([flat, tf.ones_like(shift), shift], 1)
+    models = shared.outer.shape[0]
+    identity = tf.tile(tf.eye(size, batch_shape=[1], dtype=flat.dtype), [models, 1, 1])
+    diagonal = [gram(shared, weights.stiffness), identity]
+    rows = tf.concat(
+        [-shared.outer, *(tf.reshape(k, [models, 1, -1]) for k in diagonal)], 1
+    )
+    return tf.reshape(per_model_product(columns, rows, counts), [-1, size, size])
 
 
 def gram(shared: ModelBlocks, stiffness: tf.Tensor) -> tf.Tensor:

@@ -61,7 +61,7 @@ def squared_distances(reprojection: tf.Tensor, shift: float) -> tf.Tensor:
 
 def thresholds_of(quantities: Quantities, pairs: Pairs) -> tf.Tensor:
     """The threshold d of each problem, `[P, 1, 1]`."""
-    return tf.gather(quantities.robustness.threshold, pairs.model)[:, None, None]
+    return tf.gather(quantities.threshold, pairs.model)[:, None, None]
 
 
 def energy(
@@ -105,7 +105,7 @@ def score(
             tf.reduce_sum(tf.square(part), range(1, part.shape.rank)) for part in r
         )
     model, reprojection, regulariser = (tf.abs(part) for part in r)
-    shift = METHOD.residual_shift
+    shift = formulation.residual_shift
     stiffness = tf.gather(quantities.stiffness, pairs.model)
     return (
         0.5 * tf.reduce_sum(tf.square(model + shift), -1)

@@ -1,5 +1,6 @@
 """The lifter as a Keras model: 2D joints of four views to one 3D pose."""
 
+import dataclasses
 from typing import Any, Literal
 
 import keras
@@ -10,7 +11,7 @@ import wiberg_tf as wt
 from human_pose.lifting.averaging import average, averaging, live_mask
 from human_pose.lifting.blocks import model_blocks
 from human_pose.lifting.energy import Unknowns, energy, score
-from human_pose.lifting.method import FORMULATIONS
+from human_pose.lifting.method import FORMULATIONS, Formulation
 from human_pose.lifting.pairs import Pairs, pick
 from human_pose.lifting.parameters import MixtureParameters
 from human_pose.lifting.quantities import Quantities, Scales, quantities
@@ -34,7 +35,7 @@ class PPCALifter(keras.Model):
     Args:
       mixture: the PPCA models to start from.
       cameras: `[4, 3, 3]`, averaged world-to-camera rotations.
-      solver: "huber" or "l2".
+      solver: "huber", "l2", or a `Formulation` of one's own.
       derivative: "trust_region", the damped implicit derivative [2] of the minimiser,
         or "unrolled", reverse mode through its solves, as in the original.
       damping: λ of the trust-region derivative, added to the Hessian of the energy
@@ -54,7 +55,7 @@ class PPCALifter(keras.Model):
         mixture: MixtureParameters,
         cameras: np.ndarray,
         *,
-        solver: Literal["huber", "l2"] = "huber",
+        solver: Literal["huber", "l2"] | Formulation = "huber",
         derivative: Literal["trust_region", "unrolled"] = "trust_region",
         damping: float = 0.0,
         exhaustive: bool = False,
@@ -62,10 +63,12 @@ class PPCALifter(keras.Model):
     ):
         super().__init__(**{"dtype": "float64", **kwargs})
         # === Config ===
-        if solver not in FORMULATIONS:
-            raise ValueError(
-                f"`solver` must be {' or '.join(FORMULATIONS)}; received {solver!r}"
-            )
+        if not isinstance(solver, Formulation):
+            if solver not in FORMULATIONS:
+                raise ValueError(
+                    f"`solver` must be {' or '.join(FORMULATIONS)}; received {solver!r}"
+                )
+            solver = FORMULATIONS[solver]
         if derivative not in ("trust_region", "unrolled"):
             raise ValueError(
                 "`derivative` must be trust_region or unrolled; "
@@ -75,7 +78,7 @@ class PPCALifter(keras.Model):
             raise ValueError(f"`damping` must be >= 0; received {damping}")
         self.mixture = mixture
         self.cameras = np.asarray(cameras, np.float64)
-        self.formulation = FORMULATIONS[solver]
+        self.formulation = solver
         self.derivative = derivative
         self.damping = damping
         self.exhaustive = exhaustive
@@ -205,7 +208,7 @@ class PPCALifter(keras.Model):
                 "inverse_deviations": self.mixture.inverse_deviations.tolist(),
             },
             "cameras": self.cameras.tolist(),
-            "solver": self.formulation.name,
+            "solver": dataclasses.asdict(self.formulation),
             "derivative": self.derivative,
             "damping": self.damping,
             "exhaustive": self.exhaustive,
@@ -216,4 +219,5 @@ class PPCALifter(keras.Model):
         """The lifter of a config."""
         arrays = {k: np.array(v) for k, v in config.pop("mixture").items()}
         cameras = np.array(config.pop("cameras"))
-        return cls(MixtureParameters(**arrays), cameras, **config)
+        solver = Formulation(**config.pop("solver"))
+        return cls(MixtureParameters(**arrays), cameras, solver=solver, **config)

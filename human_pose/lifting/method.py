@@ -23,7 +23,6 @@ class Method:
       huber_stiffness: weight of the regulariser rows, times `hl_params`.
       huber_threshold: residual at which the pseudo-Huber loss turns linear, times
         `ir_reg`, in units of the normalised image times the residual weight.
-      residual_shift: added to residuals before they are squared in the reweighting.
       distance_floor: added to squared reprojection distances.
       sharpness: scale of the exponents of both soft averages.
       scaling_coefficient: start value; 0.97 as the original rounds it to float32.
@@ -40,7 +39,6 @@ class Method:
     size_target: float = -0.003
     huber_stiffness: float = 0.75
     huber_threshold: float = 0.1
-    residual_shift: float = 1e-7
     distance_floor: float = 1e-6
     sharpness: float = 5000.0
     scaling_coefficient: float = 0.9700000286102295
@@ -58,20 +56,22 @@ class Formulation:
     """What tells the Huber solver from the L2 solver.
 
     Attributes:
-      name: as in the checkpoint-independent `solver` argument.
       robust: whether reprojection residuals meet the pseudo-Huber loss.
       reweightings: solves after the first, unweighted one.
       ridge: Tikhonov weight of every solve.
+      residual_shift: added to residuals before they are squared in the weights and in
+        the score. In the weights it moves the fixed point of the reweighting off the
+        energy's minimiser, by up to 5e-5 in relative gradients.
     """
 
-    name: str
     robust: bool
     reweightings: int
     ridge: float
+    residual_shift: float
 
 
 METHOD: Final = Method()
 FORMULATIONS: Final = {
-    "huber": Formulation("huber", robust=True, reweightings=3, ridge=0.001),
-    "l2": Formulation("l2", robust=False, reweightings=0, ridge=0.0),
+    "huber": Formulation(robust=True, reweightings=3, ridge=0.001, residual_shift=1e-7),
+    "l2": Formulation(robust=False, reweightings=0, ridge=0.0, residual_shift=0.0),
 }

@@ -60,6 +60,13 @@ class Quantities(NamedTuple):
             return self.robustness.stiffness
         return tf.ones(self.bases.shape[:1], self.bases.dtype)
 
+    @property
+    def threshold(self) -> tf.Tensor:
+        """Where the pseudo-Huber loss turns linear, `[M]`."""
+        if self.robustness:
+            return self.robustness.threshold
+        raise ValueError("the L2 formulation has no threshold")
+
 
 @dataclass(frozen=True)
 class Scales:

@@ -22,9 +22,9 @@ from human_pose.lifting.solver import pull_of_size, reweight
 from human_pose.skeleton import JOINTS
 
 # S may lie this fraction below S⁰ where nothing is known yet, and this many times the
-# largest fraction met in the frame where something is. On real and synthetic frames S
-# lies 0-5 % below S⁰.
-_FIRST_MARGIN = 0.1
+# largest fraction met in the frame and model where something is. On real and synthetic
+# frames S lies 0-5 % below S⁰.
+_FIRST_MARGIN = 0.03
 _MARGIN_FACTOR = 4.0
 
 
@@ -119,11 +119,13 @@ def _wanted(
       all_models: as in `search`.
     """
     fallen = tf.where(done, 1 - scores / rough, 0)
-    largest = tf.reduce_max(fallen, [0, 2], keepdims=True)
+    largest = tf.reduce_max(fallen, -1, keepdims=True)
+    untried = ~tf.reduce_any(done, -1, keepdims=True)
+    largest = tf.where(untried, tf.reduce_max(largest, 0), largest)
     margin = tf.maximum(_MARGIN_FACTOR * largest, _FIRST_MARGIN)
     lower = tf.where(done, scores, rough * tf.maximum(1 - margin, 0))
     known = tf.reduce_min(tf.where(done, scores, scores.dtype.max), -1)
-    best = tf.where(tf.reduce_any(done, -1), known, tf.reduce_min(rough, -1))
+    best = tf.where(untried[..., 0], tf.reduce_min(rough, -1), known)
     log_dead = tf.math.log(tf.constant(METHOD.live_weight, rough.dtype))
     band = -log_dead / exponents.within[:, None]
     # A model's largest possible weight, its score being at least its lower bound.

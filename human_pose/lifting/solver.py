@@ -10,7 +10,7 @@ from human_pose.lifting.energy import (
     thresholds_of,
     weighted_rows,
 )
-from human_pose.lifting.method import METHOD, Formulation
+from human_pose.lifting.method import Formulation
 from human_pose.lifting.pairs import Pairs
 from human_pose.lifting.quantities import Quantities
 from human_pose.skeleton import JOINTS, VIEWS
@@ -43,7 +43,7 @@ def reweight(
     projections = tf.gather(quantities.projections, pairs.rotation)
     for _ in range(formulation.reweightings):
         residual = rows * (projections @ x.joints - pairs.targets)
-        squared = squared_distances(residual, METHOD.residual_shift)
+        squared = squared_distances(residual, formulation.residual_shift)
         ratio = squared / tf.square(thresholds_of(quantities, pairs))
         weights = squared_rows * tf.repeat(tf.math.rsqrt(1 + ratio), 2, axis=1)
         x = _weighted_solve(

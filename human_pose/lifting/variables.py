@@ -1,7 +1,7 @@
 """The lifter's 17 variables: shapes, start values and clips of the original."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import keras
 import numpy as np
@@ -26,7 +26,8 @@ class Clip(keras.constraints.Constraint):
         self.lowest = lowest
         self.highest = highest
 
-    def __call__(self, w):  # noqa: D102 - Keras's own interface
+    def __call__(self, w: Any) -> Any:
+        """The clipped tensor."""
         return ops.clip(w, self.lowest, self.highest)
 
     def get_config(self) -> dict[str, float]:
