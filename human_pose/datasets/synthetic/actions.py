@@ -31,10 +31,12 @@ class Score:
     Attributes:
       layers: joint angles to be summed.
       turning_deg: `[F]`, change of heading, counter-clockwise seen from above.
+      seated: on a chair throughout.
     """
 
     layers: tuple[Angles, ...]
     turning_deg: np.ndarray
+    seated: bool = False
 
 
 Generator = np.random.Generator
@@ -89,6 +91,7 @@ def eating(rng: Generator, time_s: np.ndarray) -> Score:
             trunk,
         ),
         4 * sway(rng, time_s, 4.0),
+        seated=True,
     )
 
 
@@ -213,6 +216,7 @@ def sitting_still(rng: Generator, time_s: np.ndarray) -> Score:
     return Score(
         (sitting(rng, time_s, lean_deg=lean), *hands, trunk),
         6 * sway(rng, time_s, 4.0),
+        seated=True,
     )
 
 
@@ -253,6 +257,7 @@ def smoking(rng: Generator, time_s: np.ndarray) -> Score:
             trunk,
         ),
         5 * sway(rng, time_s, 4.0),
+        seated=True,
     )
 
 
@@ -308,8 +313,8 @@ def walking_alone(rng: Generator, time_s: np.ndarray) -> Score:
     gait = walking(
         rng,
         time_s,
-        strides_hz=rng.uniform(0.85, 1.0),
-        stride_deg=rng.uniform(21, 26),
+        strides_hz=rng.uniform(0.8, 0.95),
+        stride_deg=rng.uniform(20, 25),
         swing_deg=rng.uniform(18, 28),
     )
     return Score(

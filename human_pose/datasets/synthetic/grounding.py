@@ -19,12 +19,15 @@ _SOFTNESS_MM: Final = 8.0
 _SMOOTHING_S: Final = 0.08
 
 
-def grounded(joints_mm: np.ndarray, rate_hz: float) -> np.ndarray:
+def grounded(
+    joints_mm: np.ndarray, rate_hz: float, *, seated: bool = False
+) -> np.ndarray:
     """Places hip-centred joints in a world with the floor at z = 0.
 
     Args:
       joints_mm: `[F, 17, 3]`, relative to the hip, world directions, z up.
       rate_hz: frames per second.
+      seated: a chair holds the hip where it is; feet may then move about.
 
     Returns:
       `[F, 17, 3]`, mm; shapes are unchanged, every frame is only translated. The hip
@@ -36,10 +39,11 @@ def grounded(joints_mm: np.ndarray, rate_hz: float) -> np.ndarray:
     load = np.exp((height - highest) / _SOFTNESS_MM)
     lift = highest[:, 0] + _SOFTNESS_MM * np.log(load.sum(axis=1))
     load /= load.sum(axis=1, keepdims=True)
-    slide = np.diff(parts[..., :2], axis=0)
-    share = (load[1:] + load[:-1]) / 2
-    steps = -np.sum(share[..., None] * slide, axis=1)
-    path = np.concatenate([np.zeros((1, 2)), np.cumsum(steps, axis=0)])
+    path = np.zeros((len(parts), 2))
+    if not seated:
+        slide = np.diff(parts[..., :2], axis=0)
+        share = (load[1:] + load[:-1]) / 2
+        path[1:] = -np.cumsum(np.sum(share[..., None] * slide, axis=1), axis=0)
     root = np.concatenate([path, lift[:, None]], axis=1)
     return joints_mm + _smoothed(root, _SMOOTHING_S * rate_hz)[:, None]
 

@@ -58,7 +58,8 @@ def perform(action: str, body: Body, rng: np.random.Generator, frames: int) -> T
         layers, turning_deg = tuple(map(mirrored, layers)), -turning_deg
     angles = total(len(time_s), *layers, liveliness(rng, time_s))
     heading = rng.uniform(0, 2 * np.pi) + np.deg2rad(turning_deg)
-    joints = grounded(joints_from_hip(body, angles, heading), fine_hz)
+    from_hip = joints_from_hip(body, angles, heading)
+    joints = grounded(from_hip, fine_hz, seated=score.seated)
     kept = slice(None, None, _OVERSAMPLING)
     return Take(
         {name: track[kept] for name, track in angles.items()},

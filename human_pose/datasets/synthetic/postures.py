@@ -32,7 +32,7 @@ ARMS_DEG: Final = {
     "reaching down": (66.0, 4.0, 23.0, 22.0),
     "carrying": (30.0, 6.0, 24.0, 86.0),
     "watch": (39.0, 9.0, 41.0, 105.0),
-    "support behind": (-42.0, 24.0, -30.0, 12.0),
+    "support behind": (-14.0, 20.0, -30.0, 8.0),
 }
 _ARM_ANGLES: Final = (
     "shoulder_flex",
@@ -145,7 +145,7 @@ def walking(
         layer[f"{side}_hip_flex"] = 12 + stride_deg * swing
         layer[f"{side}_hip_abduct"] = np.asarray(1.0)
         layer[f"{side}_knee_flex"] = (
-            5 + 14 * bump(phase, 0.14, 0.07) + 58 * bump(phase, 0.72, 0.095)
+            5 + 14 * bump(phase, 0.14, 0.07) + 56 * bump(phase, 0.72, 0.11)
         )
         layer[f"{side}_shoulder_flex"] = 2 - swing_deg * swing
         layer[f"{side}_elbow_flex"] = 8 - 0.5 * swing_deg * swing
@@ -195,11 +195,11 @@ def on_the_floor(rng: np.random.Generator, time_s: np.ndarray) -> Angles:
     return {
         "pelvis_pitch": np.asarray(-16.0),
         "back_flex": wander(rng, time_s, 22, 40),
-        "right_hip_flex": 72 + 0.45 * bent,
+        "right_hip_flex": 82 + 0.4 * bent,
         "right_hip_abduct": np.asarray(10.0),
         "right_knee_flex": bent,
-        "left_hip_flex": np.asarray(92.0),
+        "left_hip_flex": np.asarray(106.0),
         "left_hip_abduct": np.asarray(40.0),
         "left_hip_rotate": np.asarray(-50.0),
-        "left_knee_flex": np.asarray(126.0),
+        "left_knee_flex": np.asarray(132.0),
     }
