@@ -11,10 +11,13 @@ from pathlib import Path
 import keras
 from absl import logging
 
+from human_pose import draw
 from human_pose.lifting import write_checkpoint
+from human_pose.lifting.sizes import beside_truth
+from human_pose.metrics import mpjpe
 from human_pose.run_folder import RunFolder
 from human_pose.summaries import Summaries
-from human_pose.training_data import FrameBatches
+from human_pose.training_data import Batch, FrameBatches
 from human_pose.training_state import Progress, TrainingState
 
 Logs = dict[str, float]
@@ -103,6 +106,29 @@ class Reporter(keras.callbacks.Callback):
         }
         step = int(optimizer.iterations)
         self._summaries.write(step, self.model.lifter.parameters, scalars)
+
+
+class Illustrator(keras.callbacks.Callback):
+    """Draws the first training frame for TensorBoard after every epoch."""
+
+    def __init__(self, frame: Batch, summaries: Summaries) -> None:
+        super().__init__()
+        self._inputs, self._joints_3d_mm = frame
+        self._summaries = summaries
+
+    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
+        """Draws the frame with the parameters as they are now."""
+        pose = self.model(self._inputs)
+        truth, reconstruction = beside_truth(pose, self._joints_3d_mm)
+        error_mm = float(mpjpe(truth, reconstruction)[0])
+        figure = draw.frame_figure(
+            self._inputs["joints_2d_px"][0],
+            reconstruction[0],
+            truth[0],
+            title=f"after epoch {epoch}: {error_mm:.1f} mm",
+        )
+        step = int(self.model.optimizer.iterations)
+        self._summaries.write_picture(step, "poses", draw.figure_image(figure))
 
 
 class Saver(keras.callbacks.Callback):

@@ -210,15 +210,14 @@ def _draw_skeleton(
 ) -> None:
     """Draws limbs between visible joints, `[17, 2 or 3]`, and the joints."""
     for a, b in _limbs(visible):
+        axes.plot(*joints[[a, b]].T, color=_colour(a, b), **_line(style))
+    seen = np.flatnonzero(visible).tolist()
+    for colour in (MIDDLE_COLOUR, LEFT_COLOUR, RIGHT_COLOUR):
+        alike = [joint for joint in seen if _colour(joint) == colour]
         axes.plot(
-            *joints[[a, b]].T,
-            color=_colour(a, b),
-            **_line(style),
-        )
-    for joint in np.flatnonzero(visible).tolist():
-        axes.plot(
-            *joints[[joint]].T,
-            color=_colour(joint, joint),
+            *joints[alike].T,
+            color=colour,
+            linestyle="none",
             marker="o",
             markersize=style.marker,
             alpha=style.alpha,

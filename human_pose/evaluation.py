@@ -24,7 +24,7 @@ from human_pose import draw, report
 from human_pose.datasets.pose_files import PoseSet
 from human_pose.evaluation_data import ActionFrames, read_action_frames
 from human_pose.files import atomic
-from human_pose.lifting.sizes import centred, pose_size
+from human_pose.lifting.sizes import beside_truth
 from human_pose.metrics import mpjpe
 from human_pose.scores import Scores, action_means, mean_over_frames, score
 from human_pose.skeleton import JOINTS, VIEWS
@@ -147,9 +147,7 @@ def reconstruct(
       The truth, centred at its mean joint, and the reconstruction, not centred: both
       float64 `[F, 17, 3]`, mm.
     """
-    truth = centred(tf.constant(poses.joints_3d_mm)).numpy()
-    sizes_mm = pose_size(truth).numpy()[:, None, None]
-    reconstruction = np.empty_like(truth)
+    truth, reconstruction = np.empty((2, *poses.joints_3d_mm.shape))
     lift = _compiled(lifter)
     progress = keras.utils.Progbar(
         len(poses),
@@ -161,7 +159,9 @@ def reconstruct(
     for start in range(0, len(poses), batch_size):
         batch = slice(start, start + batch_size)
         pose = lift(tf.constant(poses.joints_2d_px[batch]))
-        reconstruction[batch] = sizes_mm[batch] * pose.numpy()
+        truth[batch], reconstruction[batch] = beside_truth(
+            pose, poses.joints_3d_mm[batch]
+        )
         done = min(batch.stop, len(poses))
         total_mm += mpjpe(truth[batch], reconstruction[batch]).numpy().sum()
         progress.update(done, [("mpjpe_mm", total_mm / done)])

@@ -1,4 +1,4 @@
-"""TensorBoard: the original's 30 tags, the learning rate and the gradient norm.
+"""TensorBoard: the original's 30 tags, learning rate, gradient norm and pictures.
 
 Tags are those of the original's summaries, so that its runs and ours can be laid over
 each other; a mixture of M components has `{0, ..., M-1}` where the original has
@@ -55,6 +55,18 @@ class Summaries:
             for component, weights in enumerate(values["joint_weights"]):
                 tf.summary.histogram(f"weights/joints/{component}", weights)
             tf.summary.histogram("variance", values["sigma_variance"])
+        self._writer.flush()
+
+    def write_picture(self, step: int, tag: str, image: np.ndarray) -> None:
+        """Writes a picture, uint8 `[H, W, 3]`.
+
+        Args:
+          step: steps taken so far.
+          tag: its name.
+          image: the picture.
+        """
+        with self._writer.as_default(step):
+            tf.summary.image(tag, image[None])
         self._writer.flush()
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ import keras
 from absl import logging
 
 from human_pose.build import build_lifter
-from human_pose.callbacks import ErrorMeter, Reporter, Saver
+from human_pose.callbacks import ErrorMeter, Illustrator, Reporter, Saver
 from human_pose.config import LifterConfig, TrainingConfig
 from human_pose.datasets.pose_files import read_pose_file
 from human_pose.files import atomic
@@ -136,6 +136,7 @@ def _fit(
             ErrorMeter(progress),
             Reporter(progress, batches, summaries, config.save_every),
             Saver(progress, batches, state, folder, config.save_every),
+            Illustrator(batches.frame(0), summaries),
         ],
         add_history=True,
         add_progbar=True,

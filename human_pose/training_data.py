@@ -61,6 +61,10 @@ class FrameBatches:
         start = index * self._batch_size
         return self._gather(self.order(epoch)[start : start + self._batch_size])
 
+    def frame(self, number: int) -> Batch:
+        """One frame as a batch of its own."""
+        return self._gather(np.array([number]))
+
     def epoch(self, epoch: int, first: int = 0) -> tf.data.Dataset:
         """The batches of one epoch, from number `first` on."""
         joints_2d_px = tf.constant(self._joints_2d_px)

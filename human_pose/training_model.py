@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from human_pose.lifting import PPCALifter
-from human_pose.lifting.sizes import centred, pose_size
+from human_pose.lifting.sizes import beside_truth
 from human_pose.metrics import training_error
 from human_pose.training_data import Batch
 
@@ -34,9 +34,7 @@ class PoseError(keras.losses.Loss):
           y_true: `joints_3d_mm`, `[N, 17, 3]`.
           y_pred: the lifter's `pose`, `[N, 17, 3]`.
         """
-        truth = centred(y_true)
-        reconstruction = pose_size(truth)[..., None, None] * y_pred
-        return training_error(truth, reconstruction, self.metric)
+        return training_error(*beside_truth(y_pred, y_true), self.metric)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""

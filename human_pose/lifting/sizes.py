@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from human_pose.skeleton import NORMALISATION_TREE
@@ -26,6 +27,26 @@ def pose_size(joints: tf.Tensor) -> tf.Tensor:
 def centred(joints: tf.Tensor) -> tf.Tensor:
     """`[..., 17, 3]` minus the mean over all 17 joints."""
     return joints - tf.reduce_mean(joints, -2, keepdims=True)
+
+
+def beside_truth(
+    pose: tf.Tensor, joints_3d_mm: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Truth and reconstruction as the original compares them (docs/fidelity.md, Q7).
+
+    The truth is centred at its mean joint. The reconstruction is the lifted pose with
+    the truth's size, and is not centred.
+
+    Args:
+      pose: `[..., 17, 3]`, a lifter's, of unit-free size.
+      joints_3d_mm: `[..., 17, 3]`, mm; its dtype is that of the results.
+
+    Returns:
+      Truth and reconstruction, both `[..., 17, 3]`, mm.
+    """
+    joints_3d_mm = tf.convert_to_tensor(joints_3d_mm)
+    size_mm = pose_size(joints_3d_mm)[..., None, None]
+    return centred(joints_3d_mm), size_mm * tf.cast(pose, joints_3d_mm.dtype)
 
 
 class NormalisedViews(NamedTuple):
@@ -70,3 +91,39 @@ def normalise_views(joints_2d_px: tf.Tensor, visibility: tf.Tensor) -> Normalise
         tf.reshape(tf.linalg.matrix_transpose(targets), rows),
         tf.reshape(tf.repeat(weight, 2, axis=1), rows),
     )
+
+
+def check_frames(joints_2d_px: np.ndarray, visibility: np.ndarray) -> None:
+    """Refuses frames that cannot be lifted.
+
+    Args:
+      joints_2d_px: `[N, 4, 17, 2]`.
+      visibility: `[N, 4, 17]`.
+
+    Raises:
+      ValueError: naming the first such frame, and the rule.
+    """
+    if not len(joints_2d_px):
+        raise ValueError("`joints_2d_px` must hold at least one frame; received none")
+    if not np.all(visibility >= 0):
+        frame, view, joint = np.argwhere(~(visibility >= 0))[0]
+        raise ValueError(
+            "`visibility` must be >= 0; received "
+            f"{visibility[frame, view, joint]} at frame {frame}, view {view}, "
+            f"joint {joint}"
+        )
+    visible = visibility > 0
+    lost = visible & ~np.isfinite(joints_2d_px).all(-1)
+    if lost.any():
+        frame, view, joint = np.argwhere(lost)[0]
+        raise ValueError(
+            "`joints_2d_px` must be finite where visible; received "
+            f"{joints_2d_px[frame, view, joint]} at frame {frame}, view {view}, "
+            f"joint {joint}"
+        )
+    empty = ~np.any(visible.sum(-1) >= 2, axis=-1)
+    if empty.any():
+        raise ValueError(
+            "at least one view of each frame must have two visible joints; "
+            f"frame {np.argmax(empty)} has none"
+        )

@@ -18,20 +18,26 @@ def pose():
 
 @pytest.fixture
 def views():
-    joints = np.random.default_rng(1).uniform(100, 900, (4, 17, 2))
-    joints[:, 9] = 0
-    return joints
+    detections = np.random.default_rng(1).uniform(100, 900, (4, 17, 2))
+    detections[:, 9] = 0
+    return detections
 
 
-def lines(axes, points):
-    """The drawn lines with that many points, as (coordinates `[points, d]`, colour)."""
-    found = []
-    for line in axes.lines:
-        data = line.get_data_3d() if hasattr(line, "get_data_3d") else line.get_data()
-        data = np.stack([np.asarray(x) for x in data], axis=-1)
-        if len(data) == points:
-            found.append((data, line.get_color()))
-    return found
+def points_of(line):
+    data = line.get_data_3d() if hasattr(line, "get_data_3d") else line.get_data()
+    return np.stack([np.asarray(x) for x in data], axis=-1)
+
+
+def limbs(axes):
+    """The drawn limbs: coordinates of both ends `[2, d]`, and colour."""
+    lines = [line for line in axes.lines if line.get_linestyle() != "None"]
+    return [(points_of(line), line.get_color()) for line in lines]
+
+
+def joints(axes):
+    """The drawn joints: coordinates `[d]`, and colour."""
+    dots = [line for line in axes.lines if line.get_linestyle() == "None"]
+    return [(point, line.get_color()) for line in dots for point in points_of(line)]
 
 
 def colour_of(drawn, a, b):
@@ -44,12 +50,12 @@ def test_the_undetected_joint_is_not_drawn_and_the_head_stays_on(views):
     axes = list(figure.subplots(1, 4))
     draw.draw_views(axes, views)
     for k in range(4):
-        joints = [data[0] for data, _ in lines(axes[k], 1)]
-        assert len(joints) == 16
-        assert not any(np.array_equal(joint, [0, 0]) for joint in joints)
-        assert len(lines(axes[k], 2)) == len(LIMBS) - 1  # 8-9 and 9-10 became 8-10
+        drawn = np.array([point for point, _ in joints(axes[k])])
+        assert len(drawn) == 16
+        assert not np.any(np.all(drawn == 0, axis=-1))
+        assert len(limbs(axes[k])) == len(LIMBS) - 1  # 8-9 and 9-10 became 8-10
         head = views[k, [8, 10]]
-        assert colour_of(lines(axes[k], 2), *head) == draw.MIDDLE_COLOUR
+        assert colour_of(limbs(axes[k]), *head) == draw.MIDDLE_COLOUR
         left, right = axes[k].get_xlim()
         bottom, top = axes[k].get_ylim()
         assert right > left
@@ -71,15 +77,15 @@ def test_a_given_visibility_decides(views):
     visibility[1, 3] = 0
     axes = list(Figure().subplots(1, 4))
     draw.draw_views(axes, views, visibility)
-    assert len(lines(axes[0], 1)) == 17
-    assert len(lines(axes[1], 1)) == 16
-    assert len(lines(axes[1], 2)) == len(LIMBS) - 1  # no shin
+    assert len(joints(axes[0])) == 17
+    assert len(joints(axes[1])) == 16
+    assert len(limbs(axes[1])) == len(LIMBS) - 1  # no shin
 
 
 def test_left_and_right_have_their_colours(pose):
     axes = Figure().add_subplot(projection="3d")
     draw.draw_poses(axes, pose)
-    drawn = lines(axes, 2)
+    drawn = limbs(axes)
     assert len(drawn) == len(LIMBS)
     for a, b in LIMBS:
         expected = draw.MIDDLE_COLOUR
@@ -88,6 +94,13 @@ def test_left_and_right_have_their_colours(pose):
         if {a, b} & set(RIGHT_JOINTS):
             expected = draw.RIGHT_COLOUR
         assert colour_of(drawn, pose[a], pose[b]) == expected
+    for joint, expected in (
+        (0, draw.MIDDLE_COLOUR),
+        (3, draw.RIGHT_COLOUR),
+        (13, draw.LEFT_COLOUR),
+    ):
+        [colour] = [c for p, c in joints(axes) if np.array_equal(p, pose[joint])]
+        assert colour == expected
     assert len({draw.LEFT_COLOUR, draw.RIGHT_COLOUR, draw.MIDDLE_COLOUR}) == 3
 
 
@@ -95,7 +108,7 @@ def test_poses_are_drawn_where_they_are_at_one_scale(pose):
     truth = pose + 100
     axes = Figure().add_subplot(projection="3d")
     draw.draw_poses(axes, pose, truth)
-    drawn = lines(axes, 2)
+    drawn = limbs(axes)
     assert len(drawn) == 2 * len(LIMBS)
     for a, b in LIMBS:
         colour_of(drawn, pose[a], pose[b])

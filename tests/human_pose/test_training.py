@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from human_pose import training
+from human_pose import draw, training
 from human_pose.config import LifterConfig, TrainingConfig
 from human_pose.datasets.pose_files import PoseSet, write_pose_file
 from human_pose.files import InputError
@@ -102,6 +103,19 @@ def configs(tmp_path, poses, monkeypatch):
         overwrite=False,
     )
     return lifter, config
+
+
+@pytest.fixture(autouse=True)
+def drawn(monkeypatch):
+    """What was to be drawn; the drawing itself takes longer than these trainings."""
+    frames = []
+
+    def note(joints_2d_px, reconstruction_mm, truth_mm, *, title):
+        frames.append((joints_2d_px, np.array(reconstruction_mm), np.array(truth_mm)))
+        return Figure(figsize=(2, 1), dpi=100)
+
+    monkeypatch.setattr(draw, "frame_figure", note)
+    return frames
 
 
 def read(path):
@@ -410,7 +424,8 @@ def test_summaries_have_the_originals_tags_and_meaning(configs, poses, tmp_path)
     training.train(lifter, config, folder)
     logged = events(folder)
     assert len(TAGS) == 30
-    assert set(logged.Tags()["tensors"]) == TAGS | {"learning_rate", "gradient_norm"}
+    further = {"learning_rate", "gradient_norm", "poses"}
+    assert set(logged.Tags()["tensors"]) == TAGS | further
     # Three batches an epoch, every second one of them: steps 1, 3, 4, 6, 7, 9.
     steps = [event.step for event in logged.Tensors("errors/current_error")]
     assert steps == [1, 3, 4, 6, 7, 9]
@@ -423,6 +438,28 @@ def test_summaries_have_the_originals_tags_and_meaning(configs, poses, tmp_path)
         (epoch_means[0] + 2 * recent_means[1]) / 3, rel=1e-6
     )
     assert scalars(folder, "learning_rate") == pytest.approx([0.05] * 6)
+
+
+def test_a_picture_is_drawn_after_every_epoch(configs, poses, drawn, tmp_path):
+    lifter, config = configs
+    folder = RunFolder(tmp_path / "run")
+    training.train(lifter, config, folder)
+    pictures = events(folder).Tensors("poses")
+    assert [picture.step for picture in pictures] == [3, 6, 9]
+    for picture in pictures:
+        width, height, png = tf.make_ndarray(picture.tensor_proto)
+        assert (int(width), int(height)) == (200, 100)
+        assert png.startswith(b"\x89PNG")
+    # The first frame, each time with the parameters of then.
+    model = training.LiftingTrainer(StandIn(), 2)
+    for epoch, (joints_2d_px, reconstruction_mm, truth_mm) in enumerate(drawn):
+        for name, value in parameters(folder, epoch).items():
+            if name != "epoch":
+                model.lifter.parameters[name].assign(value)
+        batch = ({"joints_2d_px": poses.joints_2d_px[:1]}, poses.joints_3d_mm[:1])
+        np.testing.assert_array_equal(joints_2d_px, poses.joints_2d_px[0])
+        error_mm = np.linalg.norm(truth_mm - reconstruction_mm, axis=-1).mean()
+        assert error_mm == pytest.approx(float(model.error(batch)), rel=1e-9)
 
 
 def test_current_error_is_from_after_the_step(configs, poses, tmp_path):
