@@ -1,6 +1,8 @@
 """Fixtures and options shared by every test."""
 
+import os
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -20,6 +22,13 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "large" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def environment():
+    """What a command sets for its own process does not outlive the test."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="session")

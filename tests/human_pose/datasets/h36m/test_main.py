@@ -15,9 +15,7 @@ from human_pose.lifting.variables import parameter_shapes
 
 
 @pytest.fixture
-def config(tmp_path, archive, monkeypatch):
-    # The command sets it for its own process, which here is everybody's.
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+def config(tmp_path, archive):
     return H36MConfig(
         folder=tmp_path / "out",
         archive=archive,
