@@ -1,7 +1,7 @@
 """The lifter as a Keras model: 2D joints of four views to one 3D pose."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -16,10 +16,22 @@ from human_pose.lifting.pairs import Pairs, pick
 from human_pose.lifting.parameters import MixtureParameters
 from human_pose.lifting.quantities import Quantities, Scales, quantities
 from human_pose.lifting.search import search
-from human_pose.lifting.sizes import normalise_views, pose_size
+from human_pose.lifting.sizes import check_frames, normalise_views, pose_size
 from human_pose.lifting.solver import minimise, solve_hessian
 from human_pose.lifting.variables import add_variables
 from human_pose.skeleton import JOINTS, UNDETECTED_JOINT, VIEWS
+
+
+class LiftedPoses(NamedTuple):
+    """Poses of N frames.
+
+    Attributes:
+      poses: `[N, 17, 3]`, z up, of unit-free size, not centred.
+      scores: `[N, M]`, of each model, smaller is better.
+    """
+
+    poses: np.ndarray
+    scores: np.ndarray
 
 
 @keras.saving.register_keras_serializable("wiberg_tf")
@@ -111,7 +123,7 @@ class PPCALifter(keras.Model):
         Raises:
           ValueError: for inputs of another shape.
         """
-        joints_2d_px, visibility = self._inputs(inputs)
+        joints_2d_px, visibility = self._prepared(inputs)
         views = normalise_views(joints_2d_px, visibility)
         parameters = {k: tf.convert_to_tensor(v) for k, v in self.parameters.items()}
         theta = quantities(parameters, self._scales, self.cameras, self.formulation)
@@ -143,7 +155,51 @@ class PPCALifter(keras.Model):
         pose *= parameters["scaling_coefficient"] / pose_size(pose)[:, None, None]
         return {"pose": pose, "score": tf.transpose(best) / 2}
 
-    def _inputs(self, inputs: Any) -> tuple[tf.Tensor, tf.Tensor]:
+    def lift(
+        self,
+        joints_2d_px: np.ndarray,
+        visibility: np.ndarray | None = None,
+        *,
+        batch_size: int = 32,
+    ) -> "LiftedPoses":
+        """Lifts checked arrays, batch by batch.
+
+        Prefer it to `predict`, which makes float32 of every array on the way.
+
+        Args:
+          joints_2d_px: `[N, 4, 17, 2]`, pixels, y down; coordinates of joints that
+            are not visible may be anything.
+          visibility: `[N, 4, 17]`, as for `call`.
+          batch_size: frames lifted at once.
+
+        Raises:
+          ValueError: naming the first frame that holds a visible NaN or infinity, a
+            negative visibility, or no view with two visible joints.
+        """
+        inputs = {"joints_2d_px": joints_2d_px, "visibility": visibility}
+        joints, visible = (np.asarray(part) for part in self._prepared(inputs))
+        check_frames(joints, visible)
+        # A short last batch is filled up, so that one graph serves all.
+        batch_size = min(batch_size, len(joints))
+        missing = -len(joints) % batch_size
+        indices = np.concatenate([np.arange(len(joints)), np.zeros(missing, int)])
+        outputs = [
+            self._lift_batch(tf.constant(joints[rows]), tf.constant(visible[rows]))
+            for rows in np.split(indices, len(indices) // batch_size)
+        ]
+        poses, scores = (
+            np.concatenate([out[key] for out in outputs])[: len(joints)]
+            for key in ("pose", "score")
+        )
+        return LiftedPoses(poses, scores)
+
+    @tf.function(reduce_retracing=True)
+    def _lift_batch(
+        self, joints_2d_px: tf.Tensor, visibility: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return self({"joints_2d_px": joints_2d_px, "visibility": visibility})
+
+    def _prepared(self, inputs: Any) -> tuple[tf.Tensor, tf.Tensor]:
         if not isinstance(inputs, dict):
             inputs = {"joints_2d_px": inputs}
         joints = tf.convert_to_tensor(inputs["joints_2d_px"])

@@ -93,7 +93,7 @@ def fit_mixture(
     noise_floor: float,
     seed: int = 0,
     max_iterations: int = 200,
-    tolerance: float = 1e-6,
+    tolerance: float = 1e-5,
     progress: Progress = lambda iteration, log_likelihood: None,
 ) -> Fit:
     """Fits by expectation maximisation from a seeded, k-means++-like start.
