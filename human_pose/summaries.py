@@ -29,7 +29,7 @@ _SCALARS: Final = {
 
 
 class Summaries:
-    """Writes one run's events.
+    """Writes one run's events, within a `with` block.
 
     Args:
       folder: where the event file goes.
@@ -69,8 +69,10 @@ class Summaries:
             tf.summary.image(tag, image[None])
         self._writer.flush()
 
-    def close(self) -> None:
-        """Finishes the event file."""
+    def __enter__(self) -> "Summaries":
+        return self
+
+    def __exit__(self, *error: object) -> None:
         self._writer.close()
 
 

@@ -130,23 +130,26 @@ def _fit(
         len(batches),
         folder.path,
     )
-    summaries = Summaries(folder.logger)
-    callbacks = keras.callbacks.CallbackList(
-        [
-            ErrorMeter(progress),
-            Reporter(progress, batches, summaries, config.save_every),
-            Saver(progress, batches, state, folder, config.save_every),
-            Illustrator(batches.frame(0), summaries),
-        ],
-        add_history=True,
-        add_progbar=True,
-        model=model,
-        # A bar that redraws itself makes no sense in a log file.
-        verbose=1 if sys.stdout.isatty() else 2,
-        epochs=config.epochs,
-        steps=len(batches),
-    )
-    try:
+    with (
+        Summaries(folder.logger) as summaries,
+        # A run of its own, so that the other has the original's tags and no more.
+        Summaries(folder.logger / "pictures") as pictures,
+    ):
+        callbacks = keras.callbacks.CallbackList(
+            [
+                ErrorMeter(progress),
+                Reporter(progress, batches, summaries, config.save_every),
+                Illustrator(batches.frame(0), pictures),
+                Saver(progress, batches, state, folder, config.save_every),
+            ],
+            add_history=True,
+            add_progbar=True,
+            model=model,
+            # A bar that redraws itself makes no sense in a log file.
+            verbose=1 if sys.stdout.isatty() else 2,
+            epochs=config.epochs,
+            steps=len(batches),
+        )
         # One call per epoch: the first may begin in the middle of one.
         for epoch in range(progress.epoch, config.epochs):
             model.fit(
@@ -156,5 +159,3 @@ def _fit(
                 callbacks=callbacks,
                 shuffle=False,  # done already
             )
-    finally:
-        summaries.close()

@@ -252,35 +252,26 @@ def test_resume_of_a_finished_run_can_add_epochs(configs, tmp_path):
     assert parts.training_state.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    ("change", "name"),
-    [
-        ({"batch_size": 5}, "batch_size = 4; received 5"),
-        ({"seed": 8}, "seed"),
-        ({"metric": 1}, "metric"),
-        ({"learning_rate": 0.1}, "wlr"),
-        ({"subsample": 1}, "number of frames"),
-        ({"shuffle": False}, "shuffle"),
-    ],
-)
-def test_resume_refuses_other_conditions(configs, tmp_path, change, name):
+def test_resume_refuses_other_conditions(configs, tmp_path):
     lifter, config = configs
     folder = RunFolder(tmp_path / "run")
     training.train(lifter, dataclasses.replace(config, epochs=1), folder)
     before = folder.training_state.read_bytes()
-    changed = dataclasses.replace(config, resume=True, **change)
-    with pytest.raises(InputError, match=name):
-        training.train(lifter, changed, folder)
-    assert folder.training_state.read_bytes() == before
-
-
-def test_resume_refuses_other_parameters(configs, tmp_path):
-    lifter, config = configs
-    folder = RunFolder(tmp_path / "run")
-    training.train(lifter, dataclasses.replace(config, epochs=1), folder)
+    for change, message in (
+        ({"batch_size": 5}, "batch_size = 4; received 5"),
+        ({"seed": 8}, "seed = 7; received 8"),
+        ({"metric": 1}, "metric = 2; received 1"),
+        ({"learning_rate": 0.1}, "wlr = 0.05; received 0.1"),
+        ({"subsample": 1}, "number of frames = 11; received 22"),
+        ({"shuffle": False}, "shuffle = True; received False"),
+    ):
+        changed = dataclasses.replace(config, resume=True, **change)
+        with pytest.raises(InputError, match=message):
+            training.train(lifter, changed, folder)
     lifter.mixture_path.write_bytes(b"other")
     with pytest.raises(InputError, match=r"checksum of model_parameters\.h5"):
         training.train(lifter, dataclasses.replace(config, resume=True), folder)
+    assert folder.training_state.read_bytes() == before
 
 
 def test_resume_needs_a_run(configs, tmp_path):
@@ -327,7 +318,7 @@ def test_overwrite_removes_only_what_training_made(configs, tmp_path):
     assert (folder.check / "mine.h5").exists()
     assert folder.epoch_checkpoint(0).exists()
     assert not folder.epoch_checkpoint(1).exists()
-    assert len(list(folder.logger.iterdir())) == 1
+    assert len(list(folder.logger.glob("events*"))) == 1
 
 
 def test_bad_input_leaves_an_earlier_run_alone(configs, tmp_path):
@@ -392,8 +383,8 @@ TAGS = {
 }
 
 
-def events(folder):
-    accumulator = EventAccumulator(str(folder.logger), {"tensors": 0})
+def events(folder, part="."):
+    accumulator = EventAccumulator(str(folder.logger / part), {"tensors": 0})
     accumulator.Reload()
     return accumulator
 
@@ -406,7 +397,7 @@ def by_step(folder, tag):
     """The last value of each step, as TensorBoard shows after a resume."""
     return {
         e.step: float(tf.make_ndarray(e.tensor_proto))
-        for path in sorted(folder.logger.iterdir())
+        for path in sorted(folder.logger.glob("events*"))
         for e in _tensors(path, tag)
     }
 
@@ -424,8 +415,7 @@ def test_summaries_have_the_originals_tags_and_meaning(configs, poses, tmp_path)
     training.train(lifter, config, folder)
     logged = events(folder)
     assert len(TAGS) == 30
-    further = {"learning_rate", "gradient_norm", "poses"}
-    assert set(logged.Tags()["tensors"]) == TAGS | further
+    assert set(logged.Tags()["tensors"]) == TAGS | {"learning_rate", "gradient_norm"}
     # Three batches an epoch, every second one of them: steps 1, 3, 4, 6, 7, 9.
     steps = [event.step for event in logged.Tensors("errors/current_error")]
     assert steps == [1, 3, 4, 6, 7, 9]
@@ -444,7 +434,7 @@ def test_a_picture_is_drawn_after_every_epoch(configs, poses, drawn, tmp_path):
     lifter, config = configs
     folder = RunFolder(tmp_path / "run")
     training.train(lifter, config, folder)
-    pictures = events(folder).Tensors("poses")
+    pictures = events(folder, "pictures").Tensors("poses")
     assert [picture.step for picture in pictures] == [3, 6, 9]
     for picture in pictures:
         width, height, png = tf.make_ndarray(picture.tensor_proto)
