@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from absl import flags, logging
@@ -37,7 +37,13 @@ from human_pose.datasets.synthetic import (
 from human_pose.files import PROJECT_ROOT, InputError, atomic
 from human_pose.run_folder import RunFolder
 
-_PROGRESS_EVERY: Final = 10  # EM steps
+if TYPE_CHECKING:
+    from human_pose.lifting.parameters import MixtureParameters
+
+# Modules of human_pose.lifting load TensorFlow, so they are imported where they are
+# needed, and --help is answered at once.
+
+_EM_STARTS: Final = 4
 
 # As `main.py` has them by default; written out so that the file tells how it was made.
 _TRAINING_EPOCHS: Final = 20
@@ -84,23 +90,29 @@ def release(data_dir: Path, results_dir: Path, *, train: bool) -> None:
 def write_parameters(training_file: Path, path: Path) -> None:
     """Fits the mixtures of all sizes to a pose file's 3D poses."""
     from human_pose.lifting.parameters import MIXTURE_SIZES, write_mixtures
-    from human_pose.lifting.pose_mixture import fit_pose_mixture
 
     poses_mm = read_pose_file(training_file).joints_3d_mm
-    mixtures = {}
-    for models in MIXTURE_SIZES:
+    write_mixtures(path, {n: _best_mixture(poses_mm, n) for n in MIXTURE_SIZES})
 
-        def report(iteration: int, log_likelihood: float, models: int = models) -> None:
-            if iteration % _PROGRESS_EVERY == 0:
-                logging.info(
-                    "%s models, EM step %s: log-likelihood %.4f a frame",
-                    models,
-                    iteration,
-                    log_likelihood,
-                )
 
-        mixtures[models], _ = fit_pose_mixture(poses_mm, models, progress=report)
-    write_mixtures(path, mixtures)
+def _best_mixture(poses_mm: np.ndarray, models: int) -> "MixtureParameters":
+    """The most likely of some fits: EM ends in a local optimum."""
+    from human_pose.lifting.pose_mixture import fit_pose_mixture
+
+    fits = []
+    for seed in range(_EM_STARTS):
+        mixture, fit = fit_pose_mixture(poses_mm, models, seed=seed)
+        likelihood = float(fit.log_likelihoods[-1])
+        fits.append((likelihood, mixture))
+        logging.info(
+            "%s models, start %s of %s: %s EM steps, log-likelihood %.4f a frame",
+            models,
+            seed + 1,
+            _EM_STARTS,
+            len(fit.log_likelihoods) - 1,
+            likelihood,
+        )
+    return max(fits, key=lambda pair: pair[0])[1]
 
 
 def write_average_cameras(path: Path, recipe: Recipe) -> None:
