@@ -28,7 +28,7 @@ def values_of(lifter):
 def test_every_choice_reaches_the_lifter():
     lifter = build_lifter(dataclasses.replace(CONFIG, solver="l2"))
     assert lifter.models == 3
-    assert lifter.formulation.name == "l2"
+    assert not lifter.formulation.robust
     assert (lifter.derivative, lifter.damping) == ("trust_region", 0.5)
     assert lifter.compute_dtype == "float32"
 
