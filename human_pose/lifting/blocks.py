@@ -55,8 +55,7 @@ def model_blocks(quantities: Quantities) -> ModelBlocks:
             products += tf.linalg.matrix_transpose(products)
         outer.append(tf.reshape(products, [-1, JOINTS, coefficients**2]))
     p = quantities.projections
-    by_view = tf.reshape(p, [-1, VIEWS, 2, 3])
-    x, y = by_view[:, :, 0], by_view[:, :, 1]
+    x, y = p[:, :VIEWS], p[:, VIEWS:]
     return ModelBlocks(
         tf.matmul(quantities.bases, quantities.bases, transpose_b=True),
         tf.matmul(quantities.regulariser, quantities.regulariser, transpose_a=True),

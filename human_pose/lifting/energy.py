@@ -53,10 +53,9 @@ def residuals(x: Unknowns, quantities: Quantities, pairs: Pairs) -> Residuals:
 
 
 def squared_distances(reprojection: tf.Tensor, shift: float) -> tf.Tensor:
-    """t² of each (view, joint), `[P, 4, 17]`, from residuals `[P, 8, 17]`."""
-    by_view = tf.reshape(reprojection, [-1, VIEWS, 2, JOINTS])
-    squares = tf.reduce_sum(tf.square(by_view + shift), axis=2)
-    return squares + METHOD.distance_floor
+    """t² of each (view, joint), `[..., 4, 17]`, from residuals `[..., 8, 17]`."""
+    squares = tf.square(reprojection + shift)
+    return squares[..., :VIEWS, :] + squares[..., VIEWS:, :] + METHOD.distance_floor
 
 
 def thresholds_of(quantities: Quantities, pairs: Pairs) -> tf.Tensor:
@@ -78,7 +77,7 @@ def energy(
             squared_distances(r.reprojection, 0.0), thresholds_of(quantities, pairs)
         )
     else:
-        reprojection = 0.5 * tf.reduce_sum(tf.square(r.reprojection), [1, 2])
+        reprojection = 0.5 * tf.reduce_sum(tf.square(r.reprojection), [-2, -1])
     stiffness = tf.gather(quantities.stiffness, pairs.model)
     unknowns = tf.reduce_sum(tf.square(x.coefficients), -1) + tf.reduce_sum(
         tf.square(x.joints), [1, 2]
@@ -101,22 +100,44 @@ def score(
     """
     r = residuals(x, quantities, pairs)
     if not formulation.robust:
-        return sum(
-            tf.reduce_sum(tf.square(part), range(1, part.shape.rank)) for part in r
-        )
+        return sum_of_squares(r)
+    return huber_score(
+        r,
+        tf.gather(quantities.stiffness, pairs.model),
+        thresholds_of(quantities, pairs),
+        formulation.residual_shift,
+    )
+
+
+def sum_of_squares(r: Residuals) -> tf.Tensor:
+    """All squared residuals, `[...]`."""
+    return (
+        tf.reduce_sum(tf.square(r.model), -1)
+        + tf.reduce_sum(tf.square(r.reprojection), [-2, -1])
+        + tf.reduce_sum(tf.square(r.regulariser), -1)
+    )
+
+
+def huber_score(
+    r: Residuals, stiffness: tf.Tensor, threshold: tf.Tensor, shift: float
+) -> tf.Tensor:
+    """The score of the Huber formulation, `[...]`.
+
+    Args:
+      r: residuals.
+      stiffness: k, broadcasts to `[...]`.
+      threshold: d, broadcasts to `[..., 1, 1]`.
+      shift: added to every absolute residual.
+    """
     model, reprojection, regulariser = (tf.abs(part) for part in r)
-    shift = formulation.residual_shift
-    stiffness = tf.gather(quantities.stiffness, pairs.model)
     return (
         0.5 * tf.reduce_sum(tf.square(model + shift), -1)
-        + _pseudo_huber(
-            squared_distances(reprojection, shift), thresholds_of(quantities, pairs)
-        )
+        + _pseudo_huber(squared_distances(reprojection, shift), threshold)
         + 0.5 * stiffness * tf.reduce_sum(tf.square(regulariser + shift), -1)
     )
 
 
 def _pseudo_huber(squared: tf.Tensor, threshold: tf.Tensor) -> tf.Tensor:
-    """Σ d²(√(1 + t²/d²) - 1) over views and joints, `[P]`."""
-    ratio = squared / tf.square(threshold)
-    return tf.reduce_sum(tf.square(threshold) * (tf.sqrt(1 + ratio) - 1), [1, 2])
+    """Σ d²(√(1 + t²/d²) - 1) over views and joints, `[...]`."""
+    square = tf.square(threshold)
+    return tf.reduce_sum(square * (tf.sqrt(1 + squared / square) - 1), [-2, -1])

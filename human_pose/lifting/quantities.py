@@ -41,7 +41,7 @@ class Quantities(NamedTuple):
         are x of all joints, then y, then z.
       regulariser: D, `[M, 29, 29]`.
       size_target: t, `[]`.
-      row_weights: w, `[M, 8, 17]`, image x and y rows of each view.
+      row_weights: w, `[M, 8, 17]`, image x of each view, then image y.
       projections: P, `[R, 8, 3]`.
       robustness: `Robustness`, or `()` in the L2 formulation, where k is 1.
     """
@@ -152,7 +152,7 @@ def quantities(
     joint_weights = tf.reshape(p["joint_weights"], [models, JOINTS, 2])
     rows = residual_weight[..., None] * tf.linalg.matrix_transpose(joint_weights)
     image_rows = (constant(cameras) * p["cameras"])[:, :2]
-    turned = tf.einsum("kac,icd->ikad", image_rows, constant(headings()))
+    turned = tf.einsum("kac,icd->iakd", image_rows, constant(headings()))
     robustness: Robustness | tuple[()] = ()
     if formulation.robust:
         # The names are swapped against their use in the original; see
@@ -165,7 +165,7 @@ def quantities(
         bases=bases,
         regulariser=p["lambda_0"][..., None] * scales.deviations * p["sigma_variance"],
         size_target=METHOD.size_target * p["scale_regularizer"],
-        row_weights=tf.tile(rows, [1, VIEWS, 1]),
+        row_weights=tf.repeat(rows, VIEWS, axis=1),
         projections=tf.reshape(turned, [METHOD.rotations, 2 * VIEWS, 3]),
         robustness=robustness,
     )

@@ -53,8 +53,8 @@ class NormalisedViews(NamedTuple):
     """2D views of unit scale.
 
     Attributes:
-      targets: `[N, 8, 17]`, rows x and y of each view; image y points up, the visible
-        joints are centred and their heights span 2.
+      targets: `[N, 8, 17]`, x of the four views, then y; image y points up, the
+        visible joints are centred and their heights span 2.
       visibility: `[N, 8, 17]`, the weight of each row.
     """
 
@@ -88,8 +88,8 @@ def normalise_views(joints_2d_px: tf.Tensor, visibility: tf.Tensor) -> Normalise
     targets = tf.where(visible[..., None], joints / scale[..., None, None], 0)
     rows = [-1, 8, joints.shape[-2]]
     return NormalisedViews(
-        tf.reshape(tf.linalg.matrix_transpose(targets), rows),
-        tf.reshape(tf.repeat(weight, 2, axis=1), rows),
+        tf.reshape(tf.transpose(targets, [0, 3, 1, 2]), rows),
+        tf.tile(weight, [1, 2, 1]),
     )
 
 

@@ -13,7 +13,7 @@ from human_pose.lifting.energy import (
 from human_pose.lifting.method import Formulation
 from human_pose.lifting.pairs import Pairs
 from human_pose.lifting.quantities import Quantities
-from human_pose.skeleton import JOINTS, VIEWS
+from human_pose.skeleton import VIEWS
 
 
 def minimise(
@@ -45,7 +45,7 @@ def reweight(
         residual = rows * (projections @ x.joints - pairs.targets)
         squared = squared_distances(residual, formulation.residual_shift)
         ratio = squared / tf.square(thresholds_of(quantities, pairs))
-        weights = squared_rows * tf.repeat(tf.math.rsqrt(1 + ratio), 2, axis=1)
+        weights = squared_rows * tf.tile(tf.math.rsqrt(1 + ratio), [1, 2, 1])
         x = _weighted_solve(
             shared, quantities, pairs, formulation, weights, quantities.stiffness
         )
@@ -85,13 +85,12 @@ def solve_hessian(
         ratio = squared_distances(residual, 0.0) * inverse_square
         slope = tf.math.rsqrt(1 + ratio)  # u, [P, 4, 17]
         bend = slope**3 * inverse_square
-        by_view = [-1, VIEWS, 2, JOINTS]
-        r_x, r_y = tf.unstack(tf.reshape(residual, by_view), axis=2)
-        w_x, w_y = tf.unstack(tf.reshape(rows, by_view), axis=2)
-        squared_rows *= tf.repeat(slope, 2, axis=1) - tf.repeat(
-            bend, 2, axis=1
+        both_rows = [1, 2, 1]
+        squared_rows *= tf.tile(slope, both_rows) - tf.tile(
+            bend, both_rows
         ) * tf.square(residual)
-        crosses = -bend * r_x * r_y * w_x * w_y
+        pulls = rows * residual
+        crosses = -bend * pulls[:, :VIEWS] * pulls[:, VIEWS:]
     weights = Weights(
         squared_rows, crosses, quantities.stiffness, damping + formulation.ridge
     )

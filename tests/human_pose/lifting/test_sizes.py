@@ -33,18 +33,17 @@ def test_views_equal_original(golden, visibility):
         tf.constant(golden["poses_2d"]),
         tf.constant(np.tile(visibility, (len(golden["poses_2d"]), 1, 1))),
     )
-    targets = views.targets.numpy().reshape(-1, 4, 2, 17)
+    targets = views.targets.numpy().reshape(-1, 2, 4, 17)
     seen = visibility[0] > 0
-    np.testing.assert_allclose(
-        targets[..., seen], golden["norm2d"][..., seen], atol=1e-13
-    )
+    expected = np.swapaxes(golden["norm2d"], 1, 2)
+    np.testing.assert_allclose(targets[..., seen], expected[..., seen], atol=1e-13)
     assert (targets[..., ~seen] == 0).all()
 
 
 def test_heights_span_two_and_point_up(golden, visibility):
     joints = golden["poses_2d"][:1]
     views = normalise_views(tf.constant(joints), tf.constant(visibility[None]))
-    up = views.targets.numpy().reshape(4, 2, 17)[:, 1]
+    up = views.targets.numpy().reshape(2, 4, 17)[1]
     np.testing.assert_allclose(np.ptp(up[:, visibility[0] > 0], axis=1), 2)
     # Head above feet, though image y points down.
     assert (up[:, 10] > up[:, 3]).all()
@@ -59,7 +58,7 @@ def test_unusable_views_get_weight_zero(visibility):
     masks[0, 1, 4] = 1
     joints[0, 2, :, 1] = 500  # all at one height: no size
     views = normalise_views(tf.constant(joints), tf.constant(masks))
-    weights = views.visibility.numpy().reshape(4, 2, 17)
-    assert (weights[:3] == 0).all()
-    np.testing.assert_array_equal(weights[3], np.tile(visibility[3], (2, 1)))
+    weights = views.visibility.numpy().reshape(2, 4, 17)
+    assert (weights[:, :3] == 0).all()
+    np.testing.assert_array_equal(weights[:, 3], np.tile(visibility[3], (2, 1)))
     assert np.isfinite(views.targets).all()
