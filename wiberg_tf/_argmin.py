@@ -5,9 +5,10 @@ from typing import Any
 import tensorflow as tf
 
 from wiberg_tf._derivatives import Derivative, Implicit
+from wiberg_tf._nest import Packing
 from wiberg_tf._newton import Newton
 from wiberg_tf._problem import Energy
-from wiberg_tf._solution import Solution
+from wiberg_tf._solution import Solution, Stats
 from wiberg_tf._solve import CallableSolver, Solver, solve
 
 
@@ -42,7 +43,7 @@ def argmin(
     Raises:
       ValueError: for an energy that does not depend on x or returns another shape
         than `[*batch]`; when the gradient is taken, for a parameter that the energy
-        does not use (it is named).
+        does not use (it is named; with `Unrolled` its gradient is None).
 
     References:
       Toso, Campbell, Russell, Fixing Implicit Derivatives: Trust-Region Based
@@ -57,10 +58,18 @@ def argmin(
     initial = tf.nest.map_structure(
         lambda entry: tf.stop_gradient(tf.convert_to_tensor(entry)), initial
     )
-    parameters = tf.nest.map_structure(tf.convert_to_tensor, parameters)
-    return derivative.attach(
+    dtype = Packing(initial, batch_dims).dtype
+    parameters = tf.nest.map_structure(
+        # TensorFlow takes a Python float for float32, whatever it meets.
+        lambda entry: tf.convert_to_tensor(
+            entry, dtype if isinstance(entry, float) else None
+        ),
+        parameters,
+    )
+    value, status, stats = derivative.attach(
         lambda inputs: solve(solver, energy, initial, inputs, batch_dims),
         energy,
         parameters,
         batch_dims,
     )
+    return Solution(value, status, Stats(*map(tf.stop_gradient, stats)))

@@ -7,7 +7,12 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from wiberg_tf._linear import DENSE_LIMIT, solve_conjugate_gradient, solve_dense
+from wiberg_tf._linear import (
+    DENSE_LIMIT,
+    insist,
+    solve_conjugate_gradient,
+    solve_dense,
+)
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
@@ -35,10 +40,12 @@ class TrustRegion(Derivative):
     Where H is positive semi-definite, |dx/dθ| ≤ |∂²E/∂x∂θ| / λ: gradients stay
     bounded at flat minima, at the price of a bias that vanishes with λ. The backward
     pass is one damped solve against the incoming gradient and one vector-Jacobian
-    product; ∂²E/∂x∂θ is never formed.
+    product; ∂²E/∂x∂θ is never formed. It raises where H + λI is singular or
+    indefinite (under `jit_compile=True`, which drops assertions, it gives NaN).
 
     Attributes:
-      damping: λ ≥ 0, absolute: a number or a tensor that broadcasts to `[*batch]`.
+      damping: λ ≥ 0, absolute: a number or a tensor that broadcasts to `[*batch]`. No
+        gradient flows to it.
       linear_solve: "dense", "cg" (conjugate gradients on Hessian-vector products, for
         H + λI positive definite), "auto" (dense for few unknowns), or the caller's
         own `linear_solve(x, parameters, damping, right)`.
@@ -52,6 +59,10 @@ class TrustRegion(Derivative):
     linear_solve: Literal["auto", "dense", "cg"] | LinearSolve = "auto"
 
     def __post_init__(self) -> None:
+        if isinstance(self.damping, str):
+            raise ValueError(
+                f"`damping` must be a number or a tensor; received {self.damping!r}"
+            )
         if isinstance(self.damping, int | float) and not self.damping >= 0:
             raise ValueError(f"`damping` must be >= 0; received {self.damping}")
         if not callable(self.linear_solve) and self.linear_solve not in (
@@ -69,39 +80,52 @@ class TrustRegion(Derivative):
         """See the base class."""
         solution = solve(tf.nest.map_structure(tf.stop_gradient, parameters))
         x = tf.nest.map_structure(tf.stop_gradient, solution.value)
+        damping = self._per_problem(x, batch_dims)
 
         # The project's one custom gradient of a minimiser.
         @tf.custom_gradient
         def minimiser(*flat: tf.Tensor) -> tuple[Any, Callable[..., Any]]:
-            def backward(*incoming: tf.Tensor) -> list[tf.Tensor | None]:
-                right = tf.nest.pack_sequence_as(x, incoming)
+            def backward(*incoming: tf.Tensor) -> list[tf.Tensor]:
+                # A gather in the loss gives IndexedSlices.
+                dense = [tf.convert_to_tensor(entry) for entry in incoming]
+                right = tf.nest.pack_sequence_as(x, dense)
                 inputs = tf.nest.pack_sequence_as(parameters, flat)
-                v = self._solve(energy, x, inputs, right, batch_dims)
-                return _pull_back(energy, x, v, parameters, flat, batch_dims)
+                v = self._solve(energy, x, inputs, damping, right, batch_dims)
+                pulled = _pull_back(energy, x, v, parameters, flat, batch_dims)
+                return _first_order(pulled, *flat, *dense)
 
             return tf.nest.flatten(tf.nest.map_structure(tf.identity, x)), backward
 
         value = tf.nest.pack_sequence_as(x, minimiser(*tf.nest.flatten(parameters)))
-        return Solution(
-            value,
-            solution.status,
-            type(solution.stats)(*map(tf.stop_gradient, solution.stats)),
-        )
+        return solution._replace(value=value)
+
+    def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor:
+        """λ as a checked tensor `[*batch]`."""
+        packing = Packing(x, batch_dims)
+        batch = tf.shape(packing.pack(x))[:-1]
+        damping = tf.stop_gradient(tf.convert_to_tensor(self.damping, packing.dtype))
+        if isinstance(self.damping, int | float):
+            return tf.fill(batch, damping)
+        with insist(damping >= 0, "`damping` must be >= 0 for every problem:", damping):
+            return tf.broadcast_to(damping, batch)
 
     def _solve(
-        self, energy: Energy, x: Any, parameters: Any, right: Any, batch_dims: int
+        self,
+        energy: Energy,
+        x: Any,
+        parameters: Any,
+        damping: tf.Tensor,
+        right: Any,
+        batch_dims: int,
     ) -> Any:
         packing = Packing(x, batch_dims)
-        flat_x = packing.pack(x)
-        damping = tf.convert_to_tensor(self.damping, flat_x.dtype)
-        damping = tf.broadcast_to(damping, tf.shape(flat_x)[:-1])
         if callable(self.linear_solve):
             return self.linear_solve(x, parameters, damping, right)
         method = self.linear_solve
         if method == "auto":
             method = "dense" if packing.size <= DENSE_LIMIT else "cg"
         problem = Problem(energy, packing, parameters)
-        v = _NAMED[method](problem, flat_x, damping, packing.pack(right))
+        v = _NAMED[method](problem, packing.pack(x), damping, packing.pack(right))
         return packing.unpack(v)
 
 
@@ -118,6 +142,7 @@ class Unrolled(Derivative):
 
     Exact for what the solver computed, converged or not; memory grows with its
     iterations. The solver must be made of differentiable TensorFlow operations.
+    Gradients also flow to tensors and variables that the energy captures.
     """
 
     def attach(
@@ -135,30 +160,29 @@ def _pull_back(
     parameters: Any,
     flat: tuple[tf.Tensor, ...],
     batch_dims: int,
-) -> list[tf.Tensor | None]:
+) -> list[tf.Tensor]:
     """−∂/∂θ [v · ∂E/∂x(x; θ)], with x and v held fixed."""
     packing = Packing(x, batch_dims)
     flat_x, flat_v = packing.pack(x), packing.pack(v)
+    # The tape knows a tensor by its identity: one passed twice, or captured by the
+    # energy besides, would get the gradient of all its uses in each place.
+    flat = tuple(tf.identity(entry) for entry in flat)
     floating = [entry for entry in flat if entry.dtype.is_floating]
 
-    def problem() -> Problem:
-        return Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
-
+    problem = Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(floating)
-        _, gradient = problem().value_and_gradient(flat_x)
+        _, gradient = problem.value_and_gradient(flat_x)
         product = -tf.reduce_sum(gradient * flat_v)
     pulled = iter(tape.gradient(product, floating))
     gradients = [next(pulled) if entry.dtype.is_floating else None for entry in flat]
     if any(
         g is None and e.dtype.is_floating for g, e in zip(gradients, flat, strict=True)
     ):
-        _refuse_unused(problem(), flat_x, flat, entry_names(parameters, "parameters"))
+        _refuse_unused(problem, flat_x, flat, entry_names(parameters, "parameters"))
     return [
         # A gather in the energy gives IndexedSlices.
-        tf.zeros_like(entry)
-        if gradient is None
-        else _first_order(tf.convert_to_tensor(gradient))
+        tf.zeros_like(entry) if gradient is None else tf.convert_to_tensor(gradient)
         for gradient, entry in zip(gradients, flat, strict=True)
     ]
 
@@ -179,23 +203,26 @@ def _refuse_unused(
             )
 
 
-@tf.custom_gradient
-def _first_order(gradient: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
-    """Identity that refuses to be differentiated.
+def _first_order(gradients: list[tf.Tensor], *sources: tf.Tensor) -> list[tf.Tensor]:
+    """The gradients, refusing to be differentiated with respect to the sources.
 
     The backward pass holds x fixed, so differentiating it would give a wrong second
-    derivative without a word.
+    derivative, or none, without a word.
     """
 
-    def refuse(*_: Any) -> Any:
-        raise tf.errors.UnimplementedError(
-            None,
-            None,
-            "Second derivatives of a minimiser are not there with TrustRegion or "
-            "Implicit; use Unrolled, or finite differences of the gradient",
-        )
+    @tf.custom_gradient
+    def once(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+        def refuse(*_: tf.Tensor) -> Any:
+            raise tf.errors.UnimplementedError(
+                None,
+                None,
+                "Second derivatives of a minimiser are not there with TrustRegion or "
+                "Implicit; use Unrolled, or finite differences of the gradient",
+            )
 
-    return tf.identity(gradient), refuse
+        return [tf.identity(entry) for entry in tensors[: len(gradients)]], refuse
+
+    return once(*gradients, *sources)
 
 
 _NAMED = {

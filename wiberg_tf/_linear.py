@@ -1,11 +1,22 @@
-"""Solvers of the damped system (H + λI) v = u of the backward pass."""
+"""Solvers of the damped system (H + λI) v = u of the backward pass.
+
+H + λI must be positive definite, as it is at a minimum: elsewhere the formula still
+gives numbers, but no bound holds on them and they derive no minimiser. The solvers
+raise instead. Compiled by XLA, which drops assertions, they return NaN.
+"""
 
 import tensorflow as tf
 
-from wiberg_tf._problem import Problem
+from wiberg_tf._problem import Problem, round_off
 
 # Up to this many unknowns a dense Hessian is cheaper than Hessian-vector products.
 DENSE_LIMIT = 256
+
+_INDEFINITE = (
+    "H + damping * I is singular or indefinite at the minimiser, so the minimiser has "
+    "no derivative there; use TrustRegion with a larger damping."
+)
+_NAN = float("nan")
 
 
 def solve_dense(
@@ -13,8 +24,9 @@ def solve_dense(
 ) -> tf.Tensor:
     """Solves (H + λI) v = u through the eigenvalues of H.
 
-    They cost more than a Cholesky factor, but also serve an indefinite H + λI, and
-    tell a singular one apart instead of aborting inside the factorisation.
+    They cost more than a Cholesky factor, but say how far the damping is from
+    sufficient, where the factorisation would only abort. A problem with u = 0 (one
+    that the caller leaves out of the loss) may be singular: its v is 0.
 
     Args:
       problem: the energy.
@@ -23,32 +35,26 @@ def solve_dense(
       right: u, `[*batch, n]`.
 
     Raises:
-      tf.errors.InvalidArgumentError: if H + λI is singular to working precision, or
-        not finite, for any problem.
+      tf.errors.InvalidArgumentError: if H + λI is not positive definite to working
+        precision, or not finite, for a problem with u ≠ 0.
     """
     hessian = problem.hessian(x)
-    finite = tf.reduce_all(tf.math.is_finite(hessian))
-    check = tf.debugging.Assert(
-        finite, ["The energy's Hessian at the minimiser is not finite."]
-    )
-    with _after(check):
-        values, vectors = tf.linalg.eigh(hessian)
+    idle = tf.reduce_all(right == 0, -1)
+    finite = tf.reduce_all(tf.math.is_finite(hessian), [-2, -1])
+    with insist(finite | idle, "The energy's Hessian at the minimiser is not finite."):
+        hessian = tf.where(finite[..., None, None], hessian, 0)
+    values, vectors = tf.linalg.eigh(hessian)
     damped = values + damping[..., None]
-    size = tf.abs(damped)
-    scale = tf.maximum(tf.reduce_max(tf.abs(values), -1), damping)[..., None]
-    smallest = tf.reduce_min(size)
-    check = tf.debugging.Assert(
-        tf.reduce_all((size > 4 * _EPSILON[x.dtype] * scale) & (scale > 0)),
-        [
-            "H + damping * I is singular at the minimiser, so the minimiser has no "
-            "derivative there; use TrustRegion with a larger damping. Smallest "
-            "|eigenvalue|:",
-            smallest,
-        ],
-    )
-    with _after(check):
+    smallest = tf.reduce_min(damped, -1)
+    # Eigenvalues are known to a few times n ε |H|.
+    scale = tf.maximum(tf.reduce_max(tf.abs(values), -1), damping)
+    positive = smallest > 4 * x.shape[-1] * round_off(x.dtype) * scale
+    shown = tf.reduce_min(tf.where(~idle, smallest, float("inf")))
+    with insist(positive | idle, f"{_INDEFINITE} Smallest eigenvalue:", shown):
         along = tf.linalg.matvec(vectors, right, transpose_a=True)
-    return tf.linalg.matvec(vectors, along / damped)
+    usable = (finite & positive)[..., None]
+    v = tf.linalg.matvec(vectors, along / tf.where(usable, damped, 1))
+    return tf.where(usable, v, tf.where(idle[..., None], right, _NAN))
 
 
 def solve_conjugate_gradient(
@@ -56,62 +62,69 @@ def solve_conjugate_gradient(
 ) -> tf.Tensor:
     """Solves (H + λI) v = u by conjugate gradients on Hessian-vector products.
 
-    For H + λI positive definite. Stops at a relative residual of 1e-10 (float64) or
-    1e-5 (float32).
+    Stops at a relative residual of 1e-10 (float64) or 1e-5 (float32).
+
+    Args:
+      problem: the energy.
+      x: `[*batch, n]`, where H is taken.
+      damping: λ, `[*batch]`.
+      right: u, `[*batch, n]`.
 
     Raises:
-      tf.errors.InvalidArgumentError: if H + λI turns out not to be positive definite.
+      tf.errors.InvalidArgumentError: if H + λI turns out not to be positive definite,
+        or so ill-conditioned that the residual stays large.
     """
     tolerance = tf.norm(right, axis=-1) * (1e-10 if x.dtype == tf.float64 else 1e-5)
-
-    def dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_sum(a * b, -1, keepdims=True)
 
     def running(residual: tf.Tensor) -> tf.Tensor:
         return tf.norm(residual, axis=-1) > tolerance
 
-    def go_on(_: tf.Tensor, residual: tf.Tensor, __: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_any(running(residual))
-
     def body(
-        v: tf.Tensor, residual: tf.Tensor, direction: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        v: tf.Tensor, residual: tf.Tensor, direction: tf.Tensor, scale: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
         active = running(residual)[..., None]
         product = problem.hessian_product(x, direction) + damping[..., None] * direction
-        curvature = dot(direction, product)
-        check = tf.debugging.Assert(
-            tf.reduce_all((curvature > 0) | ~active),
-            [
-                "H + damping * I is not positive definite at the minimiser; use a "
-                "larger damping or linear_solve='dense'. Curvature met:",
-                tf.reduce_min(tf.where(active, curvature, 1)),
-            ],
-        )
-        with _after(check):
-            squared = dot(residual, residual)
-        step = squared / tf.where(active, curvature, 1)
-        v = tf.where(active, v + step * direction, v)
+        length = _dot(direction, direction)
+        curvature = _dot(direction, product)
+        # The largest |Hd| / |d| met stands for |H|: less than its round-off is none.
+        scale = tf.maximum(scale, tf.sqrt(_dot(product, product) / length))
+        positive = curvature > 4 * round_off(x.dtype) * scale * length
+        shown = tf.reduce_min(tf.where(active, curvature / length, float("inf")))
+        with insist(positive | ~active, f"{_INDEFINITE} Curvature met:", shown):
+            squared = tf.where(active, _dot(residual, residual), 1)
+        step = tf.where(positive, squared / curvature, _NAN)
         next_residual = residual - step * product
-        ratio = dot(next_residual, next_residual) / tf.where(active, squared, 1)
+        ratio = _dot(next_residual, next_residual) / squared
         return (
-            v,
+            tf.where(active, v + step * direction, v),
             tf.where(active, next_residual, residual),
             tf.where(active, next_residual + ratio * direction, direction),
+            scale,
         )
 
-    unknowns = x.shape[-1]
-    v, _, _ = tf.while_loop(
-        go_on,
+    v, residual, _, _ = tf.while_loop(
+        lambda _, residual, __, ___: tf.reduce_any(running(residual)),
         body,
-        (tf.zeros_like(right), right, right),
+        # A u that is not finite must give a v that is not: 0 * inf is NaN.
+        (0 * right, right, right, tf.zeros_like(right[..., :1])),
         # Round-off makes conjugate gradients take more than n steps in practice.
-        maximum_iterations=10 * unknowns,
+        maximum_iterations=10 * x.shape[-1],
     )
-    return v
+    solved = ~running(residual)
+    worst = tf.reduce_max(tf.norm(residual, axis=-1))
+    message = (
+        "Conjugate gradients do not converge: H + damping * I is nearly singular; use "
+        "TrustRegion with a larger damping, or linear_solve='dense'. Residual:"
+    )
+    with insist(solved, message, worst):
+        return tf.where(solved[..., None], v, _NAN)
 
 
-def _after(check: tf.Operation | None) -> "tf.control_dependencies":
+def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b, -1, keepdims=True)
+
+
+def insist(holds: tf.Tensor, *message: str | tf.Tensor) -> "tf.control_dependencies":
+    """A context whose operations run only if `holds` is true everywhere."""
+    check = tf.debugging.Assert(tf.reduce_all(holds), [*message])
     return tf.control_dependencies([] if check is None else [check])
-
-
-_EPSILON = {tf.float64: 2.0**-52, tf.float32: 2.0**-23}

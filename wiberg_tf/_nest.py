@@ -16,7 +16,8 @@ class Packing:
 
     Raises:
       ValueError: for an empty nest, an entry of smaller rank than `batch_dims`, an
-        unknown size after the batch axes, or more than one dtype.
+        unknown size after the batch axes, or dtypes other than one of float32 and
+        float64 (half precision cannot tell a minimum from its surroundings).
     """
 
     def __init__(self, nest: Any, batch_dims: int):
@@ -24,10 +25,10 @@ class Packing:
         if not entries:
             raise ValueError("`initial` must hold at least one tensor; received none")
         dtypes = {entry.dtype for entry in entries}
-        if len(dtypes) > 1 or not entries[0].dtype.is_floating:
+        if len(dtypes) > 1 or not dtypes <= {tf.float32, tf.float64}:
             received = ", ".join(sorted(d.name for d in dtypes))
             raise ValueError(
-                f"`initial` must be of one floating dtype; received {received}"
+                f"`initial` must be all float32 or all float64; received {received}"
             )
         for name, entry in zip(entry_names(nest, "initial"), entries, strict=True):
             if entry.shape.rank is None or entry.shape.rank < batch_dims:
@@ -80,6 +81,6 @@ def entry_names(nest: Any, root: str) -> list[str]:
             for k in nest._fields
             for n in entry_names(getattr(nest, k), f"{root}.{k}")
         ]
-    if isinstance(nest, (tuple, list)):
+    if isinstance(nest, tuple | list):
         return [n for i, v in enumerate(nest) for n in entry_names(v, f"{root}[{i}]")]
     return [root]

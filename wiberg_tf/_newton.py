@@ -1,11 +1,12 @@
 """Newton's method with a backtracking line search, for small dense problems."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._problem import Problem
+from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solve import Solver
 
@@ -27,14 +28,16 @@ class Newton(Solver):
     halved until the energy falls enough (Armijo).
 
     Attributes:
-      tolerance: a problem has converged when its gradient norm is at most this.
+      tolerance: a problem has converged when its gradient norm is at most this; by
+        default 1e-8 in float64, 1e-4 in float32 (about the square root of round-off).
       max_iterations: the most steps that any problem takes.
       max_halvings: the most halvings of one step.
       sufficient_decrease: Armijo's constant (Nocedal and Wright, eq. 3.4).
-      eigenvalue_floor: the floor of |Λ|, relative to the largest |eigenvalue|.
+      eigenvalue_floor: the floor of |Λ|, relative to the largest |eigenvalue|; never
+        below round-off.
     """
 
-    tolerance: float = 1e-8
+    tolerance: float | None = None
     max_iterations: int = 100
     max_halvings: int = 40
     sufficient_decrease: float = 1e-4
@@ -60,7 +63,10 @@ class Newton(Solver):
         """Done when the gradient is small, no step descends, or values are lost."""
         norm = tf.norm(state.gradient, axis=-1)
         finite = tf.math.is_finite(norm) & tf.math.is_finite(state.energy)
-        converged = norm <= self.tolerance
+        tolerance = self.tolerance
+        if tolerance is None:
+            tolerance = 1e-8 if norm.dtype == tf.float64 else 1e-4
+        converged = norm <= tolerance
         status = tf.where(converged, int(Status.CONVERGED), int(Status.NO_DESCENT))
         status = tf.where(finite, status, int(Status.NOT_FINITE))
         return converged | state.stuck | ~finite, status
@@ -72,14 +78,9 @@ class Newton(Solver):
     def _direction(self, hessian: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
         # Problems with lost values are already done; eigh must not see them.
         safe = tf.where(tf.math.is_finite(hessian), hessian, 0)
-        values, vectors = tf.linalg.eigh(safe)
-        size = tf.abs(values)
-        largest = tf.reduce_max(size, -1, keepdims=True)
-        size = tf.maximum(size, self.eigenvalue_floor * largest)
-        # A zero Hessian leaves steepest descent.
-        size = tf.where(largest > 0, size, 1)
-        along = tf.linalg.matvec(vectors, gradient, transpose_a=True)
-        return -tf.linalg.matvec(vectors, along / size)
+        noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
+        raised = safe + _raising(safe, max(self.eigenvalue_floor, noise))
+        return -tf.linalg.solve(raised, gradient[..., None])[..., 0]
 
     def _backtrack(
         self,
@@ -89,11 +90,7 @@ class Newton(Solver):
         slope: tf.Tensor,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         # Near the minimum the decrease drowns in the energy's round-off.
-        noise = (
-            8
-            * tf.abs(state.energy)
-            * state.energy.dtype.as_numpy_dtype(_EPSILON[state.energy.dtype])
-        )
+        noise = 8 * round_off(state.energy.dtype) * tf.abs(state.energy)
 
         def accept(size: tf.Tensor) -> tf.Tensor:
             energy = problem.value(state.x + size[..., None] * direction)
@@ -113,4 +110,39 @@ class Newton(Solver):
         )
 
 
-_EPSILON = {tf.float64: 2.0**-52, tf.float32: 2.0**-23}
+def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
+    """What to add to V Λ Vᵀ to make it V max(|Λ|, floor · max|Λ|) Vᵀ.
+
+    Zero for a positive definite matrix. Its derivative is written out (divided
+    differences of the eigenvalues, Daleckii and Krein), because that of `eigh` alone
+    is wrong where eigenvalues coincide, and a Hessian is often the identity.
+    """
+
+    @tf.custom_gradient
+    def raising(matrix: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+        values, vectors = tf.linalg.eigh(matrix)
+        largest = tf.reduce_max(tf.abs(values), -1, keepdims=True)
+        size = tf.maximum(tf.abs(values), floor * largest)
+        # A zero Hessian leaves steepest descent.
+        size = tf.where(largest > 0, size, 1)
+        shift = size - values
+
+        def backward(upstream: tf.Tensor) -> tf.Tensor:
+            gap = values[..., :, None] - values[..., None, :]
+            change = shift[..., :, None] - shift[..., None, :]
+            # The derivative of the shift, where eigenvalues coincide.
+            raised = size > tf.abs(values)
+            tangent = tf.where(raised, -tf.ones_like(size), tf.sign(values) - 1)
+            apart = gap != 0
+            slope = change / tf.where(apart, gap, 1)
+            slope = tf.where(apart, slope, tangent[..., None])
+            inner = tf.matmul(vectors, tf.matmul(upstream, vectors), transpose_a=True)
+            return _recompose(vectors, slope * inner)
+
+        return _recompose(vectors, tf.linalg.diag(shift)), backward
+
+    return raising(hessian)
+
+
+def _recompose(vectors: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(vectors, tf.matmul(inner, vectors, transpose_b=True))

@@ -3,11 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from wiberg_tf._nest import Packing
 
 Energy = Callable[..., tf.Tensor]
+
+
+def round_off(dtype: tf.DType) -> float:
+    """The spacing of the numbers of `dtype` at 1."""
+    return float(np.finfo(dtype.as_numpy_dtype).eps)
 
 
 def call_energy(energy: Energy, x: Any, parameters: Any) -> tf.Tensor:
@@ -40,7 +46,7 @@ class Problem:
                 "`energy` must return one value per problem, shape "
                 f"{x.shape[:-1]}; received shape {energy.shape}"
             )
-        return energy
+        return tf.ensure_shape(energy, x.shape[:-1])
 
     def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """E `[*batch]` and ∂E/∂x `[*batch, n]`."""

@@ -63,7 +63,7 @@ def solve(
     if isinstance(solver, Solver):
         return _iterate(solver, problem, packing, packing.pack(initial))
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
-    tf.nest.assert_same_structure(initial, value)
+    value = _like(initial, value)
     x = packing.pack(value)
     found, gradient = problem.value_and_gradient(x)
     status = tf.fill(tf.shape(found), int(Status.NOT_CHECKED))
@@ -109,6 +109,22 @@ def _iterate(
         _flag_not_finite(status, energy, gradient),
         Stats(iterations, energy, tf.norm(gradient, axis=-1)),
     )
+
+
+def _like(initial: Any, value: Any) -> Any:
+    """`value` as tensors, checked against the nest, dtypes and shapes of `initial`."""
+    tf.nest.assert_same_structure(initial, value)
+
+    def convert(start: tf.Tensor, end: Any) -> tf.Tensor:
+        end = tf.convert_to_tensor(end, dtype_hint=start.dtype)
+        if end.dtype != start.dtype or not end.shape.is_compatible_with(start.shape):
+            raise ValueError(
+                f"`solver` must return values like `initial`, {start.dtype.name} of "
+                f"shape {start.shape}; received {end.dtype.name} of shape {end.shape}"
+            )
+        return end
+
+    return tf.nest.map_structure(convert, initial, value)
 
 
 def _align(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:

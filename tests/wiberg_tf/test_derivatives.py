@@ -1,0 +1,397 @@
+"""Derivatives of minimisers, against closed forms and differences of whole solves."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import wiberg_tf as wt
+
+_PRECISE = wt.Newton(tolerance=1e-12)
+
+
+def _quadratic(x, factor, target):
+    stretched = tf.linalg.matvec(factor, x)
+    return 0.5 * tf.reduce_sum(stretched**2 + x**2, -1) - tf.reduce_sum(target * x, -1)
+
+
+def _robust_mean(x, points, log_width):
+    squared = tf.reduce_sum((points - x[..., None, :]) ** 2, -1)
+    width = tf.exp(log_width)
+    return tf.reduce_sum(width**2 * (tf.sqrt(1 + squared / width**2) - 1), -1)
+
+
+def _logistic(x, features, log_ridge):
+    margin = tf.linalg.matvec(features, x)
+    loss = tf.reduce_sum(tf.math.softplus(-margin), -1)
+    return loss + 0.5 * tf.exp(log_ridge) * tf.reduce_sum(x**2, -1)
+
+
+def _draw(name, batch, rng):
+    """Parameters of a problem with three unknowns: one shared, one per problem."""
+    if name == "quadratic":
+        return rng.normal(size=(3, 3)), rng.normal(size=(*batch, 3))
+    if name == "robust mean":
+        return rng.normal(size=(*batch, 7, 3)), np.array(-0.4)
+    return rng.normal(size=(*batch, 9, 3)), np.array(-0.7)
+
+
+_ENERGIES = {
+    "quadratic": _quadratic,
+    "robust mean": _robust_mean,
+    "logistic regression": _logistic,
+}
+
+
+def _loss_of(energy, weights, derivative, batch_dims, solver=_PRECISE):
+    """A curved function of the minimiser, so that the incoming gradient varies."""
+
+    def loss(*parameters):
+        x = wt.argmin(
+            energy,
+            tf.zeros(weights.shape, tf.float64),
+            parameters,
+            solver=solver,
+            derivative=derivative,
+            batch_dims=batch_dims,
+        ).value
+        return tf.reduce_sum(weights * x + tf.sin(x))
+
+    return loss
+
+
+def _gradients(loss, parameters):
+    with tf.GradientTape() as tape:
+        tape.watch(parameters)
+        value = loss(*parameters)
+    return tape.gradient(value, parameters)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize("batch", [(), (3,), (2, 2)], ids=str)
+@pytest.mark.parametrize("name", _ENERGIES)
+def test_implicit_equals_differences_of_the_whole_solve(name, batch, mode, rng, slope):
+    parameters = _draw(name, batch, rng)
+    weights = rng.normal(size=(*batch, 3))
+    loss = _loss_of(_ENERGIES[name], weights, wt.Implicit(), len(batch))
+    differentiate = tf.function(_gradients) if mode == "graph" else _gradients
+    gradients = differentiate(loss, [tf.constant(p) for p in parameters])
+    value = tf.function(loss)
+    for i, gradient in enumerate(gradients):
+        along = [np.zeros_like(p) for p in parameters]
+        along[i] = rng.normal(size=parameters[i].shape)
+        np.testing.assert_allclose(
+            np.sum(gradient * along[i]), slope(value, parameters, along), rtol=1e-8
+        )
+
+
+def _spd(rng, size, batch=()):
+    factor = rng.normal(size=(*batch, size, size))
+    return factor @ np.swapaxes(factor, -1, -2) + 0.3 * np.eye(size)
+
+
+def _coupled(x, hessian, coupling, theta):
+    """E with ∂²E/∂x² = hessian and ∂²E/∂x∂θ = coupling."""
+    force = tf.linalg.matvec(coupling, theta)
+    return tf.reduce_sum(x * (0.5 * tf.linalg.matvec(hessian, x) + force), -1)
+
+
+def _pulled_back(hessian, coupling, incoming, derivative, batch_dims=0):
+    """θ's gradient of incoming · x*(θ)."""
+    theta = tf.ones([*coupling.shape[:-2], coupling.shape[-1]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        x = wt.argmin(
+            lambda x, theta: _coupled(x, hessian, coupling, theta),
+            tf.zeros(incoming.shape, tf.float64),
+            (theta,),
+            derivative=derivative,
+            batch_dims=batch_dims,
+        ).value
+        loss = tf.reduce_sum(incoming * x)
+    return tape.gradient(loss, theta).numpy()
+
+
+def _closed_form(hessian, coupling, incoming, damping):
+    damped = hessian + damping * np.eye(len(hessian))
+    return -coupling.T @ np.linalg.solve(damped, incoming)
+
+
+@pytest.mark.parametrize("linear_solve", ["dense", "cg"])
+@pytest.mark.parametrize("damping", [0.0, 0.01, 0.7, 50.0])
+def test_trust_region_equals_its_closed_form(damping, linear_solve, rng):
+    hessian, coupling = _spd(rng, 4), rng.normal(size=(4, 2))
+    incoming = rng.normal(size=4)
+    gradient = _pulled_back(
+        hessian, coupling, incoming, wt.TrustRegion(damping, linear_solve)
+    )
+    expected = _closed_form(hessian, coupling, incoming, damping)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9)
+
+
+def test_trust_region_does_not_damp_the_normal_equations(rng):
+    hessian, coupling = _spd(rng, 4), rng.normal(size=(4, 2))
+    incoming, damping = rng.normal(size=4), 0.7
+    gradient = _pulled_back(hessian, coupling, incoming, wt.TrustRegion(damping))
+    normal = hessian.T @ hessian + damping * np.eye(4)
+    trap = -coupling.T @ hessian @ np.linalg.solve(normal, incoming)
+    assert np.linalg.norm(gradient - trap) > 0.05 * np.linalg.norm(gradient)
+
+
+@pytest.mark.parametrize("linear_solve", ["dense", "cg"])
+def test_each_problem_may_have_its_own_damping(linear_solve, rng):
+    hessian, coupling = _spd(rng, 3, (3,)), rng.normal(size=(3, 3, 2))
+    incoming, damping = rng.normal(size=(3, 3)), np.array([0.0, 0.2, 5.0])
+    derivative = wt.TrustRegion(tf.constant(damping), linear_solve)
+    gradient = _pulled_back(hessian, coupling, incoming, derivative, batch_dims=1)
+    for i in range(3):
+        expected = _closed_form(hessian[i], coupling[i], incoming[i], damping[i])
+        np.testing.assert_allclose(gradient[i], expected, rtol=1e-9)
+
+
+def test_the_bias_of_damping_vanishes_linearly(rng):
+    hessian, coupling = _spd(rng, 3), rng.normal(size=(3, 2))
+    incoming = rng.normal(size=3)
+    exact = _pulled_back(hessian, coupling, incoming, wt.Implicit())
+    gaps = [
+        np.linalg.norm(
+            _pulled_back(hessian, coupling, incoming, wt.TrustRegion(damping)) - exact
+        )
+        for damping in (1e-3, 1e-4, 1e-5)
+    ]
+    assert gaps[0] > 0
+    np.testing.assert_allclose(gaps[0] / gaps[1], 10, rtol=0.02)
+    np.testing.assert_allclose(gaps[1] / gaps[2], 10, rtol=0.02)
+
+
+@pytest.mark.parametrize("damping", [1e-3, 0.1, 10.0])
+def test_damping_bounds_the_derivative_at_a_flat_minimum(damping, rng):
+    flat, _ = np.linalg.qr(rng.normal(size=(4, 2)))
+    hessian, coupling = 2.0 * flat @ flat.T, rng.normal(size=(4, 3))
+    theta = tf.zeros(3, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        x = wt.argmin(
+            lambda x, theta: _coupled(x, hessian, coupling, theta),
+            tf.zeros(4, tf.float64),
+            (theta,),
+            solver=wt.given,
+            derivative=wt.TrustRegion(damping),
+        ).value
+    derivative = tape.jacobian(x, theta).numpy()
+    bound = np.linalg.norm(coupling, 2) / damping
+    assert np.linalg.norm(derivative, 2) <= bound * (1 + 1e-9)
+    # Along the flat directions the bound is attained.
+    valley = (np.eye(4) - flat @ flat.T) @ coupling
+    expected = np.linalg.norm(valley, 2) / damping
+    np.testing.assert_allclose(
+        np.linalg.norm((np.eye(4) - flat @ flat.T) @ derivative, 2), expected, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("damping", "received"),
+    [(-0.1, "-0.1"), (float("nan"), "nan"), ("adaptive", "'adaptive'")],
+)
+def test_damping_must_be_a_number_not_below_zero(damping, received):
+    with pytest.raises(ValueError, match=f"`damping` must be .*received {received}"):
+        wt.TrustRegion(damping)
+
+
+def test_damping_tensors_are_checked_when_minimising():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="`damping` must be >= 0"):
+        wt.argmin(
+            lambda x: tf.reduce_sum(x**2, -1),
+            tf.ones([2, 1]),
+            derivative=wt.TrustRegion(tf.constant([0.1, -0.1])),
+            batch_dims=1,
+        )
+
+
+def test_an_unknown_linear_solve_is_refused():
+    with pytest.raises(ValueError, match=r"`linear_solve` must be .*received 'lu'"):
+        wt.TrustRegion(0.1, linear_solve="lu")
+
+
+@pytest.mark.parametrize("damping", [0.0, 0.5])
+def test_the_callers_linear_solve_replaces_ours(damping, rng):
+    hessian, coupling = _spd(rng, 3), rng.normal(size=(3, 2))
+    incoming = rng.normal(size=3)
+    calls = []
+
+    def structured(x, parameters, damping, right):
+        calls.append((x, parameters, damping, right))
+        damped = hessian + damping * tf.eye(3, dtype=x.dtype)
+        return tf.linalg.solve(damped, right[:, None])[:, 0]
+
+    gradient = _pulled_back(
+        hessian, coupling, incoming, wt.TrustRegion(damping, structured)
+    )
+    expected = _closed_form(hessian, coupling, incoming, damping)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9)
+    [(x, parameters, received, right)] = calls
+    np.testing.assert_allclose(x, -np.linalg.solve(hessian, coupling @ np.ones(2)))
+    assert isinstance(parameters, tuple)
+    assert float(received) == damping
+    np.testing.assert_array_equal(right, incoming)
+
+
+def test_the_callers_linear_solve_sees_nests_and_dense_gradients():
+    seen = []
+
+    def structured(x, parameters, damping, right):
+        seen.append(right)
+        return {name: entry / (2 + damping[:, None]) for name, entry in right.items()}
+
+    theta = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        solution = wt.argmin(
+            lambda x, t: tf.reduce_sum((x["a"] - t) ** 2 + (x["b"] + t) ** 2, -1),
+            {"a": tf.zeros([2, 2]), "b": tf.zeros([2, 2])},
+            (theta,),
+            derivative=wt.TrustRegion(2.0, structured),
+            batch_dims=1,
+        )
+        # The gradient of a gather is sparse.
+        loss = tf.reduce_sum(tf.gather(solution.value["a"], [1]))
+    gradient = tape.gradient(loss, theta)
+    assert tf.is_tensor(seen[0]["a"])
+    np.testing.assert_array_equal(seen[0]["b"], np.zeros([2, 2]))
+    np.testing.assert_allclose(gradient, [[0, 0], [0.5, 0.5]])
+
+
+# Two iterations from zero are not enough for any of these.
+@pytest.mark.parametrize("batch", [(), (3,)], ids=str)
+@pytest.mark.parametrize("name", ["robust mean", "logistic regression"])
+def test_unrolled_equals_differences_of_the_truncated_solve(name, batch, rng, slope):
+    parameters = _draw(name, batch, rng)
+    weights = rng.normal(size=(*batch, 3))
+    truncated = wt.Newton(max_iterations=2, tolerance=1e-12)
+    loss = tf.function(
+        _loss_of(_ENERGIES[name], weights, wt.Unrolled(), len(batch), truncated)
+    )
+    gradients = _gradients(loss, [tf.constant(p) for p in parameters])
+    exact = _gradients(
+        _loss_of(_ENERGIES[name], weights, wt.Implicit(), len(batch)),
+        [tf.constant(p) for p in parameters],
+    )
+    for i, gradient in enumerate(gradients):
+        along = [np.zeros_like(p) for p in parameters]
+        along[i] = rng.normal(size=parameters[i].shape)
+        expected = slope(loss, parameters, along)
+        np.testing.assert_allclose(np.sum(gradient * along[i]), expected, rtol=1e-7)
+        assert abs(np.sum(exact[i] * along[i]) / expected - 1) > 1e-5
+
+
+def test_unrolled_is_right_where_the_hessians_eigenvalues_coincide():
+    # The derivative of eigh divides by their differences.
+    target, start = tf.constant([1.0, 2.0], tf.float64), [3.0, 5.0]
+    hessian = tf.eye(2, dtype=tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(hessian)
+        x = wt.argmin(
+            lambda x, h: (
+                0.5 * tf.tensordot(x, tf.linalg.matvec(h, x), 1)
+                - tf.tensordot(target, x, 1)
+            ),
+            tf.constant(start, tf.float64),
+            (hessian,),
+            derivative=wt.Unrolled(),
+        ).value
+        loss = x[0]
+    # x = H⁻¹ b, of which the energy sees the symmetric part of H.
+    np.testing.assert_allclose(tape.gradient(loss, hessian), [[-1, -1], [-1, 0]])
+
+
+def _root_of_exponential(derivative):
+    """x*(θ) = log θ, and its loss θ ↦ Σ x."""
+
+    def loss(theta):
+        return tf.reduce_sum(
+            wt.argmin(
+                lambda x, t: tf.reduce_sum(tf.exp(x) - t * x),
+                tf.zeros_like(theta),
+                (theta,),
+                solver=_PRECISE,
+                derivative=derivative,
+            ).value
+        )
+
+    return loss
+
+
+def _second_derivative(derivative, theta):
+    with tf.GradientTape() as outer:
+        outer.watch(theta)
+        with tf.GradientTape() as inner:
+            inner.watch(theta)
+            loss = _root_of_exponential(derivative)(theta)
+        gradient = inner.gradient(loss, theta)
+    return outer.gradient(gradient, theta)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.TrustRegion(0.1)], ids=str)
+def test_second_derivatives_are_refused(derivative, mode):
+    # Here the first derivative does not even look connected to the parameter: None,
+    # or zeros, would come out where the truth is -1 / θ².
+    theta = tf.constant([0.5, 2.0], tf.float64)
+    second = tf.function(_second_derivative) if mode == "graph" else _second_derivative
+    with pytest.raises(tf.errors.UnimplementedError, match="Second derivatives"):
+        second(derivative, theta)
+
+
+def test_unrolled_has_second_derivatives():
+    theta = tf.constant([0.5, 2.0], tf.float64)
+    np.testing.assert_allclose(
+        _second_derivative(wt.Unrolled(), theta), -1 / theta**2, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ((tf.constant(1.0), tf.constant(2.0)), r"parameters\[1\]"),
+        ({"used": tf.constant(1.0), "idle": tf.constant(2.0)}, r"parameters\['idle'\]"),
+    ],
+)
+def test_an_unused_parameter_is_named(parameters, name):
+    def energy(x, used, idle):
+        del idle
+        return tf.reduce_sum((x - used) ** 2)
+
+    entries = tf.nest.flatten(parameters)
+    with tf.GradientTape() as tape:
+        tape.watch(entries)
+        loss = tf.reduce_sum(wt.argmin(energy, tf.zeros(2), parameters).value)
+    with pytest.raises(ValueError, match=f"does not use `{name}`"):
+        tape.gradient(loss, entries)
+
+
+def test_a_parameter_that_only_shifts_the_energy_has_derivative_zero():
+    theta, shift = tf.constant(1.0), tf.constant(2.0)
+    with tf.GradientTape() as tape:
+        tape.watch([theta, shift])
+        loss = tf.reduce_sum(
+            wt.argmin(
+                lambda x, t, s: tf.reduce_sum((x - t) ** 2) + s,
+                tf.zeros(2),
+                (theta, shift),
+            ).value
+        )
+    np.testing.assert_allclose(tape.gradient(loss, [theta, shift]), [2, 0])
+
+
+def test_a_gather_in_the_energy_is_differentiated():
+    table = tf.constant([1.0, 5.0, 7.0], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(table)
+        x = wt.argmin(
+            lambda x, t: tf.reduce_sum(
+                (tf.gather(x, [0, 1]) - tf.gather(t, [2, 0])) ** 2
+            ),
+            tf.zeros(2, tf.float64),
+            (table,),
+        ).value
+        loss = x[0]
+    np.testing.assert_allclose(tape.gradient(loss, table), [0, 0, 1])

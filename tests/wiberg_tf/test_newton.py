@@ -1,0 +1,170 @@
+"""Newton's method: known minima, what it reports, and its differentiable direction."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import wiberg_tf as wt
+
+
+def _rosenbrock(x):
+    return (1 - x[..., 0]) ** 2 + 100 * (x[..., 1] - x[..., 0] ** 2) ** 2
+
+
+def _himmelblau(x):
+    a, b = x[..., 0], x[..., 1]
+    return (a**2 + b - 11) ** 2 + (a + b**2 - 7) ** 2
+
+
+def _double_well(x):
+    return tf.reduce_sum(0.25 * x**4 - 0.5 * x**2, -1)
+
+
+def _solve(energy, start, *parameters, **options):
+    return wt.argmin(
+        energy,
+        tf.constant(start, tf.float64),
+        parameters,
+        solver=wt.Newton(**options),
+        derivative=wt.Unrolled(),
+        batch_dims=np.ndim(start) - 1,
+    )
+
+
+@pytest.mark.parametrize(
+    ("energy", "start", "minima"),
+    [
+        (_rosenbrock, [-1.2, 1.0], [[1, 1]]),
+        (
+            _himmelblau,
+            [0.0, 0.0],  # The Hessian is negative definite here.
+            [
+                [3, 2],
+                [-2.8051180869527449, 3.1313125182505730],
+                [-3.7793102533777469, -3.2831859912861694],
+                [3.5844283403304917, -1.8481265269644034],
+            ],
+        ),
+        (_double_well, [0.3, -0.2], [[1, -1]]),
+    ],
+)
+def test_known_minima_are_found(energy, start, minima):
+    solution = _solve(energy, start, tolerance=1e-10)
+    distance = np.linalg.norm(solution.value - np.array(minima, float), axis=-1)
+    assert distance.min() < 1e-9
+    assert solution.status == wt.Status.CONVERGED
+    assert solution.stats.gradient_norm <= 1e-10
+    np.testing.assert_allclose(solution.stats.energy, energy(solution.value))
+
+
+def test_a_quadratic_takes_one_iteration():
+    solution = _solve(lambda x: tf.reduce_sum((x - 3) ** 2 * [1.0, 50.0], -1), [0, 0])
+    np.testing.assert_allclose(solution.value, [3, 3])
+    assert solution.stats.iterations == 1
+
+
+def test_iterations_run_out():
+    solution = _solve(_rosenbrock, [-1.2, 1.0], max_iterations=3)
+    assert solution.status == wt.Status.MAX_ITERATIONS
+    assert solution.stats.iterations == 3
+
+
+def test_no_iteration_at_the_minimum():
+    solution = _solve(_rosenbrock, [1.0, 1.0])
+    assert solution.status == wt.Status.CONVERGED
+    assert solution.stats.iterations == 0
+    np.testing.assert_array_equal(solution.value, [1, 1])
+
+
+def test_an_energy_that_is_not_finite_is_reported():
+    solution = _solve(lambda x: tf.reduce_sum(tf.math.log(x), -1), [[-1.0], [2.0]])
+    assert solution.status[0] == wt.Status.NOT_FINITE
+    # Unbounded below: it runs towards 0, where the energy is still finite.
+    assert solution.status[1] != wt.Status.CONVERGED
+
+
+def test_a_wrong_gradient_is_reported_as_no_descent():
+    @tf.custom_gradient
+    def uphill(x):
+        return tf.reduce_sum(x**2, -1), lambda upstream: -2 * x * upstream[..., None]
+
+    solution = _solve(uphill, [3.0])
+    assert solution.status == wt.Status.NO_DESCENT
+    np.testing.assert_array_equal(solution.value, [3])
+
+
+def test_a_trial_step_out_of_the_domain_is_halved():
+    # The first full step from 3 goes to -3, where the logarithm is NaN.
+    solution = _solve(lambda x: tf.reduce_sum(x - tf.math.log(x), -1), [3.0])
+    np.testing.assert_allclose(solution.value, [1])
+    assert solution.status == wt.Status.CONVERGED
+
+
+def test_single_precision_converges_at_its_own_tolerance():
+    scale = tf.constant([3.0, 20.0, 100.0])
+    solution = wt.argmin(
+        lambda x, s: s * tf.reduce_sum(tf.math.softplus(3 * x) - x + 0.1 * x**2, -1),
+        tf.zeros([3, 2]),
+        (scale,),
+        batch_dims=1,
+    )
+    assert solution.value.dtype == tf.float32
+    assert solution.stats.energy.dtype == tf.float32
+    np.testing.assert_array_equal(solution.status, [wt.Status.CONVERGED] * 3)
+    assert max(solution.stats.iterations) < 8
+
+
+def test_problems_of_a_batch_end_as_if_alone():
+    start = [[-1.2, 1.0], [1.0, 1.0], [0.9, 0.8], [2.0, 3.5]]
+    together = _solve(_rosenbrock, start)
+    assert len(set(together.stats.iterations.numpy())) == 4
+    for i, one in enumerate(start):
+        alone = _solve(_rosenbrock, [one])
+        np.testing.assert_array_equal(together.value[i], alone.value[0])
+        np.testing.assert_array_equal(together.status[i], alone.status[0])
+        for of_batch, of_one in zip(together.stats, alone.stats, strict=True):
+            np.testing.assert_array_equal(of_batch[i], of_one[0])
+
+
+def test_one_lost_problem_does_not_disturb_the_others():
+    energy = lambda x, t: tf.reduce_sum(tf.cosh(x - t), -1)  # noqa: E731
+    theta = tf.constant([[1.0], [float("nan")], [-2.0]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        solution = _solve(energy, [[0.0], [0.0], [0.0]], theta)
+    np.testing.assert_array_equal(
+        solution.status,
+        [wt.Status.CONVERGED, wt.Status.NOT_FINITE, wt.Status.CONVERGED],
+    )
+    np.testing.assert_allclose(solution.value[::2], [[1], [-2]])
+    gradient = tape.gradient(solution.value, theta)
+    np.testing.assert_allclose(gradient[::2], [[1], [1]])
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        [0.2, -0.3, 0.1],  # Indefinite or negative definite from the start.
+        [0.1, 0.1, 0.1],  # Coinciding negative eigenvalues, to begin with.
+        [0.9, 0.1, -0.8],
+    ],
+)
+def test_directions_are_differentiable_where_the_hessian_is_indefinite(start, slope):
+    def energy(x, coupling, tilt):
+        pair = x[0] * x[1] + 2 * x[1] * x[2]
+        return _double_well(x) + coupling * pair + tf.reduce_sum(tilt * x)
+
+    def loss(coupling, tilt):
+        solution = _solve(energy, start, coupling, tilt, max_iterations=3)
+        return tf.reduce_sum(solution.value * [1.0, 2.0, -0.5])
+
+    parameters = [np.array(0.02), np.array([0.1, -0.05, 0.03])]
+    tensors = [tf.constant(p) for p in parameters]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        value = loss(*tensors)
+    gradients = tape.gradient(value, tensors)
+    along = [np.array(1.0), np.array([0.3, -1.0, 0.7])]
+    expected = slope(tf.function(loss), parameters, along, step=1e-5)
+    found = sum(np.sum(g * d) for g, d in zip(gradients, along, strict=True))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
