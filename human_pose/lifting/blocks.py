@@ -28,43 +28,66 @@ class ModelBlocks(NamedTuple):
     """What the systems of one set of parameters share.
 
     Attributes:
-      bases_gram: B Bᵀ, `[M, 29, 29]`.
-      regulariser_gram: DᵀD, `[M, 29, 29]`.
-      outer: `[M, 102, 841]`, maps the entries of all Q_j⁻¹ to Σ_j B_j Q_j⁻¹ B_jᵀ.
+      system: `[M, 105, 841]`, S as a linear function of the entries of all Q_j⁻¹, 1, k
+        and the shift of the diagonal: rows -B_j(..)B_jᵀ, B Bᵀ, DᵀD and I.
       squares: `[R, 6, 8]`, entries of p pᵀ for each image row p.
       crosses: `[R, 6, 4]`, entries of p_x p_yᵀ + p_y p_xᵀ for each view.
     """
 
-    bases_gram: tf.Tensor
-    regulariser_gram: tf.Tensor
-    outer: tf.Tensor
+    system: tf.Tensor
     squares: tf.Tensor
     crosses: tf.Tensor
 
 
 def model_blocks(quantities: Quantities) -> ModelBlocks:
     """Computes what is shared by all frames."""
-    coefficients = METHOD.coefficients
-    per_axis = tf.reshape(quantities.bases, [-1, coefficients, 3, JOINTS])
-    # [M, 3, 17, 29]
-    per_axis = tf.transpose(per_axis, [0, 2, 3, 1])
-    outer = []
-    for a, b in _ENTRIES:
-        products = per_axis[:, a, :, :, None] * per_axis[:, b, :, None, :]
-        if a != b:
-            products += tf.linalg.matrix_transpose(products)
-        outer.append(tf.reshape(products, [-1, JOINTS, coefficients**2]))
     p = quantities.projections
     x, y = p[:, :VIEWS], p[:, VIEWS:]
     return ModelBlocks(
-        tf.matmul(quantities.bases, quantities.bases, transpose_b=True),
-        tf.matmul(quantities.regulariser, quantities.regulariser, transpose_a=True),
-        tf.concat(outer, 1),
+        _system(quantities),
         tf.stack([p[..., a] * p[..., b] for a, b in _ENTRIES], 1),
         tf.stack(
             [x[..., a] * y[..., b] + y[..., a] * x[..., b] for a, b in _ENTRIES], 1
         ),
     )
+
+
+def _system(quantities: Quantities) -> tf.Tensor:
+    bases, regulariser = quantities.bases, quantities.regulariser
+    models, size = bases.shape[:2]
+    # [M, 3, 17, 29]
+    per_axis = tf.reshape(bases, [models, size, 3, JOINTS])
+    per_axis = tf.transpose(per_axis, [0, 2, 3, 1])
+    rows = []
+    for a, b in _ENTRIES:
+        products = -per_axis[:, a, :, :, None] * per_axis[:, b, :, None, :]
+        if a != b:
+            products += tf.linalg.matrix_transpose(products)
+        rows.append(products)
+    grams = [
+        tf.matmul(bases, bases, transpose_b=True),
+        tf.matmul(regulariser, regulariser, transpose_a=True),
+        tf.eye(size, batch_shape=[models], dtype=bases.dtype),
+    ]
+    rows += [gram[:, None] for gram in grams]
+    return tf.reshape(tf.concat(rows, 1), [models, -1, size * size])
+
+
+def system_columns(
+    inverse: tf.Tensor, stiffness: tf.Tensor, shift: tf.Tensor
+) -> tf.Tensor:
+    """What `ModelBlocks.system` is multiplied with, `[..., 105]`.
+
+    One matrix product then writes S once, its diagonal included.
+
+    Args:
+      inverse: the entries of all Q_j⁻¹, `[..., 6, 17]`.
+      stiffness: k, `[...]`.
+      shift: ridge + damping, `[...]`.
+    """
+    flat = tf.reshape(inverse, tf.concat([tf.shape(shift), [6 * JOINTS]], 0))
+    rest = tf.stack([tf.ones_like(shift), stiffness, shift], -1)
+    return tf.concat([flat, rest], -1)
 
 
 class JointBlocks(NamedTuple):
@@ -111,7 +134,7 @@ class Weights(NamedTuple):
     Attributes:
       rows: `[P, 8, 17]`, of each squared image row.
       crosses: `[P, 4, 17]`, of the product of a view's two rows; None for none.
-      stiffness: `[M]`, of the regulariser's rows.
+      stiffness: k, `[P]`, of the regulariser's rows.
       shift: `[P]`, ridge + damping, added to the whole diagonal.
     """
 
@@ -144,38 +167,13 @@ def solve_pairs(
     if weights.crosses is not None:
         entries += tf.gather(shared.crosses, pairs.rotation) @ weights.crosses
     joints = invert_joint_blocks(entries, 1 + weights.shift[:, None, None])
-    factor = tf.linalg.cholesky(
-        _schur_complements(shared, joints, pairs.counts, weights)
-    )
+    columns = system_columns(joints.inverse, weights.stiffness, weights.shift)
+    schur = per_model_product(columns, shared.system, pairs.counts)
+    size = METHOD.coefficients
+    factor = tf.linalg.cholesky(tf.reshape(schur, [-1, size, size]))
     right_a, right_q = right
     flat = tf.reshape(joints.solve(right_q), [-1, 3 * JOINTS])
     moved = per_model_product(flat, quantities.bases, pairs.counts, transpose=True)
     a = tf.linalg.cholesky_solve(factor, (right_a + moved)[..., None])[..., 0]
     back = per_model_product(a, quantities.bases, pairs.counts)
     return a, joints.solve(right_q + tf.reshape(back, [-1, 3, JOINTS]))
-
-
-def _schur_complements(
-    shared: ModelBlocks, joints: JointBlocks, counts: tf.Tensor, weights: Weights
-) -> tf.Tensor:
-    """S of P problems, `[P, 29, 29]`.
-
-    K and the shift ride along as two more columns of the one matrix product, so S is
-    written once.
-    """
-    size = METHOD.coefficients
-    flat = tf.reshape(joints.inverse, [-1, shared.outer.shape[1]])
-    shift = weights.shift[:, None]
-    columns = tf.concat([flat, tf.ones_like(shift), shift], 1)
-    models = shared.outer.shape[0]
-    identity = tf.tile(tf.eye(size, batch_shape=[1], dtype=flat.dtype), [models, 1, 1])
-    diagonal = [gram(shared, weights.stiffness), identity]
-    rows = tf.concat(
-        [-shared.outer, *(tf.reshape(k, [models, 1, -1]) for k in diagonal)], 1
-    )
-    return tf.reshape(per_model_product(columns, rows, counts), [-1, size, size])
-
-
-def gram(shared: ModelBlocks, stiffness: tf.Tensor) -> tf.Tensor:
-    """K without its ridge, `[M, 29, 29]`, for k `[M]`."""
-    return shared.bases_gram + stiffness[:, None, None] * shared.regulariser_gram

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from human_pose.lifting.averaging import Averaging, model_logits
-from human_pose.lifting.blocks import ModelBlocks, gram, invert_joint_blocks
+from human_pose.lifting.blocks import ModelBlocks, invert_joint_blocks, system_columns
 from human_pose.lifting.energy import (
     Residuals,
     Unknowns,
@@ -182,20 +182,19 @@ def _first_solve(
     rotations = METHOD.rotations
     models = quantities.bases.shape[0]
     size = METHOD.coefficients
-    unweighted = tf.ones_like(quantities.stiffness)
     rows = tf.square(quantities.row_weights)[:, None] * tf.square(masks)
     joints = invert_joint_blocks(
         shared.squares @ rows[:, :, None], 1 + formulation.ridge
     )  # [M, N or 1, R, 6, 17]
-    flat = tf.reshape(joints.inverse, [models, -1, shared.outer.shape[1]])
-    removed = tf.reshape(flat @ shared.outer, [models, -1, rotations, size, size])
-    ridge = formulation.ridge * tf.eye(size, dtype=rows.dtype)
-    system = (gram(shared, unweighted) + ridge)[:, None, None] - removed
+    ones = tf.ones_like(joints.inverse[..., 0, 0])
+    columns = system_columns(joints.inverse, ones, formulation.ridge * ones)
+    system = tf.reshape(columns, [models, -1, columns.shape[-1]]) @ shared.system
+    system = tf.reshape(system, [models, -1, rotations, size, size])
     seen = (rows * views.targets)[:, :, None]  # [M, N, 1, 8, 17]
     right = tf.matmul(quantities.projections, seen, transpose_a=True)
     flat = tf.reshape(joints.solve(right), [models, -1, 3 * JOINTS])
     moved = tf.matmul(flat, quantities.bases, transpose_b=True)
-    moved += pull_of_size(quantities, unweighted)[:, None]
+    moved += pull_of_size(quantities)[:, None]
     moved = tf.reshape(moved, [models, -1, rotations, size])
     # Frames that share a system are columns of one right-hand side.
     shared_axis = tf.shape(masks)[0]

@@ -25,7 +25,7 @@ def minimise(
     """The original's minimiser: one unweighted solve, then its reweightings."""
     rows = tf.square(weighted_rows(quantities, pairs))
     # The first solve gives the regulariser's rows weight 1, not k.
-    unweighted = tf.ones_like(quantities.stiffness)
+    unweighted = tf.ones_like(pairs.targets[:, 0, 0])
     x = _weighted_solve(shared, quantities, pairs, formulation, rows, unweighted)
     return reweight(x, shared, quantities, pairs, formulation)
 
@@ -41,14 +41,13 @@ def reweight(
     rows = weighted_rows(quantities, pairs)
     squared_rows = tf.square(rows)
     projections = tf.gather(quantities.projections, pairs.rotation)
+    stiffness = tf.gather(quantities.stiffness, pairs.model)
     for _ in range(formulation.reweightings):
         residual = rows * (projections @ x.joints - pairs.targets)
         squared = squared_distances(residual, formulation.residual_shift)
         ratio = squared / tf.square(thresholds_of(quantities, pairs))
         weights = squared_rows * tf.tile(tf.math.rsqrt(1 + ratio), [1, 2, 1])
-        x = _weighted_solve(
-            shared, quantities, pairs, formulation, weights, quantities.stiffness
-        )
+        x = _weighted_solve(shared, quantities, pairs, formulation, weights, stiffness)
     return x
 
 
@@ -91,15 +90,14 @@ def solve_hessian(
         ) * tf.square(residual)
         pulls = rows * residual
         crosses = -bend * pulls[:, :VIEWS] * pulls[:, VIEWS:]
-    weights = Weights(
-        squared_rows, crosses, quantities.stiffness, damping + formulation.ridge
-    )
+    stiffness = tf.gather(quantities.stiffness, pairs.model)
+    weights = Weights(squared_rows, crosses, stiffness, damping + formulation.ridge)
     return Unknowns(*solve_pairs(shared, quantities, pairs, weights, tuple(right)))
 
 
-def pull_of_size(quantities: Quantities, stiffness: tf.Tensor) -> tf.Tensor:
-    """The data term of the coefficients, k Dᵀ (t e₀), `[M, 29]`."""
-    return stiffness[:, None] * quantities.size_target * quantities.regulariser[:, 0]
+def pull_of_size(quantities: Quantities) -> tf.Tensor:
+    """The data term of the coefficients, Dᵀ (t e₀), `[M, 29]`; times k in use."""
+    return quantities.size_target * quantities.regulariser[:, 0]
 
 
 def _weighted_solve(
@@ -113,7 +111,7 @@ def _weighted_solve(
     shift = tf.fill(tf.shape(pairs.model), tf.constant(formulation.ridge, rows.dtype))
     projections = tf.gather(quantities.projections, pairs.rotation)
     right = (
-        tf.gather(pull_of_size(quantities, stiffness), pairs.model),
+        stiffness[:, None] * tf.gather(pull_of_size(quantities), pairs.model),
         tf.matmul(projections, rows * pairs.targets, transpose_a=True),
     )
     weights = Weights(rows, None, stiffness, shift)
