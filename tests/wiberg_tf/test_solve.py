@@ -69,18 +69,19 @@ def test_divergence_is_reported_as_not_finite():
 
 
 def test_an_unrolled_loop_differentiates_the_iterations_it_made():
-    theta = tf.constant([1.0], tf.float64)
-    with tf.GradientTape() as tape:
-        tape.watch(theta)
+    theta, start = tf.constant([1.0], tf.float64), tf.zeros(1, tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([theta, start])
         x = wt.argmin(
             _bowl,
-            tf.zeros(1, tf.float64),
+            start,
             (theta,),
             solver=_Descent(0.5, max_iterations=3),
             derivative=wt.Unrolled(),
         ).value
     # x₃ = (1 - 2⁻³) θ.
     np.testing.assert_allclose(tape.gradient(x, theta), [0.875])
+    assert tape.gradient(x, start) is None
 
 
 def test_given_returns_the_start_with_its_derivative():

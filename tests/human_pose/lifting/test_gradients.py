@@ -19,7 +19,7 @@ from human_pose.lifting.solver import minimise, solve_hessian
 
 # Enough reweightings to stand still, and no shift: the energy's true minimiser.
 CONVERGED = dataclasses.replace(
-    FORMULATIONS["huber"], reweightings=40, residual_shift=0.0
+    FORMULATIONS["huber"], reweightings=30, residual_shift=0.0
 )
 
 
@@ -36,7 +36,7 @@ def make_loss(lifter):
         truth = centred(joints_3d_mm)
         return tf.reduce_mean(metrics.training_error(truth, pose, 2))
 
-    @tf.function
+    # Eager: a single call costs less than a trace. Training tests the graph.
     def loss_and_gradients(joints_2d_px, joints_3d_mm):
         with tf.GradientTape() as tape:
             value = loss(joints_2d_px, joints_3d_mm)
@@ -89,9 +89,9 @@ def test_unrolled_equals_original_with_its_parameters(tag, batch, shared, publis
     )
 
 
-# A central difference of sixth order: its own error is far below 1e-8 of a gradient,
+# A central difference of fourth order: its own error is far below 1e-8 of a gradient,
 # at steps large enough to keep the loss's round-off away.
-STENCIL = ((1, 45 / 60), (2, -9 / 60), (3, 1 / 60))
+STENCIL = ((1, 8 / 12), (2, -1 / 12))
 
 
 def directional_difference(loss, variable, direction, step):
@@ -110,7 +110,7 @@ def directional_difference(loss, variable, direction, step):
     [
         (CONVERGED, 1e-6),
         # The published shift moves the fixed point off the energy's minimiser.
-        (dataclasses.replace(FORMULATIONS["huber"], reweightings=40), 5e-5),
+        (dataclasses.replace(FORMULATIONS["huber"], reweightings=30), 5e-5),
     ],
     ids=["without-shift", "with-shift"],
 )
@@ -125,7 +125,7 @@ def test_implicit_equals_finite_differences(
         rng.normal(0, 0.3, lifter.parameters["sigma_variance"].shape)
     )
     lifter.parameters["exp_weights_model"].assign(np.full((3, 1), 0.05))
-    lifter.parameters["exp_weights"].assign(np.full((3, 1), 0.2))
+    lifter.parameters["exp_weights"].assign(np.full((3, 1), 0.5))
     joints_2d_px = tf.constant(golden["train_poses_2d"][0][1:2])
     joints_3d_mm = tf.constant(golden["train_poses_3d_gt"][0][1:2])
     loss, loss_and_gradients = make_loss(lifter)
@@ -151,8 +151,8 @@ def test_implicit_equals_finite_differences(
 
 def test_implicit_at_three_reweightings_is_close_to_converged(shared, published):
     real = np.load(shared / "data" / "real" / "real_dev.npz")
-    joints_2d_px = tf.constant(real["poses_2d"][::5])
-    joints_3d_mm = tf.constant(real["poses_3d_gt"][::5])
+    joints_2d_px = tf.constant(real["poses_2d"][::10])
+    joints_3d_mm = tf.constant(real["poses_3d_gt"][::10])
     gradients = []
     for formulation in ("huber", CONVERGED):
         lifter = published(solver=formulation)

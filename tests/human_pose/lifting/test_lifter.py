@@ -65,9 +65,7 @@ def test_lift_works_in_batches(lifter, golden, visibility):
 def test_lift_names_bad_frames(lifter, golden, visibility):
     joints = golden["poses_2d"][:3].copy()
     joints[2, 1, 4, 0] = np.nan
-    with pytest.raises(
-        ValueError, match=r"must be finite .* at frame 2, view 1"
-    ):
+    with pytest.raises(ValueError, match=r"must be finite .* at frame 2, view 1"):
         lifter.lift(joints)
     masks = np.tile(visibility, (3, 1, 1))
     masks[2, 1, 4] = 0  # unseen, so its coordinate does not matter
