@@ -118,7 +118,7 @@ class PPCALifter(keras.Model):
         Returns:
           A dict: `pose` `[N, 17, 3]`, z up, of unit-free size, not centred (a pose in
           mm is `pose_size(truth) * pose`); `score` `[N, M]`, smaller is better; in
-          training the score of a model without weight is a rough one.
+          training the score of a model without weight is that of its first solve.
 
         Raises:
           ValueError: for inputs of another shape.
@@ -148,12 +148,11 @@ class PPCALifter(keras.Model):
             pairs,
             Unknowns(*(tf.boolean_mask(part, live) for part in found.minimisers)),
         )
-        best = tf.reduce_min(found.scores, -1)
         pair_scores = score(x, theta, pairs, self.formulation)
-        pose = average(exponents, pairs, x, pair_scores, best)
+        pose = average(exponents, pairs, x, pair_scores, found.best)
         pose = tf.linalg.matrix_transpose(pose)
         pose *= parameters["scaling_coefficient"] / pose_size(pose)[:, None, None]
-        return {"pose": pose, "score": tf.transpose(best) / 2}
+        return {"pose": pose, "score": tf.transpose(found.best) / 2}
 
     def lift(
         self,

@@ -40,10 +40,12 @@ class Found(NamedTuple):
 
     Attributes:
       scores: S, `[M, N, R]`; the dtype's largest number where it cannot matter.
+      best: min_i S_i of each model, `[M, N]`; S⁰'s for a model left out.
       minimisers: a `[M, N, R, 29]` and q `[M, N, R, 3, 17]`, where S is known.
     """
 
     scores: tf.Tensor
+    best: tf.Tensor
     minimisers: Unknowns
 
 
@@ -73,7 +75,8 @@ def search(
     grid = tf.shape(first.coefficients)[:3]
     on_grid = _grid_residuals(first, quantities, views)
     if not formulation.reweightings:
-        return Found(sum_of_squares(on_grid), first)
+        scores = sum_of_squares(on_grid)
+        return Found(scores, tf.reduce_min(scores, -1), first)
     rough = huber_score(
         on_grid,
         quantities.stiffness[:, None, None],
@@ -82,32 +85,30 @@ def search(
     )
 
     def body(
-        found: Found, done: tf.Tensor, wanted: tf.Tensor
-    ) -> tuple[Found, tf.Tensor, tf.Tensor]:
+        scores: tf.Tensor, x: Unknowns, done: tf.Tensor, wanted: tf.Tensor
+    ) -> tuple[tf.Tensor, Unknowns, tf.Tensor, tf.Tensor]:
         pairs, where = pick(wanted, views), tf.where(wanted)
-        start = Unknowns(*(tf.gather_nd(part, where) for part in found.minimisers))
-        x = reweight(start, shared, quantities, pairs, formulation)
-        scores = score(x, quantities, pairs, formulation)
-        found = Found(
-            tf.tensor_scatter_nd_update(found.scores, where, scores),
-            Unknowns(
-                *(
-                    tf.tensor_scatter_nd_update(old, where, new)
-                    for old, new in zip(found.minimisers, x, strict=True)
-                )
-            ),
+        start = Unknowns(*(tf.gather_nd(part, where) for part in x))
+        found = reweight(start, shared, quantities, pairs, formulation)
+        scores = tf.tensor_scatter_nd_update(
+            scores, where, score(found, quantities, pairs, formulation)
         )
+        parts = zip(x, found, strict=True)
+        x = Unknowns(*(tf.tensor_scatter_nd_update(a, where, b) for a, b in parts))
         done |= wanted
-        return found, done, _wanted(rough, found.scores, done, exponents, all_models)
+        return scores, x, done, _wanted(rough, scores, done, exponents, all_models)
 
     done = tf.zeros(grid, tf.bool)
     wanted = ~done if exhaustive else _wanted(rough, rough, done, exponents, all_models)
-    found, done, _ = tf.while_loop(
-        lambda found, done, wanted: tf.reduce_any(wanted),
+    scores, x, done, _ = tf.while_loop(
+        lambda scores, x, done, wanted: tf.reduce_any(wanted),
         body,
-        (Found(rough, first), done, wanted),
+        (rough, first, done, wanted),
     )
-    return found._replace(scores=tf.where(done, found.scores, rough.dtype.max))
+    scores = tf.where(done, scores, rough.dtype.max)
+    left_out = ~tf.reduce_any(done, -1)
+    best = tf.where(left_out, tf.reduce_min(rough, -1), tf.reduce_min(scores, -1))
+    return Found(scores, best, x)
 
 
 def _wanted(
