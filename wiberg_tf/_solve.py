@@ -19,7 +19,7 @@ class Solver(abc.ABC):
     """An iterative solver: four small steps under a shared loop.
 
     States are nests of tensors with the batch axes first. Problems that are done
-    stop changing while the others go on.
+    stop changing while the others go on, so `terminate` must look at the state alone.
     """
 
     max_iterations: int
@@ -85,16 +85,15 @@ def _iterate(
         return tf.logical_not(tf.reduce_all(done))
 
     def body(
-        state: Any, done: tf.Tensor, status: tf.Tensor, iterations: tf.Tensor
+        state: Any, done: tf.Tensor, _: tf.Tensor, iterations: tf.Tensor
     ) -> tuple[Any, tf.Tensor, tf.Tensor, tf.Tensor]:
         stepped = solver.step(problem, state)
         state = tf.nest.map_structure(
             lambda old, new: tf.where(_align(done, new), old, new), state, stepped
         )
         iterations += tf.cast(~done, iterations.dtype)
-        now_done, now_status = solver.terminate(state)
-        status = tf.where(done, status, now_status)
-        return state, done | now_done, status, iterations
+        done, status = solver.terminate(state)
+        return state, done, status, iterations
 
     state, done, status, iterations = tf.while_loop(
         go_on,
