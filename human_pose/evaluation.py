@@ -11,6 +11,7 @@ and besides `evaluations/report.md` with all measures and the protocol, and pict
 the best, the median and the worst frame in `images/`.
 """
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,9 +150,11 @@ def reconstruct(
     """
     truth, reconstruction = np.empty((2, *poses.joints_3d_mm.shape))
     lift = _compiled(lifter)
+    # In a log file a bar that redraws itself makes no sense: one line at the end.
+    shown = 1 if sys.stdout.isatty() else 2
     progress = keras.utils.Progbar(
         len(poses),
-        verbose=int(verbose),
+        verbose=shown if verbose else 0,
         unit_name="frame",
         stateful_metrics=["mpjpe_mm"],  # or the bar would end with the last batch's
     )
