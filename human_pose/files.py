@@ -1,5 +1,6 @@
 """Reading and writing files so that nothing is silently wrong or half-written."""
 
+import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,7 +52,8 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     On any error the temporary file is removed and `path` stays as it was.
 
     Raises:
-      InputError: if the folder cannot be made or written to.
+      InputError: if the folder cannot be made or the file written, for example because
+        the disk is full.
     """
     path = Path(path)
     try:
@@ -60,7 +62,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix
         )
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+        raise _unwritable(path, error) from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -70,9 +72,10 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)  # gone already if all went well
 
 
 def read_h5(
@@ -94,6 +97,8 @@ def read_h5(
         or holds NaN or infinity.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: must be a file; it is a folder")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
@@ -104,10 +109,15 @@ def read_h5(
                     f"{path}: must hold {', '.join(missing)}; "
                     f"it holds {', '.join(file) or 'nothing'}"
                 )
+            groups = [name for name in shapes if isinstance(file[name], h5py.Group)]
+            if groups:
+                raise InputError(
+                    f"{path}: {groups[0]} must be a dataset; it is a group"
+                )
             arrays: dict[str, Any] = {name: file[name][()] for name in shapes}
     except (OSError, KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise InputError(
-            f"{path}: is no readable HDF5 file ({_one_line(error)})"
+            f"{path}: is not a readable HDF5 file ({_one_line(error)})"
         ) from error
     sizes: dict[str, int] = {}
     for name, shape in shapes.items():
@@ -122,13 +132,20 @@ def write_h5(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
 
     Equal arrays give equal bytes (no time stamps), so a file made from a seed can be
     compared with `cmp`.
+
+    Raises:
+      InputError: if the file cannot be written.
     """
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    # Made in memory: HDF5 brings the process down when a disk is full.
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
         for name, array in arrays.items():
             array = np.asarray(array)
             # Filters do not apply to scalars.
             options = COMPRESSION if array.ndim else {}
             file.create_dataset(name, data=array, track_times=False, **options)
+    with atomic(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def _checked(
@@ -157,6 +174,11 @@ def _checked(
             f"{name} must be finite; {count} values are not, the first at {first}"
         )
     return array.astype(np.float64)
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or _one_line(error)
+    return InputError(f"{path}: cannot be written: {reason}")
 
 
 def _one_line(error: BaseException) -> str:

@@ -1,3 +1,4 @@
+import errno
 import os
 import stat
 
@@ -66,6 +67,16 @@ class TestAtomic:
         with pytest.raises(error), atomic(path) as temporary:
             temporary.write_text("half")
             raise error
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_full_disk_is_named_and_leaves_the_old_file(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_text("old")
+        with pytest.raises(InputError, match=f"{path}: cannot be written: .*space"):
+            with atomic(path) as temporary:
+                temporary.write_text("half")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
 
@@ -157,13 +168,13 @@ class TestReadH5:
     def test_group_in_place_of_a_dataset(self, path):
         with h5py.File(path, "w") as file:
             file.create_group("x")
-        with pytest.raises(InputError, match=f"{path}: "):
+        with pytest.raises(InputError, match=f"{path}: x must be a dataset"):
             read_h5(path, {"x": (1,)})
 
     def test_missing_file(self, tmp_path):
         with pytest.raises(InputError, match="no such file"):
             read_h5(tmp_path / "none.h5", {})
-        with pytest.raises(InputError, match="no such file"):
+        with pytest.raises(InputError, match="must be a file; it is a folder"):
             read_h5(tmp_path, {})
 
     def test_truncated_at_any_length(self, path):
@@ -173,7 +184,7 @@ class TestReadH5:
             path.write_bytes(data[:length])
             with pytest.raises(InputError) as error:
                 read_h5(path, {"x": (2, 3)})
-            assert str(error.value).startswith(f"{path}: is no readable HDF5 file")
+            assert str(error.value).startswith(f"{path}: is not a readable HDF5 file")
             assert "\n" not in str(error.value)
 
     def test_damaged_data(self, tmp_path):
@@ -183,7 +194,7 @@ class TestReadH5:
         data = bytearray(path.read_bytes())
         data[-2000:-1000] = bytes(1000)  # inside the compressed values
         path.write_bytes(data)
-        with pytest.raises(InputError, match="is no readable HDF5 file"):
+        with pytest.raises(InputError, match="is not a readable HDF5 file"):
             read_h5(path, {"x": (1000,)})
 
 
