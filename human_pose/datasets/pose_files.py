@@ -20,7 +20,7 @@ from human_pose.files import (
     read_h5,
     write_h5,
 )
-from human_pose.skeleton import JOINTS, VIEWS
+from human_pose.skeleton import JOINTS, UNDETECTED_JOINT, VIEWS
 
 # The 15 Human3.6M actions, in the order of every per-action table.
 ACTIONS: Final = (
@@ -46,6 +46,10 @@ _SHAPES: Final[dict[str, Shape]] = {
     "joint_3d": ("F", JOINTS, 3),
     "camera": ("F", VIEWS, 3, 3),
 }
+
+# No image is so large and no studio so wide: a number beyond is damage, and its powers
+# would overflow long after the file is forgotten. Pixels, and millimetres.
+_LARGEST: Final = {"joint_2d": 1e6, "joint_3d": 1e7}
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,17 @@ def read_pose_file(path: str | os.PathLike[str]) -> PoseSet:
     """Reads a `*_sh.h5` file.
 
     Raises:
-      InputError: if the file is missing, truncated, of another shape, holds NaN or
-        infinity, or has no frame.
+      InputError: if the file is missing, truncated, of another shape, holds NaN,
+        infinity or absurdly large numbers, has no frame, or one that has no size.
     """
-    arrays = read_h5(path, _SHAPES)
+    arrays = {
+        # Whole numbers are as good.
+        name: array.astype(np.float64, copy=False)
+        for name, array in read_h5(path, _SHAPES).items()
+    }
     if not len(arrays["joint_2d"]):
         raise InputError(f"{path}: must hold at least one frame; received none")
+    _check_sizes(path, arrays["joint_2d"], arrays["joint_3d"])
     return PoseSet(arrays["joint_2d"], arrays["joint_3d"], arrays["camera"])
 
 
@@ -119,6 +128,32 @@ def join_pose_files(
 def action_file_names(action: str) -> tuple[str, str]:
     """The file names of an action's two takes."""
     return f"{action}_sh.h5", f"{action}_1_sh.h5"
+
+
+def _check_sizes(
+    path: str | os.PathLike[str], joints_2d_px: np.ndarray, joints_3d_mm: np.ndarray
+) -> None:
+    """Refuses frames that cannot be lifted, or measured, because of their size."""
+    for name, joints in (("joint_2d", joints_2d_px), ("joint_3d", joints_3d_mm)):
+        size = np.abs(joints).max(axis=tuple(range(1, joints.ndim)))
+        if size.max() > _LARGEST[name]:
+            raise InputError(
+                f"{path}: {name} must be within ±{_LARGEST[name]:g}; frame "
+                f"{size.argmax()} has {size.max():g}"
+            )
+    # Views are brought to one height, poses to one size, by division.
+    heights = np.delete(joints_2d_px[..., 1], UNDETECTED_JOINT, axis=-1)
+    flat = (np.ptp(heights, axis=-1) == 0).all(axis=-1)
+    if flat.any():
+        raise InputError(
+            f"{path}: joint_2d must have a view with joints at two heights; frame "
+            f"{flat.argmax()} has none"
+        )
+    point = (np.ptp(joints_3d_mm, axis=1) == 0).all(axis=-1)
+    if point.any():
+        raise InputError(
+            f"{path}: joint_3d must not be one point; that of frame {point.argmax()} is"
+        )
 
 
 def _arrays(poses: PoseSet) -> dict[str, np.ndarray]:

@@ -105,6 +105,44 @@ def test_no_frame_is_an_error(tmp_path):
         read_pose_file(tmp_path / "a_sh.h5")
 
 
+def _changed(poses, name, frame, value):
+    arrays = {key: array.copy() for key, array in vars(poses).items()}
+    arrays[name][frame] = value
+    return PoseSet(**arrays)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("joints_2d_px", -1e7, r"joint_2d must be within .*1e\+06; frame 2 has 1e\+07"),
+        ("joints_3d_mm", 1e8, r"joint_3d must be within .*1e\+07; frame 2 has 1e\+08"),
+        ("joints_2d_px", 300, "joint_2d must have a view .* frame 2 has none"),
+        ("joints_3d_mm", 300, "joint_3d must not be one point; that of frame 2 is"),
+    ],
+)
+def test_frames_without_a_sensible_size_are_named(tmp_path, name, value, message):
+    write_pose_file(tmp_path / "a_sh.h5", _changed(_poses(4), name, 2, value))
+    with pytest.raises(InputError, match=rf"a_sh\.h5: {message}"):
+        read_pose_file(tmp_path / "a_sh.h5")
+
+
+def test_a_view_may_be_flat(tmp_path):
+    poses = _changed(_poses(2), "joints_2d_px", (1, slice(3)), 0.0)
+    write_pose_file(tmp_path / "a_sh.h5", poses)
+    _assert_equal(read_pose_file(tmp_path / "a_sh.h5"), poses)
+
+
+def test_whole_numbers_become_float64(tmp_path):
+    poses = _poses(3)
+    whole = PoseSet(
+        *(np.rint(9 * part).astype(np.int32) for part in vars(poses).values())
+    )
+    write_pose_file(tmp_path / "a_sh.h5", whole)
+    read = read_pose_file(tmp_path / "a_sh.h5")
+    _assert_equal(read, whole)
+    assert {part.dtype for part in vars(read).values()} == {np.dtype(np.float64)}
+
+
 def test_two_files_per_action():
     names = [name for action in ACTIONS for name in action_file_names(action)]
     assert len(set(names)) == 30
