@@ -173,7 +173,8 @@ class PPCALifter(keras.Model):
 
         Raises:
           ValueError: naming the first frame that holds a visible NaN or infinity, a
-            negative visibility, or no view with two visible joints.
+            negative visibility, or no view with two visible joints at different
+            heights.
         """
         inputs = {"joints_2d_px": joints_2d_px, "visibility": visibility}
         joints, visible = (np.asarray(part) for part in self._prepared(inputs))

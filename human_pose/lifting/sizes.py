@@ -121,9 +121,12 @@ def check_frames(joints_2d_px: np.ndarray, visibility: np.ndarray) -> None:
             f"{joints_2d_px[frame, view, joint]} at frame {frame}, view {view}, "
             f"joint {joint}"
         )
-    empty = ~np.any(visible.sum(-1) >= 2, axis=-1)
+    heights = joints_2d_px[..., 1]
+    lowest = np.min(heights, -1, where=visible, initial=np.inf)
+    highest = np.max(heights, -1, where=visible, initial=-np.inf)
+    empty = ~np.any(highest > lowest, axis=-1)
     if empty.any():
         raise ValueError(
-            "at least one view of each frame must have two visible joints; "
-            f"frame {np.argmax(empty)} has none"
+            "at least one view of each frame must have two visible joints at different "
+            f"heights; frame {np.argmax(empty)} has none"
         )

@@ -72,7 +72,11 @@ def test_lift_names_bad_frames(lifter, golden, visibility):
     assert np.isfinite(lifter.lift(joints, masks).poses).all()
     masks[1, :, 2:] = 0
     masks[1, :, 0] = 0
-    with pytest.raises(ValueError, match=r"two visible joints; frame 1"):
+    with pytest.raises(ValueError, match=r"two visible joints at .* frame 1"):
+        lifter.lift(joints, masks)
+    joints[1, ..., 1] = 300.0  # all at one height
+    masks[1] = visibility
+    with pytest.raises(ValueError, match=r"two visible joints at .* frame 1"):
         lifter.lift(joints, masks)
     masks[1] = -visibility
     with pytest.raises(ValueError, match=r"`visibility` must be >= 0"):
