@@ -27,6 +27,7 @@ from human_pose.config import (
 _DATA_HINT = "./set.sh data makes the embedded data"
 _TRAINING_FILE = "train_sh.h5"
 _MAX_SEED = 2**31 - 1
+_LONGEST_NAME = 255  # bytes, on every common file system
 _SAMPLE_CHECKPOINT = "results/trained_model.h5"
 
 
@@ -104,6 +105,7 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
         "Folder of all results; relative to the project's root.",
         **own,
     )
+    _check("results_dir", bool, "must name a folder", flag_values)
     _declare_key_flags(flag_values)
 
 
@@ -339,7 +341,12 @@ def _locate_data(path: Path) -> Path:
 
 
 def _is_folder_name(name: str) -> bool:
-    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
+    return (
+        name not in ("", ".", "..")
+        and not set(name) & set("/\\")
+        and name.isprintable()
+        and len(name.encode()) <= _LONGEST_NAME
+    )
 
 
 def _check(
