@@ -38,11 +38,12 @@ class ErrorMeter(keras.callbacks.Callback):
         """
         for name in ("loss", "gradient_norm"):
             if not math.isfinite(logs[name]):
+                step = int(self.model.optimizer.iterations)
+                # What the first step found, no step has made.
+                advice = "a smaller --wlr may help" if step > 1 else "check the input"
                 raise FloatingPointError(
-                    f"training diverged: {name} is {logs[name]} at step "
-                    f"{int(self.model.optimizer.iterations)} (epoch "
-                    f"{self._progress.epoch}, batch {self._progress.batch}); "
-                    "a smaller --wlr may help"
+                    f"training diverged: {name} is {logs[name]} at step {step} (epoch "
+                    f"{self._progress.epoch}, batch {self._progress.batch}); {advice}"
                 )
         self._progress.add_batch(logs["loss"])
         logs["error_mm"] = self._progress.epoch_mean_mm

@@ -8,6 +8,7 @@ from absl import app, flags, logging
 
 _STDERR = 2
 _INTERRUPTED = 130  # 128 + SIGINT, what shells expect
+_PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 
 def run(
@@ -24,7 +25,13 @@ def run(
       define_flags: defines them.
     """
     define_flags(flags.FLAGS)
-    app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
+    try:
+        app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as in `main.py --help | head`. Python
+        # would complain once more when it closes the stream at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_PIPE_CLOSED)
 
 
 def guarded(
@@ -36,7 +43,7 @@ def guarded(
     try:
         work(flag_values)
     except (InputError, FloatingPointError) as error:
-        print(f"{_program()}: {error}", file=sys.stderr)
+        print(f"{_program()}: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{_program()}: interrupted", file=sys.stderr)

@@ -54,7 +54,7 @@ def read_action_frames(folder: Path, subsample: int) -> ActionFrames:
     sets, actions, files, frame_numbers, missing = [], [], [], [], []
     for action, action_name in enumerate(ACTIONS):
         for name in action_file_names(action_name):
-            if not (folder / name).is_file():
+            if not (folder / name).exists():
                 missing.append(name)
                 continue
             whole = read_pose_file(folder / name)

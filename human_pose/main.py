@@ -54,7 +54,6 @@ def evaluate(path: Path, lifter: LifterConfig, config: EvaluationConfig) -> None
     from human_pose.build import build_lifter
 
     model = build_lifter(lifter)
-    folder.make()
     result = evaluation.evaluate(
         model,
         config.data_dir,
@@ -64,6 +63,7 @@ def evaluate(path: Path, lifter: LifterConfig, config: EvaluationConfig) -> None
         batch_size=config.batch_size,
         description=report.describe(lifter),
     )
+    folder.make()  # the other parts, as in the original
     print(result.table())
     print(f"report: {folder.path / evaluation.REPORT}")
 

@@ -189,6 +189,11 @@ def truncated(path):
     path.write_bytes(path.read_bytes()[:1000])
 
 
+def folder_instead(path):
+    path.unlink()
+    path.mkdir()
+
+
 def no_hdf5(path):
     path.write_text("no HDF5\n")
 
@@ -226,7 +231,8 @@ def assert_one_line(capsys, *words):
 
 
 @pytest.mark.parametrize(
-    "spoil", [missing, truncated, no_hdf5, wrong_shape, nan_holding, renamed]
+    "spoil",
+    [missing, folder_instead, truncated, no_hdf5, wrong_shape, nan_holding, renamed],
 )
 @pytest.mark.parametrize(
     ("name", "arguments"),
@@ -242,7 +248,7 @@ def test_bad_files(places, data_dir, tmp_path, capsys, name, arguments, spoil):
     assert run(*places, *arguments) == 1
     word = "no" if name.startswith("testing") and spoil is missing else name
     assert_one_line(capsys, word)
-    assert files_under(tmp_path / "results") == []
+    assert not (tmp_path / "results").exists()
 
 
 def files_under(folder):
@@ -316,6 +322,13 @@ def test_mistakes_in_the_flags_are_one_line(places, arguments, word, tmp_path):
     assert errors.startswith("main.py: ")
     assert word in errors
     assert not (tmp_path / "results").exists()
+
+
+def test_help_to_a_reader_that_has_gone_is_silent():
+    with start("--help") as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
 
 
 def test_help_shows_every_flag_without_tensorflow():
