@@ -34,7 +34,7 @@ class LiftedPoses(NamedTuple):
     scores: np.ndarray
 
 
-@keras.saving.register_keras_serializable("wiberg_tf")
+@keras.saving.register_keras_serializable("human_pose")
 class PPCALifter(keras.Model):
     """Lifts 2D joints of four views to one 3D pose with a mixture of PPCA models.
 

@@ -27,6 +27,7 @@ class Method:
       sharpness: scale of the exponents of both soft averages.
       scaling_coefficient: start value; 0.97 as the original rounds it to float32.
       lambda_scale: start value of the factor on the residual weight.
+      exp_additive_model: start value of the offset in the models' exponents.
       live_weight: a rotation's share of the average below which it is left out of
         the result and the derivative; below float64's round-off (architecture of
         this project).
@@ -43,6 +44,7 @@ class Method:
     sharpness: float = 5000.0
     scaling_coefficient: float = 0.9700000286102295
     lambda_scale: float = 10.0
+    exp_additive_model: float = 1 + 1e-7
     live_weight: float = 1e-16
 
     @property

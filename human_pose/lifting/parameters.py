@@ -12,10 +12,11 @@ from typing import Final
 import numpy as np
 
 from human_pose.files import InputError, Shape, read_h5, write_h5
+from human_pose.lifting.method import METHOD
 from human_pose.skeleton import JOINTS, VIEWS
 
 # Basis vectors per model; the lifter's systems are laid out for this number.
-BASIS_SIZE: Final = 25
+BASIS_SIZE: Final = METHOD.basis
 
 # The numbers of models that the published files hold.
 MIXTURE_SIZES: Final = (3, 6, 10)

@@ -13,7 +13,7 @@ from human_pose.lifting.quantities import Scales, start_regulariser
 from human_pose.skeleton import JOINTS, VIEWS
 
 
-@keras.saving.register_keras_serializable("wiberg_tf")
+@keras.saving.register_keras_serializable("human_pose")
 class Clip(keras.constraints.Constraint):
     """Clips every entry into [lowest, highest] after each step.
 
@@ -81,7 +81,7 @@ def start_values(mixture: MixtureParameters, scales: Scales) -> dict[str, np.nda
         "joint_weights": np.ones((mixture.models, 2 * JOINTS)),
         "exp_weights": ones,
         "exp_weights_model": ones,
-        "exp_additive_model": ones + 1e-7,
+        "exp_additive_model": METHOD.exp_additive_model * ones,
         "scaling_coefficient": np.array(METHOD.scaling_coefficient),
         "lambda_0": ones,
         "lambda_scale": METHOD.lambda_scale * ones,
