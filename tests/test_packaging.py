@@ -14,7 +14,13 @@ from human_pose.datasets.h36m import __main__ as h36m
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/fidelity.md")
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "docs/fidelity.md",
+    "docs/lifting.md",
+)
 
 
 def test_the_readme_example_runs(capsys):
