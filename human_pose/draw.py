@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import Locator, MultipleLocator, NullLocator
 from mpl_toolkits.mplot3d import Axes3D
 
 from human_pose.files import atomic
@@ -53,6 +53,7 @@ _LEAST_BREADTH: Final = 0.6  # of the height, of the room around a 3D pose
 _FILL_BREADTH: Final = 0.68
 _FILL_HEIGHT: Final = 1.15
 _GRID_PX: Final = 100
+_MOST_LINES: Final = 40  # of a grid; an outlier far away would ask for millions
 _POSES_MIDDLE: Final = 0.76  # of the figure's width
 _DOTS_PER_INCH: Final = 120
 
@@ -140,8 +141,8 @@ def draw_views(
         axes.text(0.04, 0.95, f"view {number}", va="top", transform=axes.transAxes)
         axes.set_aspect("equal")
         axes.tick_params(labelsize="x-small", colors=_TEXT_COLOUR, length=0)
-        axes.xaxis.set_major_locator(MultipleLocator(_GRID_PX))
-        axes.yaxis.set_major_locator(MultipleLocator(_GRID_PX))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(_grid(_GRID_PX, extent))
         axes.grid(color=_GRID_COLOUR, linewidth=0.6)
         axes.spines[:].set_color(_FRAME_COLOUR)
 
@@ -256,14 +257,22 @@ def _frame_room(axes: Axes3D, joints: np.ndarray) -> None:
     limits = _box(joints, extents)
     axes.set(xlim=limits[0], ylim=limits[1], zlim=limits[2])
     fill = min(_FILL_BREADTH / extents[0], _FILL_HEIGHT / extents[2])
-    axes.set_box_aspect(extents, zoom=fill * np.linalg.norm(extents))
+    # A tuple, because Matplotlib would scale the array in place.
+    axes.set_box_aspect(tuple(extents), zoom=fill * np.linalg.norm(extents))
     for name, axis in zip("xyz", (axes.xaxis, axes.yaxis, axes.zaxis), strict=True):
-        axis.set_major_locator(MultipleLocator(GRID_MM))
+        axis.set_major_locator(_grid(GRID_MM, extents.max()))
         axis.set_ticklabels([])
         axis.set_tick_params(color="none")
         axis.set_label_text(name, color=_TEXT_COLOUR)
         axis.labelpad = -14
         axis.line.set_color(_FRAME_COLOUR)
+
+
+def _grid(step: float, extent: float) -> Locator:
+    """Lines `step` apart, or none where `extent` would hold too many."""
+    if extent > _MOST_LINES * step:
+        return NullLocator()
+    return MultipleLocator(step)
 
 
 def _extents(joints: np.ndarray) -> np.ndarray:

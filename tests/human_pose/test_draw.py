@@ -144,6 +144,15 @@ def test_a_collapsed_pose_can_be_drawn(views):
     assert draw.figure_image(figure).min() < 255
 
 
+def test_an_outlier_far_away_can_be_drawn(views, pose):
+    views[1, 3], pose[4] = 1e6, 1e7
+    figure = draw.frame_figure(views, pose)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        assert len(axes.get_xticks()) == 0
+        assert len(axes.get_yticks()) == 0
+
+
 def test_save_replaces_the_file_whole(tmp_path, views, pose, monkeypatch):
     path = tmp_path / "images" / "frame.png"
     figure = draw.frame_figure(views, pose)
