@@ -76,7 +76,7 @@ make_data() {
 }
 
 # Paths in the arguments are the caller's, so stay in the caller's folder.
-prepare_h36m() { "$python" -m human_pose.datasets.h36m "$@"; }
+prepare_h36m() { "$python" -m human_pose.prepare_h36m "$@"; }
 
 run_demo() {
     local run=results/demo

@@ -54,7 +54,7 @@ def _report(arguments: argparse.Namespace, checkpoints: Path) -> None:
     from human_pose.evaluation import reconstruct
     from human_pose.lifting import (
         PPCALifter,
-        load,
+        load_checkpoint,
         read_cameras,
         read_checkpoint,
         read_mixture,
@@ -74,7 +74,9 @@ def _report(arguments: argparse.Namespace, checkpoints: Path) -> None:
     print("|---|---|")
     for epoch in range(-1, arguments.epochs):
         if epoch >= 0:
-            load(lifter, read_checkpoint(checkpoints / f"epoch_{epoch}.h5", 3))
+            load_checkpoint(
+                lifter, read_checkpoint(checkpoints / f"epoch_{epoch}.h5", 3)
+            )
         truth, reconstruction = reconstruct(
             lifter, poses[rows], batch_size=16, verbose=False
         )

@@ -3,7 +3,7 @@
 from human_pose.config import LifterConfig
 from human_pose.lifting import (
     PPCALifter,
-    load,
+    load_checkpoint,
     read_cameras,
     read_checkpoint,
     read_mixture,
@@ -26,5 +26,5 @@ def build_lifter(config: LifterConfig) -> PPCALifter:
     )
     if config.check_path is not None:
         checkpoint = read_checkpoint(config.check_path, config.models)
-        load(lifter, checkpoint, as_published=config.as_published)
+        load_checkpoint(lifter, checkpoint, as_published=config.as_published)
     return lifter

@@ -11,7 +11,12 @@ from typing import Any, Final
 import h5py
 import numpy as np
 
-PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
+_ABOVE_PACKAGE: Final = Path(__file__).resolve().parent.parent
+
+# The checkout; for a package installed without one, the current folder.
+PROJECT_ROOT: Final = (
+    _ABOVE_PACKAGE if (_ABOVE_PACKAGE / "set.sh").exists() else Path.cwd()
+)
 
 # A dimension is a number, or a letter that must stand for one size within a file.
 Shape = tuple[int | str, ...]

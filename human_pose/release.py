@@ -21,6 +21,7 @@ import numpy as np
 from absl import flags, logging
 
 from human_pose import command
+from human_pose.config import MODEL_COUNTS
 from human_pose.datasets.pose_files import (
     ACTIONS,
     action_file_names,
@@ -89,10 +90,10 @@ def release(data_dir: Path, results_dir: Path, *, train: bool) -> None:
 
 def write_parameters(training_file: Path, path: Path) -> None:
     """Fits the mixtures of all sizes to a pose file's 3D poses."""
-    from human_pose.lifting.parameters import MIXTURE_SIZES, write_mixtures
+    from human_pose.lifting.parameters import write_mixtures
 
     poses_mm = read_pose_file(training_file).joints_3d_mm
-    write_mixtures(path, {n: _best_mixture(poses_mm, n) for n in MIXTURE_SIZES})
+    write_mixtures(path, {n: _best_mixture(poses_mm, n) for n in MODEL_COUNTS})
 
 
 def _best_mixture(poses_mm: np.ndarray, models: int) -> "MixtureParameters":

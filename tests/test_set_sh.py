@@ -96,7 +96,7 @@ def test_arguments_are_passed_on_whole(project):
     _, asked = project.run("h36m", "--archive=my archive.zip")
     # In the caller's folder: a relative path is the caller's.
     assert asked == [
-        f"{project.elsewhere}: -m human_pose.datasets.h36m --archive=my archive.zip"
+        f"{project.elsewhere}: -m human_pose.prepare_h36m --archive=my archive.zip"
     ]
     _, asked = project.run("test", "-k", "a or b")
     assert asked[0].startswith(f"{project.folder}: -m pytest")

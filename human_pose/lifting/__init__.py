@@ -2,11 +2,11 @@
 
 from human_pose.lifting.checkpoint import (
     Checkpoint,
-    load,
+    load_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
-from human_pose.lifting.lifter import PPCALifter
+from human_pose.lifting.lifter import LiftedPoses, PPCALifter
 from human_pose.lifting.parameters import (
     MixtureParameters,
     read_cameras,
@@ -17,9 +17,10 @@ from human_pose.lifting.parameters import (
 
 __all__ = [
     "Checkpoint",
+    "LiftedPoses",
     "MixtureParameters",
     "PPCALifter",
-    "load",
+    "load_checkpoint",
     "read_cameras",
     "read_checkpoint",
     "read_mixture",

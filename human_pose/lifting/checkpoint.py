@@ -51,7 +51,7 @@ def write_checkpoint(
     write_h5(path, {**values, "epoch": np.int64(epoch)})
 
 
-def load(
+def load_checkpoint(
     lifter: PPCALifter, checkpoint: Checkpoint, *, as_published: bool = False
 ) -> None:
     """Gives a lifter a checkpoint's parameters.

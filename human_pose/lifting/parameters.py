@@ -18,9 +18,6 @@ from human_pose.skeleton import JOINTS, VIEWS
 # Basis vectors per model; the lifter's systems are laid out for this number.
 BASIS_SIZE: Final = METHOD.basis
 
-# The numbers of models that the published files hold.
-MIXTURE_SIZES: Final = (3, 6, 10)
-
 
 @dataclass(frozen=True)
 class MixtureParameters:

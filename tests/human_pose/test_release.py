@@ -5,13 +5,12 @@ import pytest
 
 from human_pose import metrics, release
 from human_pose.build import build_lifter
-from human_pose.config import LifterConfig
+from human_pose.config import MODEL_COUNTS, LifterConfig
 from human_pose.datasets.pose_files import ACTIONS, read_pose_file
 from human_pose.datasets.synthetic import Recipe, generate
 from human_pose.evaluation import reconstruct
 from human_pose.files import PROJECT_ROOT, InputError
 from human_pose.lifting.parameters import (
-    MIXTURE_SIZES,
     read_cameras,
     read_mixture,
 )
@@ -38,7 +37,7 @@ def test_the_command_makes_the_committed_files(made):
     assert sorted(path.name for path in made.iterdir()) == sorted(SMALL)
     # EM enlarges what processors round differently.
     tolerance = {"rtol": 1e-4, "atol": 1e-4}
-    for models in MIXTURE_SIZES:
+    for models in MODEL_COUNTS:
         mine = read_mixture(made / "model_parameters.h5", models)
         committed = read_mixture(DATA / "model_parameters.h5", models)
         np.testing.assert_allclose(
@@ -71,7 +70,7 @@ def test_the_sample_has_a_frame_of_every_action():
     assert len(read_pose_file(DATA / "sample.h5")) == len(ACTIONS)
 
 
-@pytest.mark.parametrize("models", MIXTURE_SIZES)
+@pytest.mark.parametrize("models", MODEL_COUNTS)
 def test_parameters_are_in_the_regime_of_the_published_ones(models):
     mixture = read_mixture(DATA / "model_parameters.h5", models)
     assert 100 < np.abs(mixture.mean_poses_mm).mean() < 250

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from human_pose.lifting import (
     MixtureParameters,
     PPCALifter,
-    load,
+    load_checkpoint,
     read_cameras,
     read_checkpoint,
     read_mixture,
@@ -69,7 +69,7 @@ def published(shared):
         )
         if checkpoint:
             values = read_checkpoint(tome / "trained_model.h5", models)
-            load(lifter, values, as_published=as_published)
+            load_checkpoint(lifter, values, as_published=as_published)
         return lifter
 
     return make

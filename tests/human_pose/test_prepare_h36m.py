@@ -6,12 +6,12 @@ import h5py
 import numpy as np
 import pytest
 
-from human_pose.datasets.h36m.__main__ import H36MConfig, prepare
+from human_pose.config import MODEL_COUNTS
 from human_pose.datasets.pose_files import read_pose_file
 from human_pose.files import InputError, write_h5
 from human_pose.lifting import MixtureParameters, write_cameras, write_mixtures
-from human_pose.lifting.parameters import MIXTURE_SIZES
 from human_pose.lifting.variables import parameter_shapes
+from human_pose.prepare_h36m import H36MConfig, prepare
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def published_parameters(tmp_path):
             np.ones((models, 25, 3, 17)),
             np.ones((models, 26)),
         )
-        for models in MIXTURE_SIZES
+        for models in MODEL_COUNTS
     }
     write_mixtures(source / "data/model_parameters.h5", mixtures)
     write_cameras(source / "data/avg_cameras.h5", np.ones((4, 3, 3)))
@@ -54,7 +54,7 @@ def _pose_files(folder):
 
 def test_the_command_prepares_everything(config):
     command = [
-        *(sys.executable, "-m", "human_pose.datasets.h36m"),
+        *(sys.executable, "-m", "human_pose.prepare_h36m"),
         f"--archive={config.archive}",
         f"--data_dir={config.folder}",
         "--parameters_url=",
@@ -75,7 +75,7 @@ def test_the_command_prepares_everything(config):
 def test_a_mistake_is_one_line(config, tmp_path):
     (tmp_path / "h36m.zip").write_text("<html>")
     command = [
-        *(sys.executable, "-m", "human_pose.datasets.h36m"),
+        *(sys.executable, "-m", "human_pose.prepare_h36m"),
         f"--archive={tmp_path / 'h36m.zip'}",
         f"--data_dir={config.folder}",
         "--parameters_url=",

@@ -4,7 +4,7 @@ Fetches the archive and the original's parameter files, unpacks the archive unde
 uniform names and builds the pose files. Every step can be interrupted and is resumed by
 running the same command again.
 
-    python -m human_pose.datasets.h36m --archive=h36m.zip
+    python -m human_pose.prepare_h36m --archive=h36m.zip
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from typing import Final
 from absl import flags, logging
 
 from human_pose import command
+from human_pose.config import MODEL_COUNTS
 from human_pose.datasets.download import download
 from human_pose.datasets.h36m.archive import check_archive, unpack
 from human_pose.datasets.h36m.build import build_pose_files
@@ -117,10 +118,9 @@ def _fetch_parameters(config: H36MConfig, report: Callable[[str], None]) -> None
         return
     command.load_tensorflow()
     from human_pose.lifting import read_cameras, read_checkpoint, read_mixture
-    from human_pose.lifting.parameters import MIXTURE_SIZES
 
     def verify_mixtures(path: Path) -> None:
-        for models in MIXTURE_SIZES:
+        for models in MODEL_COUNTS:
             read_mixture(path, models)
 
     verifiers: dict[str, Callable[[Path], object]] = {
