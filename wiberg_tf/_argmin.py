@@ -9,7 +9,7 @@ from wiberg_tf._nest import Packing
 from wiberg_tf._newton import Newton
 from wiberg_tf._problem import Energy
 from wiberg_tf._solution import Solution, Stats
-from wiberg_tf._solve import CallableSolver, Solver, solve
+from wiberg_tf._solve import CallableSolver, Seeded, Solver, solve
 
 
 def argmin(
@@ -17,7 +17,7 @@ def argmin(
     initial: Any,
     parameters: Any = (),
     *,
-    solver: Solver | CallableSolver | None = None,
+    solver: Solver | CallableSolver | Seeded | None = None,
     derivative: Derivative | None = None,
     batch_dims: int = 0,
 ) -> Solution:
@@ -33,7 +33,8 @@ def argmin(
         nests of them. Gradients flow to every floating entry, and to nothing that
         the energy captures.
       solver: a `Solver` (default `Newton()`), or any callable `solver(objective,
-        initial) -> value`, with `objective(x)` the energy at θ.
+        initial) -> value`, with `objective(x)` the energy at θ; `GridSeeds` chooses a
+        start for either.
       derivative: `Implicit()` (default), `TrustRegion(damping)` or `Unrolled()`.
       batch_dims: how many leading axes of `initial` index independent problems.
 

@@ -19,6 +19,16 @@ _INDEFINITE = (
 _NAN = float("nan")
 
 
+def eigen(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Eigenvalues `[*batch, n]`, eigenvectors `[*batch, n, n]`, of symmetric matrices.
+
+    The trivial ones of a 1 × 1 matrix are not worth a decomposition.
+    """
+    if matrix.shape[-1] == 1:
+        return matrix[..., 0], tf.ones_like(matrix)
+    return tf.linalg.eigh(matrix)
+
+
 def solve_dense(
     problem: Problem, x: tf.Tensor, damping: tf.Tensor, right: tf.Tensor
 ) -> tf.Tensor:
@@ -43,7 +53,7 @@ def solve_dense(
     finite = tf.reduce_all(tf.math.is_finite(hessian), [-2, -1])
     with insist(finite | idle, "The energy's Hessian at the minimiser is not finite."):
         hessian = tf.where(finite[..., None, None], hessian, 0)
-    values, vectors = tf.linalg.eigh(hessian)
+    values, vectors = eigen(hessian)
     damped = values + damping[..., None]
     smallest = tf.reduce_min(damped, -1)
     # Eigenvalues are known to a few times n ε |H|.

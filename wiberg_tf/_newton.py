@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._linear import eigen
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solve import Solver
@@ -15,7 +16,8 @@ class _State(NamedTuple):
     x: tf.Tensor
     energy: tf.Tensor
     gradient: tf.Tensor
-    stuck: tf.Tensor
+    # CONVERGED while steps can be made, else why they cannot.
+    obstacle: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,9 @@ class Newton(Solver):
     (Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.4). The step is
     halved until the energy falls enough (Armijo).
 
+    With `line_search=False` each step is −(H + λI)⁻¹ g as it stands, towards a saddle
+    or a maximum where H + λI is indefinite.
+
     Attributes:
       tolerance: a problem has converged when its gradient norm is at most this; by
         default 1e-8 in float64, 1e-4 in float32 (about the square root of round-off).
@@ -35,6 +40,9 @@ class Newton(Solver):
       sufficient_decrease: Armijo's constant (Nocedal and Wright, eq. 3.4).
       eigenvalue_floor: the floor of |Λ|, relative to the largest |eigenvalue|; never
         below round-off.
+      damping: λ, added to the Hessian's diagonal: a number, or a tensor that
+        broadcasts to `[*batch]`. It slows convergence and does not move the minimum.
+      line_search: whether to mend the direction and search along it.
     """
 
     tolerance: float | None = None
@@ -42,22 +50,23 @@ class Newton(Solver):
     max_halvings: int = 40
     sufficient_decrease: float = 1e-4
     eigenvalue_floor: float = 1e-12
+    damping: float | tf.Tensor = 0.0
+    line_search: bool = True
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
         energy, gradient = problem.value_and_gradient(x)
-        return _State(x, energy, gradient, tf.zeros_like(energy, tf.bool))
+        return _State(x, energy, gradient, tf.zeros_like(energy, tf.int32))
 
     def step(self, problem: Problem, state: _State) -> _State:
-        """One Newton step along the modified direction."""
-        direction = self._direction(problem.hessian(state.x), state.gradient)
-        slope = tf.reduce_sum(direction * state.gradient, -1)
-        size, accepted = self._backtrack(problem, state, direction, slope)
-        x = tf.where(
-            accepted[..., None], state.x + size[..., None] * direction, state.x
-        )
+        """One Newton step."""
+        hessian = self._damped(problem.hessian(state.x))
+        if self.line_search:
+            x, obstacle = self._descend(problem, state, hessian)
+        else:
+            x, obstacle = _plain_step(state, hessian)
         energy, gradient = problem.value_and_gradient(x)
-        return _State(x, energy, gradient, ~accepted)
+        return _State(x, energy, gradient, obstacle)
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """Done when the gradient is small, no step descends, or values are lost."""
@@ -67,20 +76,35 @@ class Newton(Solver):
         if tolerance is None:
             tolerance = 1e-8 if norm.dtype == tf.float64 else 1e-4
         converged = norm <= tolerance
-        status = tf.where(converged, int(Status.CONVERGED), int(Status.NO_DESCENT))
+        status = tf.where(converged, int(Status.CONVERGED), state.obstacle)
         status = tf.where(finite, status, int(Status.NOT_FINITE))
-        return converged | state.stuck | ~finite, status
+        stuck = state.obstacle != int(Status.CONVERGED)
+        return converged | stuck | ~finite, status
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""
         return state.x, state.energy, state.gradient
 
-    def _direction(self, hessian: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    def _damped(self, hessian: tf.Tensor) -> tf.Tensor:
         # Problems with lost values are already done; eigh must not see them.
         safe = tf.where(tf.math.is_finite(hessian), hessian, 0)
+        damping = tf.convert_to_tensor(self.damping, hessian.dtype)[..., None]
+        return safe + damping[..., None] * tf.eye(
+            hessian.shape[-1], dtype=hessian.dtype
+        )
+
+    def _descend(
+        self, problem: Problem, state: _State, hessian: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """A step that lowers the energy, and whether there is none."""
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
-        raised = safe + _raising(safe, max(self.eigenvalue_floor, noise))
-        return -tf.linalg.solve(raised, gradient[..., None])[..., 0]
+        raised = hessian + _raising(hessian, max(self.eigenvalue_floor, noise))
+        direction = -_solve(raised, state.gradient)
+        slope = tf.reduce_sum(direction * state.gradient, -1)
+        size, accepted = self._backtrack(problem, state, direction, slope)
+        x = state.x + size[..., None] * direction
+        obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
+        return tf.where(accepted[..., None], x, state.x), obstacle
 
     def _backtrack(
         self,
@@ -110,6 +134,27 @@ class Newton(Solver):
         )
 
 
+def _plain_step(state: _State, hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The step −(H + λI)⁻¹ g, and whether the matrix is singular."""
+    sizes = tf.abs(tf.stop_gradient(eigen(hessian)[0]))
+    largest = tf.reduce_max(sizes, -1)
+    noise = 4 * hessian.shape[-1] * round_off(hessian.dtype) * largest
+    # A single eigenvalue is as exact as the Hessian itself.
+    singular = tf.reduce_min(sizes, -1) <= (noise if hessian.shape[-1] > 1 else 0)
+    usable = ~singular[..., None]
+    safe = tf.where(
+        usable[..., None], hessian, tf.eye(hessian.shape[-1], dtype=hessian.dtype)
+    )
+    x = tf.where(usable, state.x - _solve(safe, state.gradient), state.x)
+    return x, tf.where(singular, int(Status.SINGULAR), int(Status.CONVERGED))
+
+
+def _solve(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    if matrix.shape[-1] == 1:
+        return right / matrix[..., 0]
+    return tf.linalg.solve(matrix, right[..., None])[..., 0]
+
+
 def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
     """What to add to V Λ Vᵀ to make it V max(|Λ|, floor · max|Λ|) Vᵀ.
 
@@ -117,6 +162,8 @@ def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
     differences of the eigenvalues, Daleckii and Krein), because that of `eigh` alone
     is wrong where eigenvalues coincide, and a Hessian is often the identity.
     """
+    if hessian.shape[-1] == 1:
+        return tf.where(hessian == 0, tf.ones_like(hessian), tf.abs(hessian) - hessian)
 
     @tf.custom_gradient
     def raising(matrix: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:

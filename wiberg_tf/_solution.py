@@ -14,6 +14,7 @@ class Status(enum.IntEnum):
     NO_DESCENT = 2
     NOT_FINITE = 3
     NOT_CHECKED = 4
+    SINGULAR = 5
 
     @property
     def message(self) -> str:
@@ -27,6 +28,7 @@ _MESSAGES = {
     Status.NO_DESCENT: "No step lowers the energy, though the gradient is not small.",
     Status.NOT_FINITE: "The energy or its gradient is NaN or infinite.",
     Status.NOT_CHECKED: "The caller's own solver does not say whether it converged.",
+    Status.SINGULAR: "The (damped) Hessian is singular, so there is no Newton step.",
 }
 
 

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -41,6 +41,13 @@ class Solver(abc.ABC):
         """X `[*batch, n]`, energy `[*batch]` and gradient `[*batch, n]` at the end."""
 
 
+class Seeded(NamedTuple):
+    """A solver whose start is chosen by `choose(problem, packing, x) -> x`."""
+
+    choose: Callable[[Problem, Packing, tf.Tensor], tf.Tensor]
+    solver: "Solver | CallableSolver | Seeded"
+
+
 def given(objective: Callable[[Any], tf.Tensor], initial: Any) -> Any:
     """The solver for a minimiser that is known already: returns `initial`.
 
@@ -51,7 +58,7 @@ def given(objective: Callable[[Any], tf.Tensor], initial: Any) -> Any:
 
 
 def solve(
-    solver: Solver | CallableSolver,
+    solver: Solver | CallableSolver | Seeded,
     energy: Energy,
     initial: Any,
     parameters: Any,
@@ -60,6 +67,10 @@ def solve(
     """Minimises, in plain differentiable TensorFlow operations."""
     packing = Packing(initial, batch_dims)
     problem = Problem(energy, packing, parameters)
+    if isinstance(solver, Seeded):
+        start = solver.choose(problem, packing, packing.pack(initial))
+        initial = packing.unpack(start)
+        return solve(solver.solver, energy, initial, parameters, batch_dims)
     if isinstance(solver, Solver):
         return _iterate(solver, problem, packing, packing.pack(initial))
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
