@@ -8,12 +8,14 @@ implicit one, or by unrolling the solver.
 
 from wiberg_tf._argmin import argmin
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion, Unrolled
+from wiberg_tf._linear import Adaptive
 from wiberg_tf._newton import Newton
 from wiberg_tf._seeds import GridSeeds
 from wiberg_tf._solution import Solution, Stats, Status
 from wiberg_tf._solve import Solver, given
 
 __all__ = [
+    "Adaptive",
     "Derivative",
     "GridSeeds",
     "Implicit",

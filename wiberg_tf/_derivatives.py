@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from wiberg_tf._linear import (
     DENSE_LIMIT,
+    Adaptive,
     insist,
     solve_conjugate_gradient,
     solve_dense,
+    solve_minres,
 )
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
@@ -40,28 +42,35 @@ class TrustRegion(Derivative):
     Where H is positive semi-definite, |dx/dθ| ≤ |∂²E/∂x∂θ| / λ: gradients stay
     bounded at flat minima, at the price of a bias that vanishes with λ. The backward
     pass is one damped solve against the incoming gradient and one vector-Jacobian
-    product; ∂²E/∂x∂θ is never formed. It raises where H + λI is singular or
-    indefinite (under `jit_compile=True`, which drops assertions, it gives NaN).
+    product; ∂²E/∂x∂θ is never formed. It raises where H + λI is singular (under
+    `jit_compile=True`, which drops assertions, it gives NaN).
 
     Attributes:
-      damping: λ ≥ 0, absolute: a number or a tensor that broadcasts to `[*batch]`. No
-        gradient flows to it.
-      linear_solve: "dense", "cg" (conjugate gradients on Hessian-vector products, for
-        H + λI positive definite), "auto" (dense for few unknowns), or the caller's
-        own `linear_solve(x, parameters, damping, right)`.
+      damping: λ ≥ 0, absolute: a number or a tensor that broadcasts to `[*batch]`; or
+        "adaptive", which is `Adaptive()`, or an `Adaptive`: the smallest λ that makes
+        H + λI safely positive definite. No gradient flows to it.
+      linear_solve: "dense"; "cg" (conjugate gradients on Hessian-vector products, for
+        H + λI positive definite); "minres" (minimal residuals on the same, for any);
+        "auto" (dense for few unknowns, which `Adaptive` always needs); or the
+        caller's own `linear_solve(x, parameters, damping, right)`.
+      indefinite: what to do where H + λI is indefinite, so that x is no minimum:
+        "refuse" raises; "solve" applies the formula as it stands, unbounded. The
+        caller's own solve decides for itself.
 
     References:
       [1] Toso, Campbell, Russell, Fixing Implicit Derivatives: Trust-Region Based
         Learning of Continuous Energy Functions, NeurIPS 2019.
     """
 
-    damping: float | tf.Tensor
-    linear_solve: Literal["auto", "dense", "cg"] | LinearSolve = "auto"
+    damping: float | tf.Tensor | Adaptive | Literal["adaptive"]
+    linear_solve: Literal["auto", "dense", "cg", "minres"] | LinearSolve = "auto"
+    indefinite: Literal["refuse", "solve"] = "refuse"
 
     def __post_init__(self) -> None:
-        if isinstance(self.damping, str):
+        if isinstance(self.damping, str) and self.damping != "adaptive":
             raise ValueError(
-                f"`damping` must be a number or a tensor; received {self.damping!r}"
+                "`damping` must be a number, a tensor or 'adaptive'; "
+                f"received {self.damping!r}"
             )
         if isinstance(self.damping, int | float) and not self.damping >= 0:
             raise ValueError(f"`damping` must be >= 0; received {self.damping}")
@@ -73,6 +82,26 @@ class TrustRegion(Derivative):
                 f"`linear_solve` must be auto, {', '.join(_NAMED)} or a callable; "
                 f"received {self.linear_solve!r}"
             )
+        if self.indefinite not in ("refuse", "solve"):
+            raise ValueError(
+                f"`indefinite` must be refuse or solve; received {self.indefinite!r}"
+            )
+        if self.indefinite == "solve" and self.linear_solve == "cg":
+            raise ValueError(
+                "`linear_solve` must be dense, minres or auto with indefinite='solve'; "
+                "received 'cg'"
+            )
+        if self._adaptive and self.linear_solve not in ("auto", "dense"):
+            raise ValueError(
+                "`linear_solve` must be dense or auto with adaptive damping, which "
+                f"needs eigenvalues; received {self.linear_solve!r}"
+            )
+
+    @property
+    def _adaptive(self) -> Adaptive | None:
+        if isinstance(self.damping, str):
+            return Adaptive()
+        return self.damping if isinstance(self.damping, Adaptive) else None
 
     def attach(
         self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
@@ -99,8 +128,10 @@ class TrustRegion(Derivative):
         value = tf.nest.pack_sequence_as(x, minimiser(*tf.nest.flatten(parameters)))
         return solution._replace(value=value)
 
-    def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor:
-        """λ as a checked tensor `[*batch]`."""
+    def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor | Adaptive:
+        """λ as a checked tensor `[*batch]`, or its rule."""
+        if self._adaptive:
+            return self._adaptive
         packing = Packing(x, batch_dims)
         batch = tf.shape(packing.pack(x))[:-1]
         damping = tf.stop_gradient(tf.convert_to_tensor(self.damping, packing.dtype))
@@ -114,26 +145,33 @@ class TrustRegion(Derivative):
         energy: Energy,
         x: Any,
         parameters: Any,
-        damping: tf.Tensor,
+        damping: tf.Tensor | Adaptive,
         right: Any,
         batch_dims: int,
     ) -> Any:
         packing = Packing(x, batch_dims)
         if callable(self.linear_solve):
             return self.linear_solve(x, parameters, damping, right)
-        method = self.linear_solve
-        if method == "auto":
-            method = "dense" if packing.size <= DENSE_LIMIT else "cg"
         problem = Problem(energy, packing, parameters)
-        v = _NAMED[method](problem, packing.pack(x), damping, packing.pack(right))
+        arguments = problem, packing.pack(x), damping, packing.pack(right)
+        method: str = self.linear_solve
+        if method == "auto":
+            small = packing.size <= DENSE_LIMIT or isinstance(damping, Adaptive)
+            matrix_free = "cg" if self.indefinite == "refuse" else "minres"
+            method = "dense" if small else matrix_free
+        if method == "dense":
+            v = solve_dense(*arguments, indefinite=self.indefinite == "solve")
+        else:
+            v = _NAMED[method](*arguments)
         return packing.unpack(v)
 
 
 def Implicit(
-    linear_solve: Literal["auto", "dense", "cg"] | LinearSolve = "auto",
+    linear_solve: Literal["auto", "dense", "cg", "minres"] | LinearSolve = "auto",
+    indefinite: Literal["refuse", "solve"] = "refuse",
 ) -> TrustRegion:
     """The implicit derivative dx/dθ = −H⁻¹ ∂²E/∂x∂θ: `TrustRegion` with λ = 0."""
-    return TrustRegion(0.0, linear_solve)
+    return TrustRegion(0.0, linear_solve, indefinite)
 
 
 @dataclass(frozen=True)
@@ -228,4 +266,5 @@ def _first_order(gradients: list[tf.Tensor], *sources: tf.Tensor) -> list[tf.Ten
 _NAMED = {
     "dense": solve_dense,
     "cg": solve_conjugate_gradient,
+    "minres": solve_minres,
 }
