@@ -6,20 +6,27 @@ trust-region derivative of Toso, Campbell and Russell (NeurIPS 2019), the plain
 implicit one, or by unrolling the solver.
 """
 
+from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion, Unrolled
+from wiberg_tf._least_squares import IRLS, GaussNewton, LevenbergMarquardt
 from wiberg_tf._linear import Adaptive
 from wiberg_tf._newton import Newton
+from wiberg_tf._residuals import ResidualEnergy
 from wiberg_tf._seeds import GridSeeds
 from wiberg_tf._solution import Solution, Stats, Status
 from wiberg_tf._solve import Solver, given
 
 __all__ = [
+    "IRLS",
     "Adaptive",
     "Derivative",
+    "GaussNewton",
     "GridSeeds",
     "Implicit",
+    "LevenbergMarquardt",
     "Newton",
+    "ResidualEnergy",
     "Solution",
     "Solver",
     "Stats",
@@ -28,6 +35,7 @@ __all__ = [
     "Unrolled",
     "argmin",
     "given",
+    "losses",
 ]
 
 __version__ = "0.1.0"

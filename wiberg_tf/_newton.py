@@ -9,7 +9,7 @@ import tensorflow as tf
 from wiberg_tf._linear import eigen
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
-from wiberg_tf._solve import Solver
+from wiberg_tf._solve import Solver, ended
 
 
 class _State(NamedTuple):
@@ -60,7 +60,7 @@ class Newton(Solver):
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One Newton step."""
-        hessian = self._damped(problem.hessian(state.x))
+        hessian = self._damped(self.curvature(problem, state.x))
         if self.line_search:
             x, obstacle = self._descend(problem, state, hessian)
         else:
@@ -70,20 +70,15 @@ class Newton(Solver):
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """Done when the gradient is small, no step descends, or values are lost."""
-        norm = tf.norm(state.gradient, axis=-1)
-        finite = tf.math.is_finite(norm) & tf.math.is_finite(state.energy)
-        tolerance = self.tolerance
-        if tolerance is None:
-            tolerance = 1e-8 if norm.dtype == tf.float64 else 1e-4
-        converged = norm <= tolerance
-        status = tf.where(converged, int(Status.CONVERGED), state.obstacle)
-        status = tf.where(finite, status, int(Status.NOT_FINITE))
-        stuck = state.obstacle != int(Status.CONVERGED)
-        return converged | stuck | ~finite, status
+        return ended(state.energy, state.gradient, self.tolerance, state.obstacle)
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""
         return state.x, state.energy, state.gradient
+
+    def curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
+        """The matrix `[*batch, n, n]` of the steps: the Hessian."""
+        return problem.hessian(x)
 
     def _damped(self, hessian: tf.Tensor) -> tf.Tensor:
         # Problems with lost values are already done; eigh must not see them.

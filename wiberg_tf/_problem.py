@@ -33,14 +33,14 @@ class Problem:
     """
 
     def __init__(self, energy: Energy, packing: Packing, parameters: Any):
-        self._energy = energy
-        self._packing = packing
-        self._parameters = parameters
+        self.energy = energy
+        self.packing = packing
+        self.parameters = parameters
 
     def value(self, x: tf.Tensor) -> tf.Tensor:
         """E, `[*batch]`."""
-        energy = call_energy(self._energy, self._packing.unpack(x), self._parameters)
-        energy = tf.convert_to_tensor(energy, self._packing.dtype)
+        energy = call_energy(self.energy, self.packing.unpack(x), self.parameters)
+        energy = tf.convert_to_tensor(energy, self.packing.dtype)
         if not energy.shape.is_compatible_with(x.shape[:-1]):
             raise ValueError(
                 "`energy` must return one value per problem, shape "
@@ -65,9 +65,9 @@ class Problem:
         energies are written in any way (gathers, segment sums) are differentiated
         without mixing problems.
         """
-        if self._packing.size == 1:
+        if self.packing.size == 1:
             return self.hessian_product(x, tf.ones_like(x))[..., None]
-        directions = tf.eye(self._packing.size, dtype=x.dtype)
+        directions = tf.eye(self.packing.size, dtype=x.dtype)
         rows = tf.map_fn(
             lambda direction: self.hessian_product(
                 x, tf.broadcast_to(direction, tf.shape(x))

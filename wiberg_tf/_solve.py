@@ -41,6 +41,33 @@ class Solver(abc.ABC):
         """X `[*batch, n]`, energy `[*batch]` and gradient `[*batch, n]` at the end."""
 
 
+def ended(
+    energy: tf.Tensor,
+    gradient: tf.Tensor,
+    tolerance: float | None,
+    obstacle: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The usual `terminate`: a small gradient, an obstacle, or values that are lost.
+
+    Args:
+      energy: `[*batch]`.
+      gradient: `[*batch, n]`.
+      tolerance: of the gradient norm; by default 1e-8 in float64, 1e-4 in float32
+        (about the square root of round-off).
+      obstacle: int32 `[*batch]`, `Status.CONVERGED` while steps can be made, else the
+        reason why not.
+    """
+    norm = tf.norm(gradient, axis=-1)
+    finite = tf.math.is_finite(norm) & tf.math.is_finite(energy)
+    if tolerance is None:
+        tolerance = 1e-8 if norm.dtype == tf.float64 else 1e-4
+    converged = norm <= tolerance
+    stuck = obstacle != int(Status.CONVERGED)
+    status = tf.where(converged, int(Status.CONVERGED), obstacle)
+    status = tf.where(finite, status, int(Status.NOT_FINITE))
+    return converged | stuck | ~finite, status
+
+
 class Seeded(NamedTuple):
     """A solver whose start is chosen by `choose(problem, packing, x) -> x`."""
 
