@@ -9,6 +9,8 @@ implicit one, or by unrolling the solver.
 from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion, Unrolled
+from wiberg_tf._gradient_descent import GradientDescent
+from wiberg_tf._lbfgs import LBFGS
 from wiberg_tf._least_squares import IRLS, GaussNewton, LevenbergMarquardt
 from wiberg_tf._linear import Adaptive
 from wiberg_tf._newton import Newton
@@ -19,9 +21,11 @@ from wiberg_tf._solve import Solver, given
 
 __all__ = [
     "IRLS",
+    "LBFGS",
     "Adaptive",
     "Derivative",
     "GaussNewton",
+    "GradientDescent",
     "GridSeeds",
     "Implicit",
     "LevenbergMarquardt",

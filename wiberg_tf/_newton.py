@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._line_search import backtrack
 from wiberg_tf._linear import eigen
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
@@ -95,38 +96,17 @@ class Newton(Solver):
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
         raised = hessian + _raising(hessian, max(self.eigenvalue_floor, noise))
         direction = -_solve(raised, state.gradient)
-        slope = tf.reduce_sum(direction * state.gradient, -1)
-        size, accepted = self._backtrack(problem, state, direction, slope)
+        size, accepted = backtrack(
+            problem,
+            (state.x, state.energy, state.gradient),
+            direction,
+            tf.ones_like(state.energy),
+            self.sufficient_decrease,
+            self.max_halvings,
+        )
         x = state.x + size[..., None] * direction
         obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
         return tf.where(accepted[..., None], x, state.x), obstacle
-
-    def _backtrack(
-        self,
-        problem: Problem,
-        state: _State,
-        direction: tf.Tensor,
-        slope: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        # Near the minimum the decrease drowns in the energy's round-off.
-        noise = 8 * round_off(state.energy.dtype) * tf.abs(state.energy)
-
-        def accept(size: tf.Tensor) -> tf.Tensor:
-            energy = problem.value(state.x + size[..., None] * direction)
-            bound = state.energy + self.sufficient_decrease * size * slope + noise
-            return energy <= bound
-
-        def body(size: tf.Tensor, accepted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            size = tf.where(accepted, size, 0.5 * size)
-            return size, accepted | accept(size)
-
-        size = tf.ones_like(slope)
-        return tf.while_loop(
-            lambda _, accepted: ~tf.reduce_all(accepted),
-            body,
-            (size, accept(size)),
-            maximum_iterations=self.max_halvings,
-        )
 
 
 def _plain_step(state: _State, hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
