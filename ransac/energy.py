@@ -7,6 +7,7 @@ points are, inliers among outliers.
 Notation: N streams of problems, V variants of the derivative, K points of a problem.
 """
 
+import functools
 from typing import Final
 
 import tensorflow as tf
@@ -15,6 +16,10 @@ import wiberg_tf as wt
 
 # Below this part of the sum of its terms' sizes, a curvature is round-off.
 _ROUND_OFF: Final = 1e-12
+
+# As many iterations as the published call allows; of a single unknown the last step
+# tells as much as all of them.
+_SEARCH: Final = wt.LBFGS(max_iterations=10, memory=1)
 
 
 class RobustEnergy:
@@ -87,19 +92,24 @@ class RobustEnergy:
 
 
 def estimate(
-    energy: RobustEnergy, learned: dict[str, tf.Tensor], damping: tf.Tensor
+    energy: RobustEnergy,
+    learned: dict[str, tf.Tensor],
+    damping: tf.Tensor,
+    search: bool = False,
 ) -> wt.Solution:
     """Minimises as published: from the best centre, one damped Newton step.
 
     x₁ = x₀ − ∂E/∂x / (∂²E/∂x² + λ), unguarded, x₀ being the centre of least energy;
     then the trust-region derivative with the same λ at x₁ (λ = 0: the implicit one),
     also unguarded: the formula is applied where ∂²E/∂x² + λ is negative.
-    The published L-BFGS search before that step never moves, so it is left out.
+    The published L-BFGS search before that step never moves, so it is left out unless
+    asked for.
 
     Args:
       energy: of problems `[*batch]`.
       learned: any of "sigma" `[*batch]`, "weights" and "shifts" `[*batch, K]`.
       damping: λ ≥ 0, float64, broadcasts to `[*batch]`.
+      search: whether to search by L-BFGS before the Newton step, as was meant.
 
     Returns:
       Value `[*batch]`, differentiable in what is learned. The status is
@@ -107,18 +117,21 @@ def estimate(
       the problem is degenerate (`SINGULAR`, `NOT_FINITE`).
     """
     seeds = wt.GridSeeds(energy.centres(learned.get("shifts")))
-    step = wt.Newton(
+    newton = wt.Newton(
         damping=damping,
         line_search=False,
         max_iterations=1,
         # The step is taken however small the gradient is.
         tolerance=0.0,
     )
-    return wt.argmin(
+    minimise = functools.partial(
+        wt.argmin,
         energy,
-        tf.zeros_like(learned["sigma"]),
-        learned,
-        solver=seeds(step),
+        parameters=learned,
         derivative=wt.TrustRegion(damping, indefinite="solve"),
         batch_dims=learned["sigma"].shape.rank,
     )
+    anywhere = tf.zeros_like(learned["sigma"])
+    if not search:
+        return minimise(anywhere, solver=seeds(newton))
+    return minimise(minimise(anywhere, solver=seeds(_SEARCH)).value, solver=newton)

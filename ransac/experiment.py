@@ -53,7 +53,7 @@ def learn(chosen: ToySettings) -> None:
             print(_progress(variants, done, record), flush=True)
             summaries.write(done, record)
 
-        learner = Learner(variants, OPTIMIZERS[chosen.optimizer], chosen.full)
+        learner = _learner(chosen, variants)
         result = learner.run([stream], steps, report)
     arrays = {name: entry[:, 0] for name, entry in result.record._asdict().items()}
     further = {name: x[0] for name, x in result.learned.items() if name != "sigma"}
@@ -78,7 +78,7 @@ def compare(chosen: ToySettings, streams: int) -> None:
         )
     ]
     _write_settings(chosen, steps)
-    learner = Learner(variants, OPTIMIZERS[chosen.optimizer], chosen.full)
+    learner = _learner(chosen, variants)
     setting = SETTINGS[chosen.setting]
     result = learner.run(
         [DrawnStream(setting, chosen.seed, index) for index in range(streams)],
@@ -89,6 +89,11 @@ def compare(chosen: ToySettings, streams: int) -> None:
     write_text(chosen.run_folder / "table.md", text + "\n")
     _tell(variants, result.record)
     print(text)
+
+
+def _learner(chosen: ToySettings, variants: Sequence[Variant]) -> Learner:
+    optimizer = OPTIMIZERS[chosen.optimizer]
+    return Learner(variants, optimizer, full=chosen.full, search=chosen.lbfgs)
 
 
 def _two_variants(chosen: ToySettings) -> list[Variant]:
@@ -158,8 +163,8 @@ def _draw(chosen: ToySettings, variants: Sequence[Variant], result: Result) -> N
         problem = Problems(*(points[0] for points in problems))
         start = {"sigma": np.full(len(variants), FIRST_SIGMA)}
         columns = [
-            _views("start", variants, problem, start),
-            _views("end", variants, problem, end),
+            _views("start", variants, problem, start, chosen.lbfgs),
+            _views("end", variants, problem, end, chosen.lbfgs),
         ]
         rows = list(zip(*columns, strict=True))
         pictures.draw_energies(folder / name, problem, variants, rows)
@@ -170,6 +175,7 @@ def _views(
     variants: Sequence[Variant],
     problem: Problems,
     learned: dict[str, np.ndarray],
+    search: bool,
 ) -> list[pictures.View]:
     """The energy of each variant with its parameters, `[V, ...]`."""
     points = np.concatenate(problem)
@@ -178,7 +184,7 @@ def _views(
     energy = RobustEnergy(tf.constant(points))
     parameters = {name: tf.constant(value) for name, value in learned.items()}
     damping = tf.constant([variant.damping for variant in variants], tf.float64)
-    found = estimate(energy, parameters, damping).value.numpy()
+    found = estimate(energy, parameters, damping, search).value.numpy()
     # A further axis in front, for the samples.
     curves = energy(tf.constant(x)[:, None], **parameters).numpy()
     return [

@@ -116,11 +116,13 @@ class Learner:
       optimizer: what the gradients are fed to.
       full: whether to learn a weight and a shift for each point's place in the problem
         (its centre is the point plus the shift), as well as σ.
+      search: whether estimates are searched for by L-BFGS before the Newton step.
     """
 
     variants: Sequence[Variant]
     optimizer: Optimizer
     full: bool = False
+    search: bool = False
 
     def run(
         self,
@@ -186,7 +188,7 @@ class Learner:
         damping = _constant([variant.damping for variant in self.variants])
         with tf.GradientTape() as tape:
             tape.watch(state.learned)
-            solution = estimate(energy, state.learned, damping)
+            solution = estimate(energy, state.learned, damping, self.search)
             outcome = _outcome(energy, state.learned, damping, solution)
             # A problem without a derivative must not reach the backward pass.
             usable = tf.where(has_gradient(outcome), solution.value, truth)

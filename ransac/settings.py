@@ -33,6 +33,7 @@ class ToySettings:
       stream: a file with problems to replay, or None.
       streams: of how many streams to make the table, or None for one run.
       full: whether weights and centres are learned, too.
+      lbfgs: whether estimates are searched for by L-BFGS, as the original meant.
     """
 
     run_folder: Path
@@ -45,6 +46,7 @@ class ToySettings:
     stream: Path | None
     streams: int | None
     full: bool
+    lbfgs: bool
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -110,6 +112,12 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "full", False, "Learn the points' weights and centres as well as sigma.", **own
     )
+    flags.DEFINE_boolean(
+        "lbfgs",
+        False,
+        "Search by L-BFGS before the Newton step, as the original meant to.",
+        **own,
+    )
     _check_together(flag_values)
     for flag in flag_values.get_flags_for_module(__name__):
         flag_values.register_key_flag_for_module(sys.argv[0], flag)
@@ -132,6 +140,7 @@ def toy_settings(flag_values: flags.FlagValues) -> ToySettings:
         stream=None if stream is None else Path(stream).expanduser(),
         streams=flag_values.multi_seed,
         full=flag_values.full,
+        lbfgs=flag_values.lbfgs,
     )
 
 

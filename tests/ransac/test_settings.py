@@ -29,6 +29,7 @@ def test_defaults_are_the_originals():
         stream=None,
         streams=None,
         full=False,
+        lbfgs=False,
     )
 
 
@@ -44,6 +45,7 @@ def test_every_flag_counts():
         "--results_dir=/elsewhere",
         "--multi_seed=5",
         "--full",
+        "--lbfgs",
     )
     assert chosen == settings.ToySettings(
         run_folder=Path("/elsewhere/mine"),
@@ -56,6 +58,7 @@ def test_every_flag_counts():
         stream=None,
         streams=5,
         full=True,
+        lbfgs=True,
     )
     assert parse("--stream=some.npz").stream == Path("some.npz")
 

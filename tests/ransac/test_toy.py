@@ -74,6 +74,14 @@ def test_full_writes_weights_and_shifts(tmp_path):
     assert np.all(arrays["weights"].std(1) > 0) and np.all(arrays["shifts"].std(1) > 0)
 
 
+def test_lbfgs_searches_first(tmp_path):
+    for flag in ("--lbfgs", "--nolbfgs"):
+        assert run(tmp_path, "--steps=2", flag, f"--name={flag[2:]}") == 0
+    searched, plain = record(tmp_path, "lbfgs"), record(tmp_path, "nolbfgs")
+    assert np.all(searched["est"][0] != plain["est"][0])
+    np.testing.assert_allclose(searched["est"][0], plain["est"][0], atol=1.0)
+
+
 def test_the_table_of_several_streams(tmp_path, capsys):
     assert run(tmp_path, "--steps=12", "--multi_seed=2", "--setting=paper") == 0
     output = capsys.readouterr().out
