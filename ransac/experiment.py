@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
+from human_pose.files import InputError
 from ransac import pictures, table
 from ransac.energy import RobustEnergy, estimate
-from ransac.files import InputError, write_arrays, write_text
+from ransac.files import write_arrays, write_text
 from ransac.learning import FIRST_SIGMA, Learner, Outcome, Record, Result, Variant
 from ransac.optimizers import OPTIMIZERS
 from ransac.problems import (

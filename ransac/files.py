@@ -1,38 +1,13 @@
-"""Reading and writing `.npz` and other files: nothing half-written, mistakes named."""
+"""Reading and writing `.npz` and text files, checked and never half-written."""
 
-import os
-import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-PROJECT_ROOT: Final = Path(__file__).resolve().parent.parent
-
-
-class InputError(ValueError):
-    """A mistake in what the user gave; the message is one line that names it."""
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside `path`, renamed to it when the block succeeds.
-
-    Raises:
-      InputError: if the folder cannot be made or written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}.")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
-    with folder as name:
-        temporary = Path(name) / path.name
-        yield temporary
-        os.replace(temporary, path)
+from human_pose.files import InputError, atomic
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:

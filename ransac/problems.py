@@ -5,7 +5,8 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from ransac.files import InputError, read_arrays
+from human_pose.files import InputError
+from ransac.files import read_arrays
 
 
 class Problems(NamedTuple):

@@ -125,7 +125,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def toy_settings(flag_values: flags.FlagValues) -> ToySettings:
     """Turns the parsed flags into settings."""
-    from ransac.files import PROJECT_ROOT  # loads NumPy, which --help can do without
+    from human_pose.files import (
+        PROJECT_ROOT,  # loads NumPy, which --help can do without
+    )
 
     stream = flag_values.stream
     results = PROJECT_ROOT / Path(flag_values.results_dir).expanduser()

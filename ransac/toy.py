@@ -14,7 +14,8 @@ if __package__ in (None, ""):
 
 from absl import flags
 
-from ransac import command, settings
+from human_pose import command
+from ransac import settings
 
 # Modules that load TensorFlow are imported where they are needed, so that --help and
 # mistakes in the flags are answered at once.

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ransac.files import InputError, atomic, read_arrays, write_arrays, write_text
+from human_pose.files import InputError
+from ransac.files import read_arrays, write_arrays
 
 
 def test_arrays_come_back(tmp_path):
@@ -11,16 +12,6 @@ def test_arrays_come_back(tmp_path):
     np.testing.assert_array_equal(arrays["a"], [0, 1, 2])
     np.testing.assert_array_equal(arrays["b"], np.eye(2))
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_failure_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file.txt"
-    write_text(path, "old")
-    with pytest.raises(RuntimeError), atomic(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -2,8 +2,8 @@ import re
 
 from absl import flags
 
+from human_pose.files import PROJECT_ROOT
 from ransac import settings
-from ransac.files import PROJECT_ROOT
 from ransac.learning import Outcome
 
 README = (PROJECT_ROOT / "ransac" / "README.md").read_text()

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from human_pose.files import PROJECT_ROOT
 from ransac import settings
-from ransac.files import PROJECT_ROOT
 from ransac.optimizers import OPTIMIZERS
 from ransac.problems import SETTINGS
 

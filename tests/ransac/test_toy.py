@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from absl import flags
 
-from ransac import command, settings, toy
-from ransac.files import PROJECT_ROOT
+from human_pose import command
+from human_pose.files import PROJECT_ROOT
+from ransac import settings, toy
 from ransac.problems import SETTINGS, DrawnStream
 
 SCRIPT = PROJECT_ROOT / "ransac" / "toy.py"
