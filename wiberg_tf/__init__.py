@@ -6,6 +6,9 @@ trust-region derivative of Toso, Campbell and Russell (NeurIPS 2019), the plain
 implicit one, or by unrolling the solver.
 """
 
+import importlib
+from typing import Any
+
 from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion, Unrolled
@@ -43,3 +46,10 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Imports `wiberg_tf.keras` when it is first asked for: it needs Keras."""
+    if name == "keras":
+        return importlib.import_module("wiberg_tf.keras")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

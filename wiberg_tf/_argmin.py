@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
 from wiberg_tf._nest import Packing
 from wiberg_tf._newton import Newton
@@ -20,6 +21,7 @@ def argmin(
     solver: Solver | CallableSolver | Seeded | None = None,
     derivative: Derivative | None = None,
     batch_dims: int = 0,
+    bounds: tuple[Any, Any] | None = None,
 ) -> Solution:
     """Minimises E(x; θ) over x; the minimiser is differentiable in θ.
 
@@ -37,6 +39,10 @@ def argmin(
         start for either.
       derivative: `Implicit()` (default), `TrustRegion(damping)` or `Unrolled()`.
       batch_dims: how many leading axes of `initial` index independent problems.
+      bounds: (lower, upper) for x, each a number, or a nest like `initial` of what
+        broadcasts to its entries. At an active bound the minimiser does not move with
+        θ: its derivative is 0, and that of the other unknowns is theirs alone. No
+        gradient flows to the bounds.
 
     Returns:
       A `Solution`: `value` (a nest like `initial`), `status` and `stats`.
@@ -67,10 +73,12 @@ def argmin(
         ),
         parameters,
     )
+    box = make_box(bounds, initial, batch_dims)
     value, status, stats = derivative.attach(
-        lambda inputs: solve(solver, energy, initial, inputs, batch_dims),
+        lambda inputs: solve(solver, energy, initial, inputs, batch_dims, box),
         energy,
         parameters,
         batch_dims,
+        box,
     )
     return Solution(value, status, Stats(*map(tf.stop_gradient, stats)))

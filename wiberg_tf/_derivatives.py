@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from wiberg_tf._bounds import Restricted
+from wiberg_tf._box import Box
 from wiberg_tf._linear import (
     DENSE_LIMIT,
     Adaptive,
@@ -30,7 +32,12 @@ class Derivative(abc.ABC):
 
     @abc.abstractmethod
     def attach(
-        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+        self,
+        solve: Solve,
+        energy: Energy,
+        parameters: Any,
+        batch_dims: int,
+        box: Box | None,
     ) -> Solution:
         """Runs `solve(parameters)` and gives its value a derivative."""
 
@@ -104,9 +111,17 @@ class TrustRegion(Derivative):
         return self.damping if isinstance(self.damping, Adaptive) else None
 
     def attach(
-        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+        self,
+        solve: Solve,
+        energy: Energy,
+        parameters: Any,
+        batch_dims: int,
+        box: Box | None,
     ) -> Solution:
         """See the base class."""
+        if box is not None and callable(self.linear_solve):
+            raise ValueError("`linear_solve` of your own does not go with `bounds`")
+        parameters = tf.nest.map_structure(_reverse_only, parameters)
         solution = solve(tf.nest.map_structure(tf.stop_gradient, parameters))
         x = tf.nest.map_structure(tf.stop_gradient, solution.value)
         damping = self._per_problem(x, batch_dims)
@@ -119,7 +134,8 @@ class TrustRegion(Derivative):
                 dense = [tf.convert_to_tensor(entry) for entry in incoming]
                 right = tf.nest.pack_sequence_as(x, dense)
                 inputs = tf.nest.pack_sequence_as(parameters, flat)
-                v = self._solve(energy, x, inputs, damping, right, batch_dims)
+                problem = Problem(energy, Packing(x, batch_dims), inputs, box)
+                v = self._solve(problem, x, damping, right)
                 pulled = _pull_back(energy, x, v, parameters, flat, batch_dims)
                 return _first_order(pulled, *flat, *dense)
 
@@ -142,18 +158,21 @@ class TrustRegion(Derivative):
 
     def _solve(
         self,
-        energy: Energy,
+        problem: Problem,
         x: Any,
-        parameters: Any,
         damping: tf.Tensor | Adaptive,
         right: Any,
-        batch_dims: int,
     ) -> Any:
-        packing = Packing(x, batch_dims)
+        packing = problem.packing
         if callable(self.linear_solve):
-            return self.linear_solve(x, parameters, damping, right)
-        problem = Problem(energy, packing, parameters)
-        arguments = problem, packing.pack(x), damping, packing.pack(right)
+            return self.linear_solve(x, problem.parameters, damping, right)
+        flat_x, flat_right = packing.pack(x), packing.pack(right)
+        if problem.box is not None:
+            _, gradient = problem.value_and_gradient(flat_x)
+            held = problem.box.held(flat_x, gradient)
+            problem = Restricted(problem, held)
+            flat_right = tf.where(held, tf.zeros_like(flat_right), flat_right)
+        arguments = problem, flat_x, damping, flat_right
         method: str = self.linear_solve
         if method == "auto":
             small = packing.size <= DENSE_LIMIT or isinstance(damping, Adaptive)
@@ -179,15 +198,21 @@ class Unrolled(Derivative):
     """Reverse mode through the solver's own operations.
 
     Exact for what the solver computed, converged or not; memory grows with its
-    iterations. The solver must be made of differentiable TensorFlow operations.
+    iterations. Second derivatives work, and forward mode where TensorFlow has it
+    (eagerly). The solver must be made of differentiable TensorFlow operations.
     Gradients also flow to tensors and variables that the energy captures.
     """
 
     def attach(
-        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+        self,
+        solve: Solve,
+        energy: Energy,
+        parameters: Any,
+        batch_dims: int,
+        box: Box | None,
     ) -> Solution:
         """See the base class."""
-        del energy, batch_dims
+        del energy, batch_dims, box
         return solve(parameters)
 
 
@@ -254,13 +279,24 @@ def _first_order(gradients: list[tf.Tensor], *sources: tf.Tensor) -> list[tf.Ten
             raise tf.errors.UnimplementedError(
                 None,
                 None,
-                "Second derivatives of a minimiser are not there with TrustRegion or "
-                "Implicit; use Unrolled, or finite differences of the gradient",
+                "Second derivatives and forward mode (ForwardAccumulator) of a "
+                "minimiser are not there with TrustRegion or Implicit; use Unrolled, "
+                "or finite differences",
             )
 
         return [tf.identity(entry) for entry in tensors[: len(gradients)]], refuse
 
     return once(*gradients, *sources)
+
+
+def _reverse_only(parameter: tf.Tensor) -> tf.Tensor:
+    """The parameter, refusing forward mode, which differentiates its gradient."""
+
+    @tf.custom_gradient
+    def identity(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+        return tf.identity(tensor), lambda upstream: _first_order([upstream])
+
+    return identity(parameter) if parameter.dtype.is_floating else parameter
 
 
 _NAMED = {

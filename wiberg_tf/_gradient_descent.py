@@ -40,10 +40,12 @@ class GradientDescent(Solver):
     max_iterations: int = 1000
     max_halvings: int = 40
     sufficient_decrease: float = 0.3
+    takes_bounds = True
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
-        energy, gradient = problem.value_and_gradient(x)
+        x = problem.project(x)
+        energy, gradient = problem.value_and_free_gradient(x)
         first = 1.0 if self.rate is None else self.rate
         size = first * tf.ones_like(energy)
         return _State(x, energy, gradient, size, tf.zeros_like(energy, tf.int32))
@@ -60,9 +62,9 @@ class GradientDescent(Solver):
                 self.sufficient_decrease,
                 self.max_halvings,
             )
-        moved = state.x - size[..., None] * state.gradient
+        moved = problem.project(state.x - size[..., None] * state.gradient)
         x = tf.where(accepted[..., None], moved, state.x)
-        energy, gradient = problem.value_and_gradient(x)
+        energy, gradient = problem.value_and_free_gradient(x)
         obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
         if self.rate is None:
             size *= _growth(state, energy, gradient)

@@ -15,7 +15,7 @@ def backtrack(
     sufficient_decrease: float,
     max_halvings: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Halves the step until the energy falls enough (Armijo).
+    """Halves the step until the energy falls enough (Armijo), within the bounds.
 
     Args:
       problem: the energy.
@@ -26,15 +26,20 @@ def backtrack(
       max_halvings: how often to halve.
 
     Returns:
-      The size that was found, `[*batch]`, and whether one was, bool `[*batch]`.
+      The size that was found, `[*batch]`, and whether one was, bool `[*batch]`. The
+      step is `problem.project(x + size * direction)`.
     """
     x, energy, gradient = start
-    slope = tf.reduce_sum(direction * gradient, -1)
     noise = _noise(energy)
 
     def accept(size: tf.Tensor) -> tf.Tensor:
-        found = problem.value(x + size[..., None] * direction)
-        return found <= energy + sufficient_decrease * size * slope + noise
+        trial = problem.project(x + size[..., None] * direction)
+        predicted = tf.reduce_sum((trial - x) * gradient, -1)
+        found = problem.value(trial)
+        # Projected, a direction may turn uphill.
+        return (found <= energy + sufficient_decrease * predicted + noise) & (
+            predicted <= 0
+        )
 
     def body(size: tf.Tensor, accepted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         size = tf.where(accepted, size, 0.5 * size)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._box import restrict
 from wiberg_tf._line_search import backtrack
 from wiberg_tf._linear import eigen
 from wiberg_tf._problem import Problem, round_off
@@ -53,20 +54,26 @@ class Newton(Solver):
     eigenvalue_floor: float = 1e-12
     damping: float | tf.Tensor = 0.0
     line_search: bool = True
+    takes_bounds = True
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
-        energy, gradient = problem.value_and_gradient(x)
+        x = problem.project(x)
+        energy, gradient = problem.value_and_free_gradient(x)
         return _State(x, energy, gradient, tf.zeros_like(energy, tf.int32))
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One Newton step."""
         hessian = self._damped(self.curvature(problem, state.x))
+        if problem.box is not None:
+            at_bound = problem.box.touched(state.x)
+            hessian = restrict(hessian, at_bound & (state.gradient == 0))
         if self.line_search:
             x, obstacle = self._descend(problem, state, hessian)
         else:
             x, obstacle = _plain_step(state, hessian)
-        energy, gradient = problem.value_and_gradient(x)
+            x = problem.project(x)
+        energy, gradient = problem.value_and_free_gradient(x)
         return _State(x, energy, gradient, obstacle)
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
@@ -96,6 +103,19 @@ class Newton(Solver):
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
         raised = hessian + _raising(hessian, max(self.eigenvalue_floor, noise))
         direction = -_solve(raised, state.gradient)
+        x, accepted = self._search(problem, state, direction)
+        if problem.box is not None:
+            # Projected, only the gradient's direction is sure to lead downhill.
+            safe, found = self._search(problem, state, -state.gradient)
+            x = tf.where(accepted[..., None], x, safe)
+            accepted |= found
+        obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
+        return tf.where(accepted[..., None], x, state.x), obstacle
+
+    def _search(
+        self, problem: Problem, state: _State, direction: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The point of a step along the direction, and whether there is one."""
         size, accepted = backtrack(
             problem,
             (state.x, state.energy, state.gradient),
@@ -104,9 +124,7 @@ class Newton(Solver):
             self.sufficient_decrease,
             self.max_halvings,
         )
-        x = state.x + size[..., None] * direction
-        obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
-        return tf.where(accepted[..., None], x, state.x), obstacle
+        return problem.project(state.x + size[..., None] * direction), accepted
 
 
 def _plain_step(state: _State, hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from wiberg_tf._box import Box
 from wiberg_tf._nest import Packing
 
 Energy = Callable[..., tf.Tensor]
@@ -30,12 +31,20 @@ class Problem:
       energy: `energy(x, *parameters) -> [*batch]`.
       packing: how x is packed into vectors.
       parameters: the nest θ.
+      box: bounds of x, if there are any.
     """
 
-    def __init__(self, energy: Energy, packing: Packing, parameters: Any):
+    def __init__(
+        self,
+        energy: Energy,
+        packing: Packing,
+        parameters: Any,
+        box: Box | None = None,
+    ):
         self.energy = energy
         self.packing = packing
         self.parameters = parameters
+        self.box = box
 
     def value(self, x: tf.Tensor) -> tf.Tensor:
         """E, `[*batch]`."""
@@ -46,6 +55,8 @@ class Problem:
                 "`energy` must return one value per problem, shape "
                 f"{x.shape[:-1]}; received shape {energy.shape}"
             )
+        if energy.shape.is_fully_defined():
+            return energy
         return tf.ensure_shape(energy, x.shape[:-1])
 
     def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -57,6 +68,18 @@ class Problem:
         if gradient is None:
             raise ValueError("`energy` does not depend on x: it has no gradient")
         return value, gradient
+
+    def project(self, x: tf.Tensor) -> tf.Tensor:
+        """The nearest x within the bounds."""
+        return x if self.box is None else self.box.project(x)
+
+    def value_and_free_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """E and ∂E/∂x, which is 0 for unknowns that a bound keeps from descending."""
+        value, gradient = self.value_and_gradient(x)
+        if self.box is None:
+            return value, gradient
+        held = self.box.held(x, gradient)
+        return value, tf.where(held, tf.zeros_like(gradient), gradient)
 
     def hessian(self, x: tf.Tensor) -> tf.Tensor:
         """∂²E/∂x², `[*batch, n, n]`, symmetrised.

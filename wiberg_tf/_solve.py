@@ -2,10 +2,11 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._box import Box
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
@@ -23,6 +24,8 @@ class Solver(abc.ABC):
     """
 
     max_iterations: int
+    # Whether the solver keeps x within `problem.box`.
+    takes_bounds: ClassVar[bool] = False
 
     @abc.abstractmethod
     def init(self, problem: Problem, x: tf.Tensor) -> Any:
@@ -90,20 +93,26 @@ def solve(
     initial: Any,
     parameters: Any,
     batch_dims: int,
+    box: Box | None = None,
 ) -> Solution:
     """Minimises, in plain differentiable TensorFlow operations."""
     packing = Packing(initial, batch_dims)
-    problem = Problem(energy, packing, parameters)
+    problem = Problem(energy, packing, parameters, box)
     if isinstance(solver, Seeded):
         start = solver.choose(problem, packing, packing.pack(initial))
         initial = packing.unpack(start)
-        return solve(solver.solver, energy, initial, parameters, batch_dims)
+        return solve(solver.solver, energy, initial, parameters, batch_dims, box)
     if isinstance(solver, Solver):
+        if box is not None and not solver.takes_bounds:
+            raise ValueError(
+                f"{type(solver).__name__} does not take `bounds`; use Newton, "
+                "GaussNewton, IRLS or GradientDescent"
+            )
         return _iterate(solver, problem, packing, packing.pack(initial))
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
     value = _like(initial, value)
     x = packing.pack(value)
-    found, gradient = problem.value_and_gradient(x)
+    found, gradient = problem.value_and_free_gradient(x)
     status = tf.fill(tf.shape(found), int(Status.NOT_CHECKED))
     return Solution(
         value,

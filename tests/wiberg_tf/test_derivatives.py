@@ -409,6 +409,26 @@ def test_second_derivatives_are_refused(derivative, mode):
         second(derivative, theta)
 
 
+def _forward_derivative(derivative, theta):
+    with tf.autodiff.ForwardAccumulator(theta, tf.ones_like(theta)) as accumulator:
+        loss = _root_of_exponential(derivative)(theta)
+    return accumulator.jvp(loss)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_forward_mode_is_there_with_unrolled_alone(mode):
+    # In graphs TensorFlow lacks it for custom gradients in loops, such as Newton's.
+    theta = tf.constant([0.5, 2.0], tf.float64)
+    forward = (
+        tf.function(_forward_derivative) if mode == "graph" else _forward_derivative
+    )
+    if mode == "eager":
+        np.testing.assert_allclose(forward(wt.Unrolled(), theta), 2.5, rtol=1e-9)
+    for derivative in (wt.Implicit(), wt.TrustRegion(0.1)):
+        with pytest.raises(tf.errors.UnimplementedError, match="forward mode"):
+            forward(derivative, theta)
+
+
 def test_unrolled_has_second_derivatives():
     theta = tf.constant([0.5, 2.0], tf.float64)
     np.testing.assert_allclose(
