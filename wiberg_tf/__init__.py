@@ -12,6 +12,7 @@ from typing import Any
 from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion, Unrolled
+from wiberg_tf._diagnostics import Diagnostics, diagnose
 from wiberg_tf._gradient_descent import GradientDescent
 from wiberg_tf._lbfgs import LBFGS
 from wiberg_tf._least_squares import IRLS, GaussNewton, LevenbergMarquardt
@@ -27,6 +28,7 @@ __all__ = [
     "LBFGS",
     "Adaptive",
     "Derivative",
+    "Diagnostics",
     "GaussNewton",
     "GradientDescent",
     "GridSeeds",
@@ -41,6 +43,7 @@ __all__ = [
     "TrustRegion",
     "Unrolled",
     "argmin",
+    "diagnose",
     "given",
     "losses",
 ]
