@@ -86,6 +86,6 @@ def _growth(state: _State, energy: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
     whether it overshoots.
     """
     visible = state.energy - energy > 16 * round_off(energy.dtype) * tf.abs(energy)
-    overshot = tf.norm(gradient, axis=-1) > 0.5 * tf.norm(state.gradient, axis=-1)
+    overshot = tf.norm(gradient, axis=-1) > tf.norm(state.gradient, axis=-1)
     unit = tf.ones_like(energy)
     return tf.where(visible, 2 * unit, tf.where(overshot, 0.5 * unit, unit))
