@@ -38,12 +38,16 @@ class Stats(NamedTuple):
     Attributes:
       iterations: int32 `[*batch]`, 0 for a solver that does not count.
       energy: `[*batch]`, at the returned value.
-      gradient_norm: `[*batch]`, Euclidean norm of the energy's gradient there.
+      gradient_norm: `[*batch]`, Euclidean norm of the energy's gradient there, without
+        unknowns that a bound holds.
+      smallest_eigenvalue: `[*batch]`, of the energy's Hessian there; None unless
+        `argmin` was asked for it.
     """
 
     iterations: tf.Tensor
     energy: tf.Tensor
     gradient_norm: tf.Tensor
+    smallest_eigenvalue: tf.Tensor | None = None
 
 
 class Solution(NamedTuple):

