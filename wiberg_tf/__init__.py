@@ -6,16 +6,36 @@ trust-region derivative of Toso, Campbell and Russell (NeurIPS 2019), the plain
 implicit one, or by unrolling the solver.
 """
 
+import importlib
+from typing import Any
+
+from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion, Unrolled
+from wiberg_tf._diagnostics import Diagnostics, diagnose
+from wiberg_tf._gradient_descent import GradientDescent
+from wiberg_tf._lbfgs import LBFGS
+from wiberg_tf._least_squares import IRLS, GaussNewton, LevenbergMarquardt
+from wiberg_tf._linear import Adaptive
 from wiberg_tf._newton import Newton
+from wiberg_tf._residuals import ResidualEnergy
+from wiberg_tf._seeds import GridSeeds
 from wiberg_tf._solution import Solution, Stats, Status
 from wiberg_tf._solve import Solver, given
 
 __all__ = [
+    "IRLS",
+    "LBFGS",
+    "Adaptive",
     "Derivative",
+    "Diagnostics",
+    "GaussNewton",
+    "GradientDescent",
+    "GridSeeds",
     "Implicit",
+    "LevenbergMarquardt",
     "Newton",
+    "ResidualEnergy",
     "Solution",
     "Solver",
     "Stats",
@@ -23,7 +43,16 @@ __all__ = [
     "TrustRegion",
     "Unrolled",
     "argmin",
+    "diagnose",
     "given",
+    "losses",
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Imports `wiberg_tf.keras` when it is first asked for: it needs Keras."""
+    if name == "keras":
+        return importlib.import_module("wiberg_tf.keras")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,12 +4,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
+from wiberg_tf._linear import eigen
 from wiberg_tf._nest import Packing
 from wiberg_tf._newton import Newton
-from wiberg_tf._problem import Energy
-from wiberg_tf._solution import Solution, Stats
-from wiberg_tf._solve import CallableSolver, Solver, solve
+from wiberg_tf._problem import Energy, Problem
+from wiberg_tf._solution import Solution
+from wiberg_tf._solve import CallableSolver, Seeded, Solver, solve
 
 
 def argmin(
@@ -17,9 +19,11 @@ def argmin(
     initial: Any,
     parameters: Any = (),
     *,
-    solver: Solver | CallableSolver | None = None,
+    solver: Solver | CallableSolver | Seeded | None = None,
     derivative: Derivative | None = None,
     batch_dims: int = 0,
+    bounds: tuple[Any, Any] | None = None,
+    smallest_eigenvalue: bool = False,
 ) -> Solution:
     """Minimises E(x; θ) over x; the minimiser is differentiable in θ.
 
@@ -33,9 +37,16 @@ def argmin(
         nests of them. Gradients flow to every floating entry, and to nothing that
         the energy captures.
       solver: a `Solver` (default `Newton()`), or any callable `solver(objective,
-        initial) -> value`, with `objective(x)` the energy at θ.
+        initial) -> value`, with `objective(x)` the energy at θ; `GridSeeds` chooses a
+        start for either.
       derivative: `Implicit()` (default), `TrustRegion(damping)` or `Unrolled()`.
       batch_dims: how many leading axes of `initial` index independent problems.
+      bounds: (lower, upper) for x, each a number, or a nest like `initial` of what
+        broadcasts to its entries. At an active bound the minimiser does not move with
+        θ: its derivative is 0, and that of the other unknowns is theirs alone. No
+        gradient flows to the bounds.
+      smallest_eigenvalue: whether to put that of the Hessian at the minimiser into
+        `stats`, at the price of one dense decomposition.
 
     Returns:
       A `Solution`: `value` (a nest like `initial`), `status` and `stats`.
@@ -66,10 +77,32 @@ def argmin(
         ),
         parameters,
     )
+    box = make_box(bounds, initial, batch_dims)
     value, status, stats = derivative.attach(
-        lambda inputs: solve(solver, energy, initial, inputs, batch_dims),
+        lambda inputs: solve(solver, energy, initial, inputs, batch_dims, box),
         energy,
         parameters,
         batch_dims,
+        box,
     )
-    return Solution(value, status, Stats(*map(tf.stop_gradient, stats)))
+    stats = stats._replace(
+        energy=tf.stop_gradient(stats.energy),
+        gradient_norm=tf.stop_gradient(stats.gradient_norm),
+    )
+    if smallest_eigenvalue:
+        x, theta = tf.nest.map_structure(tf.stop_gradient, (value, parameters))
+        least = _smallest_eigenvalue(energy, x, theta, batch_dims)
+        stats = stats._replace(smallest_eigenvalue=least)
+    return Solution(value, status, stats)
+
+
+def _smallest_eigenvalue(
+    energy: Energy, value: Any, parameters: Any, batch_dims: int
+) -> tf.Tensor:
+    """Of the Hessian, `[*batch]`; NaN where that is not finite."""
+    packing = Packing(value, batch_dims)
+    hessian = Problem(energy, packing, parameters).hessian(packing.pack(value))
+    finite = tf.reduce_all(tf.math.is_finite(hessian), [-2, -1])
+    safe = tf.where(finite[..., None, None], hessian, 0)  # eigh may not see a NaN.
+    least = tf.reduce_min(eigen(safe)[0], -1)
+    return tf.where(finite, least, tf.constant(float("nan"), least.dtype))

@@ -7,11 +7,15 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from wiberg_tf._bounds import Restricted
+from wiberg_tf._box import Box
 from wiberg_tf._linear import (
     DENSE_LIMIT,
+    Adaptive,
     insist,
     solve_conjugate_gradient,
     solve_dense,
+    solve_minres,
 )
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
@@ -28,7 +32,12 @@ class Derivative(abc.ABC):
 
     @abc.abstractmethod
     def attach(
-        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+        self,
+        solve: Solve,
+        energy: Energy,
+        parameters: Any,
+        batch_dims: int,
+        box: Box | None,
     ) -> Solution:
         """Runs `solve(parameters)` and gives its value a derivative."""
 
@@ -40,28 +49,35 @@ class TrustRegion(Derivative):
     Where H is positive semi-definite, |dx/dθ| ≤ |∂²E/∂x∂θ| / λ: gradients stay
     bounded at flat minima, at the price of a bias that vanishes with λ. The backward
     pass is one damped solve against the incoming gradient and one vector-Jacobian
-    product; ∂²E/∂x∂θ is never formed. It raises where H + λI is singular or
-    indefinite (under `jit_compile=True`, which drops assertions, it gives NaN).
+    product; ∂²E/∂x∂θ is never formed. It raises where H + λI is singular (under
+    `jit_compile=True`, which drops assertions, it gives NaN).
 
     Attributes:
-      damping: λ ≥ 0, absolute: a number or a tensor that broadcasts to `[*batch]`. No
-        gradient flows to it.
-      linear_solve: "dense", "cg" (conjugate gradients on Hessian-vector products, for
-        H + λI positive definite), "auto" (dense for few unknowns), or the caller's
-        own `linear_solve(x, parameters, damping, right)`.
+      damping: λ ≥ 0, absolute: a number or a tensor that broadcasts to `[*batch]`; or
+        "adaptive", which is `Adaptive()`, or an `Adaptive`: the smallest λ that makes
+        H + λI safely positive definite. No gradient flows to it.
+      linear_solve: "dense"; "cg" (conjugate gradients on Hessian-vector products, for
+        H + λI positive definite); "minres" (minimal residuals on the same, for any);
+        "auto" (dense for few unknowns, which `Adaptive` always needs); or the
+        caller's own `linear_solve(x, parameters, damping, right)`.
+      indefinite: what to do where H + λI is indefinite, so that x is no minimum:
+        "refuse" raises; "solve" applies the formula as it stands, unbounded. The
+        caller's own solve decides for itself.
 
     References:
       [1] Toso, Campbell, Russell, Fixing Implicit Derivatives: Trust-Region Based
         Learning of Continuous Energy Functions, NeurIPS 2019.
     """
 
-    damping: float | tf.Tensor
-    linear_solve: Literal["auto", "dense", "cg"] | LinearSolve = "auto"
+    damping: float | tf.Tensor | Adaptive | Literal["adaptive"]
+    linear_solve: Literal["auto", "dense", "cg", "minres"] | LinearSolve = "auto"
+    indefinite: Literal["refuse", "solve"] = "refuse"
 
     def __post_init__(self) -> None:
-        if isinstance(self.damping, str):
+        if isinstance(self.damping, str) and self.damping != "adaptive":
             raise ValueError(
-                f"`damping` must be a number or a tensor; received {self.damping!r}"
+                "`damping` must be a number, a tensor or 'adaptive'; "
+                f"received {self.damping!r}"
             )
         if isinstance(self.damping, int | float) and not self.damping >= 0:
             raise ValueError(f"`damping` must be >= 0; received {self.damping}")
@@ -73,11 +89,39 @@ class TrustRegion(Derivative):
                 f"`linear_solve` must be auto, {', '.join(_NAMED)} or a callable; "
                 f"received {self.linear_solve!r}"
             )
+        if self.indefinite not in ("refuse", "solve"):
+            raise ValueError(
+                f"`indefinite` must be refuse or solve; received {self.indefinite!r}"
+            )
+        if self.indefinite == "solve" and self.linear_solve == "cg":
+            raise ValueError(
+                "`linear_solve` must be dense, minres or auto with indefinite='solve'; "
+                "received 'cg'"
+            )
+        if self._adaptive and self.linear_solve not in ("auto", "dense"):
+            raise ValueError(
+                "`linear_solve` must be dense or auto with adaptive damping, which "
+                f"needs eigenvalues; received {self.linear_solve!r}"
+            )
+
+    @property
+    def _adaptive(self) -> Adaptive | None:
+        if isinstance(self.damping, str):
+            return Adaptive()
+        return self.damping if isinstance(self.damping, Adaptive) else None
 
     def attach(
-        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+        self,
+        solve: Solve,
+        energy: Energy,
+        parameters: Any,
+        batch_dims: int,
+        box: Box | None,
     ) -> Solution:
         """See the base class."""
+        if box is not None and callable(self.linear_solve):
+            raise ValueError("`linear_solve` of your own does not go with `bounds`")
+        parameters = tf.nest.map_structure(_reverse_only, parameters)
         solution = solve(tf.nest.map_structure(tf.stop_gradient, parameters))
         x = tf.nest.map_structure(tf.stop_gradient, solution.value)
         damping = self._per_problem(x, batch_dims)
@@ -90,7 +134,8 @@ class TrustRegion(Derivative):
                 dense = [tf.convert_to_tensor(entry) for entry in incoming]
                 right = tf.nest.pack_sequence_as(x, dense)
                 inputs = tf.nest.pack_sequence_as(parameters, flat)
-                v = self._solve(energy, x, inputs, damping, right, batch_dims)
+                problem = Problem(energy, Packing(x, batch_dims), inputs, box)
+                v = self._solve(problem, x, damping, right)
                 pulled = _pull_back(energy, x, v, parameters, flat, batch_dims)
                 return _first_order(pulled, *flat, *dense)
 
@@ -99,8 +144,10 @@ class TrustRegion(Derivative):
         value = tf.nest.pack_sequence_as(x, minimiser(*tf.nest.flatten(parameters)))
         return solution._replace(value=value)
 
-    def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor:
-        """λ as a checked tensor `[*batch]`."""
+    def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor | Adaptive:
+        """λ as a checked tensor `[*batch]`, or its rule."""
+        if self._adaptive:
+            return self._adaptive
         packing = Packing(x, batch_dims)
         batch = tf.shape(packing.pack(x))[:-1]
         damping = tf.stop_gradient(tf.convert_to_tensor(self.damping, packing.dtype))
@@ -111,29 +158,39 @@ class TrustRegion(Derivative):
 
     def _solve(
         self,
-        energy: Energy,
+        problem: Problem,
         x: Any,
-        parameters: Any,
-        damping: tf.Tensor,
+        damping: tf.Tensor | Adaptive,
         right: Any,
-        batch_dims: int,
     ) -> Any:
-        packing = Packing(x, batch_dims)
+        packing = problem.packing
         if callable(self.linear_solve):
-            return self.linear_solve(x, parameters, damping, right)
-        method = self.linear_solve
+            return self.linear_solve(x, problem.parameters, damping, right)
+        flat_x, flat_right = packing.pack(x), packing.pack(right)
+        if problem.box is not None:
+            _, gradient = problem.value_and_gradient(flat_x)
+            held = problem.box.held(flat_x, gradient)
+            problem = Restricted(problem, held)
+            flat_right = tf.where(held, tf.zeros_like(flat_right), flat_right)
+        arguments = problem, flat_x, damping, flat_right
+        method: str = self.linear_solve
         if method == "auto":
-            method = "dense" if packing.size <= DENSE_LIMIT else "cg"
-        problem = Problem(energy, packing, parameters)
-        v = _NAMED[method](problem, packing.pack(x), damping, packing.pack(right))
+            small = packing.size <= DENSE_LIMIT or isinstance(damping, Adaptive)
+            matrix_free = "cg" if self.indefinite == "refuse" else "minres"
+            method = "dense" if small else matrix_free
+        if method == "dense":
+            v = solve_dense(*arguments, indefinite=self.indefinite == "solve")
+        else:
+            v = _NAMED[method](*arguments)
         return packing.unpack(v)
 
 
 def Implicit(
-    linear_solve: Literal["auto", "dense", "cg"] | LinearSolve = "auto",
+    linear_solve: Literal["auto", "dense", "cg", "minres"] | LinearSolve = "auto",
+    indefinite: Literal["refuse", "solve"] = "refuse",
 ) -> TrustRegion:
     """The implicit derivative dx/dθ = −H⁻¹ ∂²E/∂x∂θ: `TrustRegion` with λ = 0."""
-    return TrustRegion(0.0, linear_solve)
+    return TrustRegion(0.0, linear_solve, indefinite)
 
 
 @dataclass(frozen=True)
@@ -141,15 +198,21 @@ class Unrolled(Derivative):
     """Reverse mode through the solver's own operations.
 
     Exact for what the solver computed, converged or not; memory grows with its
-    iterations. The solver must be made of differentiable TensorFlow operations.
+    iterations. Second derivatives work, and forward mode where TensorFlow has it
+    (eagerly). The solver must be made of differentiable TensorFlow operations.
     Gradients also flow to tensors and variables that the energy captures.
     """
 
     def attach(
-        self, solve: Solve, energy: Energy, parameters: Any, batch_dims: int
+        self,
+        solve: Solve,
+        energy: Energy,
+        parameters: Any,
+        batch_dims: int,
+        box: Box | None,
     ) -> Solution:
         """See the base class."""
-        del energy, batch_dims
+        del energy, batch_dims, box
         return solve(parameters)
 
 
@@ -216,8 +279,9 @@ def _first_order(gradients: list[tf.Tensor], *sources: tf.Tensor) -> list[tf.Ten
             raise tf.errors.UnimplementedError(
                 None,
                 None,
-                "Second derivatives of a minimiser are not there with TrustRegion or "
-                "Implicit; use Unrolled, or finite differences of the gradient",
+                "Second derivatives and forward mode (ForwardAccumulator) of a "
+                "minimiser are not there with TrustRegion or Implicit; use Unrolled, "
+                "or finite differences",
             )
 
         return [tf.identity(entry) for entry in tensors[: len(gradients)]], refuse
@@ -225,7 +289,18 @@ def _first_order(gradients: list[tf.Tensor], *sources: tf.Tensor) -> list[tf.Ten
     return once(*gradients, *sources)
 
 
+def _reverse_only(parameter: tf.Tensor) -> tf.Tensor:
+    """The parameter, refusing forward mode, which differentiates its gradient."""
+
+    @tf.custom_gradient
+    def identity(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+        return tf.identity(tensor), lambda upstream: _first_order([upstream])
+
+    return identity(parameter) if parameter.dtype.is_floating else parameter
+
+
 _NAMED = {
     "dense": solve_dense,
     "cg": solve_conjugate_gradient,
+    "minres": solve_minres,
 }

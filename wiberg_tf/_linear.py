@@ -1,9 +1,13 @@
 """Solvers of the damped system (H + λI) v = u of the backward pass.
 
-H + λI must be positive definite, as it is at a minimum: elsewhere the formula still
-gives numbers, but no bound holds on them and they derive no minimiser. The solvers
-raise instead. Compiled by XLA, which drops assertions, they return NaN.
+At a minimum H + λI is positive definite. Elsewhere the formula still gives numbers
+while the matrix is not singular, but no bound holds on them and they derive no
+minimiser, so the solvers raise unless they are told that this is wanted. Compiled by
+XLA, which drops assertions, they return NaN instead.
 """
+
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -16,43 +20,126 @@ _INDEFINITE = (
     "H + damping * I is singular or indefinite at the minimiser, so the minimiser has "
     "no derivative there; use TrustRegion with a larger damping."
 )
+_SINGULAR = (
+    "H + damping * I is singular at the minimiser, so the minimiser has no derivative "
+    "there; use TrustRegion with another damping."
+)
 _NAN = float("nan")
 
 
-def solve_dense(
-    problem: Problem, x: tf.Tensor, damping: tf.Tensor, right: tf.Tensor
-) -> tf.Tensor:
-    """Solves (H + λI) v = u through the eigenvalues of H.
+@dataclass(frozen=True)
+class Adaptive:
+    """The smallest λ that makes H + λI safely positive definite, for each problem.
 
-    They cost more than a Cholesky factor, but say how far the damping is from
-    sufficient, where the factorisation would only abort. A problem with u = 0 (one
-    that the caller leaves out of the loss) may be singular: its v is 0.
+    Its smallest eigenvalue becomes at least m = max(|H| / condition, floor), so that
+    |dx/dθ| ≤ |∂²E/∂x∂θ| / m. λ is 0 where H is that well conditioned already, and so
+    is the bias. Where H is 0 it has no scale, and m is 1 unless `floor` is given.
+
+    Attributes:
+      condition: the largest condition number that is left to H + λI.
+      floor: the smallest eigenvalue that is left to H + λI, absolute: it alone bounds
+        the derivative at a minimum that is flat in every direction.
+    """
+
+    condition: float = 1e3
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.condition >= 1:
+            raise ValueError(f"`condition` must be >= 1; received {self.condition}")
+        if not self.floor >= 0:
+            raise ValueError(f"`floor` must be >= 0; received {self.floor}")
+
+    def damping(self, eigenvalues: tf.Tensor) -> tf.Tensor:
+        """λ `[*batch]` for eigenvalues of H `[*batch, n]`."""
+        largest = tf.reduce_max(tf.abs(eigenvalues), -1)
+        least = tf.maximum(largest / self.condition, self.floor)
+        least = tf.where(least > 0, least, 1)
+        return tf.maximum(least - tf.reduce_min(eigenvalues, -1), 0)
+
+
+def eigen(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Eigenvalues `[*batch, n]`, eigenvectors `[*batch, n, n]`, of symmetric matrices.
+
+    The trivial ones of a 1 × 1 matrix are not worth a decomposition.
+    """
+    if matrix.shape[-1] == 1:
+        return matrix[..., 0], tf.ones_like(matrix)
+    return tf.linalg.eigh(matrix)
+
+
+def solve_dense(
+    problem: Problem,
+    x: tf.Tensor,
+    damping: tf.Tensor | Adaptive,
+    right: tf.Tensor,
+    indefinite: bool = False,
+) -> tf.Tensor:
+    """Solves (H + λI) v = u by Cholesky factors, or through eigenvalues in doubt.
+
+    Eigenvalues cost more, but say how far the damping is from sufficient, where the
+    factorisation only fails. A problem with u = 0 (one that the caller leaves out of
+    the loss) may be singular: its v is 0.
 
     Args:
       problem: the energy.
       x: `[*batch, n]`, where H is taken.
-      damping: λ, `[*batch]`.
+      damping: λ, `[*batch]`, or the rule that chooses it.
       right: u, `[*batch, n]`.
+      indefinite: whether to solve where H + λI is indefinite.
 
     Raises:
-      tf.errors.InvalidArgumentError: if H + λI is not positive definite to working
-        precision, or not finite, for a problem with u ≠ 0.
+      tf.errors.InvalidArgumentError: if H + λI is singular to working precision, or
+        not finite, or indefinite when it must not be, for a problem with u ≠ 0.
     """
     hessian = problem.hessian(x)
     idle = tf.reduce_all(right == 0, -1)
     finite = tf.reduce_all(tf.math.is_finite(hessian), [-2, -1])
     with insist(finite | idle, "The energy's Hessian at the minimiser is not finite."):
         hessian = tf.where(finite[..., None, None], hessian, 0)
-    values, vectors = tf.linalg.eigh(hessian)
+
+    def by_eigenvalues() -> tf.Tensor:
+        lost = tf.where(idle[..., None], right, _NAN)
+        v = _solve_by_eigenvalues(hessian, damping, right, idle, indefinite)
+        return tf.where(finite[..., None], v, lost)
+
+    if isinstance(damping, Adaptive) or hessian.shape[-1] == 1:
+        return by_eigenvalues()
+    damped = hessian + damping[..., None, None] * tf.eye(x.shape[-1], dtype=x.dtype)
+    factor = tf.linalg.cholesky(damped)  # NaN where it fails.
+    pivots = tf.linalg.diag_part(factor) ** 2
+    largest = tf.reduce_max(tf.linalg.diag_part(damped), -1, keepdims=True)
+    sure = tf.reduce_all(pivots > round_off(x.dtype) ** 0.5 * largest) & (
+        tf.reduce_all(finite)
+    )
+    return tf.cond(
+        sure,
+        lambda: tf.linalg.cholesky_solve(factor, right[..., None])[..., 0],
+        by_eigenvalues,
+    )
+
+
+def _solve_by_eigenvalues(
+    hessian: tf.Tensor,
+    damping: tf.Tensor | Adaptive,
+    right: tf.Tensor,
+    idle: tf.Tensor,
+    indefinite: bool,
+) -> tf.Tensor:
+    values, vectors = eigen(hessian)
+    if isinstance(damping, Adaptive):
+        damping = damping.damping(values)
     damped = values + damping[..., None]
-    smallest = tf.reduce_min(damped, -1)
+    distances = tf.abs(damped) if indefinite else damped
     # Eigenvalues are known to a few times n ε |H|.
     scale = tf.maximum(tf.reduce_max(tf.abs(values), -1), damping)
-    positive = smallest > 4 * x.shape[-1] * round_off(x.dtype) * scale
+    smallest = tf.reduce_min(distances, -1)
+    usable = smallest > 4 * hessian.shape[-1] * round_off(hessian.dtype) * scale
+    message = _SINGULAR if indefinite else _INDEFINITE
     shown = tf.reduce_min(tf.where(~idle, smallest, float("inf")))
-    with insist(positive | idle, f"{_INDEFINITE} Smallest eigenvalue:", shown):
+    with insist(usable | idle, f"{message} Smallest eigenvalue:", shown):
         along = tf.linalg.matvec(vectors, right, transpose_a=True)
-    usable = (finite & positive)[..., None]
+    usable = usable[..., None]
     v = tf.linalg.matvec(vectors, along / tf.where(usable, damped, 1))
     return tf.where(usable, v, tf.where(idle[..., None], right, _NAN))
 
@@ -118,6 +205,115 @@ def solve_conjugate_gradient(
     )
     with insist(solved, message, worst):
         return tf.where(solved[..., None], v, _NAN)
+
+
+def solve_minres(
+    problem: Problem, x: tf.Tensor, damping: tf.Tensor, right: tf.Tensor
+) -> tf.Tensor:
+    """Solves (H + λI) v = u by minimal residuals, for H + λI definite or not.
+
+    On Hessian-vector products, to a relative residual of 1e-10 (float64) or 1e-5
+    (float32).
+
+    Args:
+      problem: the energy.
+      x: `[*batch, n]`, where H is taken.
+      damping: λ, `[*batch]`.
+      right: u, `[*batch, n]`.
+
+    Raises:
+      tf.errors.InvalidArgumentError: if H + λI is so nearly singular that the residual
+        stays large.
+
+    References:
+      Paige and Saunders, Solution of sparse indefinite systems of linear equations,
+      SIAM J. Numer. Anal. 12 (1975), in the three-term form of Greenbaum, Iterative
+      Methods for Solving Linear Systems (1997), algorithm 4.
+    """
+    precision = 1e-10 if x.dtype == tf.float64 else 1e-5
+    start = tf.norm(right, axis=-1, keepdims=True)
+
+    def product(v: tf.Tensor) -> tf.Tensor:
+        return problem.hessian_product(x, v) + damping[..., None] * v
+
+    def divide(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return a / tf.where(b != 0, b, 1)
+
+    def running(state: _Minres) -> tf.Tensor:
+        return tf.abs(state.residual) > precision * start
+
+    def body(state: _Minres) -> tuple[_Minres]:
+        active = running(state)
+        (cosine, previous_cosine), (sine, previous_sine) = state.cosines, state.sines
+        image = product(state.basis)
+        diagonal = _dot(state.basis, image)
+        image -= diagonal * state.basis + state.side * state.previous_basis
+        side = tf.norm(image, axis=-1, keepdims=True)
+        # The previous two rotations act on the new column of the tridiagonal matrix.
+        delta = cosine * diagonal - previous_cosine * sine * state.side
+        upper = sine * diagonal + previous_cosine * cosine * state.side
+        corner = previous_sine * state.side
+        pivot = tf.sqrt(delta**2 + side**2)
+        next_cosine, next_sine = divide(delta, pivot), divide(side, pivot)
+        direction = divide(
+            state.basis - corner * state.previous_direction - upper * state.direction,
+            pivot,
+        )
+        stepped = _Minres(
+            state.v + next_cosine * state.residual * direction,
+            -next_sine * state.residual,
+            divide(image, side),
+            state.basis,
+            side,
+            direction,
+            state.direction,
+            (next_cosine, cosine),
+            (next_sine, sine),
+        )
+        return (
+            tf.nest.map_structure(
+                lambda old, new: tf.where(active, new, old), state, stepped
+            ),
+        )
+
+    zero, one = tf.zeros_like(start), tf.ones_like(start)
+    nothing = tf.zeros_like(right)
+    initial = _Minres(
+        # A u that is not finite must give a v that is not: 0 * inf is NaN.
+        0 * right,
+        start,
+        divide(right, start),
+        nothing,
+        zero,
+        nothing,
+        nothing,
+        (one, one),
+        (zero, zero),
+    )
+    (end,) = tf.while_loop(
+        lambda state: tf.reduce_any(running(state)),
+        body,
+        (initial,),
+        maximum_iterations=10 * x.shape[-1],
+    )
+    # The recurrence's own residual drifts where the basis loses orthogonality.
+    residual = tf.norm(right - product(end.v), axis=-1, keepdims=True)
+    solved = ~(residual > 100 * precision * start)
+    message = f"Minimal residuals do not converge: {_SINGULAR} Residual:"
+    with insist(solved, message, tf.reduce_max(residual)):
+        return tf.where(solved, end.v, _NAN)
+
+
+class _Minres(NamedTuple):
+    v: tf.Tensor
+    residual: tf.Tensor
+    basis: tf.Tensor
+    previous_basis: tf.Tensor
+    side: tf.Tensor
+    direction: tf.Tensor
+    previous_direction: tf.Tensor
+    cosines: tuple[tf.Tensor, tf.Tensor]
+    sines: tuple[tf.Tensor, tf.Tensor]
 
 
 def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -64,7 +64,9 @@ class Packing:
         entries = []
         for part, core in zip(parts, self._cores, strict=True):
             entry = tf.reshape(part, tf.concat([batch, core.as_list()], 0))
-            entries.append(tf.ensure_shape(entry, vector.shape[:-1] + core))
+            # Not `tf.ensure_shape`, which has no forward mode in graphs.
+            entry.set_shape(vector.shape[:-1] + core)
+            entries.append(entry)
         return tf.nest.pack_sequence_as(self._nest, entries)
 
     def _batch_shape(self, tensor: tf.Tensor) -> tf.Tensor:

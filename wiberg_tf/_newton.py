@@ -6,16 +6,20 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._box import restrict
+from wiberg_tf._line_search import backtrack
+from wiberg_tf._linear import eigen
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
-from wiberg_tf._solve import Solver
+from wiberg_tf._solve import Solver, ended
 
 
 class _State(NamedTuple):
     x: tf.Tensor
     energy: tf.Tensor
     gradient: tf.Tensor
-    stuck: tf.Tensor
+    # CONVERGED while steps can be made, else why they cannot.
+    obstacle: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,9 @@ class Newton(Solver):
     (Nocedal and Wright, Numerical Optimization, 2nd ed., section 3.4). The step is
     halved until the energy falls enough (Armijo).
 
+    With `line_search=False` each step is −(H + λI)⁻¹ g as it stands, towards a saddle
+    or a maximum where H + λI is indefinite.
+
     Attributes:
       tolerance: a problem has converged when its gradient norm is at most this; by
         default 1e-8 in float64, 1e-4 in float32 (about the square root of round-off).
@@ -35,6 +42,9 @@ class Newton(Solver):
       sufficient_decrease: Armijo's constant (Nocedal and Wright, eq. 3.4).
       eigenvalue_floor: the floor of |Λ|, relative to the largest |eigenvalue|; never
         below round-off.
+      damping: λ, added to the Hessian's diagonal: a number, or a tensor that
+        broadcasts to `[*batch]`. It slows convergence and does not move the minimum.
+      line_search: whether to mend the direction and search along it.
     """
 
     tolerance: float | None = None
@@ -42,72 +52,100 @@ class Newton(Solver):
     max_halvings: int = 40
     sufficient_decrease: float = 1e-4
     eigenvalue_floor: float = 1e-12
+    damping: float | tf.Tensor = 0.0
+    line_search: bool = True
+    takes_bounds = True
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
-        energy, gradient = problem.value_and_gradient(x)
-        return _State(x, energy, gradient, tf.zeros_like(energy, tf.bool))
+        x = problem.project(x)
+        energy, gradient = problem.value_and_free_gradient(x)
+        return _State(x, energy, gradient, tf.zeros_like(energy, tf.int32))
 
     def step(self, problem: Problem, state: _State) -> _State:
-        """One Newton step along the modified direction."""
-        direction = self._direction(problem.hessian(state.x), state.gradient)
-        slope = tf.reduce_sum(direction * state.gradient, -1)
-        size, accepted = self._backtrack(problem, state, direction, slope)
-        x = tf.where(
-            accepted[..., None], state.x + size[..., None] * direction, state.x
-        )
-        energy, gradient = problem.value_and_gradient(x)
-        return _State(x, energy, gradient, ~accepted)
+        """One Newton step."""
+        hessian = self._damped(self.curvature(problem, state.x))
+        if problem.box is not None:
+            at_bound = problem.box.touched(state.x)
+            hessian = restrict(hessian, at_bound & (state.gradient == 0))
+        if self.line_search:
+            x, obstacle = self._descend(problem, state, hessian)
+        else:
+            x, obstacle = _plain_step(state, hessian)
+            x = problem.project(x)
+        energy, gradient = problem.value_and_free_gradient(x)
+        return _State(x, energy, gradient, obstacle)
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """Done when the gradient is small, no step descends, or values are lost."""
-        norm = tf.norm(state.gradient, axis=-1)
-        finite = tf.math.is_finite(norm) & tf.math.is_finite(state.energy)
-        tolerance = self.tolerance
-        if tolerance is None:
-            tolerance = 1e-8 if norm.dtype == tf.float64 else 1e-4
-        converged = norm <= tolerance
-        status = tf.where(converged, int(Status.CONVERGED), int(Status.NO_DESCENT))
-        status = tf.where(finite, status, int(Status.NOT_FINITE))
-        return converged | state.stuck | ~finite, status
+        return ended(state.energy, state.gradient, self.tolerance, state.obstacle)
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""
         return state.x, state.energy, state.gradient
 
-    def _direction(self, hessian: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    def curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
+        """The matrix `[*batch, n, n]` of the steps: the Hessian."""
+        return problem.hessian(x)
+
+    def _damped(self, hessian: tf.Tensor) -> tf.Tensor:
         # Problems with lost values are already done; eigh must not see them.
         safe = tf.where(tf.math.is_finite(hessian), hessian, 0)
-        noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
-        raised = safe + _raising(safe, max(self.eigenvalue_floor, noise))
-        return -tf.linalg.solve(raised, gradient[..., None])[..., 0]
-
-    def _backtrack(
-        self,
-        problem: Problem,
-        state: _State,
-        direction: tf.Tensor,
-        slope: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        # Near the minimum the decrease drowns in the energy's round-off.
-        noise = 8 * round_off(state.energy.dtype) * tf.abs(state.energy)
-
-        def accept(size: tf.Tensor) -> tf.Tensor:
-            energy = problem.value(state.x + size[..., None] * direction)
-            bound = state.energy + self.sufficient_decrease * size * slope + noise
-            return energy <= bound
-
-        def body(size: tf.Tensor, accepted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            size = tf.where(accepted, size, 0.5 * size)
-            return size, accepted | accept(size)
-
-        size = tf.ones_like(slope)
-        return tf.while_loop(
-            lambda _, accepted: ~tf.reduce_all(accepted),
-            body,
-            (size, accept(size)),
-            maximum_iterations=self.max_halvings,
+        damping = tf.convert_to_tensor(self.damping, hessian.dtype)[..., None]
+        return safe + damping[..., None] * tf.eye(
+            hessian.shape[-1], dtype=hessian.dtype
         )
+
+    def _descend(
+        self, problem: Problem, state: _State, hessian: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """A step that lowers the energy, and whether there is none."""
+        noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
+        raised = hessian + _raising(hessian, max(self.eigenvalue_floor, noise))
+        direction = -_solve(raised, state.gradient)
+        x, accepted = self._search(problem, state, direction)
+        if problem.box is not None:
+            # Projected, only the gradient's direction is sure to lead downhill.
+            safe, found = self._search(problem, state, -state.gradient)
+            x = tf.where(accepted[..., None], x, safe)
+            accepted |= found
+        obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
+        return tf.where(accepted[..., None], x, state.x), obstacle
+
+    def _search(
+        self, problem: Problem, state: _State, direction: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The point of a step along the direction, and whether there is one."""
+        size, accepted = backtrack(
+            problem,
+            (state.x, state.energy, state.gradient),
+            direction,
+            tf.ones_like(state.energy),
+            self.sufficient_decrease,
+            self.max_halvings,
+        )
+        return problem.project(state.x + size[..., None] * direction), accepted
+
+
+def _plain_step(state: _State, hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The step −(H + λI)⁻¹ g, and whether the matrix is singular."""
+    sizes = tf.abs(tf.stop_gradient(eigen(hessian)[0]))
+    largest = tf.reduce_max(sizes, -1)
+    noise = 4 * hessian.shape[-1] * round_off(hessian.dtype) * largest
+    # A single eigenvalue is as exact as the Hessian itself.
+    singular = tf.reduce_min(sizes, -1) <= (noise if hessian.shape[-1] > 1 else 0)
+    usable = ~singular[..., None]
+    safe = tf.where(
+        usable[..., None], hessian, tf.eye(hessian.shape[-1], dtype=hessian.dtype)
+    )
+    x = tf.where(usable, state.x - _solve(safe, state.gradient), state.x)
+    return x, tf.where(singular, int(Status.SINGULAR), int(Status.CONVERGED))
+
+
+def _solve(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    if matrix.shape[-1] == 1:
+        return right / matrix[..., 0]
+    return tf.linalg.solve(matrix, right[..., None])[..., 0]
 
 
 def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
@@ -117,6 +155,8 @@ def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
     differences of the eigenvalues, Daleckii and Krein), because that of `eigh` alone
     is wrong where eigenvalues coincide, and a Hessian is often the identity.
     """
+    if hessian.shape[-1] == 1:
+        return tf.where(hessian == 0, tf.ones_like(hessian), tf.abs(hessian) - hessian)
 
     @tf.custom_gradient
     def raising(matrix: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:

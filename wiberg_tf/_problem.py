@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from wiberg_tf._box import Box
 from wiberg_tf._nest import Packing
 
 Energy = Callable[..., tf.Tensor]
@@ -30,22 +31,32 @@ class Problem:
       energy: `energy(x, *parameters) -> [*batch]`.
       packing: how x is packed into vectors.
       parameters: the nest θ.
+      box: bounds of x, if there are any.
     """
 
-    def __init__(self, energy: Energy, packing: Packing, parameters: Any):
-        self._energy = energy
-        self._packing = packing
-        self._parameters = parameters
+    def __init__(
+        self,
+        energy: Energy,
+        packing: Packing,
+        parameters: Any,
+        box: Box | None = None,
+    ):
+        self.energy = energy
+        self.packing = packing
+        self.parameters = parameters
+        self.box = box
 
     def value(self, x: tf.Tensor) -> tf.Tensor:
         """E, `[*batch]`."""
-        energy = call_energy(self._energy, self._packing.unpack(x), self._parameters)
-        energy = tf.convert_to_tensor(energy, self._packing.dtype)
+        energy = call_energy(self.energy, self.packing.unpack(x), self.parameters)
+        energy = tf.convert_to_tensor(energy, self.packing.dtype)
         if not energy.shape.is_compatible_with(x.shape[:-1]):
             raise ValueError(
                 "`energy` must return one value per problem, shape "
                 f"{x.shape[:-1]}; received shape {energy.shape}"
             )
+        if energy.shape.is_fully_defined():
+            return energy
         return tf.ensure_shape(energy, x.shape[:-1])
 
     def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -58,6 +69,18 @@ class Problem:
             raise ValueError("`energy` does not depend on x: it has no gradient")
         return value, gradient
 
+    def project(self, x: tf.Tensor) -> tf.Tensor:
+        """The nearest x within the bounds."""
+        return x if self.box is None else self.box.project(x)
+
+    def value_and_free_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """E and ∂E/∂x, which is 0 for unknowns that a bound keeps from descending."""
+        value, gradient = self.value_and_gradient(x)
+        if self.box is None:
+            return value, gradient
+        held = self.box.held(x, gradient)
+        return value, tf.where(held, tf.zeros_like(gradient), gradient)
+
     def hessian(self, x: tf.Tensor) -> tf.Tensor:
         """∂²E/∂x², `[*batch, n, n]`, symmetrised.
 
@@ -65,7 +88,9 @@ class Problem:
         energies are written in any way (gathers, segment sums) are differentiated
         without mixing problems.
         """
-        directions = tf.eye(self._packing.size, dtype=x.dtype)
+        if self.packing.size == 1:
+            return self.hessian_product(x, tf.ones_like(x))[..., None]
+        directions = tf.eye(self.packing.size, dtype=x.dtype)
         rows = tf.map_fn(
             lambda direction: self.hessian_product(
                 x, tf.broadcast_to(direction, tf.shape(x))

@@ -14,6 +14,7 @@ class Status(enum.IntEnum):
     NO_DESCENT = 2
     NOT_FINITE = 3
     NOT_CHECKED = 4
+    SINGULAR = 5
 
     @property
     def message(self) -> str:
@@ -27,6 +28,7 @@ _MESSAGES = {
     Status.NO_DESCENT: "No step lowers the energy, though the gradient is not small.",
     Status.NOT_FINITE: "The energy or its gradient is NaN or infinite.",
     Status.NOT_CHECKED: "The caller's own solver does not say whether it converged.",
+    Status.SINGULAR: "The (damped) Hessian is singular, so there is no Newton step.",
 }
 
 
@@ -36,12 +38,16 @@ class Stats(NamedTuple):
     Attributes:
       iterations: int32 `[*batch]`, 0 for a solver that does not count.
       energy: `[*batch]`, at the returned value.
-      gradient_norm: `[*batch]`, Euclidean norm of the energy's gradient there.
+      gradient_norm: `[*batch]`, Euclidean norm of the energy's gradient there, without
+        unknowns that a bound holds.
+      smallest_eigenvalue: `[*batch]`, of the energy's Hessian there; None unless
+        `argmin` was asked for it.
     """
 
     iterations: tf.Tensor
     energy: tf.Tensor
     gradient_norm: tf.Tensor
+    smallest_eigenvalue: tf.Tensor | None = None
 
 
 class Solution(NamedTuple):

@@ -2,10 +2,11 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._box import Box
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
@@ -23,6 +24,8 @@ class Solver(abc.ABC):
     """
 
     max_iterations: int
+    # Whether the solver keeps x within `problem.box`.
+    takes_bounds: ClassVar[bool] = False
 
     @abc.abstractmethod
     def init(self, problem: Problem, x: tf.Tensor) -> Any:
@@ -41,6 +44,40 @@ class Solver(abc.ABC):
         """X `[*batch, n]`, energy `[*batch]` and gradient `[*batch, n]` at the end."""
 
 
+def ended(
+    energy: tf.Tensor,
+    gradient: tf.Tensor,
+    tolerance: float | None,
+    obstacle: tf.Tensor,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The usual `terminate`: a small gradient, an obstacle, or values that are lost.
+
+    Args:
+      energy: `[*batch]`.
+      gradient: `[*batch, n]`.
+      tolerance: of the gradient norm; by default 1e-8 in float64, 1e-4 in float32
+        (about the square root of round-off).
+      obstacle: int32 `[*batch]`, `Status.CONVERGED` while steps can be made, else the
+        reason why not.
+    """
+    norm = tf.norm(gradient, axis=-1)
+    finite = tf.math.is_finite(norm) & tf.math.is_finite(energy)
+    if tolerance is None:
+        tolerance = 1e-8 if norm.dtype == tf.float64 else 1e-4
+    converged = norm <= tolerance
+    stuck = obstacle != int(Status.CONVERGED)
+    status = tf.where(converged, int(Status.CONVERGED), obstacle)
+    status = tf.where(finite, status, int(Status.NOT_FINITE))
+    return converged | stuck | ~finite, status
+
+
+class Seeded(NamedTuple):
+    """A solver whose start is chosen by `choose(problem, packing, x) -> x`."""
+
+    choose: Callable[[Problem, Packing, tf.Tensor], tf.Tensor]
+    solver: "Solver | CallableSolver | Seeded"
+
+
 def given(objective: Callable[[Any], tf.Tensor], initial: Any) -> Any:
     """The solver for a minimiser that is known already: returns `initial`.
 
@@ -51,21 +88,31 @@ def given(objective: Callable[[Any], tf.Tensor], initial: Any) -> Any:
 
 
 def solve(
-    solver: Solver | CallableSolver,
+    solver: Solver | CallableSolver | Seeded,
     energy: Energy,
     initial: Any,
     parameters: Any,
     batch_dims: int,
+    box: Box | None = None,
 ) -> Solution:
     """Minimises, in plain differentiable TensorFlow operations."""
     packing = Packing(initial, batch_dims)
-    problem = Problem(energy, packing, parameters)
+    problem = Problem(energy, packing, parameters, box)
+    if isinstance(solver, Seeded):
+        start = solver.choose(problem, packing, packing.pack(initial))
+        initial = packing.unpack(start)
+        return solve(solver.solver, energy, initial, parameters, batch_dims, box)
     if isinstance(solver, Solver):
+        if box is not None and not solver.takes_bounds:
+            raise ValueError(
+                f"{type(solver).__name__} does not take `bounds`; use Newton, "
+                "GaussNewton, IRLS or GradientDescent"
+            )
         return _iterate(solver, problem, packing, packing.pack(initial))
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
     value = _like(initial, value)
     x = packing.pack(value)
-    found, gradient = problem.value_and_gradient(x)
+    found, gradient = problem.value_and_free_gradient(x)
     status = tf.fill(tf.shape(found), int(Status.NOT_CHECKED))
     return Solution(
         value,

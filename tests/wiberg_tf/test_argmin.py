@@ -328,3 +328,19 @@ def test_a_flat_minimum_has_no_implicit_derivative(mode):
     assert status == wt.Status.CONVERGED
     # H = 2 11ᵀ with eigenvalue 4 along (1, 1): 2 · 2 / (4 + 0.4).
     np.testing.assert_allclose(damped, 4 / 4.4)
+
+
+def test_the_smallest_eigenvalue_is_there_when_asked():
+    curved = tf.constant([[3.0, 0.5], [2.0, 0.0]], tf.float64)
+
+    def run(**options):
+        return wt.argmin(
+            lambda x, c: 0.5 * tf.reduce_sum(c * x**2, -1),
+            tf.zeros([2, 2], tf.float64),
+            (curved,),
+            batch_dims=1,
+            **options,
+        ).stats.smallest_eigenvalue
+
+    assert run() is None
+    np.testing.assert_allclose(run(smallest_eigenvalue=True), [0.5, 0], atol=1e-12)

@@ -191,11 +191,74 @@ def test_damping_bounds_the_derivative_at_a_flat_minimum(damping, rng):
 
 @pytest.mark.parametrize(
     ("damping", "received"),
-    [(-0.1, "-0.1"), (float("nan"), "nan"), ("adaptive", "'adaptive'")],
+    [(-0.1, "-0.1"), (float("nan"), "nan"), ("auto", "'auto'")],
 )
 def test_damping_must_be_a_number_not_below_zero(damping, received):
     with pytest.raises(ValueError, match=f"`damping` must be .*received {received}"):
         wt.TrustRegion(damping)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"damping": 0.1, "indefinite": "maybe"}, "`indefinite` must be"),
+        ({"damping": 0.1, "indefinite": "solve", "linear_solve": "cg"}, "'cg'"),
+        ({"damping": "adaptive", "linear_solve": "minres"}, "eigenvalues"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        wt.TrustRegion(**options)
+
+
+@pytest.mark.parametrize("linear_solve", ["dense", "minres"])
+def test_an_indefinite_system_is_solved_on_request(linear_solve, rng):
+    hessian = _spd(rng, 4) - 2.0 * np.eye(4)
+    values = np.linalg.eigvalsh(hessian)
+    assert values[0] + 0.3 < 0 < values[-1]
+    coupling, incoming = rng.normal(size=(4, 2)), rng.normal(size=4)
+    theta = tf.ones(2, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        x = wt.argmin(
+            lambda x, theta: _coupled(x, hessian, coupling, theta),
+            tf.zeros(4, tf.float64),
+            (theta,),
+            solver=wt.given,
+            derivative=wt.TrustRegion(0.3, linear_solve, indefinite="solve"),
+        ).value
+    gradient = tape.gradient(x, theta, incoming)
+    expected = _closed_form(hessian, coupling, incoming, 0.3)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("eigenvalues", [(1, 50), (1e-9, 2), (-3, 2), (0, 0), (-2, -2)])
+@pytest.mark.parametrize("scale", [1, 1e-12])
+@pytest.mark.parametrize("floor", [0, 0.5])
+def test_adaptive_damping_is_the_least_that_makes_the_system_safe(
+    eigenvalues, scale, floor, rng
+):
+    values = scale * np.array(eigenvalues)
+    vectors, _ = np.linalg.qr(rng.normal(size=(2, 2)))
+    hessian = vectors @ np.diag(values) @ vectors.T
+    least = max(np.abs(values).max() / 1e3, floor) or 1.0
+    damping = max(0, least - values.min())
+    theta = tf.zeros(2, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        x = wt.argmin(
+            lambda x, theta: _coupled(x, hessian, np.eye(2), theta),
+            tf.zeros(2, tf.float64),
+            (theta,),
+            solver=wt.given,
+            derivative=wt.TrustRegion(
+                wt.Adaptive(floor=floor) if floor else "adaptive"
+            ),
+        ).value
+    gradient = tape.gradient(x, theta, np.array([1.0, 0.5]))
+    expected = _closed_form(hessian, np.eye(2), np.array([1.0, 0.5]), damping)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9)
+    assert np.linalg.norm(gradient) <= np.hypot(1, 0.5) / least * (1 + 1e-9)
 
 
 def test_damping_tensors_are_checked_when_minimising():
@@ -344,6 +407,26 @@ def test_second_derivatives_are_refused(derivative, mode):
     second = tf.function(_second_derivative) if mode == "graph" else _second_derivative
     with pytest.raises(tf.errors.UnimplementedError, match="Second derivatives"):
         second(derivative, theta)
+
+
+def _forward_derivative(derivative, theta):
+    with tf.autodiff.ForwardAccumulator(theta, tf.ones_like(theta)) as accumulator:
+        loss = _root_of_exponential(derivative)(theta)
+    return accumulator.jvp(loss)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_forward_mode_is_there_with_unrolled_alone(mode):
+    # In graphs TensorFlow lacks it for custom gradients in loops, such as Newton's.
+    theta = tf.constant([0.5, 2.0], tf.float64)
+    forward = (
+        tf.function(_forward_derivative) if mode == "graph" else _forward_derivative
+    )
+    if mode == "eager":
+        np.testing.assert_allclose(forward(wt.Unrolled(), theta), 2.5, rtol=1e-9)
+    for derivative in (wt.Implicit(), wt.TrustRegion(0.1)):
+        with pytest.raises(tf.errors.UnimplementedError, match="forward mode"):
+            forward(derivative, theta)
 
 
 def test_unrolled_has_second_derivatives():

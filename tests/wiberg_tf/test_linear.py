@@ -5,12 +5,20 @@ import pytest
 import tensorflow as tf
 
 import wiberg_tf as wt
-from wiberg_tf._linear import DENSE_LIMIT, solve_conjugate_gradient, solve_dense
+from wiberg_tf._linear import (
+    DENSE_LIMIT,
+    solve_conjugate_gradient,
+    solve_dense,
+    solve_minres,
+)
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Problem
 
 _SOLVES = {"dense": solve_dense, "cg": solve_conjugate_gradient}
 both = pytest.mark.parametrize("solve", _SOLVES.values(), ids=_SOLVES.keys())
+every = pytest.mark.parametrize(
+    "solve", [*_SOLVES.values(), solve_minres], ids=[*_SOLVES, "minres"]
+)
 
 
 def _problem(hessian):
@@ -36,7 +44,7 @@ def _rotated(rng, eigenvalues):
     return vectors @ np.diag(eigenvalues) @ vectors.T
 
 
-@both
+@every
 @pytest.mark.parametrize("batch", [(), (3,), (2, 2)], ids=str)
 def test_the_system_is_solved(solve, batch, rng):
     factor = rng.normal(size=(*batch, 5, 5))
@@ -47,7 +55,7 @@ def test_the_system_is_solved(solve, batch, rng):
     np.testing.assert_allclose(_solve(solve, hessian, damping, right), expected, 1e-8)
 
 
-@both
+@every
 def test_single_precision(solve, rng):
     hessian = _rotated(rng, [1.0, 2.0, 5.0]).astype(np.float32)
     right = rng.normal(size=3)
@@ -57,7 +65,7 @@ def test_single_precision(solve, rng):
     np.testing.assert_allclose(v, expected, rtol=1e-4)
 
 
-@both
+@every
 @pytest.mark.parametrize("size", [2, 40])
 def test_a_singular_hessian_is_refused_and_damping_mends_it(solve, size, rng):
     # Rotated: its smallest eigenvalues come out as round-off, of either sign.
@@ -69,7 +77,7 @@ def test_a_singular_hessian_is_refused_and_damping_mends_it(solve, size, rng):
     np.testing.assert_allclose(_solve(solve, hessian, 0.1, right), expected, 1e-8)
 
 
-@both
+@every
 def test_a_zero_hessian_is_refused_and_damping_mends_it(solve):
     with pytest.raises(tf.errors.InvalidArgumentError, match="singular"):
         _solve(solve, np.zeros([2, 2]), 0.0, [1.0, 2.0])
@@ -96,7 +104,7 @@ def test_a_problem_left_out_of_the_loss_may_be_singular(solve):
     np.testing.assert_allclose(v, [[0.5, 0.25], [0, 0]])
 
 
-@both
+@every
 @pytest.mark.parametrize("lost", [np.nan, np.inf])
 def test_an_incoming_gradient_that_is_not_finite_is_not_hidden(solve, lost):
     v = _solve(solve, np.stack([np.eye(2)] * 2), 0.1, [[1.0, lost], [1.1, 2.2]])
@@ -119,7 +127,7 @@ def test_conjugate_gradients_say_when_they_do_not_converge(rng):
         _solve(solve_conjugate_gradient, hessian, 0.0, rng.normal(size=12))
 
 
-@both
+@every
 def test_xla_gives_nan_where_eager_raises(solve):
     compiled = tf.function(
         lambda hessian: _solve(solve, hessian, 0.0, [1.0, 1.0]), jit_compile=True
@@ -146,3 +154,40 @@ def test_many_unknowns_never_form_the_hessian(monkeypatch):
             derivative=wt.TrustRegion(0.5),
         ).value
     np.testing.assert_allclose(tape.gradient(x, theta), 1 / (curvature + 0.5), 1e-9)
+
+
+@pytest.mark.parametrize("batch", [(), (3,)], ids=str)
+def test_indefinite_systems_are_solved_on_request(batch, rng):
+    hessian = np.broadcast_to(
+        _rotated(rng, [-3.0, -0.2, 0.5, 1.0, 4.0]), (*batch, 5, 5)
+    )
+    right = rng.normal(size=(*batch, 5))
+    expected = np.linalg.solve(hessian, right[..., None])[..., 0]
+
+    def dense(*arguments):
+        return solve_dense(*arguments, indefinite=True)
+
+    for solve in (dense, solve_minres):
+        np.testing.assert_allclose(_solve(solve, hessian, 0.0, right), expected, 1e-8)
+    # The matrix must still be regular.
+    singular = np.zeros_like(hessian)
+    for solve in (dense, solve_minres):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="singular"):
+            _solve(solve, singular, 0.0, right)
+
+
+def test_minimal_residuals_need_few_products_for_few_eigenvalues(rng):
+    hessian = _rotated(rng, [-1.0] * 20 + [2.0] * 20)
+    problem, x = _problem(tf.constant(hessian))
+    products, plain = [], problem.hessian_product
+
+    def counted(x, direction):
+        products.append(1)
+        return plain(x, direction)
+
+    problem.hessian_product = counted
+    right = rng.normal(size=40)
+    damping = tf.zeros([], tf.float64)
+    v = solve_minres(problem, x, damping, tf.constant(right))
+    np.testing.assert_allclose(v, np.linalg.solve(hessian, right), rtol=1e-9)
+    assert len(products) <= 4

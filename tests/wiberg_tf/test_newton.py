@@ -122,7 +122,7 @@ def test_problems_of_a_batch_end_as_if_alone():
         alone = _solve(_rosenbrock, [one])
         np.testing.assert_array_equal(together.value[i], alone.value[0])
         np.testing.assert_array_equal(together.status[i], alone.status[0])
-        for of_batch, of_one in zip(together.stats, alone.stats, strict=True):
+        for of_batch, of_one in zip(together.stats[:3], alone.stats[:3], strict=True):
             np.testing.assert_array_equal(of_batch[i], of_one[0])
 
 
@@ -168,3 +168,47 @@ def test_directions_are_differentiable_where_the_hessian_is_indefinite(start, sl
     expected = slope(tf.function(loss), parameters, along, step=1e-5)
     found = sum(np.sum(g * d) for g, d in zip(gradients, along, strict=True))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_plain_step_solves_the_damped_system(size, rng):
+    hessian = rng.normal(size=(size, size))
+    hessian = hessian + hessian.T - 1.5 * np.eye(size)
+    gradient = rng.normal(size=size)
+    damping = np.array([0.0, 0.7])
+    solution = _solve(
+        lambda x: tf.reduce_sum(
+            x * (0.5 * tf.linalg.matvec(hessian, x) + gradient), -1
+        ),
+        np.zeros([2, size]),
+        line_search=False,
+        damping=tf.constant(damping),
+        max_iterations=1,
+    )
+    for x, own in zip(solution.value, damping, strict=True):
+        expected = -np.linalg.solve(hessian + own * np.eye(size), gradient)
+        np.testing.assert_allclose(x, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_plain_step_says_where_the_hessian_is_singular(size):
+    # Flat along the first axis but for its slope, curved along the others.
+    solution = _solve(
+        lambda x, c: (
+            x[..., 0] + tf.reduce_sum(x[..., 1:] ** 2, -1) + c * x[..., 0] ** 2
+        ),
+        np.ones([2, size]),
+        tf.constant([0.0, 0.5], tf.float64),
+        line_search=False,
+    )
+    status = [wt.Status.SINGULAR, wt.Status.CONVERGED]
+    np.testing.assert_array_equal(solution.status, status)
+    np.testing.assert_array_equal(solution.value[0], np.ones(size))
+    assert solution.value[1, 0] == -1
+
+
+def test_damping_slows_newton_and_does_not_move_the_minimum():
+    free = _solve(_rosenbrock, [-1.2, 1.0])
+    damped = _solve(_rosenbrock, [-1.2, 1.0], damping=1.0)
+    assert damped.stats.iterations > free.stats.iterations
+    np.testing.assert_allclose(damped.value, [1, 1], atol=1e-7)

@@ -1,0 +1,1 @@
+"""The paper's toy: learn the width of a robust energy through its minimiser."""

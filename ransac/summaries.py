@@ -1,0 +1,61 @@
+"""TensorBoard curves of a run: a sub-folder for each variant, so that they overlay."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import tensorflow as tf
+
+from ransac.learning import Record, Variant
+
+# Steps that one point of a curve stands for: writing every step takes longer than it.
+WINDOW: Final = 20
+
+
+class Summaries:
+    """Writes the curves of one stream's run, within a `with` block.
+
+    Curves of an earlier run in the same folder are removed.
+
+    Args:
+      folder: where the variants' sub-folders go.
+      variants: of the records to come.
+    """
+
+    def __init__(self, folder: Path, variants: Sequence[Variant]) -> None:
+        self._writers = []
+        for variant in variants:
+            own = folder / variant.name.replace(" ", "_")
+            for old in own.glob("events.out.tfevents.*"):
+                old.unlink()
+            self._writers.append(tf.summary.create_file_writer(str(own)))
+
+    def write(self, done: int, record: Record) -> None:
+        """Adds some steps.
+
+        Args:
+          done: steps done so far, those of the record included.
+          record: of the last steps, `[T, 1, V]`.
+        """
+        first = done - len(record.loss)
+        for column, writer in enumerate(self._writers):
+            sigma, loss, gradient = (
+                entry[:, 0, column]
+                for entry in (record.sigma, record.loss, record.grad)
+            )
+            for start in range(0, len(loss), WINDOW):
+                window = slice(start, start + WINDOW)
+                with writer.as_default(first + start):
+                    tf.summary.scalar("sigma_squared", sigma[start] ** 2)
+                    tf.summary.scalar("loss_mean", np.mean(loss[window]))
+                    largest = np.max(np.abs(gradient[window]))
+                    tf.summary.scalar("gradient_largest", largest)
+            writer.flush()
+
+    def __enter__(self) -> "Summaries":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for writer in self._writers:
+            writer.close()

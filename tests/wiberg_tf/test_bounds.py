@@ -1,0 +1,131 @@
+"""Bounds: the constrained minimum, and its derivative with some unknowns held."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import wiberg_tf as wt
+
+_SOLVERS = {
+    "newton": wt.Newton(tolerance=1e-11),
+    "descent": wt.GradientDescent(tolerance=1e-6, max_iterations=5000),
+}
+each = pytest.mark.parametrize("solver", _SOLVERS.values(), ids=_SOLVERS)
+
+
+def _coupled(x, matrix, target):
+    moved = x - target
+    return 0.5 * tf.reduce_sum(moved * tf.linalg.matvec(matrix, moved), -1)
+
+
+def _constrained(matrix, target, lower, upper):
+    """The minimum over every choice of which unknowns are held where."""
+    best, size = (np.inf, None), len(target)
+    for code in np.ndindex(*[3] * size):
+        code = np.array(code)
+        x = np.choose(code, [np.zeros(size), lower, upper])
+        free, held = code == 0, code > 0
+        if free.any():
+            pull = matrix[np.ix_(free, held)] @ (x - target)[held]
+            x[free] = target[free] - np.linalg.solve(matrix[np.ix_(free, free)], pull)
+        if np.all(x >= lower - 1e-12) and np.all(x <= upper + 1e-12):
+            energy = 0.5 * (x - target) @ matrix @ (x - target)
+            best = min(best, (energy, tuple(x)))
+    return np.array(best[1])
+
+
+@each
+def test_quadratics_end_at_the_constrained_minimum(solver, rng):
+    factor = rng.normal(size=(12, 4, 4))
+    matrix = factor @ np.swapaxes(factor, -1, -2) + 0.5 * np.eye(4)
+    target = 2 * rng.normal(size=(12, 4))
+    lower, upper = -np.ones(4), np.array([1.0, 0.5, 2.0, np.inf])
+    solution = tf.function(wt.argmin)(
+        _coupled,
+        tf.constant(3 * rng.normal(size=(12, 4))),
+        (tf.constant(matrix), tf.constant(target)),
+        solver=solver,
+        batch_dims=1,
+        bounds=(lower, upper),
+    )
+    assert np.all(solution.status == wt.Status.CONVERGED)
+    expected = [
+        _constrained(m, t, lower, np.minimum(upper, 1e3))
+        for m, t in zip(matrix, target, strict=True)
+    ]
+    np.testing.assert_allclose(solution.value, expected, atol=1e-5)
+    # Some bounds are active and some are not, or the test says little.
+    active = np.isin(solution.value, [-1, 0.5, 1, 2])
+    assert 5 < active.sum() < 43
+
+
+@pytest.mark.parametrize("linear_solve", ["dense", "cg", "minres"])
+@pytest.mark.parametrize("damping", [0.0, 0.3])
+def test_the_derivative_is_that_of_the_free_unknowns(linear_solve, damping, rng):
+    factor = rng.normal(size=(3, 3))
+    matrix = factor @ factor.T + 0.5 * np.eye(3)
+    target = tf.constant([0.3, 4.0, -0.2], tf.float64)  # The second is held at 1.
+    incoming = rng.normal(size=3)
+    with tf.GradientTape() as tape:
+        tape.watch(target)
+        x = wt.argmin(
+            lambda x, target: _coupled(x, matrix, target),
+            tf.zeros(3, tf.float64),
+            (target,),
+            solver=_SOLVERS["newton"],
+            derivative=wt.TrustRegion(damping, linear_solve),
+            bounds=(-10.0, tf.constant([10.0, 1.0, 10.0], tf.float64)),
+        ).value
+    assert x[1] == 1
+    free = [0, 2]
+    damped = matrix[np.ix_(free, free)] + damping * np.eye(2)
+    # ∂²E/∂x∂θ is −matrix.
+    expected = matrix[free].T @ np.linalg.solve(damped, incoming[free])
+    gradient = tape.gradient(x, target, incoming)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-8)
+
+
+def test_the_derivative_equals_differences_of_the_bounded_solve(slope):
+    @tf.function
+    def loss(theta, derivative):
+        x = wt.argmin(
+            lambda x, t: (
+                tf.reduce_sum(tf.exp(x - t) - x * tf.reverse(t, [0]))
+                + 0.3 * tf.reduce_sum(x) ** 2
+            ),
+            tf.zeros(3, tf.float64),
+            (theta,),
+            solver=_SOLVERS["newton"],
+            derivative=derivative,
+            bounds=(0.0, 0.5),
+        ).value
+        return tf.reduce_sum(x * [1.0, 2.0, 3.0])
+
+    theta, along = np.array([0.3, 0.8, 2.5]), np.array([1.0, -0.5, 0.7])
+    for derivative in (wt.Implicit(), wt.Unrolled()):
+        tensor = tf.constant(theta)
+        with tf.GradientTape() as tape:
+            tape.watch(tensor)
+            value = loss(tensor, derivative)
+        found = np.sum(tape.gradient(value, tensor) * along)
+        expected = slope(lambda t: loss(t, wt.Implicit()), [theta], [along])
+        np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        (3.0, r"`bounds` must be \(lower, upper\)"),
+        ((tf.zeros(4), 1.0), "broadcast|Incompatible"),
+    ],
+)
+def test_wrong_bounds_are_refused(bounds, message):
+    with pytest.raises(ValueError, match=message):
+        wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=bounds)
+
+
+def test_crossed_bounds_and_solvers_without_bounds_are_refused():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="above the upper"):
+        wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=(1.0, 0.0))
+    with pytest.raises(ValueError, match="LBFGS does not take `bounds`"):
+        wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=(0.0, 1.0), solver=wt.LBFGS())

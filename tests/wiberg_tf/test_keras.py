@@ -1,0 +1,89 @@
+"""The Keras layer: dtypes, training, saving."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import wiberg_tf as wt
+
+_EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "energy_layer.py"
+
+
+@keras.saving.register_keras_serializable("tests")
+def _ridge(x, inputs, log_ridge):
+    """½ |x − t|² + ½ r |x|², whose minimum is t / (1 + r)."""
+    ridge = tf.exp(log_ridge)
+    return 0.5 * tf.reduce_sum((x - inputs) ** 2 + ridge * x**2, -1)
+
+
+def _layer(**options):
+    return wt.keras.ArgMin(
+        _ridge, (2,), weights={"log_ridge": 0.0}, derivative=wt.Implicit(), **options
+    )
+
+
+def test_the_minimum_and_its_gradients():
+    layer = _layer()
+    inputs = tf.constant([[1.0, 2.0], [3.0, 4.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        out = layer(inputs)
+    assert out.dtype == tf.float32
+    np.testing.assert_allclose(out, inputs / 2, rtol=1e-6)
+    [weight] = layer.trainable_variables
+    by_input, by_weight = tape.gradient(out, [inputs, weight.value])
+    np.testing.assert_allclose(by_input, np.full([2, 2], 0.5), rtol=1e-6)
+    # d/dlog r of t / (1 + r) is −t r / (1 + r)².
+    np.testing.assert_allclose(by_weight, -10 / 4, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "mixed_float16"])
+def test_it_minimises_in_double_precision_inside_any_model(dtype):
+    layer = _layer(dtype=dtype)
+    solution = layer.solve(tf.constant([[1.0, 2.0]]))
+    assert solution.value.dtype == tf.float64
+    np.testing.assert_allclose(solution.value, [[0.5, 1]], rtol=1e-12)
+    assert np.all(solution.status == wt.Status.CONVERGED)
+    assert layer(tf.constant([[1.0, 2.0]])).dtype == layer.compute_dtype
+
+
+def test_models_are_saved_and_loaded(tmp_path):
+    inputs = keras.Input([2])
+    model = keras.Model(inputs, _layer(name="minimum")(keras.layers.Dense(2)(inputs)))
+    assert model.output_shape == (None, 2)
+    model.get_layer("minimum").energy_weights["log_ridge"].assign(0.7)
+    path = tmp_path / "model.keras"
+    model.save(path)
+    loaded = keras.saving.load_model(path)
+    data = np.ones([3, 2], "float32")
+    np.testing.assert_array_equal(
+        loaded.predict(data, verbose=0), model.predict(data, verbose=0)
+    )
+    restored = loaded.get_layer("minimum")
+    assert restored.solver == wt.Newton()
+    assert restored.derivative == wt.Implicit()
+
+
+def test_what_cannot_be_saved_is_named():
+    layer = wt.keras.ArgMin(_ridge, (2,), solver=wt.Newton(damping=tf.constant(0.1)))
+    with pytest.raises(ValueError, match="`damping` of Newton must be a number"):
+        layer.get_config()
+
+
+def test_the_example_learns():
+    spec = importlib.util.spec_from_file_location("energy_layer", _EXAMPLE)
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    losses = example.main(epochs=8)
+    assert losses[-1] < 0.3 * losses[0]
+
+
+def test_the_library_does_not_import_keras_by_itself():
+    code = "import sys, wiberg_tf; sys.exit('wiberg_tf.keras' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,80 @@
+"""Bounds given by the caller, and problems with some unknowns held at them."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from wiberg_tf._box import Box, restrict
+from wiberg_tf._linear import insist
+from wiberg_tf._nest import Packing, entry_names
+from wiberg_tf._problem import Problem
+
+
+def make_box(
+    bounds: tuple[Any, Any] | None, initial: Any, batch_dims: int
+) -> Box | None:
+    """The caller's bounds as vectors.
+
+    Args:
+      bounds: (lower, upper), each a number, or a nest like `initial` of what
+        broadcasts to its entries; or None.
+      initial: the nest of the start.
+      batch_dims: how many leading axes of it index problems.
+
+    Raises:
+      ValueError: for anything else than a pair.
+      tf.errors.InvalidArgumentError: for a lower bound above its upper one.
+    """
+    if bounds is None:
+        return None
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise ValueError(f"`bounds` must be (lower, upper); received {bounds!r}")
+    packing = Packing(initial, batch_dims)
+    lower, upper = (_pack(bound, initial, packing) for bound in bounds)
+    with insist(lower <= upper, "A lower bound in `bounds` is above the upper one."):
+        return Box(tf.identity(lower), tf.identity(upper))
+
+
+def _pack(bound: Any, initial: Any, packing: Packing) -> tf.Tensor:
+    if isinstance(bound, int | float):
+        bound = tf.nest.map_structure(lambda _: bound, initial)
+    elif not tf.nest.is_nested(initial):
+        bound = tf.convert_to_tensor(bound, initial.dtype)
+    tf.nest.assert_same_structure(initial, bound)
+    entries = zip(
+        entry_names(bound, "bounds"),
+        tf.nest.flatten(bound),
+        tf.nest.flatten(initial),
+        strict=True,
+    )
+    full = [_broadcast(name, entry, start) for name, entry, start in entries]
+    return tf.stop_gradient(packing.pack(tf.nest.pack_sequence_as(initial, full)))
+
+
+def _broadcast(name: str, entry: Any, start: tf.Tensor) -> tf.Tensor:
+    entry = tf.convert_to_tensor(entry, start.dtype)
+    if tf.broadcast_static_shape(entry.shape, start.shape) != start.shape:
+        raise ValueError(
+            f"`{name}` must broadcast to shape {start.shape}; received {entry.shape}"
+        )
+    return tf.broadcast_to(entry, tf.shape(start))
+
+
+class Restricted(Problem):
+    """A problem of which some unknowns are held: they and their curvature drop out."""
+
+    def __init__(self, problem: Problem, held: tf.Tensor):
+        super().__init__(
+            problem.energy, problem.packing, problem.parameters, problem.box
+        )
+        self._held = held
+
+    def hessian(self, x: tf.Tensor) -> tf.Tensor:
+        """∂²E/∂x² of the free unknowns; a diagonal of its own scale for the held."""
+        return restrict(super().hessian(x), self._held)
+
+    def hessian_product(self, x: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
+        """(∂²E/∂x²) d within the free unknowns."""
+        nothing = tf.zeros_like(x)
+        free = tf.where(self._held, nothing, direction)
+        return tf.where(self._held, nothing, super().hessian_product(x, free))

@@ -1,0 +1,91 @@
+"""Gradient descent."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from wiberg_tf._line_search import backtrack
+from wiberg_tf._problem import Problem, round_off
+from wiberg_tf._solution import Status
+from wiberg_tf._solve import Solver, ended
+
+
+class _State(NamedTuple):
+    x: tf.Tensor
+    energy: tf.Tensor
+    gradient: tf.Tensor
+    size: tf.Tensor
+    obstacle: tf.Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientDescent(Solver):
+    """Steps down the gradient: of one size, or searched for.
+
+    Attributes:
+      rate: the size of every step, in units of x² per energy; None halves each step
+        until the energy falls enough (Armijo), and begins the next with twice its size
+        as long as the energy falls visibly.
+      tolerance: a problem has converged when its gradient norm is at most this; by
+        default 1e-8 in float64, 1e-4 in float32.
+      max_iterations: the most steps that any problem takes.
+      max_halvings: the most halvings of one step.
+      sufficient_decrease: Armijo's constant (Nocedal and Wright, eq. 3.4); 0.3 keeps
+        steps under 1.4 times the one to the minimum of a parabola.
+    """
+
+    rate: float | None = None
+    tolerance: float | None = None
+    max_iterations: int = 1000
+    max_halvings: int = 40
+    sufficient_decrease: float = 0.3
+    takes_bounds = True
+
+    def init(self, problem: Problem, x: tf.Tensor) -> _State:
+        """Evaluates energy and gradient at the start."""
+        x = problem.project(x)
+        energy, gradient = problem.value_and_free_gradient(x)
+        first = 1.0 if self.rate is None else self.rate
+        size = first * tf.ones_like(energy)
+        return _State(x, energy, gradient, size, tf.zeros_like(energy, tf.int32))
+
+    def step(self, problem: Problem, state: _State) -> _State:
+        """One step down."""
+        size, accepted = state.size, tf.ones_like(state.size, tf.bool)
+        if self.rate is None:
+            size, accepted = backtrack(
+                problem,
+                (state.x, state.energy, state.gradient),
+                -state.gradient,
+                size,
+                self.sufficient_decrease,
+                self.max_halvings,
+            )
+        moved = problem.project(state.x - size[..., None] * state.gradient)
+        x = tf.where(accepted[..., None], moved, state.x)
+        energy, gradient = problem.value_and_free_gradient(x)
+        obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
+        if self.rate is None:
+            size *= _growth(state, energy, gradient)
+        return _State(x, energy, gradient, size, obstacle)
+
+    def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `ended`."""
+        return ended(state.energy, state.gradient, self.tolerance, state.obstacle)
+
+    def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The last point."""
+        return state.x, state.energy, state.gradient
+
+
+def _growth(state: _State, energy: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """The next step's size by this one's.
+
+    Where the decrease drowns in round-off any step would pass: only the gradient tells
+    whether it overshoots.
+    """
+    visible = state.energy - energy > 16 * round_off(energy.dtype) * tf.abs(energy)
+    overshot = tf.norm(gradient, axis=-1) > tf.norm(state.gradient, axis=-1)
+    unit = tf.ones_like(energy)
+    return tf.where(visible, 2 * unit, tf.where(overshot, 0.5 * unit, unit))

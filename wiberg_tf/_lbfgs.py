@@ -1,0 +1,133 @@
+"""Limited-memory BFGS, for many unknowns."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from wiberg_tf._line_search import strong_wolfe
+from wiberg_tf._problem import Problem, round_off
+from wiberg_tf._solution import Status
+from wiberg_tf._solve import Solver, ended
+
+
+class _State(NamedTuple):
+    x: tf.Tensor
+    energy: tf.Tensor
+    gradient: tf.Tensor
+    # The last steps and gradient differences [*batch, memory, n], newest last; zeros
+    # where there is none yet.
+    steps: tf.Tensor
+    differences: tf.Tensor
+    obstacle: tf.Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class LBFGS(Solver):
+    """L-BFGS with a line search for the strong Wolfe conditions.
+
+    It needs gradients only, memory for `2 * memory` vectors, and suits problems of many
+    unknowns (Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.5). A
+    problem whose search fails forgets its history and tries the gradient once more.
+
+    Attributes:
+      tolerance: a problem has converged when its gradient norm is at most this; by
+        default 1e-8 in float64, 1e-4 in float32.
+      max_iterations: the most steps that any problem takes.
+      memory: how many steps are remembered (ibid., section 7.2: 3 to 20).
+      max_evaluations: the most energies and gradients in one line search.
+      sufficient_decrease: Armijo's constant c₁ (ibid., section 3.1).
+      curvature: c₂, the part of the slope that may be left (ibid., section 3.1).
+    """
+
+    tolerance: float | None = None
+    max_iterations: int = 500
+    memory: int = 10
+    max_evaluations: int = 30
+    sufficient_decrease: float = 1e-4
+    curvature: float = 0.9
+
+    def init(self, problem: Problem, x: tf.Tensor) -> _State:
+        """Starts with an empty history."""
+        energy, gradient = problem.value_and_gradient(x)
+        history = tf.stack([tf.zeros_like(x)] * self.memory, -2)
+        obstacle = tf.zeros_like(energy, tf.int32)
+        return _State(x, energy, gradient, history, history, obstacle)
+
+    def step(self, problem: Problem, state: _State) -> _State:
+        """One line search along the quasi-Newton direction."""
+        fresh = tf.reduce_all(state.steps[..., -1, :] == 0, -1)
+        direction = -_inverse_hessian(state)
+        # The first step has no scale but the gradient's.
+        norm = tf.norm(state.gradient, axis=-1)
+        first = tf.minimum(1 / tf.where(norm > 0, norm, 1), 1)
+        point = strong_wolfe(
+            problem,
+            (state.x, state.energy, state.gradient),
+            direction,
+            tf.where(fresh, first, tf.ones_like(first)),
+            sufficient_decrease=self.sufficient_decrease,
+            curvature=self.curvature,
+            max_evaluations=self.max_evaluations,
+        )
+        moved = point.size > 0
+        step = point.size[..., None] * direction
+        steps, differences = _remember(state, step, point.gradient - state.gradient)
+        kept = moved[..., None, None]
+        return _State(
+            tf.where(moved[..., None], state.x + step, state.x),
+            point.energy,
+            point.gradient,
+            tf.where(kept, steps, tf.zeros_like(steps)),
+            tf.where(kept, differences, tf.zeros_like(differences)),
+            tf.where(moved | ~fresh, int(Status.CONVERGED), int(Status.NO_DESCENT)),
+        )
+
+    def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `ended`."""
+        return ended(state.energy, state.gradient, self.tolerance, state.obstacle)
+
+    def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The last point."""
+        return state.x, state.energy, state.gradient
+
+
+def _remember(
+    state: _State, step: tf.Tensor, difference: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The history with the new pair in the oldest one's place, if it curves upwards."""
+    curvature = _dot(step, difference)
+    sizes = tf.sqrt(_dot(step, step) * _dot(difference, difference))
+    useful = (curvature > round_off(step.dtype) * sizes)[..., None]
+
+    def push(history: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+        shifted = tf.concat([history[..., 1:, :], new[..., None, :]], -2)
+        return tf.where(useful, shifted, history)
+
+    return push(state.steps, step), push(state.differences, difference)
+
+
+def _inverse_hessian(state: _State) -> tf.Tensor:
+    """The approximate H⁻¹ times the gradient, by the two loops of the algorithm."""
+    steps = tf.unstack(state.steps, axis=-2)
+    differences = tf.unstack(state.differences, axis=-2)
+    q, parts = state.gradient, []
+    for s, y in zip(reversed(steps), reversed(differences), strict=True):
+        part = _ratio(_dot(s, q), _dot(s, y), 0)
+        q -= part * y
+        parts.append(part)
+    s, y = steps[-1], differences[-1]
+    r = _ratio(_dot(s, y), _dot(y, y), 1) * q
+    for s, y, part in zip(steps, differences, reversed(parts), strict=True):
+        r += (part - _ratio(_dot(y, r), _dot(s, y), 0)) * s
+    return r
+
+
+def _ratio(a: tf.Tensor, b: tf.Tensor, empty: float) -> tf.Tensor:
+    """The quotient, or `empty` where there is no history."""
+    quotient = a / tf.where(b > 0, b, tf.ones_like(b))
+    return tf.where(b > 0, quotient, empty * tf.ones_like(b))
+
+
+def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b, -1, keepdims=True)

@@ -1,0 +1,148 @@
+"""A Keras layer whose output is a minimiser. The only module that needs Keras."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import wiberg_tf as wt
+
+
+@keras.saving.register_keras_serializable("wiberg_tf")
+class ArgMin(keras.layers.Layer):
+    """Minimises an energy for each example, and passes gradients through.
+
+    Minimising is done in `solver_dtype`, whatever the model's: float32 cannot tell a
+    minimum from its surroundings well. Inputs are cast to it, the output to the
+    layer's own dtype.
+
+    Args:
+      energy: `energy(x, inputs, **weights)` -> `[batch]`, with x `[batch, *shape]`. To
+        save the model, register it with `keras.saving.register_keras_serializable`.
+      shape: the shape of one example's unknowns x.
+      weights: initial values of the energy's trainable parameters, by name.
+      initial: where x starts: a number, or a nested list that broadcasts to `shape`.
+      solver: a `wt.Solver`; `wt.Newton()` if left out.
+      derivative: a `wt.Derivative`; `wt.TrustRegion(0.1)` if left out, as a network in
+        training must survive flat minima.
+      solver_dtype: "float64" or "float32".
+      **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+      inputs: a tensor `[batch, ...]` or a nest of them. Gradients flow to the floating
+        ones.
+    """
+
+    def __init__(
+        self,
+        energy: Callable[..., tf.Tensor],
+        shape: tuple[int, ...],
+        *,
+        weights: dict[str, Any] | None = None,
+        initial: Any = 0.0,
+        solver: wt.Solver | None = None,
+        derivative: wt.Derivative | None = None,
+        solver_dtype: str = "float64",
+        **kwargs: Any,
+    ):
+        # Keras would cast inputs to the layer's dtype before the layer sees them.
+        super().__init__(autocast=False, **kwargs)
+        self.energy = energy
+        self.shape = tuple(shape)
+        self.initial_weights = dict(weights or {})
+        self.initial = initial
+        self.solver = wt.Newton() if solver is None else solver
+        self.derivative = wt.TrustRegion(0.1) if derivative is None else derivative
+        self.solver_dtype = solver_dtype
+        self.energy_weights = {
+            name: self.add_weight(
+                shape=np.shape(value),
+                initializer=lambda shape, dtype, value=value: tf.constant(value, dtype),
+                name=name,
+            )
+            for name, value in self.initial_weights.items()
+        }
+        self.built = True
+
+    def call(self, inputs: Any) -> tf.Tensor:
+        """The minimisers, `[batch, *shape]`."""
+        return tf.cast(self.solve(inputs).value, self.compute_dtype)
+
+    def solve(self, inputs: Any) -> wt.Solution:
+        """The whole solution, with the status of each example."""
+        batch = tf.shape(tf.nest.flatten(inputs)[0])[0]
+        start = tf.constant(self.initial, self.solver_dtype)
+        weights = {
+            name: self._cast(weight) for name, weight in self.energy_weights.items()
+        }
+        return wt.argmin(
+            lambda x, inputs, weights: self.energy(x, inputs, **weights),
+            tf.broadcast_to(start, [batch, *self.shape]),
+            (tf.nest.map_structure(self._cast, inputs), weights),
+            solver=self.solver,
+            derivative=self.derivative,
+            batch_dims=1,
+        )
+
+    def _cast(self, entry: Any) -> tf.Tensor:
+        entry = tf.convert_to_tensor(entry)
+        floating = entry.dtype.is_floating
+        return tf.cast(entry, self.solver_dtype) if floating else entry
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """`[batch, *shape]`."""
+        shape = input_shape
+        while not isinstance(shape[0], int | None):
+            shape = next(iter(shape.values())) if isinstance(shape, dict) else shape[0]
+        return (shape[0], *self.shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments."""
+        return {
+            **super().get_config(),
+            "energy": keras.saving.serialize_keras_object(self.energy),
+            "shape": list(self.shape),
+            "weights": self.initial_weights,
+            "initial": self.initial,
+            "solver": _describe(self.solver),
+            "derivative": _describe(self.derivative),
+            "solver_dtype": self.solver_dtype,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ArgMin":
+        """The layer of a config."""
+        config = dict(config)
+        energy = keras.saving.deserialize_keras_object(config.pop("energy"))
+        solver, derivative = config.pop("solver"), config.pop("derivative")
+        return cls(
+            energy,
+            solver=_restore(solver),
+            derivative=_restore(derivative),
+            **config,
+        )
+
+
+def _describe(rule: Any) -> dict[str, Any]:
+    """A solver or derivative of the library as plain data."""
+    name = type(rule).__name__
+    if getattr(wt, name, None) is not type(rule):
+        raise ValueError(
+            "to save the layer, `solver` and `derivative` must be the library's own; "
+            f"received {rule!r}"
+        )
+    fields = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule)}
+    for field, value in fields.items():
+        if not isinstance(value, int | float | str | None):
+            raise ValueError(
+                f"to save the layer, `{field}` of {name} must be a number or a name; "
+                f"received {value!r}"
+            )
+    return {"name": name, "fields": fields}
+
+
+def _restore(described: dict[str, Any]) -> Any:
+    return getattr(wt, described["name"])(**described["fields"])
