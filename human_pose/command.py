@@ -9,6 +9,7 @@ from absl import app, flags, logging
 _STDERR = 2
 _INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
+_LONGEST_NAME = 255  # bytes, on every common file system
 
 
 def run(
@@ -49,6 +50,22 @@ def guarded(
         print(f"{_program()}: interrupted", file=sys.stderr)
         return _INTERRUPTED
     return 0
+
+
+def show_in_help(flag_values: flags.FlagValues, module: str) -> None:
+    """Makes `--help` of the running command show the flags that `module` defines."""
+    for flag in flag_values.get_flags_for_module(module):
+        flag_values.register_key_flag_for_module(sys.argv[0], flag)
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a run can be called so: the rule of every `--name`."""
+    return (
+        name not in ("", ".", "..")
+        and not set(name) & set("/\\")
+        and name.isprintable()
+        and len(name.encode()) <= _LONGEST_NAME
+    )
 
 
 def load_tensorflow() -> None:

@@ -6,14 +6,14 @@ immediate.
 """
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from absl import flags
 
+from human_pose import command
 from human_pose.config import (
     DERIVATIVES,
     DTYPES,
@@ -27,7 +27,6 @@ from human_pose.config import (
 _DATA_HINT = "./set.sh data makes the embedded data"
 _TRAINING_FILE = "train_sh.h5"
 _MAX_SEED = 2**31 - 1
-_LONGEST_NAME = 255  # bytes, on every common file system
 _SAMPLE_CHECKPOINT = "results/trained_model.h5"
 
 
@@ -71,7 +70,9 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "models", 3, "Components of the PPCA mixture: 3, 6 or 10.", **own
     )
-    _check("models", lambda n: n in MODEL_COUNTS, "must be 3, 6 or 10", flag_values)
+    flags.register_validator(
+        "models", lambda n: n in MODEL_COUNTS, "must be 3, 6 or 10", flag_values
+    )
     flags.DEFINE_boolean(
         "l2_solver", False, "Least squares instead of the pseudo-Huber energy.", **own
     )
@@ -105,8 +106,8 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
         "Folder of all results; relative to the project's root.",
         **own,
     )
-    _check("results_dir", bool, "must name a folder", flag_values)
-    _declare_key_flags(flag_values)
+    flags.register_validator("results_dir", bool, "must name a folder", flag_values)
+    command.show_in_help(flag_values, __name__)
 
 
 def define_main_flags(flag_values: flags.FlagValues) -> None:
@@ -117,7 +118,9 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "name", "New_test", "Name of the run: its folder in results_dir.", **own
     )
-    _check("name", _is_folder_name, "must be a plain folder name", flag_values)
+    flags.register_validator(
+        "name", command.is_folder_name, "must be a plain folder name", flag_values
+    )
     flags.DEFINE_integer(
         "metric",
         2,
@@ -125,13 +128,15 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
         "joints, 2 is not aligned.",
         **own,
     )
-    _check("metric", lambda n: n in METRICS, "must be 0, 1 or 2", flag_values)
+    flags.register_validator(
+        "metric", lambda n: n in METRICS, "must be 0, 1 or 2", flag_values
+    )
     flags.DEFINE_integer("batch_size", 4, "Frames in a batch.", lower_bound=1, **own)
     flags.DEFINE_integer(
         "subsample", 5, "Every how many frames one is used.", lower_bound=1, **own
     )
     _define_training_flags(flag_values)
-    _declare_key_flags(flag_values)
+    command.show_in_help(flag_values, __name__)
 
 
 def define_sample_flags(flag_values: flags.FlagValues) -> None:
@@ -148,7 +153,7 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "show", True, "Open a window with the picture, if there is a screen.", **own
     )
-    _declare_key_flags(flag_values)
+    command.show_in_help(flag_values, __name__)
 
 
 def _define_training_flags(flag_values: flags.FlagValues) -> None:
@@ -160,7 +165,9 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     flags.DEFINE_float("wlr", 5e-2, "Learning rate.", **own)
-    _check("wlr", lambda x: 0 < x < math.inf, "must be positive", flag_values)
+    flags.register_validator(
+        "wlr", lambda x: 0 < x < math.inf, "must be positive", flag_values
+    )
     flags.DEFINE_integer("epochs", 20, "Epochs to train, in all.", lower_bound=1, **own)
     flags.DEFINE_integer(
         "save_f",
@@ -188,7 +195,9 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     flags.DEFINE_float("damping", 0.0, "λ of the trust-region derivative.", **own)
-    _check("damping", lambda x: 0 <= x < math.inf, "must be 0 or more", flag_values)
+    flags.register_validator(
+        "damping", lambda x: 0 <= x < math.inf, "must be 0 or more", flag_values
+    )
     flags.DEFINE_boolean(
         "resume", False, "Go on with the training run in the run's folder.", **own
     )
@@ -338,27 +347,3 @@ def _locate_data(path: Path) -> Path:
         return locate(path)
     except InputError as error:
         raise InputError(f"{error} ({_DATA_HINT})") from None
-
-
-def _is_folder_name(name: str) -> bool:
-    return (
-        name not in ("", ".", "..")
-        and not set(name) & set("/\\")
-        and name.isprintable()
-        and len(name.encode()) <= _LONGEST_NAME
-    )
-
-
-def _check(
-    name: str,
-    rule: Callable[[Any], bool],
-    message: str,
-    flag_values: flags.FlagValues,
-) -> None:
-    flags.register_validator(name, rule, message, flag_values)
-
-
-def _declare_key_flags(flag_values: flags.FlagValues) -> None:
-    """Makes `--help` of the running command show the flags defined here."""
-    for flag in flag_values.get_flags_for_module(__name__):
-        flag_values.register_key_flag_for_module(sys.argv[0], flag)

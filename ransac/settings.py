@@ -5,13 +5,12 @@ and imports no TensorFlow, so that `--help` is immediate.
 """
 
 import math
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from absl import flags
+
+from human_pose import command
 
 _SETTINGS = ("code", "paper")
 _OPTIMIZERS = ("asgd", "adam", "sgd")
@@ -68,9 +67,13 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     flags.DEFINE_float("lr", 0.5, "Learning rate.", **own)
-    _check("lr", lambda x: 0 < x < math.inf, "must be positive", flag_values)
+    flags.register_validator(
+        "lr", lambda x: 0 < x < math.inf, "must be positive", flag_values
+    )
     flags.DEFINE_float("damping", 0.1, "λ of the trust-region variant.", **own)
-    _check("damping", lambda x: 0 <= x < math.inf, "must be 0 or more", flag_values)
+    flags.register_validator(
+        "damping", lambda x: 0 <= x < math.inf, "must be 0 or more", flag_values
+    )
     flags.DEFINE_enum(
         "optimizer",
         _OPTIMIZERS[0],
@@ -88,7 +91,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "name", "toy", "Name of the run: its folder in results_dir.", **own
     )
-    _check("name", _is_folder_name, "must be a plain folder name", flag_values)
+    flags.register_validator(
+        "name", command.is_folder_name, "must be a plain folder name", flag_values
+    )
     flags.DEFINE_string(
         "results_dir",
         "results",
@@ -119,8 +124,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     _check_together(flag_values)
-    for flag in flag_values.get_flags_for_module(__name__):
-        flag_values.register_key_flag_for_module(sys.argv[0], flag)
+    command.show_in_help(flag_values, __name__)
 
 
 def toy_settings(flag_values: flags.FlagValues) -> ToySettings:
@@ -157,16 +161,3 @@ def _check_together(flag_values: flags.FlagValues) -> None:
             f"--{name} is about problems that are drawn; --stream replays given ones",
             flag_values,
         )
-
-
-def _is_folder_name(name: str) -> bool:
-    return name not in ("", ".", "..") and not set(name) & set("/\\\0")
-
-
-def _check(
-    name: str,
-    rule: Callable[[Any], bool],
-    message: str,
-    flag_values: flags.FlagValues,
-) -> None:
-    flags.register_validator(name, rule, message, flag_values)
