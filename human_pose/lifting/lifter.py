@@ -9,7 +9,7 @@ import tensorflow as tf
 
 import wiberg_tf as wt
 from human_pose.lifting.averaging import average, averaging, live_mask
-from human_pose.lifting.blocks import model_blocks
+from human_pose.lifting.blocks import ModelBlocks, model_blocks
 from human_pose.lifting.energy import Unknowns, energy, score
 from human_pose.lifting.method import FORMULATIONS, Formulation
 from human_pose.lifting.pairs import Pairs, pick
@@ -129,10 +129,11 @@ class PPCALifter(keras.Model):
         theta = quantities(parameters, self._scales, self.cameras, self.formulation)
         exponents = averaging(parameters)
         fixed = tf.nest.map_structure(tf.stop_gradient, theta)
+        shared = model_blocks(fixed)
         found = tf.nest.map_structure(
             tf.stop_gradient,
             search(
-                model_blocks(fixed),
+                shared,
                 fixed,
                 views,
                 self.formulation,
@@ -145,6 +146,7 @@ class PPCALifter(keras.Model):
         pairs = pick(live, views)
         x = self._minimiser(
             theta,
+            shared,
             pairs,
             Unknowns(*(tf.boolean_mask(part, live) for part in found.minimisers)),
         )
@@ -224,8 +226,13 @@ class PPCALifter(keras.Model):
             )
         return joints, visibility
 
-    def _minimiser(self, theta: Quantities, pairs: Pairs, known: Unknowns) -> Unknowns:
-        """The live problems' minimisers, differentiable in θ."""
+    def _minimiser(
+        self, theta: Quantities, shared: ModelBlocks, pairs: Pairs, known: Unknowns
+    ) -> Unknowns:
+        """The live problems' minimisers, differentiable in θ.
+
+        `shared` carries no gradient: only the unrolled solves need blocks that do.
+        """
         if self.derivative == "unrolled":
             derivative: wt.Derivative = wt.Unrolled()
 
@@ -237,7 +244,6 @@ class PPCALifter(keras.Model):
             def linear_solve(
                 x: Unknowns, inputs: tuple[Quantities], damping: tf.Tensor, right: Any
             ) -> Unknowns:
-                shared = model_blocks(inputs[0])
                 return solve_hessian(
                     x, shared, inputs[0], pairs, self.formulation, damping, right
                 )
