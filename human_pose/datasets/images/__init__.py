@@ -1,0 +1,34 @@
+"""Pictures of people with their 3D joints, in the layout of the original's data.
+
+layout, index_range   the files, and which sample belongs to whom
+annotations           the text files, read once and kept as arrays
+placement, resampling the original's scaling, rotation, crop and flip
+colours               random light and colour
+sampling, pipeline    deterministic streams of batches
+dataset               what a user opens
+"""
+
+from human_pose.datasets.images.annotations import Annotations, Skipped
+from human_pose.datasets.images.dataset import ImageDataset, open_dataset
+from human_pose.datasets.images.index_range import (
+    ACTIONS,
+    TEST_SUBJECTS,
+    TRAIN_SUBJECTS,
+    IndexRange,
+)
+from human_pose.datasets.images.layout import CameraFile, InfoFile, Sample, read_sample
+
+__all__ = [
+    "ACTIONS",
+    "TEST_SUBJECTS",
+    "TRAIN_SUBJECTS",
+    "Annotations",
+    "CameraFile",
+    "ImageDataset",
+    "IndexRange",
+    "InfoFile",
+    "Sample",
+    "Skipped",
+    "open_dataset",
+    "read_sample",
+]

@@ -1,0 +1,301 @@
+"""The original's layout on disk: nine folders with a small text file per sample.
+
+Numbers are separated by any white space; lines mean nothing. `<i>.txt` is sample i:
+
+    bbx_all_new            x1 y1 x2 y2, px of the raw camera frame
+    camera_all             `R:` 9 numbers, `T:` 3, `f:` 2, `c:` 2, `k:` 3, `p:` 2
+    center_x, center_y     112.0, the centre of the 224 px picture
+    scale                  224.0
+    gt_joint_2d_raw_new    32 joints, x y, px of the 224 px picture
+    gt_joint_3d_mono_raw   32 joints, x y z, mm, camera frame
+    image_path_file        the picture's path; only its last part counts here
+    info_all               video, action number, action, take, camera, frame, video
+
+`images/` holds the pictures, 224 x 224 PNG.
+"""
+
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from human_pose.files import InputError
+from human_pose.skeleton import JOINTS_32
+
+IMAGE_SIZE_PX: Final = 224
+
+TEXT_FOLDERS: Final = (
+    "bbx_all_new",
+    "camera_all",
+    "center_x",
+    "center_y",
+    "scale",
+    "gt_joint_2d_raw_new",
+    "gt_joint_3d_mono_raw",
+    "image_path_file",
+    "info_all",
+)
+
+# The augmentation is written for these, as every sample of the set has them.
+_CONSTANTS: Final = {"center_x": 112.0, "center_y": 112.0, "scale": 224.0}
+
+_CAMERA_FIELDS: Final = {"R": 9, "T": 3, "f": 2, "c": 2, "k": 3, "p": 2}
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class CameraFile:
+    """One file of `camera_all`; Xc = R (Xw - T).
+
+    Attributes:
+      rotation: `[3, 3]`.
+      centre_mm: `[3]`, the camera's centre in the world.
+      focal_px: `[2]`, x and y.
+      principal_px: `[2]`, x and y.
+      radial: `[3]`; tangential: `[2]`: the lens distortion, which nothing here uses.
+    """
+
+    rotation: np.ndarray
+    centre_mm: np.ndarray
+    focal_px: np.ndarray
+    principal_px: np.ndarray
+    radial: np.ndarray
+    tangential: np.ndarray
+
+
+@dataclass(frozen=True)
+class InfoFile:
+    """One file of `info_all`."""
+
+    video: str
+    action_number: int
+    action: str
+    subaction: int
+    camera: int
+    frame: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the text files say about one sample.
+
+    Attributes:
+      box: `[4]` x1 y1 x2 y2, px of the raw camera frame.
+      camera: `[4]` fx fy cx cy, px.
+      joints_2d_px: `[32, 2]`, px of the 224 px picture.
+      joints_3d_mm: `[32, 3]`, camera frame.
+      image: the picture's path, which exists.
+    """
+
+    box: np.ndarray
+    camera: np.ndarray
+    joints_2d_px: np.ndarray
+    joints_3d_mm: np.ndarray
+    image: Path
+
+
+def text_path(root: Path, folder: str, index: int) -> Path:
+    """The file of one sample in one folder."""
+    return root / folder / f"{index}.txt"
+
+
+def read_text(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+      InputError: naming the file, if it is missing, unreadable or not text.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from error
+
+
+def read_numbers(path: Path, count: int) -> np.ndarray:
+    """The numbers of a file, float64 `[count]`.
+
+    Raises:
+      InputError: naming the file and the rule, if it is missing, a word is not a
+        finite number, or there are more or fewer than `count`.
+    """
+    return _numbers(path, read_text(path).split(), count)
+
+
+def read_box(path: Path) -> np.ndarray:
+    """A file of `bbx_all_new`: `[4]` x1 y1 x2 y2.
+
+    Raises:
+      InputError: as `read_numbers`, or if the box has no area.
+    """
+    box = read_numbers(path, 4)
+    if not (box[2] > box[0] and box[3] > box[1]):
+        values = " ".join(f"{value:g}" for value in box)
+        raise InputError(
+            f"{path}: the box x1 y1 x2 y2 must have x1 < x2 and y1 < y2; got {values}"
+        )
+    return box
+
+
+def read_camera(path: Path) -> CameraFile:
+    """A file of `camera_all`.
+
+    Raises:
+      InputError: naming the file and the field that is missing, has another count of
+        numbers, or is a focal length that is not positive.
+    """
+    words = read_text(path).replace(":", ": ").split()
+    fields: dict[str, list[str]] = {}
+    current: list[str] | None = None
+    for word in words:
+        if word.endswith(":"):
+            current = fields.setdefault(word[:-1], [])
+        elif current is None:
+            raise InputError(f"{path}: must begin with a field like `R:`; got {word!r}")
+        else:
+            current.append(word)
+    values = {}
+    for name, count in _CAMERA_FIELDS.items():
+        if not fields.get(name):
+            meaning = " (the focal length)" if name == "f" else ""
+            raise InputError(
+                f"{path}: must have `{name}:`{meaning} and {count} numbers"
+            )
+        values[name] = _numbers(path, fields[name], count, field=f"`{name}:` ")
+    if not np.all(values["f"] > 0):
+        raise InputError(
+            f"{path}: `f:` must be two positive focal lengths; "
+            f"got {values['f'][0]:g} {values['f'][1]:g}"
+        )
+    return CameraFile(
+        values["R"].reshape(3, 3), *(values[name] for name in ("T", "f", "c", "k", "p"))
+    )
+
+
+def read_info(path: Path) -> InfoFile:
+    """A file of `info_all`: seven lines, the last a repetition of the first.
+
+    Raises:
+      InputError: naming the file, if there are not seven lines or those that should be
+        whole numbers are not.
+    """
+    lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    if len(lines) != 7:
+        raise InputError(f"{path}: must have 7 lines; got {len(lines)}")
+    try:
+        action_number, subaction, camera, frame = (int(lines[i]) for i in (1, 3, 4, 5))
+    except ValueError:
+        raise InputError(f"{path}: lines 2, 4, 5, 6 must be whole numbers") from None
+    return InfoFile(lines[0], action_number, lines[2], subaction, camera, frame)
+
+
+def read_image_path(path: Path, root: Path) -> Path:
+    r"""The picture that a file of `image_path_file` names, under `<root>/images`.
+
+    The original's paths are of the machine that made them (`E:\frame_images\20.png`);
+    their last part is the name here.
+
+    Raises:
+      InputError: naming the file, if it is empty or has more than one line.
+    """
+    lines = read_text(path).strip().splitlines()
+    if len(lines) != 1:
+        raise InputError(f"{path}: must be one line with a path; got {len(lines)}")
+    return root / "images" / re.split(r"[\\/]", lines[0].strip())[-1]
+
+
+def check_image(path: Path) -> None:
+    """Checks a PNG file's size and that each of its chunks is whole.
+
+    Raises:
+      InputError: naming the file and the rule.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if content[:8] != _PNG_SIGNATURE or content[12:16] != b"IHDR":
+        raise InputError(f"{path}: is not a PNG picture")
+    width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
+    if (width, height) != (IMAGE_SIZE_PX, IMAGE_SIZE_PX):
+        raise InputError(
+            f"{path}: must be {IMAGE_SIZE_PX} x {IMAGE_SIZE_PX} px; "
+            f"got {width} x {height}"
+        )
+    if not _whole(content):
+        raise InputError(f"{path}: is a damaged or cut-off PNG picture")
+
+
+def read_sample(root: Path, index: int) -> Sample:
+    """Reads and checks every file of a sample, the picture included.
+
+    Raises:
+      InputError: for the first file that breaks a rule.
+    """
+
+    def at(folder: str) -> Path:
+        return text_path(root, folder, index)
+
+    box = read_box(at("bbx_all_new"))
+    camera = read_camera(at("camera_all"))
+    for folder, constant in _CONSTANTS.items():
+        (value,) = read_numbers(at(folder), 1)
+        if value != constant:
+            raise InputError(f"{at(folder)}: must be {constant:g}; got {value:g}")
+    joints_2d = read_numbers(at("gt_joint_2d_raw_new"), JOINTS_32 * 2)
+    joints_3d = read_numbers(at("gt_joint_3d_mono_raw"), JOINTS_32 * 3)
+    image = read_image_path(at("image_path_file"), root)
+    read_info(at("info_all"))
+    check_image(image)
+    return Sample(
+        box,
+        np.concatenate([camera.focal_px, camera.principal_px]),
+        joints_2d.reshape(JOINTS_32, 2),
+        joints_3d.reshape(JOINTS_32, 3),
+        image,
+    )
+
+
+def _numbers(path: Path, words: list[str], count: int, field: str = "") -> np.ndarray:
+    if len(words) != count:
+        plural = "s" if count > 1 else ""
+        raise InputError(
+            f"{path}: {field}must be {count} number{plural}; got {len(words)}"
+        )
+    try:
+        values = np.array(words, np.float64)
+    except ValueError:
+        bad = next(word for word in words if not _is_number(word))
+        raise InputError(f"{path}: {field}must be numbers; got {bad!r}") from None
+    if not np.all(np.isfinite(values)):
+        raise InputError(f"{path}: {field}must be finite numbers; got NaN or infinity")
+    return values
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _whole(content: bytes) -> bool:
+    position = 8
+    while position + 12 <= len(content):
+        end = position + 8 + int.from_bytes(content[position : position + 4], "big")
+        if end + 4 > len(content):
+            return False
+        stored = int.from_bytes(content[end : end + 4], "big")
+        if zlib.crc32(content[position + 4 : end]) != stored:
+            return False
+        if content[position + 4 : position + 8] == b"IEND":
+            return True
+        position = end + 4
+    return False

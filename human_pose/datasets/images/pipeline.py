@@ -1,0 +1,199 @@
+"""From annotations to batches for the network, as a `tf.data.Dataset`.
+
+Order of the stages: positions, (sample and picture), batch, joints and targets,
+prefetch. Pictures are read, decoded and placed one by one on all cores, because each
+takes another way through the cache; joints and targets of a batch are a few small
+operations, so they are done once for all.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, Final, Literal
+
+import tensorflow as tf
+
+from human_pose import skeleton
+from human_pose.datasets.images import colours, depth, placement, resampling, sampling
+from human_pose.datasets.images.annotations import Annotations
+from human_pose.files import InputError
+
+Augment = Literal["published", "modern"]
+AUGMENTS: Final = ("published", "modern", None)
+
+Batch = dict[str, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What `batches` was asked for.
+
+    Attributes:
+      batch_size: samples per batch; the last of a stream that ends may be shorter.
+      augment: see `ImageDataset.batches`.
+      shuffle: whether the order is random.
+      sampling: how it is random.
+      seed: of order and augmentation.
+      start: position of the first sample.
+      count: how many samples; None never ends.
+      input_size: side of the network's input, px.
+    """
+
+    batch_size: int
+    augment: Augment | None
+    shuffle: bool
+    sampling: sampling.Sampling
+    seed: int
+    start: int
+    count: int | None
+    input_size: int
+
+
+def build(annotations: Annotations, folder: str, stream: Stream) -> tf.data.Dataset:
+    """The batches of a stream, `human_pose.datasets.images.ImageDataset.batches`.
+
+    Args:
+      annotations: at least one sample.
+      folder: of the pictures.
+      stream: what is wanted.
+    """
+    # Captured as tensors, not as constants of the graph, which may not exceed 2 GB.
+    table = {
+        "image": tf.constant(annotations.image),
+        "index": tf.constant(annotations.index),
+    }
+    columns = {
+        name: tf.constant(getattr(annotations, name))
+        for name in (
+            "box", "camera", "joints_2d_px", "joints_3d_mm", "action", "subject"
+        )
+    }  # fmt: skip
+
+    def pictures(position: tf.Tensor) -> Batch:
+        row = sampling.row_at(
+            position,
+            len(annotations),
+            stream.seed,
+            shuffle=stream.shuffle,
+            sampling=stream.sampling,
+        )
+        draws = sampling.draws_at(
+            position, placement.DRAWS + colours.DRAWS, stream.seed
+        )
+        path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
+        image = _input(read_picture(path), draws[: placement.DRAWS], stream)
+        return {
+            "row": row,
+            "draws": draws,
+            "image": image,
+            "index": tf.gather(table["index"], row),
+        }
+
+    def targets(batch: Batch) -> Batch:
+        row, draws = batch.pop("row"), batch.pop("draws")
+        sample = {name: tf.gather(column, row) for name, column in columns.items()}
+        return _finish(batch | sample, draws, stream)
+
+    end = tf.int64.max if stream.count is None else stream.start + stream.count
+    return (
+        tf.data.Dataset.range(stream.start, end)
+        .map(pictures, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(stream.batch_size)
+        .map(targets)
+        .prefetch(2)
+    )
+
+
+def read_picture(path: tf.Tensor) -> tf.Tensor:
+    """A PNG picture as uint8 `[224, 224, 3]`, blue first."""
+    image = tf.io.decode_png(tf.io.read_file(path), channels=3)
+    image = tf.ensure_shape(image, [224, 224, 3])
+    return tf.reverse(image, [-1])
+
+
+def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement:
+    """The placements that draws `[..., 6]` mean under an augmentation."""
+    if augment is None:
+        return placement.at_test(tf.shape(draws)[:-1])
+    return placement.from_draws(draws)
+
+
+def _input(image: tf.Tensor, draws: tf.Tensor, stream: Stream) -> tf.Tensor:
+    """The network's input `[S, S, 3]`, before colours."""
+    return _compiled_input(stream.input_size)(image, placements(draws, stream.augment))
+
+
+@cache
+def _compiled_input(size: int) -> Any:
+    """Picture and placement to the input; compiled once for every stream."""
+    factor = placement.CROP_SIZE_PX // size
+
+    def make(image: tf.Tensor, where: placement.Placement) -> tf.Tensor:
+        crop = resampling.crop_published(image, where)
+        if factor > 1:
+            blocks = tf.reshape(crop, [size, factor, size, factor, 3])
+            crop = tf.reduce_mean(blocks, axis=[1, 3])
+        return (crop - resampling.GRAY) / 256.0
+
+    return tf.function(make, jit_compile=True)
+
+
+def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
+    """Joints, depths and colours of a batch."""
+    where = placements(draws[:, : placement.DRAWS], stream.augment)
+    joints = placement.place_joints(batch.pop("joints_2d_px"), where)
+    joints = tf.cast(joints / placement.CROP_SIZE_PX, tf.float32)
+    flipped = where.flipped
+    batch["joints_2d"] = _swapped(joints, flipped)
+    z_mm = batch["joints_3d_mm"][..., 2]
+    if stream.augment == "modern":
+        # The original forgets this: its mirrored people have left and right depths
+        # exchanged.
+        z_mm = _swapped(z_mm[..., None], flipped)[..., 0]
+        batch["image"] = colours.jitter_colours(
+            batch["image"], draws[:, placement.DRAWS :]
+        )
+    batch["z_mm"] = z_mm
+    batch["depth"] = depth.encode_depth(z_mm)
+    batch["flipped"] = flipped
+    return batch
+
+
+def _swapped(joints: tf.Tensor, flipped: tf.Tensor) -> tf.Tensor:
+    """Left and right exchanged where `flipped`; joints `[B, 16, C]`."""
+    mirrored = tf.gather(joints, skeleton.FLIP_ORDER_16, axis=1)
+    return tf.where(flipped[:, None, None], mirrored, joints)
+
+
+def checked(stream: Stream) -> Stream:
+    """The stream, if it can be made.
+
+    Raises:
+      InputError: naming the argument and the rule.
+    """
+    rules: tuple[tuple[str, Any, bool, str], ...] = (
+        ("batch_size", stream.batch_size, stream.batch_size >= 1, "at least 1"),
+        (
+            "augment",
+            stream.augment,
+            stream.augment in AUGMENTS,
+            "published, modern or None",
+        ),
+        (
+            "sampling",
+            stream.sampling,
+            stream.sampling in sampling.SAMPLINGS,
+            "epochs or replacement",
+        ),
+        ("seed", stream.seed, 0 <= stream.seed < 2**30, "in [0, 2^30)"),
+        ("epoch and start_step", stream.start, stream.start >= 0, "at least 0"),
+        (
+            "input_size",
+            stream.input_size,
+            stream.input_size > 0 and placement.CROP_SIZE_PX % stream.input_size == 0,
+            "a divisor of 256",
+        ),
+    )
+    for name, value, holds, rule in rules:
+        if not holds:
+            raise InputError(f"{name} must be {rule}; got {value!r}")
+    return replace(stream)
