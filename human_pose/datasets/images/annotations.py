@@ -20,13 +20,13 @@ import numpy as np
 from absl import logging
 
 from human_pose import skeleton
+from human_pose.datasets.images.index_range import IndexRange
 from human_pose.datasets.images.layout import (
     TEXT_FOLDERS,
     Sample,
     read_sample,
     text_path,
 )
-from human_pose.datasets.images.index_range import IndexRange
 from human_pose.files import InputError, atomic
 
 INDEX_FOLDER: Final = ".index"

@@ -7,7 +7,6 @@ operations, so they are done once for all.
 """
 
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any, Final, Literal
 
 import tensorflow as tf
@@ -80,11 +79,13 @@ def build(annotations: Annotations, folder: str, stream: Stream) -> tf.data.Data
             position, placement.DRAWS + colours.DRAWS, stream.seed
         )
         path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
-        image = _input(read_picture(path), draws[: placement.DRAWS], stream)
+        where = placements(draws[: placement.DRAWS], stream.augment)
         return {
             "row": row,
             "draws": draws,
-            "image": image,
+            "image": resampling.crop_published(
+                read_picture(path), where, stream.input_size
+            ),
             "index": tf.gather(table["index"], row),
         }
 
@@ -115,26 +116,6 @@ def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement
     if augment is None:
         return placement.at_test(tf.shape(draws)[:-1])
     return placement.from_draws(draws)
-
-
-def _input(image: tf.Tensor, draws: tf.Tensor, stream: Stream) -> tf.Tensor:
-    """The network's input `[S, S, 3]`, before colours."""
-    return _compiled_input(stream.input_size)(image, placements(draws, stream.augment))
-
-
-@cache
-def _compiled_input(size: int) -> Any:
-    """Picture and placement to the input; compiled once for every stream."""
-    factor = placement.CROP_SIZE_PX // size
-
-    def make(image: tf.Tensor, where: placement.Placement) -> tf.Tensor:
-        crop = resampling.crop_published(image, where)
-        if factor > 1:
-            blocks = tf.reshape(crop, [size, factor, size, factor, 3])
-            crop = tf.reduce_mean(blocks, axis=[1, 3])
-        return (crop - resampling.GRAY) / 256.0
-
-    return tf.function(make, jit_compile=True)
 
 
 def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
