@@ -1,7 +1,7 @@
 """Random light and colour: contrast, brightness and a gain for each channel."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import tensorflow as tf
 
@@ -23,26 +23,41 @@ class Jitter:
     brightness: float = 0.1
 
 
-def jitter_colours(
-    image: tf.Tensor, draws: tf.Tensor, jitter: Jitter | None = None
-) -> tf.Tensor:
-    """Changes light and colours of network inputs.
+class Change(NamedTuple):
+    """New colours of a network input x: factor x + offset, float32 `[3]` each."""
+
+    factor: tf.Tensor
+    offset: tf.Tensor
+
+
+def unchanged() -> Change:
+    """The change that is none."""
+    return Change(tf.ones([3]), tf.zeros([3]))
+
+
+def from_draws(draws: tf.Tensor, jitter: Jitter | None = None) -> Change:
+    """The change of light and colours that five uniform draws mean.
+
+    Gains act on light, whose 0 is -0.5 in the input, contrast about middle gray, 0:
+    contrast (gain (x + 0.5) - 0.5) + brightness.
 
     Args:
-      image: float `[B, S, S, 3]`, (grey level - 128) / 256.
-      draws: `[B, 5]` uniform in [0, 1]: three gains, contrast, brightness.
+      draws: `[5]` in [0, 1]: three gains, contrast, brightness.
       jitter: how far.
-
-    Returns:
-      As `image`, clipped to the range of grey levels, -0.5 to 127/256.
     """
     jitter = jitter or Jitter()
-    signed = tf.cast(2.0 * draws - 1.0, image.dtype)[:, None, None, :]
-    gain = 1.0 + jitter.gain * signed[..., :3]
-    contrast = 1.0 + jitter.contrast * signed[..., 3:4]
-    brightness = jitter.brightness * signed[..., 4:]
-    # Gains act on light, which is 0 at -0.5 here, contrast about middle gray, which is
-    # 0: contrast * (gain * (image + 0.5) - 0.5) + brightness.
-    factor = contrast * gain
-    offset = contrast * (0.5 * gain - 0.5) + brightness
-    return tf.clip_by_value(image * factor + offset, -0.5, 127.0 / 256.0)
+    signed = tf.cast(2.0 * draws - 1.0, tf.float32)
+    gain = 1.0 + jitter.gain * signed[:3]
+    contrast = 1.0 + jitter.contrast * signed[3]
+    brightness = jitter.brightness * signed[4]
+    return Change(contrast * gain, contrast * (0.5 * gain - 0.5) + brightness)
+
+
+def apply(image: tf.Tensor, change: Change) -> tf.Tensor:
+    """Changes a network input `[S, S, 3]`, (grey level - 128) / 256.
+
+    Returns:
+      As `image`, clipped to the grey levels 0 to 255.
+    """
+    changed = image * change.factor + change.offset
+    return tf.clip_by_value(changed, -0.5, 127.0 / 256.0)

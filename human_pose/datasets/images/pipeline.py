@@ -80,11 +80,14 @@ def build(annotations: Annotations, folder: str, stream: Stream) -> tf.data.Data
         )
         path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
         where = placements(draws[: placement.DRAWS], stream.augment)
+        change = colours.unchanged()
+        if stream.augment == "modern":
+            change = colours.from_draws(draws[placement.DRAWS :])
         return {
             "row": row,
             "draws": draws,
             "image": resampling.crop_published(
-                read_picture(path), where, stream.input_size
+                read_picture(path), where, change, stream.input_size
             ),
             "index": tf.gather(table["index"], row),
         }
@@ -130,9 +133,6 @@ def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
         # The original forgets this: its mirrored people have left and right depths
         # exchanged.
         z_mm = _swapped(z_mm[..., None], flipped)[..., 0]
-        batch["image"] = colours.jitter_colours(
-            batch["image"], draws[:, placement.DRAWS :]
-        )
     batch["z_mm"] = z_mm
     batch["depth"] = depth.encode_depth(z_mm)
     batch["flipped"] = flipped

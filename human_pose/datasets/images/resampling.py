@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import tensorflow as tf
 
+from human_pose.datasets.images.colours import Change, apply
 from human_pose.datasets.images.layout import IMAGE_SIZE_PX
 from human_pose.datasets.images.placement import CROP_SIZE_PX, Placement
 
@@ -30,27 +31,35 @@ _FRAME: Final = 4
 _ROOM: Final = 268
 
 
-def crop_published(image: tf.Tensor, placement: Placement, size: int) -> tf.Tensor:
+def crop_published(
+    image: tf.Tensor, placement: Placement, colours: Change, size: int
+) -> tf.Tensor:
     """The crop of one picture as the original makes it.
 
     Args:
       image: uint8 `[224, 224, 3]`.
       placement: of this picture, `[]`.
+      colours: how light and colours change, last of all.
       size: S, a divisor of 256: the crop's blocks of 256 / S pixels are averaged.
 
     Returns:
-      float32 `[S, S, 3]`, (grey level - 128) / 256, 0 outside the picture.
+      float32 `[S, S, 3]`, (grey level - 128) / 256, 0 outside the picture
+      but for the colours.
     """
     pixels, weights = _compiled(_taps)(placement.scale)
     rows = tf.reshape(image, [IMAGE_SIZE_PX, IMAGE_SIZE_PX * 3])
     lines = _compiled(_sum_of_rows)(tf.gather(rows, pixels), weights)
-    return _compiled(_crop, size)(tf.gather(lines, pixels), weights, placement)
+    crop = _compiled(_crop)(tf.gather(lines, pixels), weights, placement, colours)
+    factor = CROP_SIZE_PX // size
+    if factor > 1:
+        crop = tf.nn.avg_pool2d(crop[None], factor, factor, "VALID")[0]
+    return crop
 
 
 @cache
-def _compiled(function: Any, *options: Any) -> Any:
+def _compiled(function: Any) -> Any:
     """A function compiled by XLA once, whatever pipeline uses it."""
-    return tf.function(lambda *inputs: function(*inputs, *options), jit_compile=True)
+    return tf.function(function, jit_compile=True)
 
 
 def _taps(scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -87,7 +96,10 @@ def _weighted(lines: list[tf.Tensor], weights: tf.Tensor) -> tf.Tensor:
 
 
 def _crop(
-    columns: tf.Tensor, weights: tf.Tensor, placement: Placement, size: int
+    columns: tf.Tensor,
+    weights: tf.Tensor,
+    placement: Placement,
+    colours: Change,
 ) -> tf.Tensor:
     """`[4, 268, 268 * 3]` columns to the finished crop."""
     total = _whole_levels(_weighted(tf.unstack(columns), weights))
@@ -95,11 +107,7 @@ def _crop(
     inside = (inside[:, None] & inside[None, :])[..., None]
     scaled = tf.where(inside, tf.reshape(total, [_ROOM, _ROOM, 3]), float(GRAY))
     crop = _rotated_crop(scaled, placement)
-    factor = CROP_SIZE_PX // size
-    if factor > 1:
-        blocks = tf.reshape(crop, [size, factor, size, factor, 3])
-        crop = tf.reduce_mean(blocks, axis=[1, 3])
-    return (crop - float(GRAY)) / 256.0
+    return apply((crop - float(GRAY)) / 256.0, colours)
 
 
 def _rotated_crop(scaled: tf.Tensor, placement: Placement) -> tf.Tensor:

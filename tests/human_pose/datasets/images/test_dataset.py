@@ -1,0 +1,210 @@
+"""What `open_dataset` and `batches` give, and what they refuse."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from human_pose import skeleton
+from human_pose.datasets.images import layout, open_dataset
+from human_pose.datasets.images.index_range import (
+    ACTIONS,
+    IndexRange,
+    indices_of,
+    split_ranges,
+)
+from human_pose.files import InputError
+
+_spec = importlib.util.spec_from_file_location(
+    "made_up_images", Path(__file__).with_name("conftest.py")
+)
+made_up = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(made_up)
+JOINTS = list(skeleton.JOINTS_16_OF_32)
+
+
+def all_of(stream):
+    batches = list(stream.as_numpy_iterator())
+    return {name: np.concatenate([b[name] for b in batches]) for name in batches[0]}
+
+
+def test_test_batches_hold_what_the_files_say(root):
+    data = open_dataset(root)
+    batch = all_of(data.batches(4))
+    assert batch["index"].tolist() == list(range(9))
+    assert batch["subject"].tolist() == [1] * 6 + [8] * 3
+    assert [ACTIONS[a] for a in batch["action"][[0, 6]]] == ["Directions", "Walking"]
+    two = np.stack([made_up.joints_2d(i)[JOINTS] for i in range(9)])
+    three = np.stack([made_up.joints_3d(i)[JOINTS] for i in range(9)])
+    np.testing.assert_allclose(batch["joints_2d"], (two / 1.12 + 28.5) / 256, atol=1e-6)
+    np.testing.assert_allclose(batch["joints_3d_mm"], three, rtol=1e-6)
+    z = three[..., 2]
+    np.testing.assert_allclose(batch["z_mm"], z, rtol=1e-6)
+    encoded = (z - z[:, :1] + 1005.185902) / (980.8599 + 1005.185902)
+    np.testing.assert_allclose(batch["depth"], encoded, atol=1e-6)
+    np.testing.assert_allclose(batch["box"], [[265, 264, 658, 657]] * 9)
+    np.testing.assert_allclose(
+        batch["camera"][0], [1145.049405, 1143.781096, 512.541505, 515.451487]
+    )
+    assert not batch["flipped"].any()
+    # Blue first; pixel 128.5 of the crop is the picture's middle.
+    middle = made_up.picture(3)[108:116, 108:116].mean((0, 1))[::-1]
+    seen = batch["image"][3, 125:132, 125:132].mean((0, 1)) * 256 + 128
+    np.testing.assert_allclose(seen, middle, atol=3)
+    assert np.all(batch["image"][:, :27] == 0)
+
+
+def test_only_modern_flips_swap_depths(root):
+    for augment in ("published", "modern"):
+        batch = all_of(open_dataset(root).batches(3, augment, input_size=64))
+        flipped = batch["flipped"]
+        assert 0 < flipped.sum() < len(flipped)
+        z = batch["joints_3d_mm"][..., 2]
+        swapped = z[:, skeleton.FLIP_ORDER_16]
+        mended = augment == "modern"
+        expected = np.where(flipped[:, None] & mended, swapped, z)
+        np.testing.assert_array_equal(batch["z_mm"], expected)
+
+
+def test_streams_are_functions_of_seed_and_position(root):
+    def stream(size, **options):
+        return open_dataset(root).batches(
+            size, "modern", shuffle=True, repeat=True, input_size=32, **options
+        )
+
+    whole = all_of(stream(3, seed=5).take(6))
+    assert sorted(whole["index"][:9]) == sorted(whole["index"][9:]) == list(range(9))
+    assert whole["index"][:9].tolist() != whole["index"][9:].tolist()
+    later = all_of(stream(2, seed=5, start_step=3).take(6))
+    epoch = all_of(stream(9, seed=5, epoch=1).take(1))
+    for name, values in whole.items():
+        np.testing.assert_array_equal(later[name], values[6:])
+        np.testing.assert_array_equal(epoch[name], values[9:])
+    other = all_of(stream(3, seed=6).take(6))
+    assert not np.array_equal(other["image"], whole["image"])
+
+
+def test_drawing_with_replacement_repeats_samples(root):
+    stream = open_dataset(root).batches(9, shuffle=True, sampling="replacement")
+    (batch,) = stream.as_numpy_iterator()
+    assert len(set(batch["index"].tolist())) < 9
+
+
+def test_parts_and_chosen_indices(root):
+    assert open_dataset(root, part="test").indices.tolist() == [9, 10, 11]
+    assert open_dataset(root, every=5).indices.tolist() == [0, 5]
+    assert open_dataset(root, indices=[7, 2]).indices.tolist() == [2, 7]
+    with pytest.raises(InputError, match=r"index ranges of the corrected train.*got 9"):
+        open_dataset(root, indices=[2, 9])
+    with pytest.raises(InputError, match=r"whole set, whose last index is 2108570"):
+        open_dataset(root, split="published")
+
+
+def test_the_published_split_moves_180_frames():
+    ranges = (
+        IndexRange(8, "Walking", 0, 1559751),
+        IndexRange(9, "Eating", 1559752, 2108570),
+    )
+    counts = {
+        (split, part): len(indices_of(split_ranges(ranges, split, part)))
+        for split in ("corrected", "published")
+        for part in ("train", "test")
+    }
+    assert counts["corrected", "train"] == 1559752
+    assert counts["corrected", "test"] == 548819
+    assert counts["published", "train"] == 1559572
+    assert counts["published", "test"] == 548999
+    assert len(indices_of(split_ranges(ranges, "corrected", "train"), 5)) == 311951
+
+
+BAD = {
+    "missing": ("bbx_all_new", None, r"bbx_all_new/2\.txt: no such file"),
+    "count": ("gt_joint_2d_raw_new", "1 2 3", r"2\.txt: must be 64 numbers; got 3"),
+    "word": ("center_x", "abc", r"center_x/2\.txt: must be numbers; got 'abc'"),
+    "nan": ("scale", "nan", r"scale/2\.txt: must be finite"),
+    "area": ("bbx_all_new", "5 5 5 9", r"bbx_all_new/2\.txt: .* x1 < x2 and y1 < y2"),
+    "focal": (
+        "camera_all",
+        made_up.CAMERA.replace("f:\n 1145.049405 1143.781096\n", ""),
+        r"camera_all/2\.txt: must have `f:` \(the focal length\)",
+    ),
+    "focal 0": (
+        "camera_all",
+        made_up.CAMERA.replace("1143.781096", "0"),
+        r"camera_all/2\.txt: `f:` must be two positive",
+    ),
+    "info": ("info_all", "1\n2\n", r"info_all/2\.txt: must have 7 lines; got 2"),
+    "no picture": ("image_path_file", "C:\\a\\99.png", r"images/99\.png: no such file"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_text_is_named_or_skipped(root, case):
+    folder, text, message = BAD[case]
+    good = open_dataset(root)
+    assert good.check() == ()  # and the index is kept: a later change is still seen
+    path = root / folder / "2.txt"
+    path.unlink() if text is None else path.write_text(text)
+    data = open_dataset(root)
+    with pytest.raises(InputError, match=message) as caught:
+        data.batches(2)
+    assert "\n" not in str(caught.value)
+    ((index, reason),) = data.skipped
+    assert index == 2 and reason in str(caught.value)
+    kept = data.batches(9, skip_bad=True, input_size=32)
+    assert all_of(kept)["index"].tolist() == [0, 1, 3, 4, 5, 6, 7, 8]
+
+
+def test_bad_pictures_are_named(root):
+    path = root / "images" / "3.png"
+    whole = path.read_bytes()
+    made_up.write_png(path, np.zeros((100, 224, 3), np.uint8))
+    with pytest.raises(InputError, match=r"3\.png: must be 224 x 224 px; got 224 x 10"):
+        open_dataset(root).batches(2)
+    damaged = bytearray(whole)
+    damaged[len(whole) // 2] ^= 1
+    for content in (whole[:-30], bytes(damaged)):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=r"3\.png: is a damaged"):
+            open_dataset(root).batches(2)
+    path.write_bytes(b"GIF89a")
+    with pytest.raises(InputError, match=r"3\.png: is not a PNG"):
+        open_dataset(root).batches(2)
+
+
+def test_files_of_the_toy_example_are_read(tmp_path):
+    def write(text):
+        path = tmp_path / "1.txt"
+        path.write_text(text)
+        return path
+
+    camera = layout.read_camera(write(made_up.CAMERA))
+    np.testing.assert_allclose(
+        camera.rotation @ camera.rotation.T, np.eye(3), atol=2e-6
+    )
+    np.testing.assert_allclose(camera.centre_mm[2], 1563.445396)
+    assert layout.read_box(write("265 264 658 657\n")).tolist() == [265, 264, 658, 657]
+    picture = layout.read_image_path(write("E:\\frame_images\\20.png\n"), tmp_path)
+    assert picture == tmp_path / "images" / "20.png"
+    info = layout.read_info(write("S7 Smoking.5501\n11\nSmoking\n2\n2\n2048\nS7\n"))
+    assert (info.action_number, info.camera, info.frame) == (11, 2, 2048)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_size": 0}, {"augment": "old"}, {"input_size": 100}, {"seed": -1},
+     {"start_step": -1}, {"sampling": "both"}],
+)  # fmt: skip
+def test_arguments_out_of_range_are_refused(root, options):
+    (name,) = options
+    with pytest.raises(InputError, match=name):
+        open_dataset(root).batches(**({"batch_size": 2} | options))
+
+
+def test_range_files_are_checked(root):
+    path = root / "index_range" / "S1_Directions_range.txt"
+    for text, message in (("0 7", "must not overlap"), ("5 1", "first <= last")):
+        path.write_text(text)
+        with pytest.raises(InputError, match=message):
+            open_dataset(root)
