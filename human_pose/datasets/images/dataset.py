@@ -133,7 +133,7 @@ class ImageDataset:
 
           - `image` float32 `[B, S, S, 3]`, blue first, (grey level - 128) / 256
           - `joints_2d` float32 `[B, 16, 2]`, x and y in [0, 1] of the crop or beyond
-          - `depth` float32 `[B, 16]`, encoded by `depth.encode_depth`
+          - `depth` float32 `[B, 16]`, encoded by `i1.geometry.encode_depth`
           - `z_mm` float32 `[B, 16]`, the camera-frame z that `depth` encodes
           - `joints_3d_mm` float32 `[B, 16, 3]`, camera frame, never augmented
           - `box` float32 `[B, 4]` x1 y1 x2 y2, and `camera` float32 `[B, 4]` fx fy cx

@@ -12,9 +12,10 @@ from typing import Any, Final, Literal
 import tensorflow as tf
 
 from human_pose import skeleton
-from human_pose.datasets.images import colours, depth, placement, resampling, sampling
+from human_pose.datasets.images import colours, placement, resampling, sampling
 from human_pose.datasets.images.annotations import Annotations
 from human_pose.files import InputError
+from human_pose.i1 import geometry
 
 Augment = Literal["published", "modern"]
 AUGMENTS: Final = ("published", "modern", None)
@@ -134,7 +135,7 @@ def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
         # exchanged.
         z_mm = _swapped(z_mm[..., None], flipped)[..., 0]
     batch["z_mm"] = z_mm
-    batch["depth"] = depth.encode_depth(z_mm)
+    batch["depth"] = geometry.encode_depth(z_mm)
     batch["flipped"] = flipped
     return batch
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from human_pose import skeleton
-from human_pose.datasets.images import colours, depth, placement, resampling
+from human_pose.datasets.images import colours, placement, resampling
 
 CASES = ("aug_test", "aug_train0", "aug_train1", "aug_train2")
 
@@ -72,12 +72,6 @@ def test_joint_sets(golden):
     check("convert2d_32to16", skeleton.to_16_joints, 2)
     check("convert3d_32to16", skeleton.to_16_joints, 3)
     check("convert2d_16to32", skeleton.to_32_joints, 2)
-
-
-def test_depth_encoding(golden):
-    z = golden["convertdepth_enc/bottom0"].reshape(2, 16, 3)[..., 2]
-    encoded = depth.encode_depth(tf.constant(z)).numpy()
-    np.testing.assert_allclose(encoded, golden["convertdepth_enc/top"], atol=1e-6)
 
 
 def test_17_joints_carry_names_along():

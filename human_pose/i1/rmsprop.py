@@ -1,0 +1,77 @@
+"""RMSProp by Caffe's rule, which Keras's own differs from."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("human_pose")
+class CaffeRMSProp(keras.optimizers.Optimizer):
+    """h ← ρ h + (1 - ρ) g²;  w ← w - rate · g / (√h + ε), biases at twice the rate.
+
+    ε stands outside the root, h starts at 0 and nothing corrects for it (Caffe,
+    `rmsprop_solver`; int-3dhuman-I1's solver files).
+
+    Args:
+      learning_rate: a number or a schedule.
+      rho: how much of h a step keeps.
+      epsilon: ε.
+      bias_multiplier: of the rate of the convolutions' biases. Offsets of
+        normalisations are no biases.
+      **options: of `keras.optimizers.Optimizer`.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 2.5e-5,
+        rho: float = 0.99,
+        epsilon: float = 1e-8,
+        bias_multiplier: float = 2.0,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate=learning_rate, **{"name": "caffe_rmsprop", **options}
+        )
+        self.rho = rho
+        self.epsilon = epsilon
+        self.bias_multiplier = bias_multiplier
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Makes one h for every variable."""
+        if self.built:
+            return
+        super().build(variables)
+        self.mean_squares = [
+            self.add_variable_from_reference(variable, "mean_square")
+            for variable in variables
+        ]
+        # Taken here: a step sees TensorFlow's variables, under other names.
+        self._multipliers = [
+            self.bias_multiplier if variable.name == "bias" else 1.0
+            for variable in variables
+        ]
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Takes one variable's step."""
+        index = self._get_variable_index(variable)
+        mean_square = self.mean_squares[index]
+        gradient = ops.cast(gradient, variable.dtype)
+        rate = ops.cast(learning_rate, variable.dtype) * self._multipliers[index]
+        self.assign(
+            mean_square,
+            self.rho * mean_square + (1 - self.rho) * ops.square(gradient),
+        )
+        self.assign_sub(
+            variable, rate * gradient / (ops.sqrt(mean_square) + self.epsilon)
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal optimiser."""
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "epsilon": self.epsilon,
+            "bias_multiplier": self.bias_multiplier,
+        }
