@@ -200,7 +200,9 @@ class Unrolled(Derivative):
     Exact for what the solver computed, converged or not; memory grows with its
     iterations. Second derivatives work, and forward mode where TensorFlow has it
     (eagerly). The solver must be made of differentiable TensorFlow operations.
-    Gradients also flow to tensors and variables that the energy captures.
+    Gradients also flow to tensors and variables that the energy captures. Unlike with
+    the other derivatives, a parameter that the energy does not use is an error at once,
+    not when its gradient is asked for.
     """
 
     def attach(
@@ -212,8 +214,19 @@ class Unrolled(Derivative):
         box: Box | None,
     ) -> Solution:
         """See the base class."""
-        del energy, batch_dims, box
-        return solve(parameters)
+        del box
+        solution = solve(parameters)
+        packing = Packing(solution.value, batch_dims)
+        flat = tuple(tf.identity(entry) for entry in tf.nest.flatten(parameters))
+        problem = Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
+        # Nobody would call this derivative for such a parameter: TensorFlow gives None.
+        _refuse_unused(
+            problem,
+            tf.stop_gradient(packing.pack(solution.value)),
+            flat,
+            entry_names(parameters, "parameters"),
+        )
+        return solution
 
 
 def _pull_back(

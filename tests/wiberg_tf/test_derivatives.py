@@ -456,6 +456,21 @@ def test_an_unused_parameter_is_named(parameters, name):
         tape.gradient(loss, entries)
 
 
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_an_unused_parameter_is_named_when_unrolling(mode):
+    def minimise(used, idle):
+        return wt.argmin(
+            lambda x, used, idle: tf.reduce_sum((x - used) ** 2),
+            tf.zeros(2),
+            (used, idle),
+            derivative=wt.Unrolled(),
+        ).value
+
+    run = tf.function(minimise) if mode == "graph" else minimise
+    with pytest.raises(ValueError, match=r"does not use `parameters\[1\]`"):
+        run(tf.constant(1.0), tf.constant(2.0))
+
+
 def test_a_parameter_that_only_shifts_the_energy_has_derivative_zero():
     theta, shift = tf.constant(1.0), tf.constant(2.0)
     with tf.GradientTape() as tape:
