@@ -1,0 +1,195 @@
+"""The blocks of the two-stage hourglass, with the names of int-3dhuman-I1's layers.
+
+Widths are given in units, 64 channels each in the published network, so that a smaller
+preset is the same network with fewer channels.
+"""
+
+from typing import Any, Final, Literal
+
+import keras
+import tensorflow as tf
+
+Tensor = Any
+BatchNorm = Literal["batch", "moving"]
+
+_EPSILON: Final = 1e-5  # Caffe's BatchNorm
+_MOVING_FRACTION: Final = 0.999
+_WEIGHT_STD: Final = 0.01
+
+
+@keras.saving.register_keras_serializable("human_pose")
+class ScaledBatchNormalization(keras.layers.Layer):
+    """Caffe's BatchNorm and Scale in one, with the name of the former.
+
+    The latter's has `scale` in the place of `bn` or `batch`.
+
+    Args:
+      statistics: what normalises in inference: those of the "batch" at hand, as in the
+        original, or the "moving" ones. Training always takes the batch's, and keeps
+        the moving ones (fraction 0.999, unbiased variance).
+      **options: of `keras.layers.Layer`.
+    """
+
+    def __init__(self, statistics: BatchNorm = "batch", **options: Any) -> None:
+        super().__init__(**options)
+        if statistics not in ("batch", "moving"):
+            raise ValueError(
+                f"batch_norm must be batch or moving; received {statistics!r}"
+            )
+        self.statistics = statistics
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the variables, one number per channel each."""
+
+        def per_channel(name: str, initial: str, trainable: bool) -> Any:
+            return self.add_weight(
+                shape=(input_shape[-1],),
+                initializer=initial,
+                name=name,
+                trainable=trainable,
+                # Sums over a batch, and their use, need float32.
+                dtype="float32",
+                autocast=False,
+            )
+
+        self.gamma = per_channel("gamma", "ones", True)
+        self.beta = per_channel("beta", "zeros", True)
+        self.moving_mean = per_channel("moving_mean", "zeros", False)
+        self.moving_variance = per_channel("moving_variance", "ones", False)
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        """Normalises floating `[B, H, W, C]` over all axes but the last."""
+        if not training and self.statistics == "moving":
+            return self._normalized(
+                inputs, mean=self.moving_mean.value, variance=self.moving_variance.value
+            )[0]
+        outputs, mean, variance = self._normalized(inputs)
+        if training:
+            _move(self.moving_mean, mean)
+            _move(self.moving_variance, variance)
+        return outputs
+
+    def _normalized(self, inputs: Tensor, **moving: Tensor) -> Any:
+        # Several times faster on CPUs than moments and arithmetic.
+        return tf.compat.v1.nn.fused_batch_norm(
+            inputs,
+            self.gamma.value,
+            self.beta.value,
+            epsilon=_EPSILON,
+            is_training=not moving,
+            **moving,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal layer."""
+        return {**super().get_config(), "statistics": self.statistics}
+
+
+@keras.saving.register_keras_serializable("human_pose")
+class BilinearUpsampling(keras.layers.Layer):
+    """Doubles rows and columns by Caffe's fixed deconvolution, 4 taps, stride 2.
+
+    Outside the map there are zeros and the taps are not normalised at the border, so
+    that border rows and columns get 3/4 of their value: `tf.image.resize` differs.
+    """
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """`[B, H, W, C]` to `[B, 2H, 2W, C]`."""
+        return _doubled(_doubled(inputs, axis=1), axis=2)
+
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """Twice the rows and columns."""
+        batch, height, width, channels = input_shape
+        return (batch, height and 2 * height, width and 2 * width, channels)
+
+
+class Blocks:
+    """Makes layers and joins them.
+
+    Args:
+      unit: channels per unit, 64 in the published network.
+      batch_norm: see `ScaledBatchNormalization`.
+    """
+
+    def __init__(self, unit: int, batch_norm: BatchNorm) -> None:
+        self._unit = unit
+        self._batch_norm = batch_norm
+
+    def convolution(
+        self,
+        x: Tensor,
+        name: str,
+        channels: int,
+        size: int = 1,
+        *,
+        strides: int = 1,
+        padding: str = "same",
+        std: float = _WEIGHT_STD,
+    ) -> Tensor:
+        """A convolution with bias; weights N(0, std²)."""
+        return keras.layers.Conv2D(
+            channels,
+            size,
+            strides=strides,
+            padding=padding,
+            kernel_initializer=keras.initializers.RandomNormal(0.0, std),
+            name=name,
+        )(x)
+
+    def normalized(self, x: Tensor, name: str) -> Tensor:
+        """Batch normalisation with scale and offset."""
+        return ScaledBatchNormalization(self._batch_norm, name=name)(x)
+
+    def activated(self, x: Tensor, prefix: str, number: int, units: int) -> Tensor:
+        """Normalisation, ReLU, and the convolution behind them; 3x3 but for a first."""
+        x = self.normalized(x, f"{prefix}_bn{number}")
+        x = keras.layers.ReLU(name=f"{prefix}_relu{number}")(x)
+        size = 1 if number == 1 else 3
+        return self.convolution(x, f"{prefix}_conv{number}", units * self._unit, size)
+
+    def bottleneck(self, x: Tensor, name: str, middle: int, out: int) -> Tensor:
+        """Residual block of units `middle` and `out`; its skip is always projected."""
+        main = f"{name}_branch1"
+        y = self.activated(x, main, 1, middle)
+        y = self.activated(y, main, 2, middle)
+        y = self.normalized(y, f"{main}_bn3")
+        y = keras.layers.ReLU(name=f"{main}_relu3")(y)
+        y = self.convolution(y, f"{main}_conv3", out * self._unit)
+        return self._with_skip(x, y, name, out)
+
+    def inception(self, x: Tensor, name: str, middle: int) -> Tensor:
+        """Residual block of two branches, reaching 3x3 and 5x5; twice `middle` out."""
+        main = f"{name}_branch1"
+        near = self.activated(x, f"{main}_sub2", 1, middle)
+        near = self.activated(near, f"{main}_sub2", 2, middle)
+        far = self.activated(x, f"{main}_sub1", 1, middle)
+        far = self.activated(far, f"{main}_sub1", 2, middle)
+        far = self.activated(far, f"{main}_sub1", 3, middle)
+        y = keras.layers.Concatenate(name=f"{main}_concat")([far, near])
+        y = self.convolution(y, f"{main}_conv_linear", 2 * middle * self._unit)
+        y = self.normalized(y, f"{main}_linear_batch")
+        return self._with_skip(x, y, name, 2 * middle)
+
+    def _with_skip(self, x: Tensor, y: Tensor, name: str, out: int) -> Tensor:
+        skip = self.convolution(x, f"{name}_branch2_conv", out * self._unit)
+        return keras.layers.Add(name=name)([y, skip])
+
+
+def _move(moving: Any, value: Tensor) -> None:
+    moving.assign(_MOVING_FRACTION * moving + (1 - _MOVING_FRACTION) * value)
+
+
+def _doubled(x: Tensor, axis: int) -> Tensor:
+    """Taps 1/4, 3/4, 3/4, 1/4 along one axis, by shifts: no convolution is faster."""
+    size = x.shape[axis]
+    zero = tf.zeros_like(tf.gather(x, [0], axis=axis))
+    inner = tf.split(x, [1, size - 1], axis=axis), tf.split(x, [size - 1, 1], axis=axis)
+    before = tf.concat([zero, inner[1][0]], axis=axis)
+    after = tf.concat([inner[0][1], zero], axis=axis)
+    near = 0.75 * x
+    both = tf.stack([near + 0.25 * before, near + 0.25 * after], axis=axis + 1)
+    shape = list(x.shape)
+    shape[axis] = 2 * size
+    return tf.reshape(both, [-1, *shape[1:]])

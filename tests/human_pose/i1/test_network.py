@@ -1,0 +1,137 @@
+"""The network against the original's, executed layer by layer from its definition."""
+
+import json
+import re
+import zlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from human_pose.files import InputError
+from human_pose.i1.blocks import BilinearUpsampling, ScaledBatchNormalization
+from human_pose.i1.network import build_network
+
+_GAINS = {"conv_2_n": 1 / 32, "conv_3_n": 32, "conv_5_d8": 1 / 256}
+
+
+def rule(layer, blob):
+    """A blob of the reference network's weights, ../shared/reference/README.md."""
+    name, kind, shape = layer["name"], layer["type"], layer["blob_shapes"][blob]
+    r = np.random.default_rng(zlib.crc32(f"dev/{name}/{blob}".encode()))
+    if kind == "Convolution":
+        std = _GAINS.get(name, 1) / np.sqrt(np.prod(shape[1:])) if blob == 0 else 0.01
+        value = r.normal(0, std, shape)
+    elif kind == "BatchNorm":
+        value = r.uniform(0.5, 1.5, shape) if blob else r.normal(0, 1, shape) * 0.1
+    else:
+        value = r.normal(0, 1, shape) * 0.1 + (blob == 0)
+    return value.astype(np.float32)
+
+
+def assign(network, layers):
+    by_name = {layer["name"]: layer for layer in layers}
+    # The list is of the network with 4 depth bins, the numbers are of 8.
+    last = by_name["conv_5_d4"]
+    shapes = [[128, 256, 1, 1], [128]]
+    by_name["conv_5_d8"] = last | {"name": "conv_5_d8", "blob_shapes": shapes}
+    for layer in network.layers:
+        source = by_name.get(layer.name)
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel = rule(source, 0).transpose(2, 3, 1, 0)
+            layer.set_weights([kernel, rule(source, 1)])
+        elif isinstance(layer, ScaledBatchNormalization):
+            scale = by_name[re.sub("bn|batch", "scale", layer.name)]
+            numbers = [rule(scale, 0), rule(scale, 1), rule(source, 0), rule(source, 1)]
+            layer.set_weights(numbers)
+
+
+@pytest.fixture(scope="module")
+def reference(shared):
+    folder = shared / "reference"
+    layers = json.loads((folder / "i1net_layers.json").read_text())
+    return layers, np.load(folder / "i1net_dev.npz")
+
+
+@pytest.mark.parametrize(
+    ("batch_norm", "key", "tolerance"),
+    [("batch", "batch", 2e-4), ("moving", "global", 2e-5)],
+)
+def test_whole_network_agrees_with_the_original(reference, batch_norm, key, tolerance):
+    layers, golden = reference
+    network = build_network(8, batch_norm=batch_norm)
+    assign(network, layers)
+    inner = [
+        "pooling", "residual_4", "hourglass1_branch1_res3", "hourglass1_upsampling",
+        "hourglass1", "eltwise", "hourglass2",
+    ]  # fmt: skip
+    blobs = {name: network.get_layer(name).output for name in inner}
+    model = keras.Model(network.input, network.output | blobs)
+    image = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 3, 256, 256))
+    image = np.moveaxis(image.astype(np.float32), 1, -1)
+    found = {k: np.moveaxis(v.numpy(), -1, 1) for k, v in model(image).items()}
+
+    def check(actual, name):
+        expected = golden[name]
+        error = np.max(np.abs(actual - expected)) / np.max(np.abs(expected))
+        assert error < tolerance, (name, error)
+
+    check(found["heatmap"], f"heatmap_{key}")
+    check(found["heatmap2"][:, :, ::2, ::2], f"heatmap2_{key}")
+    for name in inner:
+        grid = np.arange(4) * (found[name].shape[-1] - 1) // 3
+        check(found[name][:, :, grid][..., grid], f"{name}_{key}_grid4")
+
+
+@pytest.mark.parametrize(("bins", "count"), [(4, 40_164_304), (64, 40_411_024)])
+def test_parameters_are_as_many_as_published(bins, count):
+    network = build_network(bins)
+    assert sum(np.prod(v.shape) for v in network.trainable_variables) == count
+    assert network.output["heatmap2"].shape == (None, 64, 64, 16 * bins)
+
+
+def test_upsampling_is_the_fixed_deconvolution():
+    x = np.random.default_rng(0).normal(size=(2, 4, 3, 5)).astype(np.float32)
+    taps = np.outer([0.25, 0.75, 0.75, 0.25], [0.25, 0.75, 0.75, 0.25])
+    kernel = np.einsum("hw,io->hwio", taps, np.eye(5)).astype(np.float32)
+    expected = tf.nn.conv2d_transpose(x, kernel, [2, 8, 6, 5], 2, "SAME")
+    np.testing.assert_allclose(BilinearUpsampling()(x), expected, atol=1e-6)
+
+
+def test_normalisation_keeps_moving_statistics():
+    x = np.random.default_rng(0).normal(3, 2, (4, 5, 6, 2)).astype(np.float32)
+    layer = ScaledBatchNormalization("moving")
+    np.testing.assert_allclose(layer(x), x / np.sqrt(1 + 1e-5), rtol=1e-5)
+    y = layer(x, training=True).numpy()
+    np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(y.var((0, 1, 2)), 1, rtol=1e-4)
+    mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+    np.testing.assert_allclose(mean, 1e-3 * x.mean((0, 1, 2)), rtol=1e-4)
+    unbiased = x.reshape(-1, 2).var(0, ddof=1)
+    np.testing.assert_allclose(variance, 0.999 + 1e-3 * unbiased, rtol=1e-5)
+
+
+def test_tiny_is_saved_and_loaded(tmp_path):
+    network = build_network(4, input_size=64, preset="tiny", batch_norm="moving")
+    image = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 64, 64, 3))
+    network.save(tmp_path / "tiny.keras")
+    again = keras.models.load_model(tmp_path / "tiny.keras")
+    expected, found = network(image), again(image)
+    assert expected["heatmap2"].shape == (1, 16, 16, 64)
+    for name in ("heatmap", "heatmap2"):
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"depth_bins": 0}, "depth_bins must be at least 1; received 0"),
+        ({"input_size": 100}, "input_size must be a multiple of 64; received 100"),
+        ({"preset": "small"}, "preset must be one of published, tiny"),
+        ({"batch_norm": "none"}, "batch_norm must be batch or moving"),
+    ],
+)
+def test_refuses_what_it_cannot_build(arguments, message):
+    with pytest.raises(InputError, match=message):
+        build_network(**{"depth_bins": 4} | arguments)
