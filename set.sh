@@ -16,6 +16,8 @@ Usage: ./set.sh COMMAND
   demo             make the embedded data, lift a sample, train briefly, evaluate
   test [ARGS]      run the tests; ARGS go to pytest (--large runs the slow ones too)
   data [ARGS]      make the embedded data in data/ (--help lists ARGS)
+  data --images [ARGS]
+                   render pictures of the embedded people in data/images/
   h36m [ARGS]      prepare Human3.6M in data/h36m/ (--help lists ARGS;
                    --archive=FILE uses a local h36m.zip)
   env              only make or refresh the Python environment
@@ -70,9 +72,19 @@ run_tests() {
         "$python" -m pytest --numprocesses=auto --maxprocesses=4 "$@"
 }
 
+# Poses, or with --images pictures.
 make_data() {
+    local kind=synthetic argument
+    local -a others=()
+    for argument in "$@"; do
+        case "$argument" in
+            --images) kind=rendered ;;
+            *) others+=("$argument") ;;
+        esac
+    done
     cd "$root"
-    "$python" -m human_pose.datasets.synthetic --data_dir=data "$@"
+    # An empty array is unbound for `set -u` before Bash 4.4.
+    "$python" -m "human_pose.datasets.$kind" --data_dir=data ${others[@]+"${others[@]}"}
 }
 
 # Paths in the arguments are the caller's, so stay in the caller's folder.

@@ -103,6 +103,17 @@ def test_arguments_are_passed_on_whole(project):
     assert asked[0].endswith("-k a or b")
 
 
+def test_data_is_poses_or_pictures(project):
+    project.run("env")
+    start = f"{project.folder}: -m human_pose.datasets"
+    _, asked = project.run("data")
+    assert asked == [f"{start}.synthetic --data_dir=data"]
+    _, asked = project.run("data", "--images", "--count=200", "--overwrite")
+    assert asked == [f"{start}.rendered --data_dir=data --count=200 --overwrite"]
+    _, asked = project.run("data", "--seed=3", "--images")
+    assert asked == [f"{start}.rendered --data_dir=data --seed=3"]
+
+
 def test_the_demo_stops_at_the_first_failure(project):
     project.run("env")
     python = project.folder / ".venv/bin/python"

@@ -1,0 +1,15 @@
+"""Pictures of the embedded people, in the layout `human_pose.datasets.images` reads.
+
+joints                 the 17 embedded joints as Human3.6M's 32
+figure, wardrobe       a body around them, and what it wears
+raycast, surroundings  what a camera sees of it, and behind it
+picture, shots         pictures with their truth
+dataset                folders of them, for training and test subjects
+
+A source of data to try the image network with, and no more: nobody was photographed.
+"""
+
+from human_pose.datasets.rendered.dataset import Recipe, generate, index_ranges
+from human_pose.datasets.rendered.shots import ACTIONS, Shot, moment
+
+__all__ = ["ACTIONS", "Recipe", "Shot", "generate", "index_ranges", "moment"]

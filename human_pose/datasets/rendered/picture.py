@@ -1,0 +1,144 @@
+"""One picture: the person, lit, in front of what is behind, as a camera records it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from human_pose.cameras import Camera
+from human_pose.datasets.rendered import surroundings, wardrobe
+from human_pose.datasets.rendered.figure import Figure
+from human_pose.datasets.rendered.joints import unit
+from human_pose.datasets.rendered.raycast import Grid, Hits, RoundCones, cast
+
+SIZE_PX: Final = 224
+
+# Rays per pixel along each axis, averaged: smooth outlines.
+_SUPERSAMPLING: Final = 2
+
+_MM_PER_M: Final = 1000.0
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How a camera spoils a picture; ranges of uniform draws.
+
+    Attributes:
+      blur_px: deviation of the blur.
+      noise: deviation of the noise, grey levels; none where negative. More of it would
+        double the files.
+      gain: brightness.
+    """
+
+    blur_px: tuple[float, float] = (0.0, 0.6)
+    noise: tuple[float, float] = (-0.6, 0.6)
+    gain: tuple[float, float] = (0.75, 1.15)
+
+
+def crop_grid(camera: Camera, box_px: np.ndarray, per_pixel: int = 1) -> Grid:
+    """The rays of a crop of a camera's frame, enlarged to 224 px.
+
+    The crop's coordinate u is the frame's `x1 + u (x2 − x1) / 224`; the middle of its
+    first pixel is u = 0, as in the joints' files.
+
+    Args:
+      camera: the camera.
+      box_px: `[4]`, x1 y1 x2 y2.
+      per_pixel: rays per pixel along each axis.
+    """
+    u = (np.arange(SIZE_PX * per_pixel) + 0.5) / per_pixel - 0.5
+    lines = [
+        (box_px[i] + u * (box_px[i + 2] - box_px[i]) / SIZE_PX - camera.centre_px[i])
+        / camera.focal_px[i]
+        for i in (0, 1)
+    ]
+    return Grid(*lines)
+
+
+def in_camera(figure: Figure, camera: Camera) -> RoundCones:
+    """A person's parts in a camera's frame, metres."""
+    start, end = camera.to_camera(figure.start), camera.to_camera(figure.end)
+    return RoundCones(
+        *((a / _MM_PER_M).astype("f4") for a in (start, end - start, figure.radius))
+    )
+
+
+def render(
+    figure: Figure,
+    camera: Camera,
+    box_px: np.ndarray,
+    clothes: wardrobe.Wardrobe,
+    rng: np.random.Generator,
+    recording: Recording | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of a person.
+
+    Args:
+      figure: the person, world mm.
+      camera: the camera.
+      box_px: `[4]`, the square of the camera's frame that is shown.
+      clothes: colours.
+      rng: source of background, light and noise.
+      recording: how the camera spoils it.
+
+    Returns:
+      The picture, uint8 `[224, 224, 3]` RGB, and how much of each pixel the person (and
+      the stool) covers, float32 `[224, 224]` in [0, 1].
+    """
+    rays = crop_grid(camera, box_px).directions()
+    behind = surroundings.paint(
+        rng,
+        np.tensordot(camera.rotation.T.astype("f4"), rays, 1),
+        camera.position_mm,
+        figure.start[figure.start[:, 2].argmin(), :2],
+    )
+    hits = cast(crop_grid(camera, box_px, _SUPERSAMPLING), in_camera(figure, camera))
+    colours = wardrobe.colours_at(clothes, figure, hits, camera.rotation)
+    colours *= _light(rng, hits, camera)
+    front, cover = _averaged(hits, colours)
+    picture = front + (1 - cover[..., None]) * behind
+    return _recorded(picture, rng, recording or Recording()), cover
+
+
+def _light(rng: np.random.Generator, hits: Hits, camera: Camera) -> np.ndarray:
+    """Lambert's law with a lamp, a weaker one, and light from all around, `[N, 3]`."""
+    light = np.zeros((len(hits.pixels), 3), np.float32)
+    up = camera.rotation[:, 2]
+    sky = 0.75 + 0.25 * (hits.normals @ up.astype("f4"))
+    light += sky[:, None] * _tinted(rng, rng.uniform(0.25, 0.5))
+    for strength in (rng.uniform(0.45, 0.8), rng.uniform(0.0, 0.3)):
+        lamp = unit(rng.normal((0.0, 0.0, 0.8)))
+        towards = camera.rotation @ (lamp * [1, 1, np.sign(lamp[2])])
+        facing = np.maximum(hits.normals @ towards.astype("f4"), 0)
+        light += facing[:, None] * _tinted(rng, strength)
+    return light
+
+
+def _tinted(rng: np.random.Generator, strength: float) -> np.ndarray:
+    return (strength * rng.uniform(0.9, 1.1, 3)).astype(np.float32)
+
+
+def _averaged(hits: Hits, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of colour `[H, W, 3]`, times coverage, and coverage `[H, W]`, per pixel."""
+    fine = SIZE_PX * _SUPERSAMPLING
+    row, column = np.divmod(hits.pixels, fine)
+    pixel = row // _SUPERSAMPLING * SIZE_PX + column // _SUPERSAMPLING
+    planes = [
+        np.bincount(pixel, weights, SIZE_PX**2).reshape(SIZE_PX, SIZE_PX)
+        for weights in (*colours.T, None)
+    ]
+    stacked = np.stack(planes, axis=-1).astype(np.float32) / _SUPERSAMPLING**2
+    return stacked[..., :3], stacked[..., 3]
+
+
+def _recorded(
+    picture: np.ndarray, rng: np.random.Generator, recording: Recording
+) -> np.ndarray:
+    gray = 255 * rng.uniform(*recording.gain) * picture
+    image = Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8))
+    image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*recording.blur_px)))
+    noise = rng.standard_normal(picture.shape, np.float32)
+    noise *= np.float32(max(rng.uniform(*recording.noise), 0))
+    noisy = np.asarray(image) + noise
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)

@@ -1,0 +1,138 @@
+"""The files of one rendered picture, as `human_pose.datasets.images` reads them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from PIL import Image
+
+from human_pose.datasets.rendered.picture import SIZE_PX
+from human_pose.datasets.rendered.shots import ACTIONS, Shot
+from human_pose.skeleton import JOINT_NAMES_32, JOINTS_16_OF_32, VIEW_NAMES
+
+FOLDERS: Final = (
+    "bbx_all_new",
+    "camera_all",
+    "center_x",
+    "center_y",
+    "scale",
+    "gt_joint_2d_raw_new",
+    "gt_joint_3d_mono_raw",
+    "image_path_file",
+    "info_all",
+    "images",
+    "index_range",
+)
+
+# Human3.6M's numbers: 1 is the empty room, 2 is Directions.
+_FIRST_ACTION: Final = 2
+
+# Disk against time; PNG is lossless at any level.
+_COMPRESSION: Final = 4
+
+
+def write_shot(
+    root: Path, index: int, subject: int, action: str, number: int, shot: Shot
+) -> None:
+    """Writes everything about one picture.
+
+    Args:
+      root: the folder; it has the `FOLDERS`.
+      index: the picture's.
+      subject: who.
+      action: does what, one of `ACTIONS`.
+      number: which moment of these.
+      shot: the picture and its truth.
+    """
+    video = f"S{subject} {action}.{VIEW_NAMES[shot.view]}"
+    info = (
+        *(video, ACTIONS.index(action) + _FIRST_ACTION, action),
+        *(number + 1, shot.view + 1, shot.frame + 1, video),
+    )
+    texts = {
+        "bbx_all_new": _numbers(shot.box_px, "{:.0f}"),
+        "camera_all": _camera(shot),
+        "center_x": f"{SIZE_PX / 2:.1f}",
+        "center_y": f"{SIZE_PX / 2:.1f}",
+        "scale": f"{SIZE_PX:.1f}",
+        "gt_joint_2d_raw_new": _rows(shot.joints_2d_px),
+        "gt_joint_3d_mono_raw": _rows(shot.joints_3d_mm),
+        "image_path_file": f"images/{index}.png",
+        "info_all": "\n".join(map(str, info)),
+    }
+    for folder, text in texts.items():
+        (root / folder / f"{index}.txt").write_text(text + "\n")
+    picture = Image.fromarray(shot.picture)
+    picture.save(root / "images" / f"{index}.png", compress_level=_COMPRESSION)
+
+
+def write_range(root: Path, subject: int, action: str, first: int, last: int) -> None:
+    """Writes which pictures, `first` to `last`, are of a subject's action."""
+    path = root / "index_range" / f"S{subject}_{action}_range.txt"
+    path.write_text(f"{first} {last}\n")
+
+
+def readme(count: int, seed: int) -> str:
+    """What stands in the folder's README.md."""
+    used = ", ".join(JOINT_NAMES_32[joint] for joint in JOINTS_16_OF_32)
+    return _README.format(
+        count=count, seed=seed, joints=", ".join(JOINT_NAMES_32), used=used
+    )
+
+
+def _camera(shot: Shot) -> str:
+    camera = shot.camera
+    fields = {
+        "R": camera.rotation.ravel(),
+        "T": camera.position_mm,
+        "f": camera.focal_px,
+        "c": camera.centre_px,
+        "k": np.zeros(3),
+        "p": np.zeros(2),
+    }
+    return "\n".join(f"{k}: {_numbers(v, '{:.9f}')}" for k, v in fields.items())
+
+
+def _rows(values: np.ndarray) -> str:
+    return "\n".join(_numbers(row, "{:.6f}") for row in values)
+
+
+def _numbers(values: Iterable[float], form: str) -> str:
+    return " ".join(map(form.format, values))
+
+
+_README: Final = """\
+# Rendered pictures of invented people
+
+{count} pictures, 224 x 224 px RGB, made by
+
+    ./set.sh data --images --count={count} --seed={seed}
+
+Subjects 1, 5, 6, 7, 8 are for training, 9 and 11 for tests; they differ in body, and
+each has four cameras of its own. Nobody was recorded or photographed; bodies, motions
+and pictures are this project's own, under its licence (Apache-2.0).
+
+`<i>.txt` in each folder is about picture i; `index_range/S1_Directions_range.txt` holds
+the first and last picture (inclusive) of a subject's action.
+
+- `bbx_all_new`: x1 y1 x2 y2, the square of the camera's 1000 x 1002 px frame that is
+  shown; it may reach beyond the frame
+- `camera_all`: `R:` rotation by rows, `T:` the camera's centre (world mm, z up):
+  Xc = R (Xw - T); `f:` focal lengths and `c:` principal point (px); `k:` and `p:`, the
+  lens distortion, are 0
+- `center_x`, `center_y`, `scale`: 112, 112, 224, the same for all
+- `gt_joint_2d_raw_new`: 32 rows x y, px of the picture; (0, 0) is the middle of its
+  first pixel
+- `gt_joint_3d_mono_raw`: 32 rows X Y Z, mm, camera frame (x right, y down, z forward),
+  absolute
+- `image_path_file`: the picture's path
+- `info_all`: video, action's number, action, moment, camera, frame, video
+
+A point projects to f (X, Y) / Z + c in the camera's frame, and from there to
+224 (x - x1) / (x2 - x1) in the picture.
+
+The 32 joints: {joints}.
+
+The image network's 16 of them: {used}.
+"""

@@ -1,0 +1,137 @@
+"""Moments of embedded people, each filmed by four cameras: joints, boxes, pictures."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from human_pose.cameras import Camera
+from human_pose.datasets.pose_files import ACTIONS as POSE_ACTIONS
+from human_pose.datasets.rendered import wardrobe
+from human_pose.datasets.rendered.figure import GIRTHS, Figure, build
+from human_pose.datasets.rendered.joints import to_32_joints
+from human_pose.datasets.rendered.picture import SIZE_PX, render
+from human_pose.datasets.synthetic import BODIES, subject_cameras
+from human_pose.datasets.synthetic.motion import perform
+from human_pose.skeleton import VIEWS
+
+# The layout's names, in alphabetical order, which is that of Human3.6M's numbers.
+_LONG_NAMES: Final = {
+    "Photo": "TakingPhoto",
+    "WalkDog": "WalkingDog",
+    "WalkTogether": "WalkingTogether",
+}
+_POSE_NAMES: Final = {_LONG_NAMES.get(name, name): name for name in POSE_ACTIONS}
+ACTIONS: Final = tuple(sorted(_POSE_NAMES))
+
+_SEATED: Final = ("Eating", "Sitting", "Smoking")
+_STOOL_SHARE: Final = 0.7
+
+# Each moment is from a take of its own, this long at `motion.RATE_HZ`.
+_TAKE_FRAMES: Final = 40
+
+# No other purpose of the seed has this number (see `synthetic.dataset`).
+_PICTURES: Final = 2
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How a box is put about a person; ranges of uniform draws, by eye.
+
+    Attributes:
+      margin: side of the box over the larger extent of the joints. In the original's
+        example a standing person's joints take 86 % of the box.
+      shift: of the box's middle off the joints' middle, over its side.
+      girth: of the person, about the subject's own.
+    """
+
+    margin: tuple[float, float] = (1.14, 1.28)
+    shift: tuple[float, float] = (-0.02, 0.02)
+    girth: tuple[float, float] = (0.95, 1.06)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture with its truth.
+
+    Attributes:
+      camera: the camera.
+      view: its number, 0 to 3.
+      frame: the take's frame.
+      box_px: `[4]`, x1 y1 x2 y2, whole pixels of the camera's frame.
+      joints_2d_px: `[32, 2]`, px of the picture.
+      joints_3d_mm: `[32, 3]`, camera frame.
+      picture: uint8 `[224, 224, 3]`, RGB.
+    """
+
+    camera: Camera
+    view: int
+    frame: int
+    box_px: np.ndarray
+    joints_2d_px: np.ndarray
+    joints_3d_mm: np.ndarray
+    picture: np.ndarray
+
+
+def moment(
+    subject: int, action: str, number: int, views: int, seed: int
+) -> Iterator[Shot]:
+    """One moment of a subject, seen by the first cameras of its rig.
+
+    Args:
+      subject: a key of `BODIES`.
+      action: one of `ACTIONS`.
+      number: which moment; each has random numbers of its own.
+      views: how many cameras, 1 to 4.
+      seed: everything random follows from it.
+    """
+    key = [seed, _PICTURES, subject, ACTIONS.index(action), number]
+    streams = np.random.SeedSequence(key).spawn(2 + VIEWS)
+    motion, look, *pictures = map(np.random.default_rng, streams)
+    take = perform(_POSE_NAMES[action], BODIES[subject], motion, _TAKE_FRAMES)
+    frame = int(motion.integers(_TAKE_FRAMES))
+    joints = to_32_joints(take.joints_3d_mm[frame])
+    clothes = wardrobe.draw(look)
+    girth = GIRTHS[subject] * look.uniform(*Framing().girth)
+    seated = action in _SEATED and bool(look.uniform() < _STOOL_SHARE)
+    person = build(joints, girth, seated=seated)
+    for view, camera in enumerate(subject_cameras(subject, seed)[:views]):
+        yield _shot(person, joints, clothes, camera, view, frame, pictures[view])
+
+
+def to_picture(points_px: np.ndarray, box_px: np.ndarray) -> np.ndarray:
+    """Points of a camera's frame `[..., 2]` in the 224 px picture of a box."""
+    return (points_px - box_px[:2]) * SIZE_PX / (box_px[2:] - box_px[:2])
+
+
+def _shot(
+    person: Figure,
+    joints_mm: np.ndarray,
+    clothes: wardrobe.Wardrobe,
+    camera: Camera,
+    view: int,
+    frame: int,
+    rng: np.random.Generator,
+) -> Shot:
+    points = camera.project(joints_mm)
+    box = _box(points, rng)
+    picture, _ = render(person, camera, box, clothes, rng)
+    return Shot(
+        camera=camera,
+        view=view,
+        frame=frame,
+        box_px=box,
+        joints_2d_px=to_picture(points, box),
+        joints_3d_mm=camera.to_camera(joints_mm),
+        picture=picture,
+    )
+
+
+def _box(points_px: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    framing = Framing()
+    low, high = points_px.min(axis=0), points_px.max(axis=0)
+    side = np.rint((high - low).max() * rng.uniform(*framing.margin))
+    middle = (low + high) / 2 + side * rng.uniform(*framing.shift, 2)
+    corner = np.rint(middle - side / 2)
+    return np.concatenate([corner, corner + side])
