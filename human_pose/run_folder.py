@@ -19,9 +19,11 @@ class RunFolder:
 
     Attributes:
       path: the run's folder.
+      state_name: of the file that a resumed training starts from.
     """
 
     path: Path
+    state_name: str = "training_state.h5"
 
     @property
     def check(self) -> Path:
@@ -42,10 +44,14 @@ class RunFolder:
         """The checkpoint after epoch number `epoch`, counted from 0."""
         return self.check / f"epoch_{epoch}.h5"
 
+    def stage_checkpoint(self, stage: str) -> Path:
+        """The image network after, or so far within, a stage of its curriculum."""
+        return self.check / f"{stage}.keras"
+
     @property
     def training_state(self) -> Path:
         """What a resumed training starts from."""
-        return self.check / "training_state.h5"
+        return self.check / self.state_name
 
     @property
     def settings(self) -> Path:
@@ -103,13 +109,14 @@ class RunFolder:
 
     def remove_leftovers(self) -> None:
         """Removes the temporary files of a process that was killed while writing."""
-        for path in self.check.glob(".*.h5"):
-            path.unlink()
+        for pattern in (".*.h5", ".*.keras", ".*.npz"):
+            for path in self.check.glob(pattern):
+                path.unlink()
 
     def _made_by_training(self) -> Iterator[Path]:
-        yield from self.check.glob("epoch_*.h5")
-        yield from self.check.glob(".*.h5")
+        for pattern in ("epoch_*.h5", "*.keras", "training_state.*", ".*.h5"):
+            yield from self.check.glob(pattern)
         yield from self.logger.rglob("events.out.tfevents.*")
-        for path in (self.partial_checkpoint, self.training_state, self.settings):
+        for path in (self.partial_checkpoint, self.settings):
             if path.exists():
                 yield path

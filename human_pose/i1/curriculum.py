@@ -5,7 +5,8 @@ in turn, each from the weights of the one before; with the depth only the last l
 changes, and starts anew.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from human_pose.files import InputError
@@ -85,7 +86,9 @@ class Recipe:
       batch_norm: what normalises at test time, see `build_network`.
       peak: where heatmap labels peak, see `targets`.
       augment: see `datasets.images`.
+      sampling: see `datasets.images`.
       weight_decay: AdamW's.
+      warmup: part of a stage in which the rate of a cosine rises from 0.
     """
 
     name: str
@@ -96,7 +99,9 @@ class Recipe:
     batch_norm: Literal["batch", "moving"]
     peak: Literal["published", "unbiased"]
     augment: Literal["published", "modern"]
+    sampling: Literal["replacement", "epochs"]
     weight_decay: float = 0.0
+    warmup: float = 0.0
 
     def stage(self, name: str) -> Stage:
         """The stage of that name.
@@ -141,4 +146,79 @@ PUBLISHED: Final = Recipe(
     batch_norm="batch",
     peak="published",
     augment="published",
+    sampling="replacement",
 )
+
+# For today's user: what the tiny preset learned best from (docs/i1.md has the table).
+# Depth grows in fewer steps, because every stage ends with a small learning rate.
+MODERN: Final = Recipe(
+    name="modern",
+    stages=(
+        Stage("d4", 4, ADAPTIVE_I1, 5e-4, 100_000, 8),
+        Stage("d16", 16, ADAPTIVE_I1, 5e-4, 100_000, 8),
+        Stage("d64", 64, ADAPTIVE_I1, 5e-4, 100_000, 8),
+    ),
+    optimizer="adamw",
+    schedule="cosine",
+    gradient="true",
+    batch_norm="moving",
+    peak="unbiased",
+    augment="modern",
+    sampling="epochs",
+    weight_decay=1e-2,
+    warmup=0.05,
+)
+
+RECIPES: Final[Mapping[str, Recipe]] = {
+    recipe.name: recipe for recipe in (PUBLISHED, MODERN)
+}
+
+# Losses by name, to put in the place of every stage's own.
+LOSSES: Final[Mapping[str, LossTerms]] = {
+    "adaptive_h1": ADAPTIVE_H1,
+    "adaptive_i1": ADAPTIVE_I1,
+    "integral": LossTerms(adaptive=(JOINTS_2D, DEPTH)),
+    "manual": manual(0.1),
+}
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """What a preset makes of a recipe's stages.
+
+    Attributes:
+      input_size: of the network, px.
+      learning_rate: factor.
+      iterations: divisor.
+      batch_size: of every stage, or None for its own.
+      max_depth_bins: stages with more are left out, or None.
+    """
+
+    input_size: int
+    learning_rate: float = 1.0
+    iterations: int = 1
+    batch_size: int | None = None
+    max_depth_bins: int | None = None
+
+
+SCALINGS: Final[Mapping[tuple[str, str], Scaling]] = {
+    ("published", "published"): Scaling(256),
+    ("modern", "published"): Scaling(256),
+    ("published", "tiny"): Scaling(128, 40.0, 150, 8, 16),
+    ("modern", "tiny"): Scaling(128, 4.0, 50, 8, 16),
+}
+
+
+def scaled(recipe: Recipe, scaling: Scaling) -> Recipe:
+    """A recipe whose stages are as a preset needs them."""
+    stages = (
+        replace(
+            stage,
+            learning_rate=stage.learning_rate * scaling.learning_rate,
+            iterations=max(stage.iterations // scaling.iterations, 1),
+            batch_size=scaling.batch_size or stage.batch_size,
+        )
+        for stage in recipe.stages
+        if stage.depth_bins <= (scaling.max_depth_bins or stage.depth_bins)
+    )
+    return replace(recipe, stages=tuple(stages))

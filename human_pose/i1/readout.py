@@ -1,7 +1,7 @@
-"""From a network's heatmaps to poses in millimetres, by two readouts and two protocols.
+"""From heatmaps to poses in millimetres, by two readouts and two protocols.
 
-A protocol says how crop positions and depths become camera-frame millimetres. The root's
-depth, the box and the camera are the truth's in both, as in the original.
+A protocol says how crop positions and depths become camera-frame millimetres. Root
+depth, box and camera are the truth's in both, as in the original.
 """
 
 from collections.abc import Mapping

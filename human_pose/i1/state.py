@@ -1,0 +1,104 @@
+"""Where a training of the image network stands, and the file to continue it from."""
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from human_pose.files import InputError, atomic
+
+_HEADER = "header"
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+      stage: place of the running stage, from 0.
+      step: batches of this stage already taken.
+      total: updates of all stages so far, the step of TensorBoard.
+    """
+
+    stage: int = 0
+    step: int = 0
+    total: int = 0
+
+
+def write_state(
+    path: Path,
+    progress: Progress,
+    conditions: Mapping[str, Any],
+    variables: Sequence[Any],
+) -> None:
+    """Writes everything that decides how a training goes on, atomically.
+
+    Order and augmentation of the data follow from the seed and the step.
+
+    Args:
+      path: the file, `.npz`.
+      progress: how far the training is.
+      conditions: what must be equal for it to be continued (JSON values by name).
+      variables: of the network and the optimiser.
+
+    Raises:
+      InputError: if the file cannot be written.
+    """
+    header = json.dumps({"progress": vars(progress), "conditions": dict(conditions)})
+    arrays: dict[str, Any] = {
+        str(number): np.asarray(v) for number, v in enumerate(variables)
+    }
+    arrays[_HEADER] = np.array(header)
+    # Not compressed: weights hardly shrink, and a large network has half a gigabyte.
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_progress(path: Path, conditions: Mapping[str, Any]) -> Progress:
+    """How far the training of a state file is.
+
+    Raises:
+      InputError: if it cannot be read, or belongs to a run under other conditions.
+    """
+    header = json.loads(str(_read(path, [_HEADER])[0]))
+    saved = header["conditions"]
+    for name, value in conditions.items():
+        if saved.get(name) != value:
+            raise InputError(
+                f"{path}: the run to resume has {name} = {saved.get(name)}; "
+                f"received {value}"
+            )
+    return Progress(**header["progress"])
+
+
+def restore_variables(path: Path, variables: Sequence[Any]) -> None:
+    """Gives variables the values of a state file.
+
+    Raises:
+      InputError: if it cannot be read or holds others.
+    """
+    names = [str(number) for number in range(len(variables))]
+    arrays = _read(path, names)
+    for name, array, variable in zip(names, arrays, variables, strict=True):
+        if array.shape != tuple(variable.shape):
+            raise InputError(
+                f"{path}: variable {name} must have shape {tuple(variable.shape)}; "
+                f"it has {array.shape}"
+            )
+    for array, variable in zip(arrays, variables, strict=True):
+        variable.assign(array)
+
+
+def _read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return [file[name] for name in names]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: is not a readable training state ({reason})") from (
+            error
+        )

@@ -1,0 +1,316 @@
+"""Trains the image network by a curriculum: what `main.py --model=i1 --train=1` does.
+
+Each stage starts from the weights of the one before; a network of another depth gets a
+new last layer. The original's optimiser keeps its history from stage to stage, the
+modern one starts anew with its schedule. A run that was stopped is continued exactly.
+"""
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from human_pose.datasets.images import ImageDataset, index_range, open_dataset
+from human_pose.files import InputError, atomic
+from human_pose.i1 import curriculum
+from human_pose.i1.callbacks import Counter, Recorder, Saver
+from human_pose.i1.checkpoint import load_network, save_network
+from human_pose.i1.curriculum import Recipe, Stage
+from human_pose.i1.network import build_network
+from human_pose.i1.objective import Objective
+from human_pose.i1.optimizers import hand_over, make_optimizer
+from human_pose.i1.rmsprop import CaffeRMSProp
+from human_pose.i1.state import (
+    Progress,
+    read_progress,
+    restore_variables,
+    write_state,
+)
+from human_pose.i1.trainer import PoseTrainer
+from human_pose.i1.transfer import transfer
+from human_pose.i1_config import ImageTrainingConfig
+from human_pose.run_folder import RunFolder
+
+_VALIDATION_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a configuration means.
+
+    Attributes:
+      recipe: with the stages to train, as they are trained.
+      input_size: of the network, px.
+    """
+
+    recipe: Recipe
+    input_size: int
+
+
+def plan(config: ImageTrainingConfig) -> Plan:
+    """The stages that a configuration asks for.
+
+    Raises:
+      InputError: if there is no such stage.
+    """
+    scaling = curriculum.SCALINGS[config.recipe, config.preset]
+    recipe = curriculum.scaled(curriculum.RECIPES[config.recipe], scaling)
+    stages = recipe.stages if config.stage is None else (recipe.stage(config.stage),)
+    deepest = config.max_depth_bins
+    changes: dict[str, Any] = {
+        "learning_rate": config.learning_rate,
+        "iterations": config.iterations,
+        "batch_size": config.batch_size,
+        "loss": curriculum.LOSSES[config.loss] if config.loss else None,
+    }
+    changes = {name: value for name, value in changes.items() if value is not None}
+    stages = tuple(
+        dataclasses.replace(stage, **changes)
+        for stage in stages
+        if deepest is None or stage.depth_bins <= deepest
+    )
+    if not stages:
+        raise InputError(f"--max_depth_bins={deepest} leaves out every stage")
+    augment = config.augment or recipe.augment
+    recipe = dataclasses.replace(recipe, stages=stages, augment=augment)
+    return Plan(recipe, scaling.input_size)
+
+
+def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
+    """Trains, or goes on training, and leaves everything in the run's folder.
+
+    Raises:
+      InputError: if a file is not what it should be, the folder holds a training run
+        that is neither to be resumed nor overwritten, or the run to resume has other
+        conditions.
+      FloatingPointError: if the training diverges.
+    """
+    folder.check_training(resume=config.resume, overwrite=config.overwrite)
+    chosen = plan(config)
+    conditions = _conditions(config, chosen)
+    progress = Progress()
+    if config.resume:
+        progress = read_progress(folder.training_state, conditions)
+    start = None if config.check_path is None else load_network(config.check_path)
+    data = _open(config, "train", every=config.every)
+    validation = _validation(config)
+    _prepare(folder, config)
+    run = _Run(config, chosen, folder, conditions, progress, data, validation)
+    run.go(start)
+
+
+class _Run:
+    """One call of `train`: what its stages share."""
+
+    def __init__(
+        self,
+        config: ImageTrainingConfig,
+        chosen: Plan,
+        folder: RunFolder,
+        conditions: dict[str, Any],
+        progress: Progress,
+        data: ImageDataset,
+        validation: ImageDataset | None,
+    ) -> None:
+        self._config = config
+        self._recipe = chosen.recipe
+        self._input_size = chosen.input_size
+        self._folder = folder
+        self._conditions = conditions
+        self._progress = progress
+        self._data = data
+        self._validation = validation
+
+    def go(self, start: keras.Model | None) -> None:
+        """Trains the stages that are left; the first from the weights of `start`."""
+        stages = self._recipe.stages
+        resumed = self._config.resume
+        before: PoseTrainer | None = None
+        for number in range(self._progress.stage, len(stages)):
+            stage = stages[number]
+            trainer = self._trainer(stage, number)
+            if resumed:
+                restore_variables(self._folder.training_state, _variables(trainer))
+            else:
+                self._start(trainer, before, start)
+            resumed = False
+            logging.info(
+                "stage %s (%d of %d): %d depth bins, %d updates",
+                stage.name, number + 1, len(stages), stage.depth_bins, stage.iterations,
+            )  # fmt: skip
+            self._fit(trainer, stage)
+            save_network(trainer.network, self._folder.stage_checkpoint(stage.name))
+            before = trainer
+            if number + 1 < len(stages):
+                self._progress.stage, self._progress.step = number + 1, 0
+        logging.info("all %d stages are trained", len(stages))
+
+    def _trainer(self, stage: Stage, number: int) -> PoseTrainer:
+        config, recipe = self._config, self._recipe
+        keras.utils.set_random_seed(config.seed + number)
+        with _policy("mixed_bfloat16" if config.mixed_precision else "float32"):
+            network = build_network(
+                stage.depth_bins,
+                input_size=self._input_size,
+                preset=config.preset,
+                batch_norm=recipe.batch_norm,
+            )
+        objective = Objective(
+            stage.loss, stage.depth_bins, recipe.gradient, recipe.peak
+        )
+        trainer = PoseTrainer(network, objective)
+        optimizer = make_optimizer(recipe, stage, config.accumulate)
+        trainer.compile(optimizer, jit_compile=config.jit)
+        optimizer.build(trainer.trainable_variables)
+        return trainer
+
+    def _start(
+        self,
+        trainer: PoseTrainer,
+        before: PoseTrainer | None,
+        start: keras.Model | None,
+    ) -> None:
+        """Gives a stage what it takes over, and saves where it starts."""
+        if before is not None:
+            start = before.network
+            if isinstance(trainer.optimizer, CaffeRMSProp):
+                hand_over(before.optimizer, trainer.optimizer)
+        if start is not None:
+            new = transfer(start, trainer.network)
+            logging.info("new layers: %s", ", ".join(new) or "none")
+        self._save(trainer)
+
+    def _fit(self, trainer: PoseTrainer, stage: Stage) -> None:
+        config = self._config
+        chunk = config.save_every * config.accumulate
+        total = stage.iterations * config.accumulate
+        recorder = Recorder(self._folder.logger, self._progress, self._picture(trainer))
+        callbacks = [
+            Counter(self._progress, stage.name, config.accumulate),
+            recorder,
+            Saver(lambda: self._save(trainer, stage)),
+        ]
+        with contextlib.closing(recorder):
+            for first, last, steps in _rounds(self._progress.step, total, chunk):
+                trainer.fit(
+                    self._stream(stage, first * chunk),
+                    initial_epoch=first,
+                    epochs=last,
+                    steps_per_epoch=steps,
+                    validation_data=self._validation_stream(),
+                    validation_freq=config.validate_every if steps == chunk else 1,
+                    callbacks=callbacks,
+                    shuffle=False,  # done already
+                    verbose=1 if sys.stdout.isatty() else 2,
+                )
+
+    def _stream(self, stage: Stage, step: int) -> tf.data.Dataset:
+        return self._data.batches(
+            stage.batch_size,
+            augment=self._recipe.augment,
+            shuffle=True,
+            sampling=self._recipe.sampling,
+            # Stages see other orders and augmentations.
+            seed=self._config.seed + 1000 * self._progress.stage,
+            start_step=step,
+            input_size=self._input_size,
+            repeat=True,
+            skip_bad=self._config.skip_bad,
+        )
+
+    def _validation_stream(self) -> tf.data.Dataset | None:
+        if self._validation is None:
+            return None
+        return self._validation.batches(
+            _VALIDATION_BATCH,
+            input_size=self._input_size,
+            skip_bad=self._config.skip_bad,
+        )
+
+    def _picture(self, trainer: PoseTrainer) -> Callable[[], np.ndarray] | None:
+        return None
+
+    def _save(self, trainer: PoseTrainer, stage: Stage | None = None) -> None:
+        if stage is not None:
+            save_network(trainer.network, self._folder.stage_checkpoint(stage.name))
+        write_state(
+            self._folder.training_state,
+            self._progress,
+            self._conditions,
+            _variables(trainer),
+        )
+
+
+def _rounds(done: int, total: int, chunk: int) -> Iterator[tuple[int, int, int]]:
+    """First epoch, last epoch and steps of every call of `fit`.
+
+    States are saved at multiples of `chunk` and at the end.
+    """
+    first, whole = done // chunk, total // chunk
+    if first < whole:
+        yield first, whole, chunk
+    if total % chunk and done < total:
+        yield whole, whole + 1, total % chunk
+
+
+def _variables(trainer: PoseTrainer) -> list[Any]:
+    return [*trainer.network.variables, *trainer.optimizer.variables]
+
+
+@contextlib.contextmanager
+def _policy(name: str) -> Iterator[None]:
+    """Layers made in the block compute by a precision policy."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _open(
+    config: ImageTrainingConfig, part: index_range.Part, **options: Any
+) -> ImageDataset:
+    dataset = open_dataset(config.data_dir, config.split, part, **options)
+    dataset.good_annotations(skip_bad=config.skip_bad)
+    for bad in dataset.skipped:
+        logging.warning("skipped: %s", bad.reason)
+    return dataset
+
+
+def _validation(config: ImageTrainingConfig) -> ImageDataset | None:
+    """Test samples at even distances."""
+    if not config.validation_samples:
+        return None
+    available = open_dataset(config.data_dir, config.split, "test").indices
+    places = np.linspace(0, len(available) - 1, config.validation_samples)
+    chosen = available[np.unique(places.astype(int))]
+    return _open(config, "test", indices=chosen.tolist())
+
+
+def _conditions(config: ImageTrainingConfig, chosen: Plan) -> dict[str, Any]:
+    """What must be equal for a run to be continued."""
+    names = ("split", "preset", "accumulate", "mixed_precision", "seed", "save_every")
+    text = json.dumps(dataclasses.asdict(chosen.recipe))
+    return {
+        **{name: getattr(config, name) for name in names},
+        "recipe": json.loads(text),
+    }
+
+
+def _prepare(folder: RunFolder, config: ImageTrainingConfig) -> None:
+    folder.make()
+    if config.overwrite:
+        folder.remove_training()
+    folder.remove_leftovers()
+    settings = json.dumps(dataclasses.asdict(config), indent=2, default=str)
+    with atomic(folder.settings) as temporary:
+        temporary.write_text(settings + "\n")

@@ -1,0 +1,110 @@
+"""Frozen configurations of the image network's commands; see `config.py`.
+
+They stand outside `i1/`, whose modules load TensorFlow, so that flags are answered at
+once.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+PRESETS: Final = ("published", "tiny")
+CURRICULA: Final = ("published", "modern")
+SPLITS: Final = ("corrected", "published")
+READOUTS: Final = ("integral", "argmax")
+LOSSES: Final = ("adaptive_h1", "adaptive_i1", "integral", "manual")
+
+
+@dataclass(frozen=True)
+class ImageTrainingConfig:
+    """What makes a training run of the image network.
+
+    Attributes:
+      data_dir: folder in the layout of `datasets.images`.
+      split: "corrected" by subject, or the original's literal indices.
+      recipe: one of `CURRICULA`.
+      preset: one of `PRESETS`.
+      stage: the only stage to train, or None for all.
+      loss: one of `LOSSES` in every stage, or None for each stage's own.
+      max_depth_bins: later stages with more are left out; None leaves out none.
+      every: only indices that are multiples of this (the original's list has 5).
+      check_path: a checkpoint to take weights from, by layer name, or None.
+      learning_rate: None for the stage's own.
+      iterations: of each stage; None for its own.
+      batch_size: None for the stage's own.
+      augment: "published", "modern", or None for the recipe's own.
+      accumulate: batches whose gradients are averaged for one update.
+      mixed_precision: layers compute in bfloat16.
+      jit: compile the step with XLA.
+      remat: compute activations anew in the backward pass, for less memory.
+      skip_bad: leave out samples that break a rule.
+      save_every: updates between two saved states.
+      validation_samples: test samples measured every `validate_every` saves.
+      validate_every: saves between two validations.
+      seed: of weights, order and augmentation.
+      resume: go on from the state in the run's folder.
+      overwrite: remove an earlier training run from the run's folder first.
+    """
+
+    data_dir: Path
+    split: Literal["corrected", "published"]
+    recipe: Literal["published", "modern"]
+    preset: Literal["published", "tiny"]
+    stage: str | None
+    loss: str | None
+    max_depth_bins: int | None
+    every: int
+    check_path: Path | None
+    learning_rate: float | None
+    iterations: int | None
+    batch_size: int | None
+    augment: Literal["published", "modern"] | None
+    accumulate: int
+    mixed_precision: bool
+    jit: bool
+    remat: bool
+    skip_bad: bool
+    save_every: int
+    validation_samples: int
+    validate_every: int
+    seed: int
+    resume: bool
+    overwrite: bool
+
+
+@dataclass(frozen=True)
+class ImageEvaluationConfig:
+    """What makes an evaluation of the image network.
+
+    Attributes:
+      data_dir: folder in the layout of `datasets.images`.
+      split: see `ImageTrainingConfig`.
+      check_path: the `.keras` checkpoint.
+      readout: whose errors are stored.
+      every: only indices that are multiples of this.
+      batch_size: pictures at once; changes results of networks with batch statistics.
+      skip_bad: leave out samples that break a rule.
+    """
+
+    data_dir: Path
+    split: Literal["corrected", "published"]
+    check_path: Path
+    readout: Literal["integral", "argmax"]
+    every: int
+    batch_size: int
+    skip_bad: bool
+
+
+@dataclass(frozen=True)
+class ConversionConfig:
+    """What makes a conversion of Caffe's weights.
+
+    Attributes:
+      caffemodel: the file.
+      depth_bins: D of its last layer.
+      preset: one of `PRESETS`.
+    """
+
+    caffemodel: Path
+    depth_bins: int
+    preset: Literal["published", "tiny"]
