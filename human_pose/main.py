@@ -1,8 +1,10 @@
-"""Trains and evaluates the lifting of several 2D views to one 3D pose.
+"""Trains and evaluates: several 2D views to one 3D pose, or one image to a 3D pose.
 
 Usage:
   python human_pose/main.py --train=1 --name=new_model
   python human_pose/main.py --name=new_model --check_path=<a checkpoint>
+  python human_pose/main.py --model=i1 --train=1 --preset=tiny --curriculum=modern
+  python human_pose/main.py --model=i1 --check_path=<a .keras checkpoint>
 """
 
 import sys
@@ -17,6 +19,11 @@ from absl import flags
 
 from human_pose import command, settings
 from human_pose.config import EvaluationConfig, LifterConfig, TrainingConfig
+from human_pose.i1_config import (
+    ConversionConfig,
+    ImageEvaluationConfig,
+    ImageTrainingConfig,
+)
 
 # Modules that load TensorFlow or h5py are imported where they are needed, so that
 # --help and mistakes in the flags are answered at once.
@@ -24,6 +31,9 @@ from human_pose.config import EvaluationConfig, LifterConfig, TrainingConfig
 
 def main(flag_values: flags.FlagValues) -> None:
     """Does what the flags ask for."""
+    if flag_values.model == "i1":
+        work_on_images(settings.image_settings(flag_values))
+        return
     chosen = settings.main_settings(flag_values)
     if isinstance(chosen.task, TrainingConfig):
         train(chosen.run_folder, chosen.lifter, chosen.task)
@@ -66,6 +76,51 @@ def evaluate(path: Path, lifter: LifterConfig, config: EvaluationConfig) -> None
     folder.make()  # the other parts, as in the original
     print(result.table())
     print(f"report: {folder.path / evaluation.REPORT}")
+
+
+def work_on_images(chosen: settings.ImageSettings) -> None:
+    """Trains, evaluates or converts an image network."""
+    from human_pose.run_folder import RunFolder
+
+    folder = RunFolder(chosen.run_folder, state_name="training_state.npz")
+    folder.check_writable()
+    command.load_tensorflow()
+    match chosen.task:
+        case ImageTrainingConfig() as config:
+            from human_pose.i1 import training
+
+            training.train(config, folder)
+        case ImageEvaluationConfig() as config:
+            evaluate_images(config, folder.path)
+        case ConversionConfig() as config:
+            from human_pose.i1 import convert
+
+            path = folder.stage_checkpoint(f"d{config.depth_bins}")
+            convert.convert(
+                config.caffemodel, path, config.depth_bins, preset=config.preset
+            )
+            print(f"checkpoint: {path}")
+
+
+def evaluate_images(config: ImageEvaluationConfig, path: Path) -> None:
+    """Evaluates an image network; its results go to the folder at `path`."""
+    from human_pose.datasets.images import open_dataset
+    from human_pose.i1 import evaluation
+    from human_pose.i1.checkpoint import load_network
+
+    network = load_network(config.check_path)
+    dataset = open_dataset(config.data_dir, config.split, "test", every=config.every)
+    result = evaluation.evaluate(
+        network,
+        dataset,
+        path,
+        readout=config.readout,
+        batch_size=config.batch_size,
+        skip_bad=config.skip_bad,
+        description={"Checkpoint": f"`{config.check_path}`"},
+    )
+    print(result.table())
+    print(f"report: {path / evaluation.REPORT}")
 
 
 def run() -> None:

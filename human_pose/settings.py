@@ -13,7 +13,7 @@ from typing import Literal
 
 from absl import flags
 
-from human_pose import command
+from human_pose import command, i1_settings
 from human_pose.config import (
     DERIVATIVES,
     DTYPES,
@@ -43,6 +43,19 @@ class MainSettings:
     run_folder: Path
     lifter: LifterConfig
     task: TrainingConfig | EvaluationConfig
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """What `main.py --model=i1` is asked for.
+
+    Attributes:
+      run_folder: results of this run, `<results_dir>/<name>`.
+      task: a training, an evaluation or a conversion.
+    """
+
+    run_folder: Path
+    task: i1_settings.Task
 
 
 @dataclass(frozen=True)
@@ -136,6 +149,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
         "subsample", 5, "Every how many frames one is used.", lower_bound=1, **own
     )
     _define_training_flags(flag_values)
+    i1_settings.define_flags(flag_values)
     command.show_in_help(flag_values, __name__)
 
 
@@ -252,6 +266,19 @@ def main_settings(flag_values: flags.FlagValues) -> MainSettings:
             if flag_values.train
             else _evaluation_config(flag_values)
         ),
+    )
+
+
+def image_settings(flag_values: flags.FlagValues) -> ImageSettings:
+    """Turns the parsed flags of `main.py --model=i1` into its settings.
+
+    Raises:
+      InputError: if a file or folder that the flags name does not exist.
+    """
+    folder = results_dir(flag_values)
+    return ImageSettings(
+        run_folder=folder / flag_values.name,
+        task=i1_settings.task(flag_values, folder),
     )
 
 

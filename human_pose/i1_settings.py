@@ -1,0 +1,235 @@
+"""The flags of the image network, `--model=i1`, turned into configurations.
+
+Part of `settings.py`, for which it imports no TensorFlow either.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from absl import flags
+
+from human_pose import command
+from human_pose.i1_config import (
+    CURRICULA,
+    LOSSES,
+    PRESETS,
+    READOUTS,
+    SPLITS,
+    ConversionConfig,
+    ImageEvaluationConfig,
+    ImageTrainingConfig,
+)
+
+MODELS: Final = ("lifter", "i1")
+
+_DATA_HINT: Final = "./set.sh data --images makes the embedded pictures"
+_BATCH_SIZE: Final = 2  # of the original's tests
+_LIFTER_ONLY: Final = (
+    "models", "l2_solver", "dtype", "as_published", "parameters_dir", "metric",
+    "input_path", "epochs", "shuffle", "derivative", "damping",
+)  # fmt: skip
+_TRAINING_ONLY: Final = (
+    "curriculum", "stage", "loss", "depth_limit", "iterations", "augment",
+    "accumulate", "mixed_precision", "jit", "remat", "validation_samples",
+    "validate_every",
+)  # fmt: skip
+
+Task = ImageTrainingConfig | ImageEvaluationConfig | ConversionConfig
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines `--model` and the flags of `--model=i1`."""
+    own = {"flag_values": flag_values}
+    flags.DEFINE_enum(
+        "model", MODELS[0], MODELS, "Views to a pose, or i1: an image to a pose.", **own
+    )
+    flags.DEFINE_enum("preset", PRESETS[0], PRESETS, "i1: size of the network.", **own)
+    flags.DEFINE_enum(
+        "split", SPLITS[0], SPLITS, "i1: by subject, or the original's indices.", **own
+    )
+    flags.DEFINE_boolean(
+        "skip_bad", False, "i1: leave out samples that break a rule.", **own
+    )
+    flags.DEFINE_enum(
+        "readout", READOUTS[0], READOUTS, "i1: whose errors are stored.", **own
+    )
+    flags.DEFINE_string(
+        "convert_caffemodel",
+        None,
+        "i1: Caffe's weights to make a checkpoint of.",
+        **own,
+    )
+    flags.DEFINE_integer(
+        "depth_bins",
+        None,
+        "i1: depth of the volume of --convert_caffemodel.",
+        lower_bound=1,
+        **own,
+    )
+    _define_training_flags(flag_values)
+    _check_together(flag_values)
+    command.show_in_help(flag_values, __name__)
+
+
+def _define_training_flags(flag_values: flags.FlagValues) -> None:
+    own = {"flag_values": flag_values}
+    flags.DEFINE_enum(
+        "curriculum", CURRICULA[0], CURRICULA, "i1: which stages to train.", **own
+    )
+    flags.DEFINE_string("stage", None, "i1: the only stage to train.", **own)
+    flags.DEFINE_enum(
+        "loss", None, LOSSES, "i1: in every stage (default: the stage's own).", **own
+    )
+    flags.DEFINE_integer(
+        "depth_limit", None, "i1: leave out deeper stages.", lower_bound=1, **own
+    )
+    flags.DEFINE_integer(
+        "iterations",
+        None,
+        "i1: updates of each stage (default: the stage's own).",
+        lower_bound=1,
+        **own,
+    )
+    flags.DEFINE_enum(
+        "augment",
+        None,
+        ("published", "modern"),
+        "i1: augmentation (default: the curriculum's).",
+        **own,
+    )
+    flags.DEFINE_integer(
+        "accumulate", 1, "i1: batches averaged for an update.", lower_bound=1, **own
+    )
+    flags.DEFINE_boolean("mixed_precision", False, "i1: compute in bfloat16.", **own)
+    flags.DEFINE_boolean("jit", False, "i1: compile the step with XLA.", **own)
+    flags.DEFINE_boolean(
+        "remat", False, "i1: compute activations twice, for less memory.", **own
+    )
+    flags.DEFINE_integer(
+        "validation_samples",
+        200,
+        "i1: test samples to measure while training; 0 for none.",
+        lower_bound=0,
+        **own,
+    )
+    flags.DEFINE_integer(
+        "validate_every", 5, "i1: saves between validations.", lower_bound=1, **own
+    )
+
+
+def _check_together(flag_values: flags.FlagValues) -> None:
+    """Refuses flags that would have no effect."""
+
+    def present(name: str) -> bool:
+        return bool(flag_values[name].present)
+
+    def for_the_model(values: dict[str, Any]) -> bool:
+        if values["model"] == "i1":
+            _refuse(filter(present, _LIFTER_ONLY), "--model=lifter")
+            if not values["train"]:
+                _refuse(filter(present, _TRAINING_ONLY), "--train=1")
+            return True
+        own = {flag.name for flag in flag_values.get_flags_for_module(__name__)}
+        _refuse(filter(present, sorted(own - {"model"})), "--model=i1")
+        return True
+
+    flags.register_multi_flags_validator(
+        ["model", "train"], for_the_model, flag_values=flag_values
+    )
+    flags.register_multi_flags_validator(
+        ["convert_caffemodel", "depth_bins"],
+        lambda values: (
+            (values["convert_caffemodel"] is None) == (values["depth_bins"] is None)
+        ),
+        "--convert_caffemodel and --depth_bins need each other",
+        flag_values,
+    )
+
+
+def _refuse(names: Iterable[str], needed: str) -> None:
+    for name in names:
+        raise flags.ValidationError(f"--{name} needs {needed}")
+
+
+def task(flag_values: flags.FlagValues, results_dir: Path) -> Task:
+    """Turns the parsed flags into what `--model=i1` is asked for.
+
+    Args:
+      flag_values: parsed.
+      results_dir: where checkpoints are looked for, too.
+
+    Raises:
+      InputError: if a file or folder that the flags name does not exist.
+    """
+    from human_pose.files import InputError, locate  # loads h5py; --help does without
+
+    if flag_values.convert_caffemodel is not None:
+        return ConversionConfig(
+            caffemodel=locate(flag_values.convert_caffemodel),
+            depth_bins=flag_values.depth_bins,
+            preset=flag_values.preset,
+        )
+    check_path = flag_values.check_path
+    if check_path is not None:
+        check_path = locate(check_path, also_under=[results_dir])
+    data_dir = _data_dir(flag_values)
+    if flag_values.train:
+        return _training_config(flag_values, data_dir, check_path)
+    if check_path is None:
+        raise InputError("--check_path must name the checkpoint to evaluate")
+    return ImageEvaluationConfig(
+        data_dir=data_dir,
+        split=flag_values.split,
+        check_path=check_path,
+        readout=flag_values.readout,
+        every=_given(flag_values, "subsample", 1),
+        batch_size=_given(flag_values, "batch_size", _BATCH_SIZE),
+        skip_bad=flag_values.skip_bad,
+    )
+
+
+def _training_config(
+    flag_values: flags.FlagValues, data_dir: Path, check_path: Path | None
+) -> ImageTrainingConfig:
+    return ImageTrainingConfig(
+        data_dir=data_dir,
+        split=flag_values.split,
+        recipe=flag_values.curriculum,
+        preset=flag_values.preset,
+        stage=flag_values.stage,
+        loss=flag_values.loss,
+        max_depth_bins=flag_values.depth_limit,
+        every=_given(flag_values, "subsample", 1),
+        check_path=check_path,
+        learning_rate=_given(flag_values, "wlr", None),
+        iterations=flag_values.iterations,
+        batch_size=_given(flag_values, "batch_size", None),
+        augment=flag_values.augment,
+        accumulate=flag_values.accumulate,
+        mixed_precision=flag_values.mixed_precision,
+        jit=flag_values.jit,
+        remat=flag_values.remat,
+        skip_bad=flag_values.skip_bad,
+        save_every=flag_values.save_f,
+        validation_samples=flag_values.validation_samples,
+        validate_every=flag_values.validate_every,
+        seed=flag_values.seed,
+        resume=flag_values.resume,
+        overwrite=flag_values.overwrite,
+    )
+
+
+def _given(flag_values: flags.FlagValues, name: str, otherwise: Any) -> Any:
+    """The value of a flag whose default is the lifter's."""
+    flag = flag_values[name]
+    return flag.value if flag.present else otherwise
+
+
+def _data_dir(flag_values: flags.FlagValues) -> Path:
+    from human_pose.files import InputError, locate
+
+    try:
+        return locate(_given(flag_values, "data_dir", "data/images"))
+    except InputError as error:
+        raise InputError(f"{error} ({_DATA_HINT})") from None
