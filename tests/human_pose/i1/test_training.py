@@ -1,0 +1,259 @@
+"""Training on a few made-up pictures: stages, states, summaries and options."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from human_pose.files import InputError
+from human_pose.i1 import callbacks, checkpoint, curriculum, training
+from human_pose.i1.blocks import Blocks
+from human_pose.i1_config import ImageTrainingConfig
+from human_pose.run_folder import RunFolder
+
+CONFIG = ImageTrainingConfig(
+    data_dir=None,
+    split="corrected",
+    recipe="published",
+    preset="tiny",
+    stage=None,
+    loss=None,
+    max_depth_bins=8,
+    every=1,
+    check_path=None,
+    learning_rate=1e-3,
+    iterations=2,
+    batch_size=2,
+    augment=None,
+    accumulate=1,
+    mixed_precision=False,
+    jit=False,
+    remat=False,
+    skip_bad=False,
+    save_every=1,
+    validation_samples=2,
+    validate_every=2,
+    seed=3,
+    resume=False,
+    overwrite=False,
+)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Inputs of 64 px, and two stages: the second of another depth."""
+    for recipe in ("published", "modern"):
+        scaling = dataclasses.replace(
+            curriculum.SCALINGS[recipe, "tiny"], input_size=64
+        )
+        monkeypatch.setitem(curriculum.SCALINGS, (recipe, "tiny"), scaling)
+    stages = tuple(map(curriculum.PUBLISHED.stage, ("d4_ada", "d8_ada")))
+    recipe = dataclasses.replace(curriculum.PUBLISHED, stages=stages)
+    monkeypatch.setitem(curriculum.RECIPES, "published", recipe)
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch, request):
+    """A few layers in the place of the network, where its blocks do not matter."""
+    if "large" not in request.keywords:
+        monkeypatch.setattr(training, "build_network", few_layers)
+
+
+def few_layers(depth_bins, input_size, batch_norm, **options):
+    make = Blocks(4, batch_norm)
+    image = keras.Input((input_size, input_size, 3), name="image")
+    x = make.convolution(image, "conv_1", 4, 5, strides=4)
+    x = make.normalized(x, "bn_1")
+    x = make.convolution(x, "fc_1", 4, 3)
+    outputs = {
+        "heatmap": make.convolution(x, "conv_2_n", 16),
+        "heatmap2": make.convolution(x, f"conv_5_d{depth_bins}", 16 * depth_bins),
+    }
+    return keras.Model(image, outputs)
+
+
+@pytest.fixture
+def config(root):
+    return dataclasses.replace(CONFIG, data_dir=root)
+
+
+def folder_of(path):
+    return RunFolder(path, state_name="training_state.npz")
+
+
+def weights(folder, stage):
+    network = checkpoint.load_network(folder.stage_checkpoint(stage))
+    return {weight.path: np.asarray(weight) for weight in network.weights}
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(saves, monkeypatch):
+    """Makes training fail right after it has saved that often."""
+    seen = []
+    save = callbacks.Saver.on_epoch_end
+
+    def counting(self, *arguments):
+        save(self, *arguments)
+        seen.append(0)
+        if len(seen) == saves:
+            raise Stopped
+
+    monkeypatch.setattr(callbacks.Saver, "on_epoch_end", counting)
+
+
+def test_a_stopped_run_ends_as_one_that_was_not(config, tmp_path, monkeypatch):
+    whole, parts = folder_of(tmp_path / "whole"), folder_of(tmp_path / "parts")
+    training.train(config, whole)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stop_after(3, patch)  # in the second stage
+        training.train(config, parts)
+    state = np.load(parts.training_state)
+    assert json.loads(str(state["header"]))["progress"] == {
+        "stage": 1, "step": 1, "total": 3
+    }  # fmt: skip
+    training.train(dataclasses.replace(config, resume=True), parts)
+    for stage in ("d4_ada", "d8_ada"):
+        expected, actual = weights(whole, stage), weights(parts, stage)
+        assert expected.keys() == actual.keys()
+        for name in expected:
+            # Sums over threads differ in their last digits, and RMSProp's first steps
+            # have the sign of a gradient: most of a weight's step is of that size.
+            np.testing.assert_allclose(
+                actual[name], expected[name], rtol=1e-3, atol=2e-4, err_msg=name
+            )
+    # A run that is done is left alone.
+    training.train(dataclasses.replace(config, resume=True), parts)
+
+
+def test_the_second_stage_starts_from_the_first(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    training.train(dataclasses.replace(config, learning_rate=1e-12), folder)
+    first, second = weights(folder, "d4_ada"), weights(folder, "d8_ada")
+    new = {name for name in second if name.startswith("conv_5_d8")}
+    assert second.keys() - first.keys() == new
+    for name in second.keys() - new:
+        if "moving" not in name:
+            np.testing.assert_allclose(second[name], first[name], atol=1e-9)
+
+
+def test_writes_every_term_and_error_for_tensorboard(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    training.train(dataclasses.replace(config, validate_every=1), folder)
+    tags, steps = {}, {}
+    for part in ("train", "validation"):
+        events = EventAccumulator(str(folder.logger / part))
+        events.Reload()
+        tags[part] = set(events.Tags()["tensors"])
+        steps[part] = [event.step for event in events.Tensors("loss")]
+    measured = {
+        "loss", "adaptive_heatmap_2d", "adaptive_heatmap_3d", "adaptive_joints_2d",
+        "adaptive_depth", "adaptive_stage_1_joints_2d", "euclidean_heatmap_3d",
+        "integral_mpjpe_mm", "argmax_mpjpe_mm",
+    }  # fmt: skip
+    assert tags["train"] == measured | {"learning_rate"}
+    assert measured <= tags["validation"]
+    assert steps["train"] == [1, 2, 3, 4]
+
+
+def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
+    """Two batches to an update: on equal batches the update of one."""
+    batches = training.ImageDataset.batches
+
+    def same(self, *arguments, **options):
+        options |= {"start_step": 0, "shuffle": False, "augment": None}
+        return batches(self, *arguments, **options).take(1).repeat()
+
+    monkeypatch.setattr(training.ImageDataset, "batches", same)
+    config = dataclasses.replace(
+        config, stage="d4_ada", iterations=1, validation_samples=0
+    )
+    folders = [folder_of(tmp_path / f"{n}") for n in (1, 2)]
+    for accumulate, folder in zip((1, 2), folders, strict=True):
+        training.train(dataclasses.replace(config, accumulate=accumulate), folder)
+    one, two = (weights(folder, "d4_ada") for folder in folders)
+    for name in one:
+        if "moving" not in name:
+            np.testing.assert_allclose(two[name], one[name], atol=1e-4, err_msg=name)
+
+
+@pytest.mark.large
+@pytest.mark.parametrize(
+    ("option", "tolerance"), [("jit", 1e-4), ("mixed_precision", 0.05), ("remat", 1e-5)]
+)
+def test_an_option_changes_the_loss_within_rounding(
+    config, tmp_path, monkeypatch, option, tolerance
+):
+    def losses(**options):
+        seen = []
+        count = callbacks.Counter.on_train_batch_end
+
+        def noting(self, batch, logs):
+            seen.append(logs["loss"])
+            count(self, batch, logs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(callbacks.Counter, "on_train_batch_end", noting)
+            chosen = dataclasses.replace(
+                config, stage="d4_ada", validation_samples=0, overwrite=True, **options
+            )
+            training.train(chosen, folder_of(tmp_path / "run"))
+        return seen
+
+    plain, changed = losses(), losses(**{option: True})
+    np.testing.assert_allclose(changed, plain, rtol=tolerance)
+
+
+def test_stops_when_the_loss_is_not_finite(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "human_pose.i1.objective.targets.heatmaps_2d",
+        lambda joints, size, peak: tf.fill([2, size, size, 16], float("nan")),
+    )
+    with pytest.raises(
+        FloatingPointError, match=r"loss is nan in stage d4_ada, step 1"
+    ):
+        training.train(config, folder_of(tmp_path / "run"))
+
+
+def test_protects_a_run_and_its_conditions(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
+    training.train(config, folder)
+    with pytest.raises(InputError, match=r"already holds a training run"):
+        training.train(config, folder)
+    other = dataclasses.replace(config, resume=True, seed=4)
+    with pytest.raises(InputError, match=r"has seed = 3; received 4"):
+        training.train(other, folder)
+    folder.training_state.write_bytes(b"PK\x03\x04nothing")
+    with pytest.raises(InputError, match=r"not a readable training state"):
+        training.train(dataclasses.replace(config, resume=True), folder)
+
+
+def test_starts_from_a_checkpoint(config, tmp_path):
+    first, second = folder_of(tmp_path / "first"), folder_of(tmp_path / "second")
+    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
+    training.train(config, first)
+    training.train(
+        dataclasses.replace(
+            config,
+            stage="d8_ada",
+            check_path=first.stage_checkpoint("d4_ada"),
+            learning_rate=1e-12,
+        ),
+        second,
+    )
+    before, after = weights(first, "d4_ada"), weights(second, "d8_ada")
+    np.testing.assert_allclose(after["fc_1/kernel"], before["fc_1/kernel"], atol=1e-9)
+
+
+def test_names_the_stages_there_are(config):
+    with pytest.raises(InputError, match=r"one of d4_ada, d8_ada .*received d5"):
+        training.plan(dataclasses.replace(config, stage="d5"))
+    with pytest.raises(InputError, match=r"leaves out every stage"):
+        training.plan(dataclasses.replace(config, max_depth_bins=2))
