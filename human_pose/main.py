@@ -93,12 +93,10 @@ def work_on_images(chosen: settings.ImageSettings) -> None:
         case ImageEvaluationConfig() as config:
             evaluate_images(config, folder.path)
         case ConversionConfig() as config:
-            from human_pose.i1 import convert
+            from human_pose.i1.convert import convert
 
             path = folder.stage_checkpoint(f"d{config.depth_bins}")
-            convert.convert(
-                config.caffemodel, path, config.depth_bins, preset=config.preset
-            )
+            convert(config.caffemodel, path, config.depth_bins, preset=config.preset)
             print(f"checkpoint: {path}")
 
 

@@ -26,7 +26,8 @@ class ScaledBatchNormalization(keras.layers.Layer):
     Args:
       statistics: what normalises in inference: those of the "batch" at hand, as in the
         original, or the "moving" ones. Training always takes the batch's, and keeps
-        the moving ones (fraction 0.999, unbiased variance).
+        the moving ones (fraction 0.999, unbiased variance) as Caffe does: weights of
+        what was seen sum to `moving_factor`, so that the first steps count in full.
       **options: of `keras.layers.Layer`.
     """
 
@@ -39,11 +40,13 @@ class ScaledBatchNormalization(keras.layers.Layer):
         self.statistics = statistics
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Makes the variables, one number per channel each."""
+        """Makes the variables, one number per channel each but for the factor."""
 
-        def per_channel(name: str, initial: str, trainable: bool) -> Any:
+        def number(
+            name: str, initial: str, trainable: bool, shape: tuple[int | None, ...]
+        ) -> Any:
             return self.add_weight(
-                shape=(input_shape[-1],),
+                shape=shape,
                 initializer=initial,
                 name=name,
                 trainable=trainable,
@@ -52,10 +55,12 @@ class ScaledBatchNormalization(keras.layers.Layer):
                 autocast=False,
             )
 
-        self.gamma = per_channel("gamma", "ones", True)
-        self.beta = per_channel("beta", "zeros", True)
-        self.moving_mean = per_channel("moving_mean", "zeros", False)
-        self.moving_variance = per_channel("moving_variance", "ones", False)
+        channels = input_shape[-1:]
+        self.gamma = number("gamma", "ones", True, channels)
+        self.beta = number("beta", "zeros", True, channels)
+        self.moving_mean = number("moving_mean", "zeros", False, channels)
+        self.moving_variance = number("moving_variance", "ones", False, channels)
+        self.moving_factor = number("moving_factor", "zeros", False, ())
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Normalises floating `[B, H, W, C]` over all axes but the last."""
@@ -65,9 +70,18 @@ class ScaledBatchNormalization(keras.layers.Layer):
             )[0]
         outputs, mean, variance = self._normalized(inputs)
         if training:
-            _move(self.moving_mean, mean)
-            _move(self.moving_variance, variance)
+            self._move(mean, variance)
         return outputs
+
+    def _move(self, mean: Tensor, variance: Tensor) -> None:
+        seen = _MOVING_FRACTION * self.moving_factor.value
+        part = 1 / (seen + 1)
+        for moving, value in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            moving.assign(moving + part * (value - moving))
+        self.moving_factor.assign(seen + 1)
 
     def _normalized(self, inputs: Tensor, **moving: Tensor) -> Any:
         # Several times faster on CPUs than moments and arithmetic.
@@ -175,10 +189,6 @@ class Blocks:
     def _with_skip(self, x: Tensor, y: Tensor, name: str, out: int) -> Tensor:
         skip = self.convolution(x, f"{name}_branch2_conv", out * self._unit)
         return keras.layers.Add(name=name)([y, skip])
-
-
-def _move(moving: Any, value: Tensor) -> None:
-    moving.assign(_MOVING_FRACTION * moving + (1 - _MOVING_FRACTION) * value)
 
 
 def _doubled(x: Tensor, axis: int) -> Tensor:

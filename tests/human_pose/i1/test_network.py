@@ -44,7 +44,7 @@ def assign(network, layers):
         elif isinstance(layer, ScaledBatchNormalization):
             scale = by_name[re.sub("bn|batch", "scale", layer.name)]
             numbers = [rule(scale, 0), rule(scale, 1), rule(source, 0), rule(source, 1)]
-            layer.set_weights(numbers)
+            layer.set_weights([*numbers, np.float32(1)])
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +107,16 @@ def test_normalisation_keeps_moving_statistics():
     np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(y.var((0, 1, 2)), 1, rtol=1e-4)
     mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
-    np.testing.assert_allclose(mean, 1e-3 * x.mean((0, 1, 2)), rtol=1e-4)
-    unbiased = x.reshape(-1, 2).var(0, ddof=1)
-    np.testing.assert_allclose(variance, 0.999 + 1e-3 * unbiased, rtol=1e-5)
+    # The first step counts in full, the second as much as the first but for 0.999.
+    first = x.mean((0, 1, 2)), x.reshape(-1, 2).var(0, ddof=1)
+    np.testing.assert_allclose(mean, first[0], rtol=1e-4)
+    np.testing.assert_allclose(variance, first[1], rtol=1e-5)
+    layer(2 * x, training=True)
+    second = 2 * first[0], 4 * first[1]
+    for moving, old, new in zip(
+        (layer.moving_mean, layer.moving_variance), first, second, strict=True
+    ):
+        np.testing.assert_allclose(moving, (0.999 * old + new) / 1.999, rtol=1e-4)
 
 
 def test_tiny_is_saved_and_loaded(tmp_path):
