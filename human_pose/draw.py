@@ -21,12 +21,10 @@ from mpl_toolkits.mplot3d import Axes3D
 
 from human_pose.files import atomic
 from human_pose.skeleton import (
-    JOINTS,
-    LEFT_JOINTS,
-    LIMBS,
-    RIGHT_JOINTS,
+    SKELETON_LIFTER,
     UNDETECTED_JOINT,
     VIEWS,
+    Skeleton,
 )
 
 # Okabe and Ito's colour-blind-safe blue and vermilion.
@@ -37,7 +35,7 @@ _GRID_COLOUR: Final = "#DDDDDD"
 _FRAME_COLOUR: Final = "#B3B3B3"
 _TEXT_COLOUR: Final = "#808080"
 # Matplotlib takes these of 3D axes only when it makes them.
-_ROOM_LOOK: Final = {
+ROOM_LOOK: Final = {
     "grid.color": _GRID_COLOUR,
     "grid.linewidth": 0.6,
     "axes3d.xaxis.panecolor": "#F7F7F7",
@@ -134,7 +132,7 @@ def draw_views(
     seen = [joints[shown] for joints, shown in zip(joints_2d_px, visible, strict=True)]
     extent = max(_extents(joints).max() for joints in seen)
     for number, (axes, joints) in enumerate(zip(views, seen, strict=True), start=1):
-        _draw_skeleton(axes, joints_2d_px[number - 1], visible[number - 1], DETECTION)
+        draw_skeleton(axes, joints_2d_px[number - 1], DETECTION, visible[number - 1])
         if len(joints):
             (left, right), (top, bottom) = _box(joints, extent)
             axes.set(xlim=(left, right), ylim=(bottom, top))  # y down
@@ -153,25 +151,60 @@ def draw_poses(
     truth_mm: Any = None,
     *,
     azimuth_deg: float = AZIMUTHS_DEG[0],
+    skeleton: Skeleton = SKELETON_LIFTER,
 ) -> None:
     """Draws a reconstruction over the truth, neither moved nor aligned.
 
     Args:
       axes: 3D axes.
-      reconstruction_mm: `[17, 3]`, mm, z up.
-      truth_mm: `[17, 3]`, mm, or None.
+      reconstruction_mm: `[J, 3]`, mm, z up.
+      truth_mm: `[J, 3]`, mm, or None.
       azimuth_deg: from where to look, about the vertical.
+      skeleton: of J joints.
     """
-    everything = np.ones(JOINTS, dtype=bool)
     reconstruction = np.asarray(reconstruction_mm, dtype=np.float64)
     joints = reconstruction
     if truth_mm is not None:
         truth = np.asarray(truth_mm, dtype=np.float64)
         joints = np.concatenate([joints, truth])
-        _draw_skeleton(axes, truth, everything, TRUTH)
-    _draw_skeleton(axes, reconstruction, everything, RECONSTRUCTION)
+        draw_skeleton(axes, truth, TRUTH, skeleton=skeleton)
+    draw_skeleton(axes, reconstruction, RECONSTRUCTION, skeleton=skeleton)
     _frame_room(axes, joints)
     axes.view_init(elev=_ELEVATION_DEG, azim=azimuth_deg)
+
+
+def draw_skeleton(
+    axes: Axes | Axes3D,
+    joints: np.ndarray,
+    style: Style,
+    visible: np.ndarray | None = None,
+    skeleton: Skeleton = SKELETON_LIFTER,
+) -> None:
+    """Draws limbs between visible joints, and the joints.
+
+    Args:
+      axes: of as many dimensions as the joints.
+      joints: `[J, 2 or 3]`.
+      style: of the lines.
+      visible: bool `[J]`; default: all.
+      skeleton: of J joints.
+    """
+    if visible is None:
+        visible = np.ones(skeleton.joints, dtype=bool)
+    for a, b in _limbs(visible, skeleton):
+        axes.plot(*joints[[a, b]].T, color=_colour(skeleton, a, b), **_line(style))
+    seen = np.flatnonzero(visible).tolist()
+    for colour in (MIDDLE_COLOUR, LEFT_COLOUR, RIGHT_COLOUR):
+        alike = [joint for joint in seen if _colour(skeleton, joint) == colour]
+        axes.plot(
+            *joints[alike].T,
+            color=colour,
+            linestyle="none",
+            marker="o",
+            markersize=style.marker,
+            alpha=style.alpha,
+            clip_on=False,
+        )
 
 
 def figure_image(figure: Figure) -> np.ndarray:
@@ -198,7 +231,7 @@ def _layout(figure: Figure) -> tuple[list[Axes], list[Axes3D]]:
     grid = halves[0].subgridspec(2, 2, wspace=0.16, hspace=0.12)
     views = [figure.add_subplot(grid[k]) for k in range(VIEWS)]
     grid = halves[1].subgridspec(1, len(AZIMUTHS_DEG), wspace=0)
-    with rc_context(_ROOM_LOOK):
+    with rc_context(ROOM_LOOK):
         rooms = [
             figure.add_subplot(grid[k], projection="3d")
             for k in range(len(AZIMUTHS_DEG))
@@ -206,37 +239,21 @@ def _layout(figure: Figure) -> tuple[list[Axes], list[Axes3D]]:
     return views, rooms
 
 
-def _draw_skeleton(
-    axes: Axes | Axes3D, joints: np.ndarray, visible: np.ndarray, style: Style
-) -> None:
-    """Draws limbs between visible joints, `[17, 2 or 3]`, and the joints."""
-    for a, b in _limbs(visible):
-        axes.plot(*joints[[a, b]].T, color=_colour(a, b), **_line(style))
-    seen = np.flatnonzero(visible).tolist()
-    for colour in (MIDDLE_COLOUR, LEFT_COLOUR, RIGHT_COLOUR):
-        alike = [joint for joint in seen if _colour(joint) == colour]
-        axes.plot(
-            *joints[alike].T,
-            color=colour,
-            linestyle="none",
-            marker="o",
-            markersize=style.marker,
-            alpha=style.alpha,
-            clip_on=False,
-        )
-
-
-def _limbs(visible: np.ndarray) -> list[tuple[int, int]]:
-    limbs = [(a, b) for a, b in LIMBS if visible[a] and visible[b]]
-    if not visible[UNDETECTED_JOINT] and all(visible[list(_HEAD_WITHOUT_NECK)]):
+def _limbs(visible: np.ndarray, skeleton: Skeleton) -> list[tuple[int, int]]:
+    limbs = [(a, b) for a, b in skeleton.limbs if visible[a] and visible[b]]
+    if (
+        skeleton is SKELETON_LIFTER
+        and not visible[UNDETECTED_JOINT]
+        and all(visible[list(_HEAD_WITHOUT_NECK)])
+    ):
         limbs.append(_HEAD_WITHOUT_NECK)
     return limbs
 
 
-def _colour(*joints: int) -> str:
-    if any(joint in LEFT_JOINTS for joint in joints):
+def _colour(skeleton: Skeleton, *joints: int) -> str:
+    if any(joint in skeleton.left for joint in joints):
         return LEFT_COLOUR
-    if any(joint in RIGHT_JOINTS for joint in joints):
+    if any(joint in skeleton.right for joint in joints):
         return RIGHT_COLOUR
     return MIDDLE_COLOUR
 

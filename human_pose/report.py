@@ -1,6 +1,6 @@
 """An evaluation in words: the table a command prints, and `report.md`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +23,8 @@ ACTION_MEAN: Final = "mean over actions"
 _NO_FRAMES: Final = "-"
 
 _METRIC_NAMES: Final = tuple(f"metric {metric}" for metric in METRICS)
+
+COMMON_NAMES: Final = tuple(f"{m.name} ({m.unit})" for m in COMMON_MEASURES)
 
 _MEANING: Final = """\
 - Truth: the frame's 3D joints, centred at the mean of all 17.
@@ -125,14 +127,14 @@ def markdown(
         }.items()
     ]
     sections = {
-        "Training errors by action (mm, 17 joints)": _markdown_table(
+        "Training errors by action (mm, 17 joints)": markdown_table(
             scores.actions, scores.training_errors_mm, _METRIC_NAMES
         ),
-        "Common measures by action (16 joints, without joint 9)": _markdown_table(
-            scores.actions, scores.common_16, _COMMON_NAMES
+        "Common measures by action (16 joints, without joint 9)": markdown_table(
+            scores.actions, scores.common_16, COMMON_NAMES
         ),
-        "Common measures by action (all 17 joints)": _markdown_table(
-            scores.actions, scores.common_17, _COMMON_NAMES
+        "Common measures by action (all 17 joints)": markdown_table(
+            scores.actions, scores.common_17, COMMON_NAMES
         ),
         "Protocol": "\n".join([*protocol, _MEANING]),
         f"Frames of note (by metric {metric})": "\n\n".join(
@@ -145,22 +147,32 @@ def markdown(
     )
 
 
-_COMMON_NAMES: Final = tuple(f"{m.name} ({m.unit})" for m in COMMON_MEASURES)
-
-
-def _markdown_table(
-    actions: np.ndarray, values: np.ndarray, names: tuple[str, ...]
+def markdown_table(
+    actions: np.ndarray,
+    values: np.ndarray,
+    names: Sequence[str],
+    labels: Sequence[str] = ACTIONS,
 ) -> str:
+    """A table of means by action, then over frames and over actions.
+
+    Args:
+      actions: int `[F]`, index into `labels`.
+      values: `[F, K]`.
+      names: of the K columns.
+      labels: of the 15 actions.
+    """
     lines = [["action", "frames", *names], ["---"] + ["---:"] * (1 + len(names))]
-    for label, frames, means in _rows(actions, values):
+    for label, frames, means in _rows(actions, values, labels):
         lines.append([label, str(frames), *_cells(means)])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _rows(actions: np.ndarray, values: np.ndarray) -> list[tuple[str, int, np.ndarray]]:
+def _rows(
+    actions: np.ndarray, values: np.ndarray, labels: Sequence[str] = ACTIONS
+) -> list[tuple[str, int, np.ndarray]]:
     """Label, number of frames and means of each action and of both overall means."""
-    counts = np.bincount(actions, minlength=len(ACTIONS)).tolist()
-    rows = list(zip(ACTIONS, counts, action_means(actions, values), strict=True))
+    counts = np.bincount(actions, minlength=len(labels)).tolist()
+    rows = list(zip(labels, counts, action_means(actions, values), strict=True))
     rows.append((FRAME_MEAN, len(values), mean_over_frames(values)))
     rows.append((ACTION_MEAN, len(values), mean_over_actions(actions, values)))
     return rows

@@ -69,11 +69,18 @@ def score(actions: np.ndarray, truth_mm: Any, reconstruction_mm: Any) -> Scores:
     return Scores(
         actions=actions,
         training_errors_mm=np.stack(training, axis=-1),
-        common_16=_common(
+        common_16=common(
             truth_mm[:, DETECTED_JOINTS], reconstruction_mm[:, DETECTED_JOINTS]
         ),
-        common_17=_common(truth_mm, reconstruction_mm),
+        common_17=common(truth_mm, reconstruction_mm),
     )
+
+
+def common(truth_mm: Any, reconstruction_mm: Any) -> np.ndarray:
+    """The `COMMON_MEASURES` of poses `[F, J, 3]`, mm, joint 0 the root: `[F, 5]`."""
+    truth = metrics.root_centred(truth_mm)
+    pose = metrics.root_centred(reconstruction_mm)
+    return np.stack([measure.of(truth, pose) for measure in COMMON_MEASURES], axis=-1)
 
 
 def action_means(actions: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -92,9 +99,3 @@ def mean_over_frames(values: np.ndarray) -> np.ndarray:
 def mean_over_actions(actions: np.ndarray, values: np.ndarray) -> np.ndarray:
     """The action-weighted mean: every action that has frames counts alike."""
     return np.asarray(action_means(actions, values)[np.unique(actions)].mean(axis=0))
-
-
-def _common(truth_mm: np.ndarray, reconstruction_mm: np.ndarray) -> np.ndarray:
-    truth = metrics.root_centred(truth_mm)
-    pose = metrics.root_centred(reconstruction_mm)
-    return np.stack([measure.of(truth, pose) for measure in COMMON_MEASURES], axis=-1)

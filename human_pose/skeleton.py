@@ -7,6 +7,7 @@ Joint order and trees follow the data files of Tome et al., "Rethinking Pose in 
 (3DV 2018). World coordinates are millimetres with z up; images are pixels, y down.
 """
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -152,6 +153,27 @@ LIMBS_16: Final = (
 )
 RIGHT_JOINTS_16: Final = (1, 2, 3, 13, 14, 15)
 LEFT_JOINTS_16: Final = (4, 5, 6, 10, 11, 12)
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """What drawing a pose needs.
+
+    Attributes:
+      joints: their number.
+      limbs: pairs of joints.
+      left: joints of the left side.
+      right: joints of the right side.
+    """
+
+    joints: int
+    limbs: tuple[tuple[int, int], ...]
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+
+
+SKELETON_LIFTER: Final = Skeleton(JOINTS, LIMBS, LEFT_JOINTS, RIGHT_JOINTS)
+SKELETON_16: Final = Skeleton(JOINTS_16, LIMBS_16, LEFT_JOINTS_16, RIGHT_JOINTS_16)
 
 # The 17 joints of coarse-to-fine volumetric prediction: the 16 and Spine1, legs left
 # before right. No network here uses them.

@@ -1,0 +1,184 @@
+"""Evaluation of a stand-in whose heatmaps are known: both protocols in closed form."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from human_pose.datasets.images import open_dataset
+from human_pose.files import InputError
+from human_pose.i1 import build_network, evaluation, readout, targets
+from human_pose.skeleton import JOINTS_16_OF_32
+
+SIZE, DEPTH_BINS = 16, 64
+
+
+class Answers:
+    """Gives for every image of a set the heatmaps of its labels, in order."""
+
+    def __init__(self, dataset):
+        self._batches = list(dataset.batches(2, input_size=4 * SIZE))
+
+    def __call__(self, image, training):
+        heatmaps = tf.py_function(self._answer, [image], [tf.float32, tf.float32])
+        joints = tf.ensure_shape(heatmaps[0], [None, SIZE, SIZE, 16])
+        volume = tf.ensure_shape(heatmaps[1], [None, SIZE, SIZE, 16 * DEPTH_BINS])
+        return {"heatmap": joints, "heatmap2": volume}
+
+    def _answer(self, image):
+        wanted = image.numpy()
+        for batch in self._batches:
+            for place, other in enumerate(batch["image"].numpy()):
+                if np.array_equal(other, wanted[0]):
+                    part = slice(place, place + len(wanted))
+                    joints, depth = batch["joints_2d"][part], batch["depth"][part]
+                    return (
+                        targets.heatmaps_2d(joints, SIZE, "unbiased"),
+                        targets.heatmaps_3d(
+                            joints, depth, DEPTH_BINS, SIZE, "unbiased"
+                        ),
+                    )
+        raise AssertionError("an image that the set does not have")
+
+
+@pytest.fixture
+def dataset(root):
+    return open_dataset(root, part="test")
+
+
+def evaluated(dataset, tmp_path, network=None, **options):
+    return evaluation.evaluate(
+        network or Answers(dataset),
+        dataset,
+        tmp_path / "run",
+        depth_bins=DEPTH_BINS,
+        input_size=4 * SIZE,
+        verbose=False,
+        **options,
+    )
+
+
+def published_error_mm(dataset):
+    """What a perfect prediction errs by in the published protocol, joint by joint."""
+    batch = next(iter(dataset.batches(3, input_size=4 * SIZE)))
+    depth = batch["depth"].numpy()
+    shift = 54.548589 - 142.8638 * depth
+    box, camera = batch["box"].numpy(), batch["camera"].numpy()
+    frame = batch["joints_2d"].numpy() * (box[:, None, 2:] - box[:, None, :2])
+    rays = (frame + box[:, None, :2] - camera[:, None, 2:]) / camera[:, None, :2]
+    vectors = np.concatenate([rays, np.ones_like(rays[..., :1])], -1) * shift[..., None]
+    return np.linalg.norm(vectors, axis=-1).mean(-1)
+
+
+def test_labels_read_back_have_their_depths(dataset, tmp_path):
+    """What is left is the depth's resolution of 1 / 64 of 2 m.
+
+    The camera of the made-up set does not belong to its joints, so that only depths can
+    be compared with the truth.
+    """
+    found = evaluated(dataset, tmp_path)
+    np.testing.assert_array_equal(found.index, [9, 10, 11])
+    truth_z, z = found.truth_mm[..., 2], found.poses_mm["argmax"][..., 2]
+    inside = np.abs(truth_z - truth_z[:, :1]) < 900
+    assert inside.mean() > 0.9
+    assert np.abs(z - truth_z)[inside].max() < 1986.05 / 64
+    relative = [p - p[:, :1] for p in (found.truth_mm, found.poses_mm["integral"])]
+    expected = np.linalg.norm(relative[0] - relative[1], axis=-1).mean(-1)
+    np.testing.assert_allclose(found.errors_mm, expected, rtol=1e-6)
+    stored = np.load(tmp_path / "run" / "errors.npy")
+    np.testing.assert_array_equal(stored, found.errors_mm)
+
+
+def test_the_published_protocol_has_its_depth_error(dataset, tmp_path, monkeypatch):
+    """Exact positions, so that only the other bounds err."""
+    batches = list(dataset.batches(2, input_size=4 * SIZE))
+
+    def exact(heatmap2, depth_bins, name):
+        joints = [b["joints_2d"] for b in batches]
+        depth = [b["depth"] for b in batches]
+        every = tf.concat([tf.concat(joints, 0), tf.concat(depth, 0)[..., None]], -1)
+        rows = tf.cast(heatmap2[:, 0, 0, 0], tf.int32)
+        return tf.gather(every, rows)
+
+    def network(image, training):
+        images = tf.concat([b["image"] for b in batches], 0)
+        same = tf.reduce_all(images[None] == image[:, None], [2, 3, 4])
+        row = tf.cast(tf.argmax(tf.cast(same, tf.int32), axis=1), tf.float32)
+        volume = tf.tile(row[:, None, None, None], [1, SIZE, SIZE, 16 * DEPTH_BINS])
+        return {"heatmap": volume[..., :16], "heatmap2": volume}
+
+    monkeypatch.setattr(readout, "positions", exact)
+    found = evaluated(dataset, tmp_path, network)
+    np.testing.assert_allclose(
+        found.published_mm["integral"], published_error_mm(dataset), rtol=1e-3
+    )
+    # The standard protocol decodes them without error.
+    z_error = found.poses_mm["integral"][..., 2] - found.truth_mm[..., 2]
+    np.testing.assert_allclose(z_error, 0, atol=0.1)
+
+
+def test_writes_arrays_report_and_pictures(dataset, tmp_path):
+    found = evaluated(dataset, tmp_path, readout="argmax", description={"Name": "x"})
+    folder = tmp_path / "run"
+    poses, truth = (np.load(folder / f"{name}.npy") for name in ("poses", "truth"))
+    assert poses.shape == truth.shape == (3, 1, 3, 16)
+    joints = np.stack([_joints(index) for index in (9, 10, 11)])
+    np.testing.assert_allclose(truth[:, 0].swapaxes(1, 2), joints, rtol=1e-6)
+    np.testing.assert_array_equal(poses[1, 0].T, found.poses_mm["argmax"][1])
+    table = np.load(folder / "tabled_res.npy")
+    assert table.shape == (16,)
+    assert np.flatnonzero(np.isfinite(table)).tolist() == [2, 15]  # Eating, all
+    np.testing.assert_allclose(table[[2, 15]], found.errors_mm.mean())
+    text = (folder / "evaluations" / "report.md").read_text()
+    for part in (
+        "## Standard protocol, integral readout",
+        "## Standard protocol, argmax readout",
+        "## As published (mm)",
+        "| Eating | 3 |",
+        "- Name: x",
+        "3 of",
+    ):
+        assert part in text
+    for name in ("best", "median", "worst"):
+        assert (folder / "images" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+    assert "argmax, as published (mm)" in found.table()
+
+
+def test_lists_what_it_left_out(root, tmp_path):
+    (root / "bbx_all_new" / "10.txt").write_text("1 2 1 2")
+    dataset = open_dataset(root, part="test")
+    with pytest.raises(InputError, match=r"bbx_all_new/10.txt"):
+        evaluated(dataset, tmp_path, network=build_network)
+    found = evaluated(dataset, tmp_path, Answers(_good(dataset)), skip_bad=True)
+    assert found.index.tolist() == [9, 11]
+    text = (tmp_path / "run" / "evaluations" / "report.md").read_text()
+    assert "## Samples left out (1)" in text
+    assert "bbx_all_new/10.txt" in text
+
+
+def test_names_the_sample_of_a_prediction_that_is_not_finite(dataset, tmp_path):
+    def network(image, training):
+        nan = tf.fill([tf.shape(image)[0], SIZE, SIZE, 16 * DEPTH_BINS], float("nan"))
+        return {"heatmap": nan[..., :16], "heatmap2": nan}
+
+    with pytest.raises(FloatingPointError, match="sample 9 is not finite"):
+        evaluated(dataset, tmp_path, network)
+
+
+def test_refuses_another_readout(dataset, tmp_path):
+    with pytest.raises(InputError, match="integral or argmax; received 'mean'"):
+        evaluated(dataset, tmp_path, readout="mean")
+
+
+class _good:
+    """A data set without its bad samples."""
+
+    def __init__(self, dataset):
+        self._dataset = dataset
+
+    def batches(self, *arguments, **options):
+        return self._dataset.batches(*arguments, **options, skip_bad=True)
+
+
+def _joints(index):
+    offsets = np.random.default_rng([3, index]).normal(0, 300, (32, 3))
+    return (offsets + np.array([0, 0, 5000])).round(6)[list(JOINTS_16_OF_32)]
