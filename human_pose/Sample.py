@@ -1,8 +1,9 @@
-"""Lifts one frame: 2D poses of four views to one 3D pose, beside the truth.
+"""One pose: four views' 2D joints lifted to 3D, or a person in a picture.
 
 Usage:
   python human_pose/Sample.py
   python human_pose/Sample.py --input_path=data/testing/Walking_sh.h5 --frame=10
+  python human_pose/Sample.py --image=person.png --check_path=<a .keras checkpoint>
 """
 
 import sys
@@ -16,8 +17,9 @@ if __package__ in (None, ""):
 
 from absl import flags, logging
 
-from human_pose import command, settings
+from human_pose import command, i1_settings, settings
 from human_pose.config import METRICS
+from human_pose.i1_config import ImageSampleConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +37,11 @@ METRIC_MEANINGS = (
 
 
 def main(flag_values: flags.FlagValues) -> None:
-    """Lifts the frame that the flags name, prints its errors and saves a picture."""
+    """Prints the pose that the flags ask for, and saves a picture of it."""
+    if flag_values.image is not None:
+        folder = settings.results_dir(flag_values)
+        show_image_pose(i1_settings.sample_config(flag_values, folder))
+        return
     chosen = settings.sample_settings(flag_values)
     frame = read_frame(chosen.input_path, chosen.frame)
     command.load_tensorflow()
@@ -60,6 +66,38 @@ def main(flag_values: flags.FlagValues) -> None:
     )
     draw.save(figure, chosen.picture_path)
     print(f"picture  {chosen.picture_path}")
+    show(figure)
+
+
+def show_image_pose(chosen: ImageSampleConfig) -> None:
+    """Finds the pose of the person in a picture, prints and draws it."""
+    command.load_tensorflow()
+    from human_pose import draw
+    from human_pose.i1 import pictures, sample
+    from human_pose.i1.checkpoint import load_network
+
+    found = sample.find_pose(load_network(chosen.check_path), chosen)
+    print(sample.table(found))
+    if chosen.camera is None:
+        focal_px, _, x_px, y_px = found.camera
+        print(
+            f"camera   assumed: focal length {focal_px:.0f} px, centre {x_px:.0f}, "
+            f"{y_px:.0f}; --camera gives yours"
+        )
+    print(f"hip      {chosen.root_depth_mm:.0f} mm from the camera (--root_depth_mm)")
+    figure = pictures.pose_figure(
+        found.image,
+        found.joints_2d,
+        found.relative_mm,
+        heatmap=found.heatmap,
+        heatmap2=found.heatmap2,
+        title=chosen.image.name,
+        figure=new_window() if chosen.show else None,
+    )
+    draw.save(figure, chosen.picture_path)
+    sample.write_joints(found, chosen.picture_path.with_suffix(".csv"))
+    print(f"picture  {chosen.picture_path}")
+    print(f"joints   {chosen.picture_path.with_suffix('.csv')}")
     show(figure)
 
 

@@ -108,3 +108,28 @@ class ConversionConfig:
     caffemodel: Path
     depth_bins: int
     preset: Literal["published", "tiny"]
+
+
+@dataclass(frozen=True)
+class ImageSampleConfig:
+    """What makes a sample: one picture of one person.
+
+    Attributes:
+      image: the picture.
+      check_path: the `.keras` checkpoint.
+      box: of the person, x1 y1 x2 y2 px; None takes the whole picture.
+      camera: fx fy cx cy px; None takes Human3.6M's, for the picture's size.
+      root_depth_mm: of the hip from the camera.
+      readout: one of `READOUTS`.
+      picture_path: where to save the drawing.
+      show: whether to open a window, if there is a screen.
+    """
+
+    image: Path
+    check_path: Path
+    box: tuple[float, float, float, float] | None
+    camera: tuple[float, float, float, float] | None
+    root_depth_mm: float
+    readout: Literal["integral", "argmax"]
+    picture_path: Path
+    show: bool

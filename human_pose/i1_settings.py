@@ -3,6 +3,7 @@
 Part of `settings.py`, for which it imports no TensorFlow either.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from human_pose.i1_config import (
     SPLITS,
     ConversionConfig,
     ImageEvaluationConfig,
+    ImageSampleConfig,
     ImageTrainingConfig,
 )
 
@@ -70,6 +72,86 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     _define_training_flags(flag_values)
     _check_together(flag_values)
     command.show_in_help(flag_values, __name__)
+
+
+def define_sample_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the flags of `Sample.py --image`."""
+    own = {"flag_values": flag_values}
+    flags.DEFINE_string(
+        "image", None, "A picture of one person; needs --check_path=<.keras>.", **own
+    )
+    flags.DEFINE_list(
+        "box", None, "x1,y1,x2,y2: the person in the picture, px (default: all).", **own
+    )
+    flags.DEFINE_list(
+        "camera", None, "fx,fy,cx,cy: the camera, px (default: Human3.6M's).", **own
+    )
+    flags.DEFINE_float(
+        "root_depth_mm", 5000.0, "Depth of the hip, for the pose's scale.", **own
+    )
+    flags.DEFINE_enum(
+        "readout", READOUTS[0], READOUTS, "How joints are read from heatmaps.", **own
+    )
+    flags.register_validator(
+        "root_depth_mm", lambda x: 0 < x < math.inf, "must be positive", flag_values
+    )
+    for name in ("box", "camera"):
+        flags.register_validator(
+            name, _are_four_numbers, "must be four numbers, as 1,2,3,4", flag_values
+        )
+    flags.register_multi_flags_validator(
+        ["image", "box", "camera"],
+        lambda values: (
+            values["image"] is not None
+            or (values["box"] is None and values["camera"] is None)
+        ),
+        "--box and --camera need --image",
+        flag_values,
+    )
+    command.show_in_help(flag_values, __name__)
+
+
+def _four_numbers(
+    texts: list[str] | None,
+) -> tuple[float, float, float, float] | None:
+    if texts is None:
+        return None
+    a, b, c, d = map(float, texts)
+    return a, b, c, d
+
+
+def _are_four_numbers(texts: list[str] | None) -> bool:
+    try:
+        return texts is None or (
+            len(texts) == 4 and all(math.isfinite(float(text)) for text in texts)
+        )
+    except ValueError:
+        return False
+
+
+def sample_config(
+    flag_values: flags.FlagValues, results_dir: Path
+) -> ImageSampleConfig:
+    """Turns the parsed flags of `Sample.py --image` into a configuration.
+
+    Raises:
+      InputError: if a file that the flags name does not exist.
+    """
+    from human_pose.files import InputError, locate
+
+    if not flag_values["check_path"].present:
+        raise InputError("--image needs --check_path, a .keras checkpoint")
+    image = locate(flag_values.image)
+    return ImageSampleConfig(
+        image=image,
+        check_path=locate(flag_values.check_path, also_under=[results_dir]),
+        box=_four_numbers(flag_values.box),
+        camera=_four_numbers(flag_values.camera),
+        root_depth_mm=flag_values.root_depth_mm,
+        readout=flag_values.readout,
+        picture_path=results_dir / "sample" / f"{image.stem}.png",
+        show=flag_values.show,
+    )
 
 
 def _define_training_flags(flag_values: flags.FlagValues) -> None:

@@ -167,6 +167,7 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "show", True, "Open a window with the picture, if there is a screen.", **own
     )
+    i1_settings.define_sample_flags(flag_values)
     command.show_in_help(flag_values, __name__)
 
 

@@ -13,7 +13,8 @@ Tensor = Any
 BatchNorm = Literal["batch", "moving"]
 
 _EPSILON: Final = 1e-5  # Caffe's BatchNorm
-_MOVING_FRACTION: Final = 0.999
+# Caffe's where moving statistics are only kept; where they are used they must keep up.
+_MOVING_FRACTION: Final[dict[str, float]] = {"batch": 0.999, "moving": 0.99}
 _WEIGHT_STD: Final = 0.01
 
 
@@ -26,8 +27,9 @@ class ScaledBatchNormalization(keras.layers.Layer):
     Args:
       statistics: what normalises in inference: those of the "batch" at hand, as in the
         original, or the "moving" ones. Training always takes the batch's, and keeps
-        the moving ones (fraction 0.999, unbiased variance) as Caffe does: weights of
-        what was seen sum to `moving_factor`, so that the first steps count in full.
+        the moving ones (fraction 0.999, for "moving" 0.99, unbiased variance) as Caffe
+        does: weights of what was seen sum to `moving_factor`, so that the first steps
+        count in full.
       **options: of `keras.layers.Layer`.
     """
 
@@ -74,7 +76,7 @@ class ScaledBatchNormalization(keras.layers.Layer):
         return outputs
 
     def _move(self, mean: Tensor, variance: Tensor) -> None:
-        seen = _MOVING_FRACTION * self.moving_factor.value
+        seen = _MOVING_FRACTION[self.statistics] * self.moving_factor.value
         part = 1 / (seen + 1)
         for moving, value in (
             (self.moving_mean, mean),

@@ -18,9 +18,10 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from human_pose import draw
 from human_pose.datasets.images import ImageDataset, index_range, open_dataset
 from human_pose.files import InputError, atomic
-from human_pose.i1 import curriculum
+from human_pose.i1 import curriculum, evaluation
 from human_pose.i1.callbacks import Counter, Recorder, Saver
 from human_pose.i1.checkpoint import load_network, save_network
 from human_pose.i1.curriculum import Recipe, Stage
@@ -236,7 +237,20 @@ class _Run:
         )
 
     def _picture(self, trainer: PoseTrainer) -> Callable[[], np.ndarray] | None:
-        return None
+        """Draws the first validation sample by the network as it is."""
+        if self._validation is None:
+            return None
+        first = int(self._validation.annotations.index[0])
+        batch = evaluation.sample(self._validation, first, self._input_size)
+
+        def picture() -> np.ndarray:
+            bins = trainer.objective.depth_bins
+            figure = evaluation.sample_figure(
+                trainer.network, batch, bins, "integral", f"sample {first}"
+            )
+            return draw.figure_image(figure)
+
+        return picture
 
     def _save(self, trainer: PoseTrainer, stage: Stage | None = None) -> None:
         if stage is not None:

@@ -107,7 +107,7 @@ def test_normalisation_keeps_moving_statistics():
     np.testing.assert_allclose(y.mean((0, 1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(y.var((0, 1, 2)), 1, rtol=1e-4)
     mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
-    # The first step counts in full, the second as much as the first but for 0.999.
+    # The first step counts in full, the second as much as the first but for 0.99.
     first = x.mean((0, 1, 2)), x.reshape(-1, 2).var(0, ddof=1)
     np.testing.assert_allclose(mean, first[0], rtol=1e-4)
     np.testing.assert_allclose(variance, first[1], rtol=1e-5)
@@ -116,7 +116,7 @@ def test_normalisation_keeps_moving_statistics():
     for moving, old, new in zip(
         (layer.moving_mean, layer.moving_variance), first, second, strict=True
     ):
-        np.testing.assert_allclose(moving, (0.999 * old + new) / 1.999, rtol=1e-4)
+        np.testing.assert_allclose(moving, (0.99 * old + new) / 1.99, rtol=1e-4)
 
 
 def test_tiny_is_saved_and_loaded(tmp_path):

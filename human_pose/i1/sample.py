@@ -1,0 +1,180 @@
+"""One picture of one person to a 3D pose: what `Sample.py --image` does."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from human_pose.datasets.images import colours, placement, resampling
+from human_pose.datasets.images.layout import IMAGE_SIZE_PX
+from human_pose.files import InputError, atomic
+from human_pose.i1 import geometry, readout
+from human_pose.i1.checkpoint import depth_bins_of, input_size_of
+from human_pose.i1_config import ImageSampleConfig
+from human_pose.skeleton import JOINT_NAMES_16
+
+# Human3.6M's cameras: about 1145 px for frames of 1000 px.
+_FOCAL_OF_SIDE: Final = 1.145
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A picture and the pose found in it.
+
+    Attributes:
+      image: `[S, S, 3]`, what the network saw.
+      heatmap: `[H, W, 16]`.
+      heatmap2: `[H, W, 16, D]`.
+      joints_2d: `[16, 2]`, [0, 1] across `image`.
+      joints_2d_px: `[16, 2]`, px of the picture.
+      joints_3d_mm: `[16, 3]`, camera frame.
+      camera: fx, fy, cx, cy, px.
+    """
+
+    image: np.ndarray
+    heatmap: np.ndarray
+    heatmap2: np.ndarray
+    joints_2d: np.ndarray
+    joints_2d_px: np.ndarray
+    joints_3d_mm: np.ndarray
+    camera: tuple[float, float, float, float]
+
+    @property
+    def relative_mm(self) -> np.ndarray:
+        """`[16, 3]`, from the root joint."""
+        return self.joints_3d_mm - self.joints_3d_mm[:1]
+
+
+def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
+    """Finds the pose of the person in a picture.
+
+    Args:
+      network: made by `build_network`.
+      config: the picture and what is known of it.
+
+    Raises:
+      InputError: naming the file or argument and the rule.
+    """
+    picture = read_picture(config.image)
+    height, width = picture.shape[:2]
+    box = _checked_box(config.box or _square(width, height), width, height)
+    side = max(width, height)
+    camera = config.camera or (
+        _FOCAL_OF_SIDE * side, _FOCAL_OF_SIDE * side, width / 2, height / 2
+    )  # fmt: skip
+    image = crop(picture, box, input_size_of(network))
+    outputs = network(image[None], training=False)
+    bins = depth_bins_of(network)
+    position = readout.positions(outputs["heatmap2"], bins, config.readout)
+    batch: Mapping[str, Any] = {
+        "z_mm": tf.constant([[config.root_depth_mm]], tf.float32),
+        "box": tf.constant([box], tf.float32),
+        "camera": tf.constant([camera], tf.float32),
+    }
+    frame_px = geometry.to_frame_px(position[..., :2], batch["box"])
+    size = outputs["heatmap2"].shape[1]
+    return Sample(
+        image=image.numpy(),
+        heatmap=outputs["heatmap"][0].numpy(),
+        heatmap2=np.reshape(outputs["heatmap2"][0], [size, size, -1, bins]),
+        joints_2d=position[0, :, :2].numpy(),
+        joints_2d_px=frame_px[0].numpy(),
+        joints_3d_mm=readout.pose_mm(position, batch)[0].numpy(),
+        camera=camera,
+    )
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """A PNG, JPEG, GIF or BMP picture, uint8 `[H, W, 3]`, red first.
+
+    Raises:
+      InputError: naming the file, if it is none of these.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        picture = tf.io.decode_image(content, channels=3, expand_animations=False)
+    except tf.errors.InvalidArgumentError:
+        raise InputError(
+            f"{path}: is no PNG, JPEG, GIF or BMP picture that can be decoded"
+        ) from None
+    return np.asarray(picture)
+
+
+def crop(picture: np.ndarray, box: tuple[float, ...], size: int) -> tf.Tensor:
+    """What the network takes of a picture, as at test time.
+
+    Args:
+      picture: uint8 `[H, W, 3]`, red first.
+      box: x1, y1, x2, y2, px; may leave the picture, whose edge then continues.
+      size: S, a divisor of 256.
+
+    Returns:
+      float32 `[S, S, 3]`, blue first, (grey level - 128) / 256.
+    """
+    height, width = picture.shape[:2]
+    x1, y1, x2, y2 = box
+    left, top = int(np.floor(x1)), int(np.floor(y1))
+    columns = np.clip(np.arange(left, int(np.ceil(x2))), 0, width - 1)
+    rows = np.clip(np.arange(top, int(np.ceil(y2))), 0, height - 1)
+    part = tf.cast(picture[rows][:, columns], tf.float32)
+    shape = [IMAGE_SIZE_PX, IMAGE_SIZE_PX]
+    resized = tf.image.resize(part, shape, "bicubic", antialias=True)
+    levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+    return resampling.crop_published(
+        tf.reverse(levels, [-1]), placement.at_test(), colours.unchanged(), size
+    )
+
+
+def write_joints(sample: Sample, path: Path) -> None:
+    """Writes the joints as a table: name, picture px, and mm from the root.
+
+    Raises:
+      InputError: if the file cannot be written.
+    """
+    head = ("joint", "x_px", "y_px", "x_mm", "y_mm", "z_mm")
+    with atomic(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(head)
+        for name, px, mm in zip(
+            JOINT_NAMES_16, sample.joints_2d_px, sample.relative_mm, strict=True
+        ):
+            writer.writerow([name, *(f"{x:.2f}" for x in (*px, *mm))])
+
+
+def table(sample: Sample) -> str:
+    """The joints in words: mm from the root, x right, y down, z away."""
+    width = max(map(len, JOINT_NAMES_16))
+    lines = [f"{'mm from the root':{width}}{'x':>9}{'y':>9}{'z':>9}"]
+    for name, joint in zip(JOINT_NAMES_16, sample.relative_mm, strict=True):
+        lines.append(f"{name:{width}}" + "".join(f"{x:9.1f}" for x in joint))
+    return "\n".join(lines)
+
+
+def _square(width: int, height: int) -> tuple[float, float, float, float]:
+    """The square about the whole picture."""
+    side = max(width, height)
+    x1, y1 = (width - side) / 2, (height - side) / 2
+    return x1, y1, x1 + side, y1 + side
+
+
+def _checked_box(
+    box: tuple[float, float, float, float], width: int, height: int
+) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = box
+    if not (x2 - x1 >= 1 and y2 - y1 >= 1):
+        raise InputError(
+            f"--box must have x1 < x2 and y1 < y2, at least 1 px apart; received {box}"
+        )
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        raise InputError(
+            f"--box must meet the picture of {width}x{height} px; received {box}"
+        )
+    return box

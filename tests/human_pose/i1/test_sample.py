@@ -1,0 +1,149 @@
+"""A picture to a pose: the crop of test time, boxes, and bad input."""
+
+import csv
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from absl import flags
+
+from human_pose import Sample, command, settings
+from human_pose.datasets.images import open_dataset
+from human_pose.files import InputError
+from human_pose.i1 import build_network, evaluation, geometry, readout, sample
+from human_pose.i1.checkpoint import save_network
+from human_pose.i1_config import ImageSampleConfig
+
+SIZE, DEPTH_BINS = 64, 4
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    made = build_network(
+        DEPTH_BINS, input_size=SIZE, preset="tiny", batch_norm="moving"
+    )
+    # Fresh heatmaps are nearly even; these are not.
+    last = made.get_layer(f"conv_5_d{DEPTH_BINS}")
+    kernel, bias = last.get_weights()
+    image = np.random.default_rng(0).uniform(-0.5, 0.5, (1, SIZE, SIZE, 3))
+    gain = 0.2 / np.std(made(image)["heatmap2"])
+    last.set_weights([gain * kernel, bias])
+    return made
+
+
+def config(path, **options):
+    defaults = {
+        "check_path": None, "box": None, "camera": None, "root_depth_mm": 5000.0,
+        "readout": "integral", "picture_path": None, "show": False,
+    }  # fmt: skip
+    return ImageSampleConfig(image=path, **defaults | options)
+
+
+def test_finds_what_the_evaluation_finds(root, network):
+    """A stored 224 px picture is its own box: the batch of test time."""
+    batch = evaluation.sample(open_dataset(root, part="test"), 10, SIZE)
+    outputs = network(batch["image"])
+    position = readout.positions(outputs["heatmap2"], DEPTH_BINS, "integral")
+    found = sample.find_pose(network, config(root / "images" / "10.png"))
+    np.testing.assert_allclose(found.image, batch["image"][0], atol=1e-6)
+    np.testing.assert_allclose(found.joints_2d, position[0, :, :2], atol=1e-5)
+    assert np.ptp(found.joints_2d) > 0.02
+    # 224 px at 1.145 * 224 px focal length, 5 m away.
+    z_mm = geometry.decode_depth(position[..., 2], [5000.0])[0]
+    np.testing.assert_allclose(found.joints_3d_mm[:, 2], z_mm, rtol=1e-5)
+    px = (position[0, :, :2] * 256 - 28.5) * 1.12
+    np.testing.assert_allclose(found.joints_2d_px, px, atol=1e-3)
+    expected = (px - 112) / (1.145 * 224) * z_mm[:, None]
+    np.testing.assert_allclose(found.joints_3d_mm[:, :2], expected, rtol=1e-3, atol=0.1)
+
+
+def test_a_box_in_a_larger_picture_sees_the_same(root, network, tmp_path):
+    picture = sample.read_picture(root / "images" / "10.png")
+    larger = np.zeros((400, 500, 3), np.uint8)
+    larger[60:284, 90:314] = picture
+    path = tmp_path / "larger.png"
+    path.write_bytes(tf.io.encode_png(larger).numpy())
+    whole = sample.find_pose(network, config(root / "images" / "10.png"))
+    found = sample.find_pose(network, config(path, box=(90.0, 60.0, 314.0, 284.0)))
+    np.testing.assert_array_equal(found.image, whole.image)
+    np.testing.assert_allclose(
+        found.joints_2d_px, whole.joints_2d_px + np.array([90, 60]), atol=1e-3
+    )
+
+
+def test_pads_a_picture_that_is_not_square(root, network):
+    picture = sample.read_picture(root / "images" / "10.png")
+    box = sample._square(100, 224)
+    assert box == (-62.0, 0.0, 162.0, 224.0)
+    image = sample.crop(picture[:, :100], box, SIZE)
+    assert image.shape == (SIZE, SIZE, 3)
+    np.testing.assert_allclose(image[20, 12], image[20, 9], atol=0.02)  # edge goes on
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ((10.0, 10.0, 10.0, 50.0), "--box must have x1 < x2"),
+        ((300.0, 10.0, 400.0, 50.0), "--box must meet the picture of 224x224 px"),
+    ],
+)
+def test_refuses_a_box(root, network, box, message):
+    with pytest.raises(InputError, match=message):
+        sample.find_pose(network, config(root / "images" / "10.png", box=box))
+
+
+def test_refuses_what_is_no_picture(tmp_path):
+    path = tmp_path / "x.png"
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"x.png: is no PNG, JPEG"):
+        sample.read_picture(path)
+
+
+def run(*arguments):
+    flag_values = flags.FlagValues()
+    settings.define_sample_flags(flag_values)
+    flag_values(["Sample.py", *map(str, arguments)])
+    return command.guarded(Sample.main, flag_values)
+
+
+def test_the_command_prints_draws_and_writes(root, network, tmp_path, capsys):
+    checkpoint = tmp_path / "net.keras"
+    save_network(network, checkpoint)
+    image = root / "images" / "10.png"
+    code = run(
+        f"--image={image}", f"--check_path={checkpoint}", "--noshow",
+        f"--results_dir={tmp_path}/out",
+    )  # fmt: skip
+    assert code == 0
+    text = capsys.readouterr().out
+    assert "focal length 256 px" in text
+    assert (tmp_path / "out/sample/10.png").read_bytes()[:4] == b"\x89PNG"
+    with (tmp_path / "out/sample/10.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    found = sample.find_pose(network, config(image))
+    assert [row["joint"] for row in rows][:2] == ["Hips", "RightUpLeg"]
+    np.testing.assert_allclose(
+        [[float(row[f"{axis}_mm"]) for axis in "xyz"] for row in rows],
+        found.relative_mm,
+        atol=0.01,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--image=absent.png", "--check_path=x.keras"), "absent.png not found"),
+        (("--image=absent.png",), "--image needs --check_path"),
+    ],
+)
+def test_the_command_names_what_is_missing(arguments, message, capsys):
+    assert run(*arguments) == 1
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--box=1,2,3", "--camera=a,b,c,d", "--box=1,2,3,4"])
+def test_the_command_checks_its_flags(flag):
+    with pytest.raises(flags.IllegalFlagValueError):
+        run(flag)
