@@ -119,7 +119,9 @@ def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement
     """The placements that draws `[..., 6]` mean under an augmentation."""
     if augment is None:
         return placement.at_test(tf.shape(draws)[:-1])
-    return placement.from_draws(draws)
+    return placement.from_draws(
+        draws, placement.MODERN if augment == "modern" else placement.Ranges()
+    )
 
 
 def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
