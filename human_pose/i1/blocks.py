@@ -4,6 +4,9 @@ Widths are given in units, 64 channels each in the published network, so that a 
 preset is the same network with fewer channels.
 """
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any, Final, Literal
 
 import keras
@@ -16,6 +19,20 @@ _EPSILON: Final = 1e-5  # Caffe's BatchNorm
 # Caffe's where moving statistics are only kept; where they are used they must keep up.
 _MOVING_FRACTION: Final[dict[str, float]] = {"batch": 0.999, "moving": 0.99}
 _WEIGHT_STD: Final = 0.01
+
+
+# Whether layers run a second time for the same step, see `remat`.
+_recomputing: Final = contextvars.ContextVar("recomputing", default=False)
+
+
+@contextlib.contextmanager
+def recomputation() -> Iterator[None]:
+    """In the block layers run again: their statistics must not move twice."""
+    token = _recomputing.set(True)
+    try:
+        yield
+    finally:
+        _recomputing.reset(token)
 
 
 @keras.saving.register_keras_serializable("human_pose")
@@ -71,7 +88,7 @@ class ScaledBatchNormalization(keras.layers.Layer):
                 inputs, mean=self.moving_mean.value, variance=self.moving_variance.value
             )[0]
         outputs, mean, variance = self._normalized(inputs)
-        if training:
+        if training and not _recomputing.get():
             self._move(mean, variance)
         return outputs
 

@@ -59,9 +59,16 @@ def build_network(
       InputError: naming the argument and the rule.
     """
     _check(depth_bins, joints, input_size, preset, batch_norm)
+    make = Blocks(PRESETS[preset].unit, batch_norm)
+    return assemble(make, depth_bins, joints, input_size, preset)
+
+
+def assemble(
+    make: Blocks, depth_bins: int, joints: int, input_size: int, preset: str
+) -> keras.Model:
+    """The network of the layers that `make` gives; see `build_network`."""
     sizes = PRESETS[preset]
     unit = sizes.unit
-    make = Blocks(unit, batch_norm)
     image = keras.Input((input_size, input_size, 3), name="image")
     early, features = _stem(make, image, unit)
     x = _hourglass(make, features, "hourglass1", sizes.repeats)

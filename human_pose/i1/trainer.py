@@ -19,11 +19,19 @@ class PoseTrainer(keras.Model):
     Args:
       network: made by `build_network`.
       objective: what is minimised.
+      training_network: runs in training in its place, on the same weights
+        (`remat.rematerialized`).
     """
 
-    def __init__(self, network: keras.Model, objective: Objective) -> None:
+    def __init__(
+        self,
+        network: keras.Model,
+        objective: Objective,
+        training_network: keras.Model | None = None,
+    ) -> None:
         super().__init__()
         self.network = network
+        self._training_network = training_network or network
         self.objective = objective
         self._meters = {
             name: keras.metrics.Mean(name)
@@ -42,7 +50,8 @@ class PoseTrainer(keras.Model):
         self, batch: Mapping[str, Any], training: bool = False
     ) -> dict[str, tf.Tensor]:
         """The network's heatmaps."""
-        return self.network(batch["image"], training=training)
+        network = self._training_network if training else self.network
+        return network(batch["image"], training=training)
 
     def compute_loss(
         self,

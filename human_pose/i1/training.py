@@ -28,6 +28,7 @@ from human_pose.i1.curriculum import Recipe, Stage
 from human_pose.i1.network import build_network
 from human_pose.i1.objective import Objective
 from human_pose.i1.optimizers import hand_over, make_optimizer
+from human_pose.i1.remat import rematerialized
 from human_pose.i1.rmsprop import CaffeRMSProp
 from human_pose.i1.state import (
     Progress,
@@ -167,7 +168,8 @@ class _Run:
         objective = Objective(
             stage.loss, stage.depth_bins, recipe.gradient, recipe.peak
         )
-        trainer = PoseTrainer(network, objective)
+        lean = rematerialized(network, config.preset) if config.remat else None
+        trainer = PoseTrainer(network, objective, lean)
         optimizer = make_optimizer(recipe, stage, config.accumulate)
         trainer.compile(optimizer, jit_compile=config.jit)
         optimizer.build(trainer.trainable_variables)

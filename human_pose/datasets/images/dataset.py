@@ -116,7 +116,8 @@ class ImageDataset:
           batch_size: B.
           augment: "published" scales, rotates and flips as the original does; "modern"
             scales and rotates less (`placement.MODERN`), changes colours too, and
-            exchanges left and right depths of mirrored people; None is the original's test transform, u256 = u224 / 1.12 + 28.5.
+            exchanges left and right depths of mirrored people; None is the original's
+            test transform, u256 = u224 / 1.12 + 28.5.
           shuffle: random order.
           seed: of order and augmentation, 0 to 2^30 - 1.
           epoch: where to start: after that many passes over the samples.
