@@ -12,7 +12,7 @@ PRESETS: Final = ("published", "tiny")
 CURRICULA: Final = ("published", "modern")
 SPLITS: Final = ("corrected", "published")
 READOUTS: Final = ("integral", "argmax")
-LOSSES: Final = ("adaptive_h1", "adaptive_i1", "integral", "manual")
+LOSSES: Final = ("adaptive_h1", "adaptive_i1", "integral", "manual", "balanced")
 
 
 @dataclass(frozen=True)

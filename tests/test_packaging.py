@@ -35,13 +35,15 @@ def test_the_readme_example_runs(capsys):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_flags_that_documents_name_exist(document):
-    ours, of_h36m = flags.FlagValues(), flags.FlagValues()
+    ours, of_sample, of_h36m = (flags.FlagValues() for _ in range(3))
     settings.define_main_flags(ours)
+    settings.define_sample_flags(of_sample)
     h36m.define_flags(of_h36m)
     text = (ROOT / document).read_text()
     named = set(re.findall(r"(?<![\w-])--([a-z]\w*)", text))
-    others = {"help", "large", "logdir"}  # absl's, pytest's (conftest), TensorBoard's
-    assert named <= {*ours, *of_h36m, *others}
+    # absl's, pytest's (conftest), TensorBoard's, set.sh's
+    others = {"help", "large", "logdir", "images"}
+    assert named <= {*ours, *of_sample, *of_h36m, *others}
 
 
 def test_relative_links_lead_somewhere():
