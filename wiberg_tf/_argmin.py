@@ -79,7 +79,9 @@ def argmin(
     )
     box = make_box(bounds, initial, batch_dims)
     value, status, stats = derivative.attach(
-        lambda inputs: solve(solver, energy, initial, inputs, batch_dims, box),
+        lambda inputs, **options: solve(
+            solver, energy, initial, inputs, batch_dims, box, **options
+        ),
         energy,
         parameters,
         batch_dims,

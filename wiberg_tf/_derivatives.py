@@ -24,7 +24,7 @@ from wiberg_tf._solution import Solution
 # The caller's own structured solve: `linear_solve(x, parameters, damping, right)`
 # returns v with (H(x; parameters) + damping I) v = right, v and right nests like x.
 LinearSolve = Callable[[Any, Any, tf.Tensor, Any], Any]
-Solve = Callable[[Any], Solution]
+Solve = Callable[..., Solution]
 
 
 class Derivative(abc.ABC):
@@ -203,7 +203,15 @@ class Unrolled(Derivative):
     Gradients also flow to tensors and variables that the energy captures. Unlike with
     the other derivatives, a parameter that the energy does not use is an error at once,
     not when its gradient is asked for.
+
+    Attributes:
+      checkpoint: keep the state between iterations only, and compute each once more in
+        the backward pass: less memory for more time. Then the solver must be a
+        `Solver`, gradients reach variables but no tensors that the energy captures,
+        and second derivatives are left to plain unrolling.
     """
+
+    checkpoint: bool = False
 
     def attach(
         self,
@@ -215,7 +223,7 @@ class Unrolled(Derivative):
     ) -> Solution:
         """See the base class."""
         del box
-        solution = solve(parameters)
+        solution = solve(parameters, checkpoint=self.checkpoint)
         packing = Packing(solution.value, batch_dims)
         flat = tuple(tf.identity(entry) for entry in tf.nest.flatten(parameters))
         problem = Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))

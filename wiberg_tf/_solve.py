@@ -1,7 +1,7 @@
 """The one loop that every iterative solver runs in."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
@@ -94,21 +94,30 @@ def solve(
     parameters: Any,
     batch_dims: int,
     box: Box | None = None,
+    checkpoint: bool = False,
 ) -> Solution:
-    """Minimises, in plain differentiable TensorFlow operations."""
+    """Minimises, in plain differentiable TensorFlow operations.
+
+    With `checkpoint`, each step of a `Solver` is computed once more for its derivative.
+    """
     packing = Packing(initial, batch_dims)
     problem = Problem(energy, packing, parameters, box)
     if isinstance(solver, Seeded):
         start = solver.choose(problem, packing, packing.pack(initial))
         initial = packing.unpack(start)
-        return solve(solver.solver, energy, initial, parameters, batch_dims, box)
+        return solve(
+            solver.solver, energy, initial, parameters, batch_dims, box, checkpoint
+        )
     if isinstance(solver, Solver):
         if box is not None and not solver.takes_bounds:
             raise ValueError(
                 f"{type(solver).__name__} does not take `bounds`; use Newton, "
                 "GaussNewton, IRLS or GradientDescent"
             )
-        return _iterate(solver, problem, packing, packing.pack(initial))
+        step = _checkpointed(solver) if checkpoint else solver.step
+        return _iterate(solver, step, problem, packing, packing.pack(initial))
+    if checkpoint:
+        raise ValueError("`checkpoint` needs a `Solver`; received a callable")
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
     value = _like(initial, value)
     x = packing.pack(value)
@@ -121,8 +130,54 @@ def solve(
     )
 
 
+Step = Callable[[Problem, Any], Any]
+
+
+def _checkpointed(solver: Solver) -> Step:
+    """The solver's step, of which the backward pass keeps the state before it alone."""
+
+    def step(problem: Problem, state: Any) -> Any:
+        inputs = tf.nest.flatten((problem.parameters, state))
+
+        def run(flat: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+            parameters, before = tf.nest.pack_sequence_as(
+                (problem.parameters, state), list(flat)
+            )
+            again = Problem(problem.energy, problem.packing, parameters, problem.box)
+            return tf.nest.flatten(solver.step(again, before))
+
+        @tf.custom_gradient
+        def once(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+            def backward(
+                *upstream: tf.Tensor, variables: Sequence[tf.Variable] = ()
+            ) -> Any:
+                with tf.control_dependencies([u for u in upstream if u is not None]):
+                    again = [tf.identity(entry) for entry in flat]
+                with tf.GradientTape() as tape:
+                    tape.watch([entry for entry in again if entry.dtype.is_floating])
+                    outputs = run(again)
+                pairs = [
+                    (output, gradient)
+                    for output, gradient in zip(outputs, upstream, strict=True)
+                    if output.dtype.is_floating
+                ]
+                gradients = tape.gradient(
+                    [output for output, _ in pairs],
+                    [*again, *variables],
+                    output_gradients=[gradient for _, gradient in pairs],
+                )
+                inner = gradients[: len(again)]
+                return (inner, gradients[len(again) :]) if variables else inner
+
+            return [tf.identity(entry) for entry in run(flat)], backward
+
+        return tf.nest.pack_sequence_as(state, once(*inputs))
+
+    return step
+
+
 def _iterate(
-    solver: Solver, problem: Problem, packing: Packing, x: tf.Tensor
+    solver: Solver, step: Step, problem: Problem, packing: Packing, x: tf.Tensor
 ) -> Solution:
     state = solver.init(problem, x)
     done, status = solver.terminate(state)
@@ -134,7 +189,7 @@ def _iterate(
     def body(
         state: Any, done: tf.Tensor, _: tf.Tensor, iterations: tf.Tensor
     ) -> tuple[Any, tf.Tensor, tf.Tensor, tf.Tensor]:
-        stepped = solver.step(problem, state)
+        stepped = step(problem, state)
         state = tf.nest.map_structure(
             lambda old, new: tf.where(_align(done, new), old, new), state, stepped
         )
