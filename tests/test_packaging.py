@@ -18,7 +18,10 @@ DOCUMENTS = (
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "docs/api.md",
+    "docs/comparison.md",
     "docs/fidelity.md",
+    "docs/i1.md",
     "docs/lifting.md",
 )
 
