@@ -15,8 +15,8 @@ from wiberg_tf._linear import (
     insist,
     solve_conjugate_gradient,
     solve_dense,
-    solve_minres,
 )
+from wiberg_tf._minres import solve_minres
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution

@@ -9,8 +9,8 @@ from wiberg_tf._linear import (
     DENSE_LIMIT,
     solve_conjugate_gradient,
     solve_dense,
-    solve_minres,
 )
+from wiberg_tf._minres import solve_minres
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Problem
 
