@@ -1,0 +1,138 @@
+"""Second derivatives, forward mode, and parameters that an energy does not use."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import wiberg_tf as wt
+
+_PRECISE = wt.Newton(tolerance=1e-12)
+
+
+def _root_of_exponential(derivative):
+    """x*(θ) = log θ, and its loss θ ↦ Σ x."""
+
+    def loss(theta):
+        return tf.reduce_sum(
+            wt.argmin(
+                lambda x, t: tf.reduce_sum(tf.exp(x) - t * x),
+                tf.zeros_like(theta),
+                (theta,),
+                solver=_PRECISE,
+                derivative=derivative,
+            ).value
+        )
+
+    return loss
+
+
+def _second_derivative(derivative, theta):
+    with tf.GradientTape() as outer:
+        outer.watch(theta)
+        with tf.GradientTape() as inner:
+            inner.watch(theta)
+            loss = _root_of_exponential(derivative)(theta)
+        gradient = inner.gradient(loss, theta)
+    return outer.gradient(gradient, theta)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.TrustRegion(0.1)], ids=str)
+def test_second_derivatives_are_refused(derivative, mode):
+    # Here the first derivative does not even look connected to the parameter: None,
+    # or zeros, would come out where the truth is -1 / θ².
+    theta = tf.constant([0.5, 2.0], tf.float64)
+    second = tf.function(_second_derivative) if mode == "graph" else _second_derivative
+    with pytest.raises(tf.errors.UnimplementedError, match="Second derivatives"):
+        second(derivative, theta)
+
+
+def _forward_derivative(derivative, theta):
+    with tf.autodiff.ForwardAccumulator(theta, tf.ones_like(theta)) as accumulator:
+        loss = _root_of_exponential(derivative)(theta)
+    return accumulator.jvp(loss)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_forward_mode_is_there_with_unrolled_alone(mode):
+    # In graphs TensorFlow lacks it for custom gradients in loops, such as Newton's.
+    theta = tf.constant([0.5, 2.0], tf.float64)
+    forward = (
+        tf.function(_forward_derivative) if mode == "graph" else _forward_derivative
+    )
+    if mode == "eager":
+        np.testing.assert_allclose(forward(wt.Unrolled(), theta), 2.5, rtol=1e-9)
+    for derivative in (wt.Implicit(), wt.TrustRegion(0.1)):
+        with pytest.raises(tf.errors.UnimplementedError, match="forward mode"):
+            forward(derivative, theta)
+
+
+def test_unrolled_has_second_derivatives():
+    theta = tf.constant([0.5, 2.0], tf.float64)
+    np.testing.assert_allclose(
+        _second_derivative(wt.Unrolled(), theta), -1 / theta**2, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ((tf.constant(1.0), tf.constant(2.0)), r"parameters\[1\]"),
+        ({"used": tf.constant(1.0), "idle": tf.constant(2.0)}, r"parameters\['idle'\]"),
+    ],
+)
+def test_an_unused_parameter_is_named(parameters, name):
+    def energy(x, used, idle):
+        del idle
+        return tf.reduce_sum((x - used) ** 2)
+
+    entries = tf.nest.flatten(parameters)
+    with tf.GradientTape() as tape:
+        tape.watch(entries)
+        loss = tf.reduce_sum(wt.argmin(energy, tf.zeros(2), parameters).value)
+    with pytest.raises(ValueError, match=f"does not use `{name}`"):
+        tape.gradient(loss, entries)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_an_unused_parameter_is_named_when_unrolling(mode):
+    def minimise(used, idle):
+        return wt.argmin(
+            lambda x, used, idle: tf.reduce_sum((x - used) ** 2),
+            tf.zeros(2),
+            (used, idle),
+            derivative=wt.Unrolled(),
+        ).value
+
+    run = tf.function(minimise) if mode == "graph" else minimise
+    with pytest.raises(ValueError, match=r"does not use `parameters\[1\]`"):
+        run(tf.constant(1.0), tf.constant(2.0))
+
+
+def test_a_parameter_that_only_shifts_the_energy_has_derivative_zero():
+    theta, shift = tf.constant(1.0), tf.constant(2.0)
+    with tf.GradientTape() as tape:
+        tape.watch([theta, shift])
+        loss = tf.reduce_sum(
+            wt.argmin(
+                lambda x, t, s: tf.reduce_sum((x - t) ** 2) + s,
+                tf.zeros(2),
+                (theta, shift),
+            ).value
+        )
+    np.testing.assert_allclose(tape.gradient(loss, [theta, shift]), [2, 0])
+
+
+def test_a_gather_in_the_energy_is_differentiated():
+    table = tf.constant([1.0, 5.0, 7.0], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(table)
+        x = wt.argmin(
+            lambda x, t: tf.reduce_sum(
+                (tf.gather(x, [0, 1]) - tf.gather(t, [2, 0])) ** 2
+            ),
+            tf.zeros(2, tf.float64),
+            (table,),
+        ).value
+        loss = x[0]
+    np.testing.assert_allclose(tape.gradient(loss, table), [0, 0, 1])
