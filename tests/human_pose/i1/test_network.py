@@ -142,3 +142,52 @@ def test_tiny_is_saved_and_loaded(tmp_path):
 def test_refuses_what_it_cannot_build(arguments, message):
     with pytest.raises(InputError, match=message):
         build_network(**{"depth_bins": 4} | arguments)
+
+
+@pytest.mark.large
+def test_gradients_of_the_whole_network_agree_with_the_original(reference):
+    """Of Σ heatmap² + Σ heatmap2² in every weight, by batch statistics."""
+    layers, golden = reference
+    network = build_network(8)
+    assign(network, layers)
+    image = np.random.default_rng(1).uniform(-0.5, 0.5, (2, 3, 256, 256))
+    image = tf.constant(np.moveaxis(image.astype(np.float32), 1, -1))
+    weights = network.trainable_weights
+
+    @tf.function
+    def gradients(image):
+        with tf.GradientTape() as tape:
+            outputs = network(image, training=True)
+            loss = tf.add_n([tf.reduce_sum(tf.square(v)) for v in outputs.values()])
+        return loss, tape.gradient(loss, [weight.value for weight in weights])
+
+    loss, found = gradients(image)
+    np.testing.assert_allclose(loss, golden["grad_loss"], rtol=1e-4)
+    by_path = {w.path: g.numpy() for w, g in zip(weights, found, strict=True)}
+    norms, samples = [], []
+    for name, expected in zip(golden["grad_names"], golden["grad"], strict=True):
+        layer, blob = str(name).rsplit("/", 1)
+        actual = _caffe_gradient(by_path, layer, int(blob))
+        if actual is None or expected[0] < 1e-3 * np.sqrt(actual.size):
+            continue  # A bias that the next normalisation removes: 0 in theory.
+        flat = actual.ravel()
+        norms.append(abs(np.linalg.norm(flat) / expected[0] - 1))
+        found_samples = flat[np.arange(8) * (flat.size - 1) // 7]
+        samples.append(np.abs(found_samples - expected[1:]).max() / np.abs(flat).max())
+    assert len(norms) > 850
+    # Float32 through 299 convolutions: a ReLU that switches at 0 moves single numbers,
+    # hardly a norm. A wrong gradient anywhere would show in every layer before it.
+    assert np.median(norms) < 5e-4 and max(norms) < 2e-2
+    assert np.median(samples) < 5e-3 and max(samples) < 0.1
+
+
+def _caffe_gradient(by_path, layer, blob):
+    """The gradient of a Caffe blob, in its layout; None if there is no such weight."""
+    if f"{layer}/kernel" in by_path:
+        kernel = by_path[f"{layer}/kernel"].transpose(3, 2, 0, 1)
+        return (kernel, by_path[f"{layer}/bias"])[blob]
+    for name in ("bn", "batch"):
+        path = layer.replace("scale", name)
+        if f"{path}/gamma" in by_path:
+            return by_path[f"{path}/{('gamma', 'beta')[blob]}"]
+    return None
