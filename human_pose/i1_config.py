@@ -28,7 +28,8 @@ class ImageTrainingConfig:
       loss: one of `LOSSES` in every stage, or None for each stage's own.
       max_depth_bins: later stages with more are left out; None leaves out none.
       every: only indices that are multiples of this (the original's list has 5).
-      check_path: a checkpoint to take weights from, by layer name, or None.
+      check_path: a checkpoint, or Caffe's model, to take weights from by layer name,
+        or None.
       learning_rate: None for the stage's own.
       iterations: of each stage; None for its own.
       batch_size: None for the stage's own.

@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ from absl import logging
 from human_pose import draw
 from human_pose.datasets.images import ImageDataset, index_range, open_dataset
 from human_pose.files import InputError, atomic
-from human_pose.i1 import curriculum, evaluation
+from human_pose.i1 import caffemodel, curriculum, evaluation
 from human_pose.i1.callbacks import Counter, Recorder, Saver
 from human_pose.i1.checkpoint import load_network, save_network
 from human_pose.i1.curriculum import Recipe, Stage
@@ -42,6 +42,9 @@ from human_pose.i1_config import ImageTrainingConfig
 from human_pose.run_folder import RunFolder
 
 _VALIDATION_BATCH = 8
+
+# A network, or Caffe's blobs by layer.
+Start: TypeAlias = keras.Model | caffemodel.Blobs
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
     progress = Progress()
     if config.resume:
         progress = read_progress(folder.training_state, conditions)
-    start = None if config.check_path is None else load_network(config.check_path)
+    start = _read_start(config)
     data = _open(config, "train", every=config.every)
     validation = _validation(config)
     _prepare(folder, config)
@@ -131,7 +134,7 @@ class _Run:
         self._data = data
         self._validation = validation
 
-    def go(self, start: keras.Model | None) -> None:
+    def go(self, start: Start | None) -> None:
         """Trains the stages that are left; the first from the weights of `start`."""
         stages = self._recipe.stages
         resumed = self._config.resume
@@ -179,7 +182,7 @@ class _Run:
         self,
         trainer: PoseTrainer,
         before: PoseTrainer | None,
-        start: keras.Model | None,
+        start: Start | None,
     ) -> None:
         """Gives a stage what it takes over, and saves where it starts."""
         if before is not None:
@@ -187,7 +190,11 @@ class _Run:
             if isinstance(trainer.optimizer, CaffeRMSProp):
                 hand_over(before.optimizer, trainer.optimizer)
         if start is not None:
-            new = transfer(start, trainer.network)
+            new = (
+                transfer(start, trainer.network)
+                if isinstance(start, keras.Model)
+                else caffemodel.assign(trainer.network, start, partial=True)
+            )
             logging.info("new layers: %s", ", ".join(new) or "none")
         self._save(trainer)
 
@@ -290,6 +297,14 @@ def _policy(name: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def _read_start(config: ImageTrainingConfig) -> Start | None:
+    """The weights that the first stage starts from, if it does not start anew."""
+    path = config.check_path
+    if path is None:
+        return None
+    return caffemodel.read(path) if path.suffix == ".caffemodel" else load_network(path)
 
 
 def _open(

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from human_pose.files import InputError
-from human_pose.i1 import callbacks, checkpoint, curriculum, training
+from human_pose.i1 import caffemodel, callbacks, checkpoint, curriculum, training
 from human_pose.i1.blocks import Blocks
 from human_pose.i1_config import ImageTrainingConfig
 from human_pose.run_folder import RunFolder
@@ -256,6 +256,27 @@ def test_starts_from_a_checkpoint(config, tmp_path):
     )
     before, after = weights(first, "d4_ada"), weights(second, "d8_ada")
     np.testing.assert_allclose(after["fc_1/kernel"], before["fc_1/kernel"], atol=1e-9)
+
+
+def test_starts_from_caffes_weights_by_name(config, tmp_path):
+    """Layers that the file has not stay new, and others in it are left out."""
+    first, second = folder_of(tmp_path / "first"), folder_of(tmp_path / "second")
+    config = dataclasses.replace(
+        config, stage="d4_ada", validation_samples=0, learning_rate=1e-12
+    )
+    training.train(config, first)
+    network = checkpoint.load_network(first.stage_checkpoint("d4_ada"))
+    blobs = caffemodel.export(network) | {"extra": [np.ones(3)]}
+    blobs["fc_1"] = [blobs["fc_1"][0] + 1, blobs["fc_1"][1]]
+    del blobs["conv_2_n"]
+    path = tmp_path / "mpii.caffemodel"
+    caffemodel.write(path, blobs)
+    training.train(dataclasses.replace(config, check_path=path, seed=9), second)
+    before, after = weights(first, "d4_ada"), weights(second, "d4_ada")
+    np.testing.assert_allclose(
+        after["fc_1/kernel"], before["fc_1/kernel"] + 1, rtol=1e-6
+    )
+    assert np.abs(after["conv_2_n/kernel"] - before["conv_2_n/kernel"]).max() > 1e-3
 
 
 def test_names_the_stages_there_are(config):
