@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from wiberg_tf._autodiff import first_order, insist_on_tapes, probe, with_tangents
 from wiberg_tf._bounds import Restricted
 from wiberg_tf._box import Box
 from wiberg_tf._linear import (
@@ -17,6 +18,7 @@ from wiberg_tf._linear import (
     solve_dense,
 )
 from wiberg_tf._minres import solve_minres
+from wiberg_tf._mixed import pull_back, push_forward, refuse_unused
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
@@ -121,27 +123,47 @@ class TrustRegion(Derivative):
         """See the base class."""
         if box is not None and callable(self.linear_solve):
             raise ValueError("`linear_solve` of your own does not go with `bounds`")
-        parameters = tf.nest.map_structure(_reverse_only, parameters)
-        solution = solve(tf.nest.map_structure(tf.stop_gradient, parameters))
+        flat, along = probe(tf.nest.flatten(parameters))
+        parameters = tf.nest.pack_sequence_as(parameters, flat)
+        held = tf.nest.map_structure(tf.stop_gradient, parameters)
+        solution = solve(held)
         x = tf.nest.map_structure(tf.stop_gradient, solution.value)
         damping = self._per_problem(x, batch_dims)
+        packing = Packing(x, batch_dims)
+
+        def damped_solve(inputs: Any, right: Any) -> Any:
+            problem = Problem(energy, packing, inputs, box)
+            return self._solve(problem, x, damping, right)
+
+        found = tf.nest.flatten(tf.nest.map_structure(tf.identity, x))
+        forward = any(tangent is not None for tangent in along)
+        if forward:
+            force = push_forward(energy, x, held, along, batch_dims)
+            moved = tf.nest.flatten(damped_solve(held, force))
+            tangents = [t for t in along if t is not None]
+            moved = first_order(moved, *flat, *tangents, forward=False)
+            found = with_tangents(found, [-move for move in moved], flat, along)
+        returned = list[bool]()
 
         # The project's one custom gradient of a minimiser.
         @tf.custom_gradient
         def minimiser(*flat: tf.Tensor) -> tuple[Any, Callable[..., Any]]:
-            def backward(*incoming: tf.Tensor) -> list[tf.Tensor]:
+            def backward(*incoming: tf.Tensor) -> list[tf.Tensor | None]:
+                if forward and not returned:
+                    # The accumulator looks for tangents that are there already.
+                    return [None] * len(flat)
+                insist_on_tapes()
                 # A gather in the loss gives IndexedSlices.
                 dense = [tf.convert_to_tensor(entry) for entry in incoming]
-                right = tf.nest.pack_sequence_as(x, dense)
                 inputs = tf.nest.pack_sequence_as(parameters, flat)
-                problem = Problem(energy, Packing(x, batch_dims), inputs, box)
-                v = self._solve(problem, x, damping, right)
-                pulled = _pull_back(energy, x, v, parameters, flat, batch_dims)
-                return _first_order(pulled, *flat, *dense)
+                v = damped_solve(inputs, tf.nest.pack_sequence_as(x, dense))
+                pulled = pull_back(energy, x, v, parameters, flat, batch_dims)
+                return first_order(pulled, *flat, *dense)
 
-            return tf.nest.flatten(tf.nest.map_structure(tf.identity, x)), backward
+            return [tf.identity(entry) for entry in found], backward
 
-        value = tf.nest.pack_sequence_as(x, minimiser(*tf.nest.flatten(parameters)))
+        value = tf.nest.pack_sequence_as(x, minimiser(*flat))
+        returned.append(True)
         return solution._replace(value=value)
 
     def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor | Adaptive:
@@ -228,96 +250,13 @@ class Unrolled(Derivative):
         flat = tuple(tf.identity(entry) for entry in tf.nest.flatten(parameters))
         problem = Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
         # Nobody would call this derivative for such a parameter: TensorFlow gives None.
-        _refuse_unused(
+        refuse_unused(
             problem,
             tf.stop_gradient(packing.pack(solution.value)),
             flat,
             entry_names(parameters, "parameters"),
         )
         return solution
-
-
-def _pull_back(
-    energy: Energy,
-    x: Any,
-    v: Any,
-    parameters: Any,
-    flat: tuple[tf.Tensor, ...],
-    batch_dims: int,
-) -> list[tf.Tensor]:
-    """−∂/∂θ [v · ∂E/∂x(x; θ)], with x and v held fixed."""
-    packing = Packing(x, batch_dims)
-    flat_x, flat_v = packing.pack(x), packing.pack(v)
-    # The tape knows a tensor by its identity: one passed twice, or captured by the
-    # energy besides, would get the gradient of all its uses in each place.
-    flat = tuple(tf.identity(entry) for entry in flat)
-    floating = [entry for entry in flat if entry.dtype.is_floating]
-
-    problem = Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(floating)
-        _, gradient = problem.value_and_gradient(flat_x)
-        product = -tf.reduce_sum(gradient * flat_v)
-    pulled = iter(tape.gradient(product, floating))
-    gradients = [next(pulled) if entry.dtype.is_floating else None for entry in flat]
-    if any(
-        g is None and e.dtype.is_floating for g, e in zip(gradients, flat, strict=True)
-    ):
-        _refuse_unused(problem, flat_x, flat, entry_names(parameters, "parameters"))
-    return [
-        # A gather in the energy gives IndexedSlices.
-        tf.zeros_like(entry) if gradient is None else tf.convert_to_tensor(gradient)
-        for gradient, entry in zip(gradients, flat, strict=True)
-    ]
-
-
-def _refuse_unused(
-    problem: Problem, x: tf.Tensor, flat: tuple[tf.Tensor, ...], names: list[str]
-) -> None:
-    """Tells a parameter that is not used from one that only shifts the energy."""
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([entry for entry in flat if entry.dtype.is_floating])
-        value = problem.value(x)
-    gradients = tape.gradient(value, list(flat))
-    for gradient, entry, name in zip(gradients, flat, names, strict=True):
-        if gradient is None and entry.dtype.is_floating:
-            raise ValueError(
-                f"`energy` does not use `{name}`, so the minimiser has no derivative "
-                "with respect to it; leave it out of `parameters`"
-            )
-
-
-def _first_order(gradients: list[tf.Tensor], *sources: tf.Tensor) -> list[tf.Tensor]:
-    """The gradients, refusing to be differentiated with respect to the sources.
-
-    The backward pass holds x fixed, so differentiating it would give a wrong second
-    derivative, or none, without a word.
-    """
-
-    @tf.custom_gradient
-    def once(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
-        def refuse(*_: tf.Tensor) -> Any:
-            raise tf.errors.UnimplementedError(
-                None,
-                None,
-                "Second derivatives and forward mode (ForwardAccumulator) of a "
-                "minimiser are not there with TrustRegion or Implicit; use Unrolled, "
-                "or finite differences",
-            )
-
-        return [tf.identity(entry) for entry in tensors[: len(gradients)]], refuse
-
-    return once(*gradients, *sources)
-
-
-def _reverse_only(parameter: tf.Tensor) -> tf.Tensor:
-    """The parameter, refusing forward mode, which differentiates its gradient."""
-
-    @tf.custom_gradient
-    def identity(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
-        return tf.identity(tensor), lambda upstream: _first_order([upstream])
-
-    return identity(parameter) if parameter.dtype.is_floating else parameter
 
 
 _NAMED = {

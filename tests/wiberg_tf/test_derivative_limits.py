@@ -1,4 +1,4 @@
-"""Second derivatives, forward mode, and parameters that an energy does not use."""
+"""Second derivatives, and parameters that an energy does not use."""
 
 import numpy as np
 import pytest
@@ -47,24 +47,12 @@ def test_second_derivatives_are_refused(derivative, mode):
         second(derivative, theta)
 
 
-def _forward_derivative(derivative, theta):
-    with tf.autodiff.ForwardAccumulator(theta, tf.ones_like(theta)) as accumulator:
-        loss = _root_of_exponential(derivative)(theta)
-    return accumulator.jvp(loss)
-
-
-@pytest.mark.parametrize("mode", ["eager", "graph"])
-def test_forward_mode_is_there_with_unrolled_alone(mode):
+def test_unrolled_has_forward_mode_eagerly():
     # In graphs TensorFlow lacks it for custom gradients in loops, such as Newton's.
     theta = tf.constant([0.5, 2.0], tf.float64)
-    forward = (
-        tf.function(_forward_derivative) if mode == "graph" else _forward_derivative
-    )
-    if mode == "eager":
-        np.testing.assert_allclose(forward(wt.Unrolled(), theta), 2.5, rtol=1e-9)
-    for derivative in (wt.Implicit(), wt.TrustRegion(0.1)):
-        with pytest.raises(tf.errors.UnimplementedError, match="forward mode"):
-            forward(derivative, theta)
+    with tf.autodiff.ForwardAccumulator(theta, tf.ones_like(theta)) as accumulator:
+        loss = _root_of_exponential(wt.Unrolled())(theta)
+    np.testing.assert_allclose(accumulator.jvp(loss), 2.5, rtol=1e-9)
 
 
 def test_unrolled_has_second_derivatives():

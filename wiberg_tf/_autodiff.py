@@ -1,0 +1,136 @@
+"""Forward mode for derivatives written by hand, and a stop to second ones.
+
+TensorFlow has no interface for a forward rule: for a `ForwardAccumulator` it makes the
+tangent of a custom gradient by differentiating its backward function, inside which no
+tape works. Two constructions of public operations stand in for a rule: `probe` finds
+the tangents of tensors, and `with_tangents` gives tensors tangents of their own.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+Tangents = list[tf.Tensor | None]
+
+_REFUSAL = (
+    "Second derivatives of a minimiser are not there with TrustRegion or Implicit, nor "
+    "is forward mode through a tf.function from outside; use Unrolled or finite "
+    "differences, or put the ForwardAccumulator inside the tf.function"
+)
+
+
+def probe(tensors: Sequence[tf.Tensor]) -> tuple[list[tf.Tensor], Tangents]:
+    """The tensors, and their tangents in the active accumulator.
+
+    The tangent is what TensorFlow hands to the derivative of a backward function.
+
+    Returns:
+      The tensors, as outputs of the probe, and a tangent or None for each.
+
+    Raises:
+      tf.errors.UnimplementedError: for accumulators within each other.
+    """
+    probed = [_probe(tensor) for tensor in tensors]
+    return [tensor for tensor, _ in probed], [tangent for _, tangent in probed]
+
+
+def _probe(tensor: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+    if not tensor.dtype.is_floating:
+        return tensor, None
+    seen = list[tf.Tensor]()
+
+    @tf.custom_gradient
+    def identity(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+        @tf.custom_gradient
+        def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+            def transposed(tangent: tf.Tensor) -> tf.Tensor:
+                seen.append(tangent)
+                return tangent
+
+            return tf.identity(upstream), transposed
+
+        return tf.identity(tensor), backward
+
+    probed = identity(tensor)
+    if len(seen) > 1:
+        raise tf.errors.UnimplementedError(
+            None,
+            None,
+            "argmin is under several ForwardAccumulators at once, which TrustRegion "
+            "and Implicit do not take; use one",
+        )
+    return probed, seen[0] if seen else None
+
+
+def with_tangents(
+    values: Sequence[tf.Tensor],
+    tangents: Sequence[tf.Tensor],
+    sources: Sequence[tf.Tensor],
+    along: Tangents,
+) -> list[tf.Tensor]:
+    """The values, which move by `tangents` while the sources move by `along`.
+
+    They get a multiple of a number that is 0 and whose derivative along the sources'
+    tangents is 1: the projection of the sources' movement onto these.
+
+    Args:
+      values: tensors without tangents.
+      tangents: what they shall be, one like each value.
+      sources: tensors that have the tangents `along`.
+      along: one for each source, or None.
+    """
+    moving = [(s, t) for s, t in zip(sources, along, strict=True) if t is not None]
+    dtype = values[0].dtype
+    # Scaled, or the squares of large and small tangents leave the range of numbers.
+    largest = tf.reduce_max(
+        [tf.cast(tf.reduce_max(tf.abs(t)), dtype) for _, t in moving]
+    )
+    scale = tf.where(largest > 0, largest, 1)
+    movement, length = [], []
+    for source, tangent in moving:
+        unit = tf.cast(tangent, dtype) / scale
+        move = tf.cast(source - tf.stop_gradient(source), dtype)
+        movement.append(tf.reduce_sum(unit * move))
+        length.append(tf.reduce_sum(unit**2))
+    squared = tf.add_n(length)
+    # Without any movement the tangents are 0 too.
+    clock = tf.add_n(movement) / (scale * tf.where(squared > 0, squared, 1))
+    return [
+        value + tangent * clock for value, tangent in zip(values, tangents, strict=True)
+    ]
+
+
+def first_order(
+    gradients: list[tf.Tensor], *sources: tf.Tensor, forward: bool = True
+) -> list[tf.Tensor]:
+    """The gradients, refusing to be differentiated with respect to the sources.
+
+    They were computed with x held fixed, so differentiating them would give a wrong
+    second derivative, or none, without a word. `forward` is whether an accumulator
+    that is active here asks for one, too.
+    """
+    returned = list[bool]()
+
+    @tf.custom_gradient
+    def once(*tensors: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+        def refuse(*_: tf.Tensor) -> Any:
+            if not forward and not returned:
+                return [None] * len(tensors)
+            raise tf.errors.UnimplementedError(None, None, _REFUSAL)
+
+        return [tf.identity(entry) for entry in tensors[: len(gradients)]], refuse
+
+    guarded = once(*gradients, *sources)
+    returned.append(True)
+    return guarded
+
+
+def insist_on_tapes() -> None:
+    """Refuses to go on where an accumulator outside keeps tapes from recording."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        source = tf.ones([])
+        tape.watch(source)
+        copy = tf.identity(source)
+    if tape.gradient(copy, source) is None:
+        raise tf.errors.UnimplementedError(None, None, _REFUSAL)
