@@ -51,7 +51,9 @@ class RobustEnergy:
           `[*batch]`.
         """
         _, kernel = self._kernel(x, sigma, weights, shifts)
-        return -tf.reduce_sum(kernel, -1)
+        # A product with ones: compiled, it is faster than XLA's sum along a row.
+        ones = tf.ones(tf.shape(kernel)[-1:], kernel.dtype)
+        return -tf.einsum("...k,k->...", kernel, ones)
 
     def centres(self, shifts: tf.Tensor | None = None) -> tf.Tensor:
         """The centres c, `[*batch, K]`."""
@@ -86,7 +88,8 @@ class RobustEnergy:
         weights: tf.Tensor | None,
         shifts: tf.Tensor | None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        distance = (x[..., None] - self.centres(shifts)) / sigma[..., None]
+        # One division a problem, not one a point.
+        distance = (x[..., None] - self.centres(shifts)) * (1 / sigma)[..., None]
         kernel = tf.exp(-tf.square(distance))
         return distance, kernel if weights is None else weights * kernel
 

@@ -94,11 +94,12 @@ def solve(
     parameters: Any,
     batch_dims: int,
     box: Box | None = None,
-    checkpoint: bool = False,
+    checkpoint: bool | None = None,
 ) -> Solution:
-    """Minimises, in plain differentiable TensorFlow operations.
+    """Minimises, in plain TensorFlow operations.
 
-    With `checkpoint`, each step of a `Solver` is computed once more for its derivative.
+    They are differentiable if `checkpoint` says how: whether each step of a `Solver` is
+    computed once more for its derivative. By default nothing differentiates them.
     """
     packing = Packing(initial, batch_dims)
     problem = Problem(energy, packing, parameters, box)
@@ -115,7 +116,10 @@ def solve(
                 "GaussNewton, IRLS or GradientDescent"
             )
         step = _checkpointed(solver) if checkpoint else solver.step
-        return _iterate(solver, step, problem, packing, packing.pack(initial))
+        # XLA sees through a single step, but not into a loop. The step of a problem
+        # that is done already may have no derivative, so it is only skipped in a loop.
+        loop = solver.max_iterations != 1 or checkpoint is not None
+        return _iterate(solver, step, problem, packing, packing.pack(initial), loop)
     if checkpoint:
         raise ValueError("`checkpoint` needs a `Solver`; received a callable")
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
@@ -177,7 +181,12 @@ def _checkpointed(solver: Solver) -> Step:
 
 
 def _iterate(
-    solver: Solver, step: Step, problem: Problem, packing: Packing, x: tf.Tensor
+    solver: Solver,
+    step: Step,
+    problem: Problem,
+    packing: Packing,
+    x: tf.Tensor,
+    loop: bool,
 ) -> Solution:
     state = solver.init(problem, x)
     done, status = solver.terminate(state)
@@ -197,12 +206,13 @@ def _iterate(
         done, status = solver.terminate(state)
         return state, done, status, iterations
 
-    state, done, status, iterations = tf.while_loop(
-        go_on,
-        body,
-        (state, done, status, iterations),
-        maximum_iterations=solver.max_iterations,
-    )
+    start = state, done, status, iterations
+    if loop:
+        limit = solver.max_iterations
+        end = tf.while_loop(go_on, body, start, maximum_iterations=limit)
+    else:
+        end = body(*start)
+    state, done, status, iterations = end
     status = tf.where(done, status, int(Status.MAX_ITERATIONS))
     x, energy, gradient = solver.postprocess(state)
     return Solution(

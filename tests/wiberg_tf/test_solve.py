@@ -63,6 +63,20 @@ def test_finished_problems_stop_while_others_go_on(mode):
     )
 
 
+def test_a_single_step_leaves_finished_problems_alone():
+    solution = wt.argmin(
+        _bowl,
+        tf.constant([[1e-4], [4.0]], tf.float64),
+        (tf.zeros([2, 1], tf.float64),),
+        solver=_Descent(rate=0.5, max_iterations=1),
+        batch_dims=1,
+    )
+    np.testing.assert_array_equal(solution.value[:, 0], [1e-4, 2])
+    np.testing.assert_array_equal(solution.stats.iterations, [0, 1])
+    c, m = wt.Status.CONVERGED, wt.Status.MAX_ITERATIONS
+    np.testing.assert_array_equal(solution.status, [c, m])
+
+
 def test_divergence_is_reported_as_not_finite():
     solution = wt.argmin(_bowl, tf.ones(1), (0.0,), solver=_Descent(-1e30))
     assert solution.status == wt.Status.NOT_FINITE
