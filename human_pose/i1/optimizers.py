@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import keras
 
+from human_pose.i1.adamw import FusedAdamW
 from human_pose.i1.curriculum import Recipe, Stage
 from human_pose.i1.rmsprop import CaffeRMSProp
 
@@ -38,12 +39,7 @@ def make_optimizer(
     }
     if recipe.optimizer == "rmsprop":
         return CaffeRMSProp(rate, **options)
-    optimizer = keras.optimizers.AdamW(
-        rate, weight_decay=recipe.weight_decay, **options
-    )
-    # Decay would pull normalised scales and offsets to 0, not to rest.
-    optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
+    return FusedAdamW(rate, decay=recipe.weight_decay, **options)
 
 
 def hand_over(source: CaffeRMSProp, target: CaffeRMSProp) -> None:
@@ -56,8 +52,8 @@ def hand_over(source: CaffeRMSProp, target: CaffeRMSProp) -> None:
       source: built.
       target: built, on the variables of the next stage.
     """
-    known = {slot.path: slot for slot in source.mean_squares}
-    for slot in target.mean_squares:
+    known = {slot.path: slot for slot in source.square_sums}
+    for slot in target.square_sums:
         old = known.get(slot.path)
         if old is not None and old.shape == slot.shape:
             slot.assign(old)

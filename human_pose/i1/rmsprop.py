@@ -1,10 +1,11 @@
 """RMSProp by Caffe's rule, which Keras's own differs from."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-from keras import ops
+import tensorflow as tf
 
 
 @keras.saving.register_keras_serializable("human_pose")
@@ -14,9 +15,13 @@ class CaffeRMSProp(keras.optimizers.Optimizer):
     ε stands outside the root, h starts at 0 and nothing corrects for it (Caffe,
     `rmsprop_solver`; int-3dhuman-I1's solver files).
 
+    Kept is s = h / (1 - ρ), the decayed sum of squares: with it the rule is a decay and
+    a step of Adagrad, for which TensorFlow has one kernel that makes no copies. Written
+    out, the rule's dozen operations a variable cost an eighth of a training step.
+
     Args:
       learning_rate: a number or a schedule.
-      rho: how much of h a step keeps.
+      rho: how much of h a step keeps, less than 1.
       epsilon: ε.
       bias_multiplier: of the rate of the convolutions' biases. Offsets of
         normalisations are no biases.
@@ -39,12 +44,12 @@ class CaffeRMSProp(keras.optimizers.Optimizer):
         self.bias_multiplier = bias_multiplier
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Makes one h for every variable."""
+        """Makes one s for every variable."""
         if self.built:
             return
         super().build(variables)
-        self.mean_squares = [
-            self.add_variable_from_reference(variable, "mean_square")
+        self.square_sums = [
+            self.add_variable_from_reference(variable, "square_sum")
             for variable in variables
         ]
         # Taken here: a step sees TensorFlow's variables, under other names.
@@ -56,15 +61,16 @@ class CaffeRMSProp(keras.optimizers.Optimizer):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Takes one variable's step."""
         index = self._get_variable_index(variable)
-        mean_square = self.mean_squares[index]
-        gradient = ops.cast(gradient, variable.dtype)
-        rate = ops.cast(learning_rate, variable.dtype) * self._multipliers[index]
-        self.assign(
-            mean_square,
-            self.rho * mean_square + (1 - self.rho) * ops.square(gradient),
-        )
-        self.assign_sub(
-            variable, rate * gradient / (ops.sqrt(mean_square) + self.epsilon)
+        square_sum = self.square_sums[index].value
+        square_sum.assign(self.rho * square_sum)
+        unit = math.sqrt(1 - self.rho)  # √h = unit · √s
+        tf.raw_ops.ResourceApplyAdagradV2(
+            var=variable.handle,
+            accum=square_sum.handle,
+            lr=tf.cast(learning_rate, variable.dtype)
+            * (self._multipliers[index] / unit),
+            epsilon=tf.constant(self.epsilon / unit, variable.dtype),
+            grad=tf.cast(gradient, variable.dtype),
         )
 
     def get_config(self) -> dict[str, Any]:

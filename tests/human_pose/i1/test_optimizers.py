@@ -79,8 +79,8 @@ def test_history_goes_to_the_variables_of_equal_path_and_shape():
         return optimizer
 
     source, target = built(4), built(8)
-    for slot in source.mean_squares:
+    for slot in source.square_sums:
         slot.assign(np.full(slot.shape, 7.0))
     hand_over(source, target)
-    np.testing.assert_array_equal(target.mean_squares[0], np.full(3, 7.0))
-    np.testing.assert_array_equal(target.mean_squares[1], np.zeros(8))
+    np.testing.assert_array_equal(target.square_sums[0], np.full(3, 7.0))
+    np.testing.assert_array_equal(target.square_sums[1], np.zeros(8))
