@@ -119,6 +119,29 @@ class ScaledBatchNormalization(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("human_pose")
+class Convolution(keras.layers.Conv2D):
+    """A convolution with bias, arranged for oneDNN's gradients on CPUs.
+
+    Behind `tf.nn.conv2d`, TensorFlow fuses the gradients of `tf.nn.bias_add` and of the
+    filter into one kernel of up to twice the time of both; a sum's is left alone. A 1x1
+    convolution is a matrix product, whose gradients are faster.
+    """
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """`[B, H, W, C]` to `[B, H', W', filters]`."""
+        if self.kernel_size == (1, 1) and self.strides == (1, 1):
+            return self._products(inputs)
+        return self.convolution_op(inputs, self.kernel) + self.bias
+
+    def _products(self, x: Tensor) -> Tensor:
+        _, height, width, channels = x.shape
+        kernel = tf.squeeze(self.kernel, [0, 1])
+        rows = tf.matmul(tf.reshape(x, [-1, channels]), kernel)
+        rows = tf.nn.bias_add(rows, self.bias)
+        return tf.reshape(rows, [-1, height, width, self.filters])
+
+
+@keras.saving.register_keras_serializable("human_pose")
 class BilinearUpsampling(keras.layers.Layer):
     """Doubles rows and columns by Caffe's fixed deconvolution, 4 taps, stride 2.
 
@@ -162,7 +185,7 @@ class Blocks:
         std: float = _WEIGHT_STD,
     ) -> Tensor:
         """A convolution with bias; weights N(0, std²)."""
-        return keras.layers.Conv2D(
+        return Convolution(
             channels,
             size,
             strides=strides,
