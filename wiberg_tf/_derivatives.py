@@ -13,9 +13,11 @@ from wiberg_tf._box import Box
 from wiberg_tf._linear import (
     DENSE_LIMIT,
     Adaptive,
+    LinearSolve,
     insist,
     solve_conjugate_gradient,
     solve_dense,
+    solve_structured,
 )
 from wiberg_tf._minres import solve_minres
 from wiberg_tf._mixed import pull_back, push_forward, refuse_unused
@@ -23,9 +25,6 @@ from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
 
-# The caller's own structured solve: `linear_solve(x, parameters, damping, right)`
-# returns v with (H(x; parameters) + damping I) v = right, v and right nests like x.
-LinearSolve = Callable[[Any, Any, tf.Tensor, Any], Any]
 Solve = Callable[..., Solution]
 
 
@@ -186,9 +185,12 @@ class TrustRegion(Derivative):
         right: Any,
     ) -> Any:
         packing = problem.packing
-        if callable(self.linear_solve):
-            return self.linear_solve(x, problem.parameters, damping, right)
         flat_x, flat_right = packing.pack(x), packing.pack(right)
+        if callable(self.linear_solve):
+            v = solve_structured(
+                self.linear_solve, problem, flat_x, damping, flat_right
+            )
+            return packing.unpack(v)
         if problem.box is not None:
             _, gradient = problem.value_and_gradient(flat_x)
             held = problem.box.held(flat_x, gradient)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._linear import LinearSolve, solve_structured
 from wiberg_tf._newton import Newton
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._residuals import residual_energy
@@ -65,16 +66,20 @@ class LevenbergMarquardt(Solver):
       tolerance: of the gradient norm, as Newton's.
       max_iterations: the most trial steps of any problem.
       initial_damping: the first μ, relative to the largest diagonal entry of JᵀJ.
+      linear_solve: the caller's `linear_solve(x, parameters, damping, right)`, as
+        Newton's, here with μ for the damping. JᵀJ is not formed then; the first μ is
+        relative to |Hg| / |g|.
     """
 
     tolerance: float | None = None
     max_iterations: int = 200
     initial_damping: float = 1e-3
+    linear_solve: LinearSolve | None = None
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates the energy and scales μ."""
         energy, gradient = problem.value_and_gradient(x)
-        largest = tf.reduce_max(tf.linalg.diag_part(self._curvature(problem, x)), -1)
+        largest = self._scale(problem, x, gradient)
         unit = tf.ones_like(largest)
         damping = self.initial_damping * tf.where(largest > 0, largest, unit)
         obstacle = tf.zeros_like(energy, tf.int32)
@@ -82,10 +87,7 @@ class LevenbergMarquardt(Solver):
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One trial step: taken if the energy falls."""
-        curvature = self._curvature(problem, state.x)
-        identity = tf.eye(curvature.shape[-1], dtype=curvature.dtype)
-        damped = curvature + state.damping[..., None, None] * identity
-        move = -tf.linalg.solve(damped, state.gradient[..., None])[..., 0]
+        move = -self._solve(problem, state)
         trial = state.x + move
         energy, gradient = problem.value_and_gradient(trial)
         predicted = 0.5 * tf.reduce_sum(
@@ -129,6 +131,25 @@ class LevenbergMarquardt(Solver):
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""
         return state.x, state.energy, state.gradient
+
+    def _scale(self, problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        """The size of the curvature, `[*batch]`, which sets that of μ."""
+        if self.linear_solve is None:
+            diagonal = tf.linalg.diag_part(self._curvature(problem, x))
+            return tf.reduce_max(diagonal, -1)
+        bent = tf.norm(problem.hessian_product(x, gradient), axis=-1)
+        return tf.math.divide_no_nan(bent, tf.norm(gradient, axis=-1))
+
+    def _solve(self, problem: Problem, state: _State) -> tf.Tensor:
+        """(JᵀJ + μI)⁻¹ g."""
+        if self.linear_solve is not None:
+            return solve_structured(
+                self.linear_solve, problem, state.x, state.damping, state.gradient
+            )
+        curvature = self._curvature(problem, state.x)
+        identity = tf.eye(curvature.shape[-1], dtype=curvature.dtype)
+        damped = curvature + state.damping[..., None, None] * identity
+        return tf.linalg.solve(damped, state.gradient[..., None])[..., 0]
 
     def _curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
         matrix = residual_energy(problem, self).gauss_newton(problem, x, exact=True)

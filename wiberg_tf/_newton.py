@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import restrict
 from wiberg_tf._line_search import backtrack
-from wiberg_tf._linear import eigen
+from wiberg_tf._linear import LinearSolve, eigen, solve_structured
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solve import Solver, ended
@@ -34,6 +34,9 @@ class Newton(Solver):
     With `line_search=False` each step is −(H + λI)⁻¹ g as it stands, towards a saddle
     or a maximum where H + λI is indefinite.
 
+    With a `linear_solve` no matrix is formed: the step is the caller's −(H + λI)⁻¹ g,
+    or down the gradient where that leads uphill or is not finite.
+
     Attributes:
       tolerance: a problem has converged when its gradient norm is at most this; by
         default 1e-8 in float64, 1e-4 in float32 (about the square root of round-off).
@@ -45,6 +48,10 @@ class Newton(Solver):
       damping: λ, added to the Hessian's diagonal: a number, or a tensor that
         broadcasts to `[*batch]`. It slows convergence and does not move the minimum.
       line_search: whether to mend the direction and search along it.
+      linear_solve: the caller's `linear_solve(x, parameters, damping, right)` for
+        matrices with structure, as of `TrustRegion`: one function serves both. It may
+        take any positive definite matrix for H, and then decides how fast the steps
+        converge, not where.
     """
 
     tolerance: float | None = None
@@ -54,6 +61,7 @@ class Newton(Solver):
     eigenvalue_floor: float = 1e-12
     damping: float | tf.Tensor = 0.0
     line_search: bool = True
+    linear_solve: LinearSolve | None = None
     takes_bounds = True
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
@@ -64,15 +72,10 @@ class Newton(Solver):
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One Newton step."""
-        hessian = self._damped(self.curvature(problem, state.x))
-        if problem.box is not None:
-            at_bound = problem.box.touched(state.x)
-            hessian = restrict(hessian, at_bound & (state.gradient == 0))
-        if self.line_search:
-            x, obstacle = self._descend(problem, state, hessian)
+        if self.linear_solve is not None:
+            x, obstacle = self._structured_step(problem, state, self.linear_solve)
         else:
-            x, obstacle = _plain_step(state, hessian)
-            x = problem.project(x)
+            x, obstacle = self._dense_step(problem, state)
         energy, gradient = problem.value_and_free_gradient(x)
         return _State(x, energy, gradient, obstacle)
 
@@ -88,6 +91,38 @@ class Newton(Solver):
         """The matrix `[*batch, n, n]` of the steps: the Hessian."""
         return problem.hessian(x)
 
+    def _dense_step(
+        self, problem: Problem, state: _State
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        hessian = self._damped(self.curvature(problem, state.x))
+        if problem.box is not None:
+            at_bound = problem.box.touched(state.x)
+            hessian = restrict(hessian, at_bound & (state.gradient == 0))
+        if not self.line_search:
+            x, obstacle = _plain_step(state, hessian)
+            return problem.project(x), obstacle
+        noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
+        raised = hessian + _raising(hessian, max(self.eigenvalue_floor, noise))
+        return self._descend(problem, state, -_solve(raised, state.gradient))
+
+    def _structured_step(
+        self, problem: Problem, state: _State, linear_solve: LinearSolve
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        if problem.box is not None:
+            raise ValueError("`linear_solve` of your own does not go with `bounds`")
+        damping = tf.convert_to_tensor(self.damping, state.energy.dtype)
+        damping = tf.broadcast_to(damping, tf.shape(state.energy))
+        step = -solve_structured(
+            linear_solve, problem, state.x, damping, state.gradient
+        )
+        finite = tf.reduce_all(tf.math.is_finite(step), -1)
+        if not self.line_search:
+            x = tf.where(finite[..., None], state.x + step, state.x)
+            return x, tf.where(finite, int(Status.CONVERGED), int(Status.SINGULAR))
+        downhill = finite & (tf.reduce_sum(step * state.gradient, -1) < 0)
+        step = tf.where(downhill[..., None], step, -state.gradient)
+        return self._descend(problem, state, step)
+
     def _damped(self, hessian: tf.Tensor) -> tf.Tensor:
         # Problems with lost values are already done; eigh must not see them.
         safe = tf.where(tf.math.is_finite(hessian), hessian, 0)
@@ -97,12 +132,9 @@ class Newton(Solver):
         )
 
     def _descend(
-        self, problem: Problem, state: _State, hessian: tf.Tensor
+        self, problem: Problem, state: _State, direction: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """A step that lowers the energy, and whether there is none."""
-        noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
-        raised = hessian + _raising(hessian, max(self.eigenvalue_floor, noise))
-        direction = -_solve(raised, state.gradient)
         x, accepted = self._search(problem, state, direction)
         if problem.box is not None:
             # Projected, only the gradient's direction is sure to lead downhill.
