@@ -11,6 +11,9 @@ from wiberg_tf._nest import Packing
 
 Energy = Callable[..., tf.Tensor]
 
+# Of a Hessian, in graphs.
+_ROWS_AT_ONCE = 32
+
 
 def round_off(dtype: tf.DType) -> float:
     """The spacing of the numbers of `dtype` at 1."""
@@ -90,12 +93,14 @@ class Problem:
         """
         if self.packing.size == 1:
             return self.hessian_product(x, tf.ones_like(x))[..., None]
-        directions = tf.eye(self.packing.size, dtype=x.dtype)
-        rows = tf.map_fn(
+        # At once they are faster, but need their memory at once, and eagerly every
+        # call would trace them anew.
+        at_once = self.packing.size <= _ROWS_AT_ONCE and not tf.executing_eagerly()
+        rows = (tf.vectorized_map if at_once else tf.map_fn)(
             lambda direction: self.hessian_product(
                 x, tf.broadcast_to(direction, tf.shape(x))
             ),
-            directions,
+            tf.eye(self.packing.size, dtype=x.dtype),
         )
         rank = x.shape.rank
         hessian = tf.transpose(rows, [*range(1, rank), 0, rank])
