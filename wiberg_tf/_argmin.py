@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
-from wiberg_tf._linear import eigen
+from wiberg_tf._lanczos import spectrum_ends
+from wiberg_tf._linear import DENSE_LIMIT, Adaptive, eigen
 from wiberg_tf._nest import Packing
 from wiberg_tf._newton import Newton
 from wiberg_tf._problem import Energy, Problem
@@ -46,7 +47,8 @@ def argmin(
         θ: its derivative is 0, and that of the other unknowns is theirs alone. No
         gradient flows to the bounds.
       smallest_eigenvalue: whether to put that of the Hessian at the minimiser into
-        `stats`, at the price of one dense decomposition.
+        `stats`: by a dense decomposition, or for more than 256 unknowns by 100
+        Hessian-vector products, which may leave it a little too high.
 
     Returns:
       A `Solution`: `value` (a nest like `initial`), `status` and `stats`.
@@ -103,7 +105,10 @@ def _smallest_eigenvalue(
 ) -> tf.Tensor:
     """Of the Hessian, `[*batch]`; NaN where that is not finite."""
     packing = Packing(value, batch_dims)
-    hessian = Problem(energy, packing, parameters).hessian(packing.pack(value))
+    problem, x = Problem(energy, packing, parameters), packing.pack(value)
+    if packing.size > DENSE_LIMIT:
+        return spectrum_ends(problem, x, Adaptive().products).smallest
+    hessian = problem.hessian(x)
     finite = tf.reduce_all(tf.math.is_finite(hessian), [-2, -1])
     safe = tf.where(finite[..., None, None], hessian, 0)  # eigh may not see a NaN.
     least = tf.reduce_min(eigen(safe)[0], -1)

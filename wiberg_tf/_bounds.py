@@ -75,6 +75,8 @@ class Restricted(Problem):
 
     def hessian_product(self, x: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
         """(∂²E/∂x²) d within the free unknowns."""
-        nothing = tf.zeros_like(x)
-        free = tf.where(self._held, nothing, direction)
-        return tf.where(self._held, nothing, super().hessian_product(x, free))
+        return self.free(super().hessian_product(x, self.free(direction)))
+
+    def free(self, vector: tf.Tensor) -> tf.Tensor:
+        """The vector with 0 for the held unknowns."""
+        return tf.where(self._held, tf.zeros_like(vector), vector)

@@ -1,6 +1,7 @@
 """How gradients flow through a minimiser: trust region, implicit, or unrolled."""
 
 import abc
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,6 +11,7 @@ import tensorflow as tf
 from wiberg_tf._autodiff import first_order, insist_on_tapes, probe, with_tangents
 from wiberg_tf._bounds import Restricted
 from wiberg_tf._box import Box
+from wiberg_tf._lanczos import adaptive_damping
 from wiberg_tf._linear import (
     DENSE_LIMIT,
     Adaptive,
@@ -59,8 +61,8 @@ class TrustRegion(Derivative):
         H + λI safely positive definite. No gradient flows to it.
       linear_solve: "dense"; "cg" (conjugate gradients on Hessian-vector products, for
         H + λI positive definite); "minres" (minimal residuals on the same, for any);
-        "auto" (dense for few unknowns, which `Adaptive` always needs); or the
-        caller's own `linear_solve(x, parameters, damping, right)`.
+        "auto" (dense for few unknowns, conjugate gradients for many); or the caller's
+        own `linear_solve(x, parameters, damping, right)`.
       indefinite: what to do where H + λI is indefinite, so that x is no minimum:
         "refuse" raises; "solve" applies the formula as it stands, unbounded. The
         caller's own solve decides for itself.
@@ -84,10 +86,11 @@ class TrustRegion(Derivative):
             raise ValueError(f"`damping` must be >= 0; received {self.damping}")
         if not callable(self.linear_solve) and self.linear_solve not in (
             "auto",
-            *_NAMED,
+            "dense",
+            *_MATRIX_FREE,
         ):
             raise ValueError(
-                f"`linear_solve` must be auto, {', '.join(_NAMED)} or a callable; "
+                "`linear_solve` must be auto, dense, cg, minres or a callable; "
                 f"received {self.linear_solve!r}"
             )
         if self.indefinite not in ("refuse", "solve"):
@@ -98,11 +101,6 @@ class TrustRegion(Derivative):
             raise ValueError(
                 "`linear_solve` must be dense, minres or auto with indefinite='solve'; "
                 "received 'cg'"
-            )
-        if self._adaptive and self.linear_solve not in ("auto", "dense"):
-            raise ValueError(
-                "`linear_solve` must be dense or auto with adaptive damping, which "
-                f"needs eigenvalues; received {self.linear_solve!r}"
             )
 
     @property
@@ -186,27 +184,30 @@ class TrustRegion(Derivative):
     ) -> Any:
         packing = problem.packing
         flat_x, flat_right = packing.pack(x), packing.pack(right)
-        if callable(self.linear_solve):
-            v = solve_structured(
-                self.linear_solve, problem, flat_x, damping, flat_right
-            )
-            return packing.unpack(v)
         if problem.box is not None:
             _, gradient = problem.value_and_gradient(flat_x)
-            held = problem.box.held(flat_x, gradient)
-            problem = Restricted(problem, held)
-            flat_right = tf.where(held, tf.zeros_like(flat_right), flat_right)
-        arguments = problem, flat_x, damping, flat_right
-        method: str = self.linear_solve
-        if method == "auto":
-            small = packing.size <= DENSE_LIMIT or isinstance(damping, Adaptive)
-            matrix_free = "cg" if self.indefinite == "refuse" else "minres"
-            method = "dense" if small else matrix_free
-        if method == "dense":
-            v = solve_dense(*arguments, indefinite=self.indefinite == "solve")
-        else:
-            v = _NAMED[method](*arguments)
-        return packing.unpack(v)
+            problem = Restricted(problem, problem.box.held(flat_x, gradient))
+            flat_right = problem.free(flat_right)
+        solve = self._method(packing.size)
+        if isinstance(damping, Adaptive) and self._matrix_free(packing.size):
+            damping = adaptive_damping(damping, problem, flat_x, flat_right)
+        return packing.unpack(solve(problem, flat_x, damping, flat_right))
+
+    def _matrix_free(self, size: int) -> bool:
+        if self.linear_solve == "auto":
+            return size > DENSE_LIMIT
+        return self.linear_solve != "dense"
+
+    def _method(self, size: int) -> Callable[..., tf.Tensor]:
+        """`solve(problem, x, damping, right) -> v` of the damped system."""
+        if callable(self.linear_solve):
+            return functools.partial(solve_structured, self.linear_solve)
+        if not self._matrix_free(size):
+            return functools.partial(solve_dense, indefinite=self.indefinite == "solve")
+        if self.linear_solve == "auto":
+            refuse = self.indefinite == "refuse"
+            return solve_conjugate_gradient if refuse else solve_minres
+        return _MATRIX_FREE[self.linear_solve]
 
 
 def Implicit(
@@ -261,8 +262,4 @@ class Unrolled(Derivative):
         return solution
 
 
-_NAMED = {
-    "dense": solve_dense,
-    "cg": solve_conjugate_gradient,
-    "minres": solve_minres,
-}
+_MATRIX_FREE = {"cg": solve_conjugate_gradient, "minres": solve_minres}

@@ -46,23 +46,27 @@ class Adaptive:
       condition: the largest condition number that is left to H + λI.
       floor: the smallest eigenvalue that is left to H + λI, absolute: it alone bounds
         the derivative at a minimum that is flat in every direction.
+      products: where H is not formed, the most Hessian-vector products that are spent
+        on its smallest eigenvalue; each keeps a vector of n numbers.
     """
 
     condition: float = 1e3
     floor: float = 0.0
+    products: int = 100
 
     def __post_init__(self) -> None:
         if not self.condition >= 1:
             raise ValueError(f"`condition` must be >= 1; received {self.condition}")
         if not self.floor >= 0:
             raise ValueError(f"`floor` must be >= 0; received {self.floor}")
+        if not self.products >= 1:
+            raise ValueError(f"`products` must be >= 1; received {self.products}")
 
-    def damping(self, eigenvalues: tf.Tensor) -> tf.Tensor:
-        """λ `[*batch]` for eigenvalues of H `[*batch, n]`."""
-        largest = tf.reduce_max(tf.abs(eigenvalues), -1)
-        least = tf.maximum(largest / self.condition, self.floor)
+    def least_damping(self, smallest: tf.Tensor, norm: tf.Tensor) -> tf.Tensor:
+        """λ for the smallest eigenvalue of H and |H|, each `[*batch]`."""
+        least = tf.maximum(norm / self.condition, self.floor)
         least = tf.where(least > 0, least, 1)
-        return tf.maximum(least - tf.reduce_min(eigenvalues, -1), 0)
+        return tf.maximum(least - smallest, 0)
 
 
 def eigen(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -177,7 +181,8 @@ def _solve_by_eigenvalues(
 ) -> tf.Tensor:
     values, vectors = eigen(hessian)
     if isinstance(damping, Adaptive):
-        damping = damping.damping(values)
+        norm = tf.reduce_max(tf.abs(values), -1)
+        damping = damping.least_damping(tf.reduce_min(values, -1), norm)
     damped = values + damping[..., None]
     distances = tf.abs(damped) if indefinite else damped
     # Eigenvalues are known to a few times n ε |H|.

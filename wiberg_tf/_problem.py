@@ -76,6 +76,10 @@ class Problem:
         """The nearest x within the bounds."""
         return x if self.box is None else self.box.project(x)
 
+    def free(self, vector: tf.Tensor) -> tf.Tensor:
+        """The part of `[*batch, n]` along the unknowns that count: all of it."""
+        return vector
+
     def value_and_free_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """E and ∂E/∂x, which is 0 for unknowns that a bound keeps from descending."""
         value, gradient = self.value_and_gradient(x)

@@ -203,7 +203,6 @@ def test_damping_must_be_a_number_not_below_zero(damping, received):
     [
         ({"damping": 0.1, "indefinite": "maybe"}, "`indefinite` must be"),
         ({"damping": 0.1, "indefinite": "solve", "linear_solve": "cg"}, "'cg'"),
-        ({"damping": "adaptive", "linear_solve": "minres"}, "eigenvalues"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options, message):
