@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from human_pose.datasets.images import colours, placement, resampling
+from human_pose.datasets.images import placement, resampling
 from human_pose.datasets.images.layout import IMAGE_SIZE_PX
 from human_pose.files import InputError, atomic
 from human_pose.i1 import geometry, readout
@@ -129,7 +129,7 @@ def crop(picture: np.ndarray, box: tuple[float, ...], size: int) -> tf.Tensor:
     resized = tf.image.resize(part, shape, "bicubic", antialias=True)
     levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
     return resampling.crop_published(
-        tf.reverse(levels, [-1]), placement.at_test(), colours.unchanged(), size
+        tf.reverse(levels, [-1]), placement.at_test(), size
     )
 
 

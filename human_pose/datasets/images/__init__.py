@@ -3,6 +3,7 @@
 layout, index_range   the files, and which sample belongs to whom
 annotations           the text files, read once and kept as arrays
 placement, resampling the original's scaling, rotation, crop and flip
+projection            one pass in their place, for the modern augmentation
 colours               random light and colour
 sampling, pipeline    deterministic streams of batches
 dataset               what a user opens

@@ -24,15 +24,10 @@ class Jitter:
 
 
 class Change(NamedTuple):
-    """New colours of a network input x: factor x + offset, float32 `[3]` each."""
+    """New colours of a network input x: factor x + offset, float32 `[..., 3]` each."""
 
     factor: tf.Tensor
     offset: tf.Tensor
-
-
-def unchanged() -> Change:
-    """The change that is none."""
-    return Change(tf.ones([3]), tf.zeros([3]))
 
 
 def from_draws(draws: tf.Tensor, jitter: Jitter | None = None) -> Change:
@@ -42,19 +37,19 @@ def from_draws(draws: tf.Tensor, jitter: Jitter | None = None) -> Change:
     contrast (gain (x + 0.5) - 0.5) + brightness.
 
     Args:
-      draws: `[5]` in [0, 1]: three gains, contrast, brightness.
+      draws: `[..., 5]` in [0, 1]: three gains, contrast, brightness.
       jitter: how far.
     """
     jitter = jitter or Jitter()
     signed = tf.cast(2.0 * draws - 1.0, tf.float32)
-    gain = 1.0 + jitter.gain * signed[:3]
-    contrast = 1.0 + jitter.contrast * signed[3]
-    brightness = jitter.brightness * signed[4]
+    gain = 1.0 + jitter.gain * signed[..., :3]
+    contrast = 1.0 + jitter.contrast * signed[..., 3:4]
+    brightness = jitter.brightness * signed[..., 4:5]
     return Change(contrast * gain, contrast * (0.5 * gain - 0.5) + brightness)
 
 
 def apply(image: tf.Tensor, change: Change) -> tf.Tensor:
-    """Changes a network input `[S, S, 3]`, (grey level - 128) / 256.
+    """Changes network inputs `[..., 3]`, (grey level - 128) / 256.
 
     Returns:
       As `image`, clipped to the grey levels 0 to 255.

@@ -4,11 +4,12 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import tensorflow as tf
 
-from human_pose.datasets.images import pipeline
+from human_pose.datasets.images import pipeline, projection
 from human_pose.datasets.images.annotations import (
     Annotations,
     Progress,
@@ -23,8 +24,12 @@ from human_pose.datasets.images.index_range import (
     read_ranges,
     split_ranges,
 )
+from human_pose.datasets.images.layout import IMAGE_SIZE_PX
 from human_pose.datasets.images.sampling import Sampling
 from human_pose.files import InputError, locate
+
+# Decoding is half the time of a small picture's way; sets of this size need it once.
+_MOST_KEPT_BYTES: Final = 1 << 30
 
 
 class ImageDataset:
@@ -51,6 +56,7 @@ class ImageDataset:
         self._whole_ranges = tuple(whole_ranges)
         self._trust_index = trust_index
         self._progress = progress
+        self._pictures: dict[int, tf.Tensor] = {}  # by the crops' size
 
     def __len__(self) -> int:
         """The number of chosen indices."""
@@ -115,14 +121,15 @@ class ImageDataset:
         Args:
           batch_size: B.
           augment: "published" scales, rotates and flips as the original does; "modern"
-            scales and rotates less (`placement.MODERN`), changes colours too, and
-            exchanges left and right depths of mirrored people; None is the original's
-            test transform, u256 = u224 / 1.12 + 28.5.
+            scales and rotates less (`placement.MODERN`), in one bilinear pass, changes
+            colours too, and exchanges left and right depths of mirrored people; None is
+            the original's test transform, u256 = u224 / 1.12 + 28.5. Pictures of an
+            endless "modern" stream are kept in memory if they need less than 1 GiB.
           shuffle: random order.
           seed: of order and augmentation, 0 to 2^30 - 1.
           epoch: where to start: after that many passes over the samples.
           start_step: where to start: after that many further batches.
-          input_size: S, a divisor of 256; smaller inputs are the 256 px crop's means.
+          input_size: S, a divisor of 256; smaller inputs are means over the crop.
           repeat: never end. Otherwise the stream ends with the epoch, and its last
             batch may be short.
           skip_bad: leave out the samples that break a rule, listed in `skipped`.
@@ -160,7 +167,21 @@ class ImageDataset:
                 input_size=input_size,
             )
         )
-        return pipeline.build(annotations, os.fspath(self.root / "images"), stream)
+        folder = os.fspath(self.root / "images")
+        kept = self._kept(folder, stream) if augment == "modern" and repeat else None
+        return pipeline.build(annotations, folder, stream, kept)
+
+    def _kept(self, folder: str, stream: pipeline.Stream) -> tf.Tensor | None:
+        """The pictures in memory for a stream that comes back to them, if they fit."""
+        size = stream.input_size
+        side = IMAGE_SIZE_PX // projection.reduction(size)
+        if len(self.annotations) * side**2 * 3 > _MOST_KEPT_BYTES:
+            return None
+        if size not in self._pictures:
+            self._pictures[size] = pipeline.reduced_pictures(
+                self.annotations, folder, size
+            )
+        return self._pictures[size]
 
 
 def open_dataset(

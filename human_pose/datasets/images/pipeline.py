@@ -1,9 +1,10 @@
 """From annotations to batches for the network, as a `tf.data.Dataset`.
 
 Order of the stages: positions, (sample and picture), batch, joints and targets,
-prefetch. Pictures are read, decoded and placed one by one on all cores, because each
-takes another way through the cache; joints and targets of a batch are a few small
-operations, so they are done once for all.
+prefetch. Pictures are read and decoded one by one on all cores, and placed there too if
+that is done as the original does, because each takes another way through the cache;
+one pass over a whole batch is faster for the modern way. Joints and targets of a batch
+are a few small operations, so they are done once for all.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +13,13 @@ from typing import Any, Final, Literal
 import tensorflow as tf
 
 from human_pose import skeleton
-from human_pose.datasets.images import colours, placement, resampling, sampling
+from human_pose.datasets.images import (
+    colours,
+    placement,
+    projection,
+    resampling,
+    sampling,
+)
 from human_pose.datasets.images.annotations import Annotations
 from human_pose.files import InputError
 from human_pose.i1 import geometry
@@ -48,13 +55,19 @@ class Stream:
     input_size: int
 
 
-def build(annotations: Annotations, folder: str, stream: Stream) -> tf.data.Dataset:
+def build(
+    annotations: Annotations,
+    folder: str,
+    stream: Stream,
+    kept: tf.Tensor | None = None,
+) -> tf.data.Dataset:
     """The batches of a stream, `human_pose.datasets.images.ImageDataset.batches`.
 
     Args:
       annotations: at least one sample.
       folder: of the pictures.
       stream: what is wanted.
+      kept: the pictures in memory, from `reduced_pictures`, or None to read them.
     """
     # Captured as tensors, not as constants of the graph, which may not exceed 2 GB.
     table = {
@@ -79,19 +92,24 @@ def build(annotations: Annotations, folder: str, stream: Stream) -> tf.data.Data
         draws = sampling.draws_at(
             position, placement.DRAWS + colours.DRAWS, stream.seed
         )
-        path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
-        where = placements(draws[: placement.DRAWS], stream.augment)
-        change = colours.unchanged()
-        if stream.augment == "modern":
-            change = colours.from_draws(draws[placement.DRAWS :])
         return {
             "row": row,
             "draws": draws,
-            "image": resampling.crop_published(
-                read_picture(path), where, change, stream.input_size
-            ),
+            "image": picture(row, draws),
             "index": tf.gather(table["index"], row),
         }
+
+    def picture(row: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+        if kept is not None:
+            return tf.gather(kept, row)
+        path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
+        if stream.augment == "modern":
+            return projection.reduced(read_picture(path), stream.input_size)
+        return resampling.crop_published(
+            read_picture(path),
+            placements(draws[: placement.DRAWS], stream.augment),
+            stream.input_size,
+        )
 
     def targets(batch: Batch) -> Batch:
         row, draws = batch.pop("row"), batch.pop("draws")
@@ -105,6 +123,26 @@ def build(annotations: Annotations, folder: str, stream: Stream) -> tf.data.Data
         .batch(stream.batch_size)
         .map(targets)
         .prefetch(2)
+    )
+
+
+def reduced_pictures(
+    annotations: Annotations, folder: str, input_size: int
+) -> tf.Tensor:
+    """All pictures in memory, as the modern augmentation of a stream reads them.
+
+    Returns:
+      uint8 `[N, side, side, 3]`, see `projection.reduced`.
+    """
+    paths = tf.strings.join([folder, tf.constant(annotations.image)], "/")
+    return (
+        tf.data.Dataset.from_tensor_slices(paths)
+        .map(
+            lambda path: projection.reduced(read_picture(path), input_size),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        .batch(len(annotations))
+        .get_single_element()
     )
 
 
@@ -125,8 +163,13 @@ def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement
 
 
 def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
-    """Joints, depths and colours of a batch."""
+    """Joints and depths of a batch, and its pictures if they are not finished."""
     where = placements(draws[:, : placement.DRAWS], stream.augment)
+    if stream.augment == "modern":
+        change = colours.from_draws(draws[:, placement.DRAWS :])
+        batch["image"] = projection.crop(
+            batch["image"], where, change, stream.input_size
+        )
     joints = placement.place_joints(batch.pop("joints_2d_px"), where)
     joints = tf.cast(joints / placement.CROP_SIZE_PX, tf.float32)
     flipped = where.flipped

@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import tensorflow as tf
 
-from human_pose.datasets.images.colours import Change, apply
 from human_pose.datasets.images.layout import IMAGE_SIZE_PX
 from human_pose.datasets.images.placement import CROP_SIZE_PX, Placement
 
@@ -31,25 +30,21 @@ _FRAME: Final = 4
 _ROOM: Final = 268
 
 
-def crop_published(
-    image: tf.Tensor, placement: Placement, colours: Change, size: int
-) -> tf.Tensor:
+def crop_published(image: tf.Tensor, placement: Placement, size: int) -> tf.Tensor:
     """The crop of one picture as the original makes it.
 
     Args:
       image: uint8 `[224, 224, 3]`.
       placement: of this picture, `[]`.
-      colours: how light and colours change, last of all.
       size: S, a divisor of 256: the crop's blocks of 256 / S pixels are averaged.
 
     Returns:
-      float32 `[S, S, 3]`, (grey level - 128) / 256, 0 outside the picture
-      but for the colours.
+      float32 `[S, S, 3]`, (grey level - 128) / 256, 0 outside the picture.
     """
     pixels, weights = _compiled(_taps)(placement.scale)
     rows = tf.reshape(image, [IMAGE_SIZE_PX, IMAGE_SIZE_PX * 3])
     lines = _compiled(_sum_of_rows)(tf.gather(rows, pixels), weights)
-    crop = _compiled(_crop)(tf.gather(lines, pixels), weights, placement, colours)
+    crop = _compiled(_crop)(tf.gather(lines, pixels), weights, placement)
     factor = CROP_SIZE_PX // size
     if factor > 1:
         crop = tf.nn.avg_pool2d(crop[None], factor, factor, "VALID")[0]
@@ -95,19 +90,13 @@ def _weighted(lines: list[tf.Tensor], weights: tf.Tensor) -> tf.Tensor:
     return total
 
 
-def _crop(
-    columns: tf.Tensor,
-    weights: tf.Tensor,
-    placement: Placement,
-    colours: Change,
-) -> tf.Tensor:
+def _crop(columns: tf.Tensor, weights: tf.Tensor, placement: Placement) -> tf.Tensor:
     """`[4, 268, 268 * 3]` columns to the finished crop."""
     total = _whole_levels(_weighted(tf.unstack(columns), weights))
     inside = _within(_line(), placement.side)
     inside = (inside[:, None] & inside[None, :])[..., None]
     scaled = tf.where(inside, tf.reshape(total, [_ROOM, _ROOM, 3]), float(GRAY))
-    crop = _rotated_crop(scaled, placement)
-    return apply((crop - float(GRAY)) / 256.0, colours)
+    return (_rotated_crop(scaled, placement) - float(GRAY)) / 256.0
 
 
 def _rotated_crop(scaled: tf.Tensor, placement: Placement) -> tf.Tensor:
