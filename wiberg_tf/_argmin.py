@@ -8,7 +8,7 @@ from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
 from wiberg_tf._lanczos import spectrum_ends
 from wiberg_tf._linear import DENSE_LIMIT, Adaptive, eigen
-from wiberg_tf._nest import Packing
+from wiberg_tf._nest import Packing, as_tensors
 from wiberg_tf._newton import Newton
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
@@ -54,9 +54,10 @@ def argmin(
       A `Solution`: `value` (a nest like `initial`), `status` and `stats`.
 
     Raises:
+      TypeError: for arguments of another kind, such as a ragged parameter.
       ValueError: for an energy that does not depend on x or returns another shape
-        than `[*batch]`; when the gradient is taken, for a parameter that the energy
-        does not use (it is named; with `Unrolled` its gradient is None).
+        than `[*batch]`; for a parameter that the energy does not use, which is named,
+        when its gradient is taken, or with `Unrolled` at once.
 
     References:
       Toso, Campbell, Russell, Fixing Implicit Derivatives: Trust-Region Based
@@ -64,21 +65,12 @@ def argmin(
     """
     solver = Newton() if solver is None else solver
     derivative = Implicit() if derivative is None else derivative
-    if batch_dims < 0:
-        raise ValueError(f"`batch_dims` must be >= 0; received {batch_dims}")
+    _check(energy, solver, derivative, batch_dims)
     if not isinstance(parameters, tuple | list | dict):
         parameters = (parameters,)
-    initial = tf.nest.map_structure(
-        lambda entry: tf.stop_gradient(tf.convert_to_tensor(entry)), initial
-    )
+    initial = tf.nest.map_structure(tf.stop_gradient, as_tensors(initial, "initial"))
     dtype = Packing(initial, batch_dims).dtype
-    parameters = tf.nest.map_structure(
-        # TensorFlow takes a Python float for float32, whatever it meets.
-        lambda entry: tf.convert_to_tensor(
-            entry, dtype if isinstance(entry, float) else None
-        ),
-        parameters,
-    )
+    parameters = as_tensors(parameters, "parameters", dtype)
     box = make_box(bounds, initial, batch_dims)
     value, status, stats = derivative.attach(
         lambda inputs, **options: solve(
@@ -98,6 +90,24 @@ def argmin(
         least = _smallest_eigenvalue(energy, x, theta, batch_dims)
         stats = stats._replace(smallest_eigenvalue=least)
     return Solution(value, status, stats)
+
+
+def _check(energy: Any, solver: Any, derivative: Any, batch_dims: Any) -> None:
+    if not callable(energy):
+        raise TypeError(f"`energy` must be callable; received {energy!r}")
+    if isinstance(solver, type) or not (
+        isinstance(solver, Solver | Seeded) or callable(solver)
+    ):
+        raise TypeError(
+            f"`solver` must be a solver, such as wt.Newton(); received {solver!r}"
+        )
+    if not isinstance(derivative, Derivative):
+        raise TypeError(
+            "`derivative` must be a derivative, such as wt.Implicit(); "
+            f"received {derivative!r}"
+        )
+    if not isinstance(batch_dims, int) or batch_dims < 0:
+        raise ValueError(f"`batch_dims` must be an integer >= 0; received {batch_dims}")
 
 
 def _smallest_eigenvalue(

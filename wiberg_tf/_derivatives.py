@@ -2,6 +2,7 @@
 
 import abc
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -77,13 +78,16 @@ class TrustRegion(Derivative):
     indefinite: Literal["refuse", "solve"] = "refuse"
 
     def __post_init__(self) -> None:
-        if isinstance(self.damping, str) and self.damping != "adaptive":
+        word = isinstance(self.damping, str) and self.damping != "adaptive"
+        if word or self.damping is None:
             raise ValueError(
                 "`damping` must be a number, a tensor or 'adaptive'; "
                 f"received {self.damping!r}"
             )
-        if isinstance(self.damping, int | float) and not self.damping >= 0:
-            raise ValueError(f"`damping` must be >= 0; received {self.damping}")
+        if isinstance(self.damping, int | float) and not 0 <= self.damping < math.inf:
+            raise ValueError(
+                f"`damping` must be finite and >= 0; received {self.damping}"
+            )
         if not callable(self.linear_solve) and self.linear_solve not in (
             "auto",
             "dense",
@@ -168,10 +172,17 @@ class TrustRegion(Derivative):
         if self._adaptive:
             return self._adaptive
         packing = Packing(x, batch_dims)
-        batch = tf.shape(packing.pack(x))[:-1]
-        damping = tf.stop_gradient(tf.convert_to_tensor(self.damping, packing.dtype))
+        vector = packing.pack(x)
+        batch = tf.shape(vector)[:-1]
         if isinstance(self.damping, int | float):
-            return tf.fill(batch, damping)
+            return tf.fill(batch, tf.constant(self.damping, packing.dtype))
+        damping = tf.stop_gradient(tf.cast(self.damping, packing.dtype))
+        shape = vector.shape[:-1]
+        if not _broadcasts(damping.shape, shape):
+            raise ValueError(
+                f"`damping` must broadcast to the batch {shape}; received shape "
+                f"{damping.shape}"
+            )
         with insist(damping >= 0, "`damping` must be >= 0 for every problem:", damping):
             return tf.broadcast_to(damping, batch)
 
@@ -208,6 +219,13 @@ class TrustRegion(Derivative):
             refuse = self.indefinite == "refuse"
             return solve_conjugate_gradient if refuse else solve_minres
         return _MATRIX_FREE[self.linear_solve]
+
+
+def _broadcasts(shape: tf.TensorShape, target: tf.TensorShape) -> bool:
+    try:
+        return tf.broadcast_static_shape(shape, target).is_compatible_with(target)
+    except ValueError:
+        return False
 
 
 def Implicit(

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._linear import eigen
-from wiberg_tf._nest import Packing
+from wiberg_tf._nest import Packing, as_tensors
 from wiberg_tf._problem import Energy, Problem
 
 
@@ -57,14 +57,9 @@ def diagnose(
     """
     if not isinstance(parameters, tuple | list | dict):
         parameters = (parameters,)
-    value = tf.nest.map_structure(tf.convert_to_tensor, value)
+    value = as_tensors(value, "value")
     packing = Packing(value, batch_dims)
-    parameters = tf.nest.map_structure(
-        lambda entry: tf.convert_to_tensor(
-            entry, packing.dtype if isinstance(entry, float) else None
-        ),
-        parameters,
-    )
+    parameters = as_tensors(parameters, "parameters", packing.dtype)
     problem = Problem(energy, packing, parameters)
     x = packing.pack(value)
     values, vectors = eigen(problem.hessian(x))

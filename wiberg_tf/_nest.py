@@ -15,9 +15,10 @@ class Packing:
       batch_dims: how many leading axes index independent problems.
 
     Raises:
-      ValueError: for an empty nest, an entry of smaller rank than `batch_dims`, an
-        unknown size after the batch axes, or dtypes other than one of float32 and
-        float64 (half precision cannot tell a minimum from its surroundings).
+      ValueError: for an empty nest or one without numbers, an entry of smaller rank
+        than `batch_dims`, an unknown size after the batch axes, or dtypes other than
+        one of float32 and float64 (half precision cannot tell a minimum from its
+        surroundings).
     """
 
     def __init__(self, nest: Any, batch_dims: int):
@@ -47,6 +48,8 @@ class Packing:
         self.batch_dims = batch_dims
         self.dtype = entries[0].dtype
         self.size = sum(self._sizes)
+        if self.size == 0:
+            raise ValueError("`initial` must hold at least one number per problem")
 
     def pack(self, nest: Any) -> tf.Tensor:
         """The nest as `[*batch, n]`."""
@@ -71,6 +74,27 @@ class Packing:
 
     def _batch_shape(self, tensor: tf.Tensor) -> tf.Tensor:
         return tf.shape(tensor)[: self.batch_dims]
+
+
+def as_tensors(nest: Any, root: str, dtype: tf.DType | None = None) -> Any:
+    """The nest with tensors for entries; Python floats become `dtype`.
+
+    Raises:
+      TypeError: for an entry that is no tensor, such as None or a ragged tensor; it is
+        named, beginning with `root`.
+    """
+
+    def convert(name: str, entry: Any) -> tf.Tensor:
+        refused = tf.RaggedTensor | tf.SparseTensor | tf.IndexedSlices | None
+        if isinstance(entry, refused):
+            kind = type(entry).__name__
+            raise TypeError(f"`{name}` must be a dense tensor; received {kind}")
+        # TensorFlow takes a Python float for float32, whatever it meets.
+        return tf.convert_to_tensor(entry, dtype if isinstance(entry, float) else None)
+
+    names = entry_names(nest, root)
+    entries = map(convert, names, tf.nest.flatten(nest))
+    return tf.nest.pack_sequence_as(nest, list(entries))
 
 
 def entry_names(nest: Any, root: str) -> list[str]:

@@ -52,6 +52,8 @@ class Problem:
     def value(self, x: tf.Tensor) -> tf.Tensor:
         """E, `[*batch]`."""
         energy = call_energy(self.energy, self.packing.unpack(x), self.parameters)
+        if energy is None:
+            raise ValueError("`energy` must return a tensor; received None")
         energy = tf.convert_to_tensor(energy, self.packing.dtype)
         if not energy.shape.is_compatible_with(x.shape[:-1]):
             raise ValueError(

@@ -1,0 +1,151 @@
+"""Odd arguments: each has a defined result, or an error that names it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import wiberg_tf as wt
+
+_TARGET = tf.constant([1.0, 2.0])
+_RAGGED = tf.ragged.constant([[1.0], [2.0, 3.0]])
+
+
+def _squares(x, target, *_):
+    return tf.reduce_sum((x - target) ** 2, -1)
+
+
+def _minimise(**options):
+    arguments = {
+        "energy": _squares,
+        "initial": tf.zeros(2),
+        "parameters": (_TARGET,),
+        **options,
+    }
+    with tf.GradientTape() as tape:
+        tape.watch(_TARGET)
+        value = wt.argmin(**arguments).value
+    return value, tape.gradient(value, _TARGET)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"energy": 3}, TypeError, "`energy` must be callable; received 3"),
+        ({"solver": "newton"}, TypeError, "`solver` must be .* received 'newton'"),
+        ({"solver": wt.Newton}, TypeError, "`solver` must be .* received <class"),
+        ({"derivative": "implicit"}, TypeError, "`derivative` must be .* 'implicit'"),
+        ({"derivative": wt.Implicit}, TypeError, "`derivative` must be .* <function"),
+        ({"batch_dims": 1.0}, ValueError, "`batch_dims` must be an integer"),
+        ({"initial": None}, TypeError, "`initial` must be a dense .* NoneType"),
+        ({"initial": _RAGGED}, TypeError, "`initial` must be a dense .* RaggedTensor"),
+        ({"initial": tf.zeros([2, 0]), "batch_dims": 1}, ValueError, "one number per"),
+        ({"initial": tf.zeros(2, tf.int32)}, ValueError, "all float64; received int32"),
+        ({"initial": tf.zeros(2, tf.float16)}, ValueError, "received float16"),
+        ({"initial": tf.zeros(2, tf.complex64)}, ValueError, "received complex64"),
+        (
+            {"initial": {"x": tf.zeros(2), "n": 3}},
+            ValueError,
+            "all float64; received float32, int32",
+        ),
+        (
+            {"parameters": (_TARGET, None)},
+            TypeError,
+            r"`parameters\[1\]` must be a dense tensor; received NoneType",
+        ),
+        (
+            {"parameters": {"target": _TARGET, "more": _RAGGED}},
+            TypeError,
+            r"`parameters\['more'\]` must be a dense tensor; received RaggedTensor",
+        ),
+        (
+            {"parameters": (tf.sparse.from_dense([1.0, 0.0]),)},
+            TypeError,
+            r"`parameters\[0\]` must be a dense tensor; received SparseTensor",
+        ),
+        ({"energy": lambda x, t: None}, ValueError, "must return a tensor; .* None"),
+        ({"energy": lambda x, t: 3.0}, ValueError, "does not depend on x"),
+        ({"energy": lambda x, t: (x - t) ** 2}, ValueError, r"shape \(\); .*\(2,\)"),
+        (
+            {"energy": lambda x, t: tf.reduce_sum(tf.round(x - t))},
+            ValueError,
+            "does not depend on x",
+        ),
+        (
+            {"energy": lambda x, t: _squares(x, tf.stop_gradient(t))},
+            ValueError,
+            r"does not use `parameters\[0\]`",
+        ),
+        (
+            {"derivative": wt.TrustRegion(tf.ones(2))},
+            ValueError,
+            r"`damping` must broadcast to the batch \(\); received shape \(2,\)",
+        ),
+    ],
+)
+def test_mistakes_are_named(options, error, message):
+    with pytest.raises(error, match=message):
+        _minimise(**options)
+
+
+@pytest.mark.parametrize("damping", [None, float("inf")])
+def test_damping_that_is_no_finite_number_is_refused(damping):
+    with pytest.raises(ValueError, match="`damping` must be"):
+        wt.TrustRegion(damping)
+
+
+@pytest.mark.parametrize("damping", [tf.constant(2), np.float64(2), np.array(2.0)])
+def test_damping_of_any_number_type(damping):
+    _, gradient = _minimise(derivative=wt.TrustRegion(damping))
+    np.testing.assert_allclose(gradient, [0.5, 0.5], rtol=1e-6)
+
+
+@pytest.mark.parametrize("extra", ["a word", True, 7, np.int64(3)])
+def test_parameters_that_are_no_floats_are_left_alone(extra):
+    value, gradient = _minimise(parameters=(_TARGET, extra))
+    np.testing.assert_allclose(value, _TARGET, rtol=1e-6)
+    np.testing.assert_allclose(gradient, [1, 1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "solver",
+    [
+        wt.Newton(),
+        wt.LBFGS(),
+        wt.GradientDescent(),
+        wt.GaussNewton(),
+        wt.LevenbergMarquardt(),
+        wt.IRLS(),
+    ],
+    ids=lambda solver: type(solver).__name__,
+)
+@pytest.mark.parametrize("linear_solve", ["dense", "cg", "minres"])
+def test_an_empty_batch(solver, linear_solve):
+    theta = tf.zeros([0, 2])
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        solution = wt.argmin(
+            wt.ResidualEnergy(lambda x, t: x - t),
+            theta,
+            (theta,),
+            solver=solver,
+            derivative=wt.TrustRegion("adaptive", linear_solve),
+            batch_dims=1,
+        )
+    assert solution.status.shape == (0,)
+    assert tape.gradient(solution.value, theta).shape == (0, 2)
+
+
+@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.TrustRegion(0.1)], ids=str)
+def test_what_the_energy_captures_has_no_gradient_rather_than_zero(derivative):
+    captured, theta = tf.Variable([1.0, 2.0]), tf.ones(2)
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        value = wt.argmin(
+            lambda x, t: _squares(x, captured * t),
+            tf.zeros(2),
+            (theta,),
+            derivative=derivative,
+        ).value
+    given, unknown = tape.gradient(value, [theta, captured])
+    assert given is not None
+    assert unknown is None
