@@ -121,6 +121,18 @@ def solve_structured(
     return problem.packing.pack(found)
 
 
+def factorise(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cholesky factors `[*batch, n, n]`, NaN where there are none.
+
+    Also whether every matrix of the batch is surely positive definite: its pivots are
+    well above their round-off.
+    """
+    factor = tf.linalg.cholesky(matrix)
+    pivots = tf.linalg.diag_part(factor) ** 2
+    largest = tf.reduce_max(tf.linalg.diag_part(matrix), -1, keepdims=True)
+    return factor, tf.reduce_all(pivots > round_off(matrix.dtype) ** 0.5 * largest)
+
+
 def solve_dense(
     problem: Problem,
     x: tf.Tensor,
@@ -159,12 +171,8 @@ def solve_dense(
     if isinstance(damping, Adaptive) or hessian.shape[-1] == 1:
         return by_eigenvalues()
     damped = hessian + damping[..., None, None] * tf.eye(x.shape[-1], dtype=x.dtype)
-    factor = tf.linalg.cholesky(damped)  # NaN where it fails.
-    pivots = tf.linalg.diag_part(factor) ** 2
-    largest = tf.reduce_max(tf.linalg.diag_part(damped), -1, keepdims=True)
-    sure = tf.reduce_all(pivots > round_off(x.dtype) ** 0.5 * largest) & (
-        tf.reduce_all(finite)
-    )
+    factor, sure = factorise(damped)
+    sure &= tf.reduce_all(finite)
     return tf.cond(
         sure,
         lambda: tf.linalg.cholesky_solve(factor, right[..., None])[..., 0],

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import restrict
 from wiberg_tf._line_search import backtrack
-from wiberg_tf._linear import LinearSolve, eigen, solve_structured
+from wiberg_tf._linear import LinearSolve, eigen, factorise, solve_structured
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solve import Solver, ended
@@ -186,6 +186,8 @@ def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
     Zero for a positive definite matrix. Its derivative is written out (divided
     differences of the eigenvalues, Daleckii and Krein), because that of `eigh` alone
     is wrong where eigenvalues coincide, and a Hessian is often the identity.
+    A Cholesky factor, which is cheaper than eigenvalues, tells when there are none to
+    raise.
     """
     if hessian.shape[-1] == 1:
         return tf.where(hessian == 0, tf.ones_like(hessian), tf.abs(hessian) - hessian)
@@ -213,7 +215,22 @@ def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
 
         return _recompose(vectors, tf.linalg.diag(shift)), backward
 
-    return raising(hessian)
+    return tf.cond(
+        _surely_definite(tf.stop_gradient(hessian)),
+        lambda: tf.zeros_like(hessian),
+        lambda: raising(hessian),
+    )
+
+
+def _surely_definite(matrix: tf.Tensor) -> tf.Tensor:
+    """Whether every matrix of the batch is positive definite beyond doubt."""
+    diagonal = tf.linalg.diag_part(matrix)
+    # TensorFlow logs every failing factorisation; most are foretold by the 2×2 minors.
+    minors = diagonal[..., :, None] * diagonal[..., None, :] - matrix**2
+    plausible = tf.reduce_all(diagonal > 0) & tf.reduce_all(minors >= 0)
+    return tf.cond(
+        plausible, lambda: factorise(matrix)[1], lambda: tf.zeros_like(plausible)
+    )
 
 
 def _recompose(vectors: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:

@@ -113,7 +113,7 @@ def solve(
         if box is not None and not solver.takes_bounds:
             raise ValueError(
                 f"{type(solver).__name__} does not take `bounds`; use Newton, "
-                "GaussNewton, IRLS or GradientDescent"
+                "GaussNewton, LevenbergMarquardt, IRLS or GradientDescent"
             )
         step = _checkpointed(solver) if checkpoint else solver.step
         # XLA sees through a single step, but not into a loop. The step of a problem
@@ -199,9 +199,12 @@ def _iterate(
         state: Any, done: tf.Tensor, _: tf.Tensor, iterations: tf.Tensor
     ) -> tuple[Any, tf.Tensor, tf.Tensor, tf.Tensor]:
         stepped = step(problem, state)
-        state = tf.nest.map_structure(
-            lambda old, new: tf.where(_align(done, new), old, new), state, stepped
-        )
+        if done.shape.rank == 0 and loop:
+            state = stepped  # The loop ends with its one problem.
+        else:
+            state = tf.nest.map_structure(
+                lambda old, new: tf.where(_align(done, new), old, new), state, stepped
+            )
         iterations += tf.cast(~done, iterations.dtype)
         done, status = solver.terminate(state)
         return state, done, status, iterations
