@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._box import restrict
 from wiberg_tf._linear import LinearSolve, solve_structured
 from wiberg_tf._newton import Newton
 from wiberg_tf._problem import Problem, round_off
@@ -62,6 +63,9 @@ class LevenbergMarquardt(Solver):
     predicted decrease (Nielsen's rule: Madsen, Nielsen and Tingleff, Methods for
     Non-Linear Least Squares Problems, 2004, algorithm 3.16).
 
+    With bounds the step is projected, and unknowns that a bound holds stay out of it.
+    A large μ leaves the projected gradient's direction, which leads downhill.
+
     Attributes:
       tolerance: of the gradient norm, as Newton's.
       max_iterations: the most trial steps of any problem.
@@ -75,10 +79,14 @@ class LevenbergMarquardt(Solver):
     max_iterations: int = 200
     initial_damping: float = 1e-3
     linear_solve: LinearSolve | None = None
+    takes_bounds = True
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates the energy and scales μ."""
-        energy, gradient = problem.value_and_gradient(x)
+        if problem.box is not None and self.linear_solve is not None:
+            raise ValueError("`linear_solve` of your own does not go with `bounds`")
+        x = problem.project(x)
+        energy, gradient = problem.value_and_free_gradient(x)
         largest = self._scale(problem, x, gradient)
         unit = tf.ones_like(largest)
         damping = self.initial_damping * tf.where(largest > 0, largest, unit)
@@ -87,16 +95,13 @@ class LevenbergMarquardt(Solver):
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One trial step: taken if the energy falls."""
-        move = -self._solve(problem, state)
+        move, predicted = self._trial(problem, state)
         trial = state.x + move
-        energy, gradient = problem.value_and_gradient(trial)
-        predicted = 0.5 * tf.reduce_sum(
-            move * (state.damping[..., None] * move - state.gradient), -1
-        )
+        energy, gradient = problem.value_and_free_gradient(trial)
         # Near the minimum the decrease drowns in the energy's round-off.
         noise = 8 * round_off(energy.dtype) * tf.abs(state.energy)
         gain = (state.energy - energy + noise) / (predicted + noise)
-        accepted = gain > 0  # False for NaN.
+        accepted = (gain > 0) & (predicted + noise > 0)  # False for NaN.
         moved = tf.norm(move, axis=-1)
         hopeless = moved <= round_off(energy.dtype) * tf.norm(state.x, axis=-1)
         stuck = ~accepted & hopeless
@@ -140,17 +145,33 @@ class LevenbergMarquardt(Solver):
         bent = tf.norm(problem.hessian_product(x, gradient), axis=-1)
         return tf.math.divide_no_nan(bent, tf.norm(gradient, axis=-1))
 
-    def _solve(self, problem: Problem, state: _State) -> tf.Tensor:
-        """(JᵀJ + μI)⁻¹ g."""
+    def _trial(self, problem: Problem, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
+        """The step within the bounds, and the decrease that the model predicts."""
         if self.linear_solve is not None:
-            return solve_structured(
+            move = -solve_structured(
                 self.linear_solve, problem, state.x, state.damping, state.gradient
             )
+            return move, _predicted(move, state)
         curvature = self._curvature(problem, state.x)
+        if problem.box is not None:
+            at_bound = problem.box.touched(state.x)
+            curvature = restrict(curvature, at_bound & (state.gradient == 0))
         identity = tf.eye(curvature.shape[-1], dtype=curvature.dtype)
         damped = curvature + state.damping[..., None, None] * identity
-        return tf.linalg.solve(damped, state.gradient[..., None])[..., 0]
+        move = -tf.linalg.solve(damped, state.gradient[..., None])[..., 0]
+        if problem.box is None:
+            return move, _predicted(move, state)
+        move = problem.project(state.x + move) - state.x
+        bent = tf.linalg.matvec(curvature, move)
+        return move, -tf.reduce_sum(move * (state.gradient + 0.5 * bent), -1)
 
     def _curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
         matrix = residual_energy(problem, self).gauss_newton(problem, x, exact=True)
         return tf.where(tf.math.is_finite(matrix), matrix, tf.zeros_like(matrix))
+
+
+def _predicted(move: tf.Tensor, state: _State) -> tf.Tensor:
+    """−(g d + ½ dᵀJᵀJ d) for the solution d of (JᵀJ + μI) d = −g."""
+    return 0.5 * tf.reduce_sum(
+        move * (state.damping[..., None] * move - state.gradient), -1
+    )

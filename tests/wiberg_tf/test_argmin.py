@@ -294,7 +294,7 @@ def test_a_keras_step_is_the_step_of_the_exact_gradient(slope):
 
 
 def test_negative_batch_dims_are_refused():
-    with pytest.raises(ValueError, match="`batch_dims` must be an integer >= 0; received -1"):
+    with pytest.raises(ValueError, match=r"`batch_dims` must be .* received -1"):
         wt.argmin(_bowl, tf.zeros(2), (1.0,), batch_dims=-1)
 
 

@@ -9,6 +9,7 @@ import wiberg_tf as wt
 _SOLVERS = {
     "newton": wt.Newton(tolerance=1e-11),
     "descent": wt.GradientDescent(tolerance=1e-6, max_iterations=5000),
+    "levenberg-marquardt": wt.LevenbergMarquardt(tolerance=1e-9),
 }
 each = pytest.mark.parametrize("solver", _SOLVERS.values(), ids=_SOLVERS)
 
@@ -16,6 +17,12 @@ each = pytest.mark.parametrize("solver", _SOLVERS.values(), ids=_SOLVERS)
 def _coupled(x, matrix, target):
     moved = x - target
     return 0.5 * tf.reduce_sum(moved * tf.linalg.matvec(matrix, moved), -1)
+
+
+def _residuals(x, matrix, target):
+    """Whose energy is `_coupled`."""
+    factor = tf.linalg.cholesky(matrix)
+    return tf.linalg.matvec(factor, x - target, transpose_a=True)
 
 
 def _constrained(matrix, target, lower, upper):
@@ -41,7 +48,7 @@ def test_quadratics_end_at_the_constrained_minimum(solver, rng):
     target = 2 * rng.normal(size=(12, 4))
     lower, upper = -np.ones(4), np.array([1.0, 0.5, 2.0, np.inf])
     solution = tf.function(wt.argmin)(
-        _coupled,
+        wt.ResidualEnergy(_residuals),
         tf.constant(3 * rng.normal(size=(12, 4))),
         (tf.constant(matrix), tf.constant(target)),
         solver=solver,
@@ -57,6 +64,40 @@ def test_quadratics_end_at_the_constrained_minimum(solver, rng):
     # Some bounds are active and some are not, or the test says little.
     active = np.isin(solution.value, [-1, 0.5, 1, 2])
     assert 5 < active.sum() < 43
+
+
+def test_nonlinear_residuals_within_bounds(slope):
+    def residuals(x, theta):
+        valley = 3 * (x[..., 1:] - theta * x[..., :-1] ** 2)
+        return tf.concat([valley, 1 - x], -1)
+
+    def solve(theta, solver):
+        return wt.argmin(
+            wt.ResidualEnergy(residuals),
+            tf.constant([-1.0, 2.0, 0.5], tf.float64),
+            (theta,),
+            solver=solver,
+            bounds=([-2.0, -1.0, -1.0], [0.8, 2.0, 0.4]),
+        )
+
+    theta = tf.constant([1.1, 0.9], tf.float64)
+    solver = wt.LevenbergMarquardt(tolerance=1e-11)
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        solution = solve(theta, solver)
+        loss = tf.reduce_sum(solution.value * [1.0, 2.0, 3.0])
+    assert solution.status == wt.Status.CONVERGED
+    assert solution.value[2] == 0.4
+    newton = solve(theta, wt.Newton(tolerance=1e-11))
+    np.testing.assert_allclose(solution.value, newton.value, atol=1e-10)
+    along = np.array([0.6, -1.0])
+    expected = slope(
+        lambda t: tf.reduce_sum(solve(t, solver).value * [1.0, 2.0, 3.0]),
+        [theta.numpy()],
+        [along],
+    )
+    found = np.sum(tape.gradient(loss, theta) * along)
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
 @pytest.mark.parametrize("linear_solve", ["dense", "cg", "minres"])

@@ -254,11 +254,12 @@ def test_an_answer_of_another_form_is_refused(where, answer, message):
         tape.gradient(x["a"], theta)
 
 
-def test_bounds_need_a_solve_of_ours():
+@pytest.mark.parametrize("solver", [wt.Newton, wt.LevenbergMarquardt])
+def test_bounds_need_a_solve_of_ours(solver):
     with pytest.raises(ValueError, match="does not go with `bounds`"):
         wt.argmin(
-            lambda x: tf.reduce_sum(x**2),
+            wt.ResidualEnergy(lambda x: x),
             tf.ones(2),
-            solver=wt.Newton(linear_solve=lambda x, p, damping, right: right / 2),
+            solver=solver(linear_solve=lambda x, p, damping, right: right / 2),
             bounds=(-1.0, 1.0),
         )
