@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import tensorflow as tf
 
 Mapping = Literal["published", "corrected"]
+Gradient = Literal["true", "published"]
 
 
 @dataclass(frozen=True)
@@ -146,18 +147,32 @@ def back_project(
     return tf.concat([plane, z_mm], axis=-1)
 
 
-def mpjpe_mm(truth_mm: Any, prediction_mm: Any) -> tf.Tensor:
+def mpjpe_mm(
+    truth_mm: Any, prediction_mm: Any, gradient: Gradient = "true"
+) -> tf.Tensor:
     """Mean distance of the joints, not aligned in any way.
 
     Args:
       truth_mm: floating `[..., J, 3]`.
       prediction_mm: likewise.
+      gradient: "true", or "published": the original's layer, a monitor without weight,
+        passes back the gradient of the mean squared distance instead.
 
     Returns:
       `[...]`, mm. The mean over samples of absolute camera-frame poses is the
       original's "error(mm)".
+
+    Raises:
+      ValueError: if `gradient` is neither.
     """
-    return tf.reduce_mean(tf.norm(prediction_mm - truth_mm, axis=-1), axis=-1)
+    difference = prediction_mm - truth_mm
+    mean_mm = tf.reduce_mean(tf.norm(difference, axis=-1), axis=-1)
+    if gradient == "true":
+        return mean_mm
+    if gradient != "published":
+        raise ValueError(f"gradient must be true or published; received {gradient!r}")
+    squares = tf.reduce_mean(tf.reduce_sum(difference**2, axis=-1), axis=-1)
+    return squares + tf.stop_gradient(mean_mm - squares)
 
 
 def relative_to_root(joints_3d_mm: Any) -> tf.Tensor:

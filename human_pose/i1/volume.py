@@ -18,7 +18,8 @@ Gradient = Literal["true", "published"]
 
 # int-3dhuman-I1's `heatmap2_flat_scale`.
 SOFTMAX_SCALE: Final = 30.0
-# What a value must exceed for the original's readout of the highest voxel to see it.
+# What a value must exceed, 0 or the highest before it, for the original's readout of
+# the highest voxel to take it.
 _ARGMAX_MARGIN: Final = 1e-6
 _ROWS, _COLUMNS, _BINS = 1, 2, 4  # axes of [B, H, W, J, D]
 
@@ -63,14 +64,24 @@ def integrate(probabilities: tf.Tensor) -> tf.Tensor:
     Returns:
       `[B, J, 3]`: x, y, z in [0, 1], where bin k of n has its centre at (k + 0.5) / n.
     """
+    means = [_mean(weights) for weights in marginals(probabilities)]
+    return tf.stack(means, axis=-1)
+
+
+def marginals(probabilities: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Distributions over columns, rows and depth bins.
+
+    Args:
+      probabilities: floating `[B, J, D, H, W]`.
+
+    Returns:
+      `[B, J, W]`, `[B, J, H]` and `[B, J, D]`.
+    """
     rows_columns = tf.reduce_sum(probabilities, axis=2)  # [B, J, H, W]
-    return tf.stack(
-        [
-            _mean(tf.reduce_sum(rows_columns, axis=2)),
-            _mean(tf.reduce_sum(rows_columns, axis=3)),
-            _mean(tf.reduce_sum(probabilities, axis=[3, 4])),
-        ],
-        axis=-1,
+    return (
+        tf.reduce_sum(rows_columns, axis=2),
+        tf.reduce_sum(rows_columns, axis=3),
+        tf.reduce_sum(probabilities, axis=[3, 4]),
     )
 
 
@@ -132,8 +143,10 @@ def integral(
 def argmax(heatmap2: tf.Tensor, depth_bins: int) -> tf.Tensor:
     """Centre of the highest voxel of every joint; no gradient.
 
-    Of equal voxels the first in the order of depth, row, column counts; a joint without
-    a value above 1e-6 is put at the middle, as in the original.
+    Of voxels within 1e-6 of the highest, the first in the order of depth, row, column
+    counts; a joint without a value above 1e-6 is put at the middle. So does the
+    original, which scans for what exceeds the highest so far by 1e-6: it differs only
+    where values creep up in smaller steps than that.
 
     Args:
       heatmap2: floating `[B, H, W, J D]`.
@@ -144,24 +157,34 @@ def argmax(heatmap2: tf.Tensor, depth_bins: int) -> tf.Tensor:
     """
     volume = tf.stop_gradient(_volume(_wide(heatmap2), depth_bins))
     _, height, width, _, bins = _sizes(volume)
-    highest = tf.reduce_max(volume, [_ROWS, _COLUMNS, _BINS], keepdims=True)
-    depth = tf.range(bins)[None, None, None, None, :]
-    row = tf.range(height)[None, :, None, None, None]
-    column = tf.range(width)[None, None, :, None, None]
-    rank = (depth * height + row) * width + column
-    rank = tf.where(volume == highest, rank, tf.int32.max)
-    first = tf.reduce_min(rank, [_ROWS, _COLUMNS, _BINS])  # [B, J]
-    first = tf.where(first == tf.int32.max, 0, first)  # a joint with NaN has no highest
+    # One pass over the volume; all else is about one depth bin of each joint.
+    by_depth = tf.reduce_max(volume, [_ROWS, _COLUMNS])  # [B, J, D]
+    highest = tf.reduce_max(by_depth, -1, keepdims=True)  # [B, J, 1]
+    depth = _first(by_depth >= highest - _ARGMAX_MARGIN)  # [B, J]
+    everywhere = tf.broadcast_to(depth[:, None, None, :], tf.shape(volume)[:-1])
+    plane = tf.gather(volume, everywhere, axis=_BINS, batch_dims=_BINS)
+    lines = tf.transpose(
+        tf.reshape(plane, [-1, height * width, plane.shape[-1]]), [0, 2, 1]
+    )
+    place = _first(lines >= highest - _ARGMAX_MARGIN)  # [B, J], row by row
     position = tf.stack(
         [
-            _centre(first % width, width, volume.dtype),
-            _centre(first // width % height, height, volume.dtype),
-            _centre(first // (width * height), bins, volume.dtype),
+            _centre(place % width, width, volume.dtype),
+            _centre(place // width, height, volume.dtype),
+            _centre(depth, bins, volume.dtype),
         ],
         axis=-1,
     )
-    seen = highest[:, 0, 0] > _ARGMAX_MARGIN  # [B, J, 1]
-    return tf.where(seen, position, tf.constant(0.5, position.dtype))
+    return tf.where(
+        highest > _ARGMAX_MARGIN, position, tf.constant(0.5, position.dtype)
+    )
+
+
+def _first(true: tf.Tensor) -> tf.Tensor:
+    """Place of the first true value of the last axis; 0 if there is none, as of NaN."""
+    places = tf.range(tf.shape(true)[-1])
+    first = tf.reduce_min(tf.where(true, places, tf.int32.max), axis=-1)
+    return tf.where(first == tf.int32.max, 0, first)
 
 
 def argmax_2d(heatmap: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from human_pose.i1 import geometry
 
@@ -55,6 +56,33 @@ def test_error_is_the_originals(golden, assert_golden, case):
     second = golden(case, "bottom1").reshape(2, 16, 3)
     error_mm = np.mean(geometry.mpjpe_mm(first, second))
     assert_golden(error_mm, golden(case, "top"))
+
+
+def test_the_errors_gradient_can_be_the_originals(golden, assert_golden):
+    truth = golden("mpjpe", "bottom1").reshape(2, 16, 3)
+    pose = tf.constant(golden("mpjpe", "bottom0").reshape(2, 16, 3))
+    with tf.GradientTape() as tape:
+        tape.watch(pose)
+        error_mm = tf.reduce_mean(geometry.mpjpe_mm(truth, pose, "published"))
+    assert_golden(error_mm, golden("mpjpe", "top"))
+    expected = golden("mpjpe", "grad0_as_published").reshape(2, 16, 3)
+    upstream = tf.cast(golden("mpjpe", "top_diff"), tf.float32)
+    assert_golden(tape.gradient(error_mm, pose, upstream), expected)
+
+
+def test_the_errors_true_gradient_points_from_the_truth():
+    truth = np.zeros((1, 2, 3))
+    pose = tf.constant([[[3.0, 0, 4.0], [0, -2.0, 0]]], "float64")
+    with tf.GradientTape() as tape:
+        tape.watch(pose)
+        error_mm = geometry.mpjpe_mm(truth, pose)
+    expected = [[[0.3, 0, 0.4], [0, -0.5, 0]]]
+    np.testing.assert_allclose(tape.gradient(error_mm, pose), expected)
+
+
+def test_refuses_unknown_gradients():
+    with pytest.raises(ValueError, match="gradient must be true or published"):
+        geometry.mpjpe_mm(np.zeros((1, 1, 3)), np.zeros((1, 1, 3)), "exact")
 
 
 def test_depth_goes_there_and_back():

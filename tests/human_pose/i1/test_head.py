@@ -45,6 +45,34 @@ def test_adaptive_i1(golden, assert_golden):
     )
 
 
+def test_every_step_of_the_integral_backward(golden, assert_golden):
+    """From the loss to positions, to probabilities, to heatmaps."""
+    case = "head_i1"
+    heatmap2 = tf.constant(golden.nhwc(case, "heatmap2"))
+    joints = golden(case, "gt_joint_2d").reshape(2, 16, 2)
+    bins = heatmap2.shape[-1] // 16
+    with tf.GradientTape() as tape:
+        tape.watch(heatmap2)
+        probabilities = volume.softmax(heatmap2, bins, gradient="published")
+        position = volume.integrate(probabilities)
+        pairs = [
+            (position[..., :2], joints),
+            (position[..., 2], golden(case, "gt_depth")),
+        ]
+        loss = losses.AdaptiveWeightEuclidean()(pairs)
+    flat = golden(case, "softmax").reshape(probabilities.shape)
+    assert_golden(probabilities, flat)
+    to_position, to_probabilities, to_heatmap2 = tape.gradient(
+        loss, [position, probabilities, heatmap2]
+    )
+    assert_golden(to_position[..., :2], golden(case, "grad_pred2d").reshape(2, 16, 2))
+    assert_golden(to_position[..., 2], golden(case, "grad_preddepth"))
+    expected = golden(case, "grad_softmax").reshape(to_probabilities.shape)
+    assert_golden(to_probabilities, expected)
+    expected = golden.nhwc(case, "grad_heatmap2_integral_term_asoriginal")
+    assert_golden(to_heatmap2, expected)
+
+
 def test_the_true_gradient_is_another(golden, assert_golden):
     case = "head_i1"
     heatmap2 = tf.constant(golden.nhwc(case, "heatmap2"))
@@ -68,12 +96,28 @@ def test_the_fifth_pair(golden, assert_golden):
     joints = golden("head_i1", "gt_joint_2d").reshape(2, 16, 2)
     case = "head_i1_5pairs"
     assert_golden(stage1.normalize(heatmap), golden.nhwc(case, "heatmap_norm"))
-    with tf.GradientTape() as tape:
+    others = [
+        ("heatmap2", "label_3dhm"),
+        ("pred_joint_2d_s2_int", "gt_joint_2d"),
+        ("pred_depth_s2_int", "gt_depth"),
+    ]
+    fixed = [(golden("head_i1", p), golden("head_i1", g)) for p, g in others]
+    with tf.GradientTape(persistent=True) as tape:
         tape.watch(heatmap)
         position = stage1.integral(heatmap)
-        loss = losses.AdaptiveWeightEuclidean()([(position, joints)])
+        label = golden.nhwc("head_i1", "label_2dhm")
+        pairs = [(heatmap, label), *fixed, (position, joints)]
+        terms = losses.AdaptiveWeightEuclidean().terms(pairs)
+        loss = tf.add_n(terms)
     assert_golden(position, golden(case, "pred_joint_2d_s1_int").reshape(2, 16, 2))
+    assert_golden(loss, golden(case, "ada_loss"), 1e-4)
+    expected = golden(case, "grad_pred2d_s1").reshape(2, 16, 2)
+    assert_golden(tape.gradient(loss, position), expected)
+    assert_golden(
+        tape.gradient(terms[-1], heatmap),
+        golden.nhwc(case, "grad_heatmap_s1int_term_asoriginal"),
+    )
     assert_golden(
         tape.gradient(loss, heatmap),
-        golden.nhwc(case, "grad_heatmap_s1int_term_asoriginal"),
+        golden.nhwc(case, "grad_heatmap_total_asoriginal"),
     )
