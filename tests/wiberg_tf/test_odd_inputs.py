@@ -149,3 +149,23 @@ def test_what_the_energy_captures_has_no_gradient_rather_than_zero(derivative):
     given, unknown = tape.gradient(value, [theta, captured])
     assert given is not None
     assert unknown is None
+
+
+@pytest.mark.parametrize("linear_solve", ["dense", "cg", "minres"])
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_energies_of_any_scale(scale, linear_solve):
+    # Tolerances are absolute, in units of the gradient: they need the scale, too.
+    target = tf.constant([1.0, 2.0], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(target)
+        solution = wt.argmin(
+            lambda x, t: scale * tf.reduce_sum(tf.cosh(x - t**2)),
+            tf.zeros(2, tf.float64),
+            (target,),
+            solver=wt.Newton(tolerance=1e-10 * scale),
+            derivative=wt.Implicit(linear_solve),
+        )
+    assert solution.status == wt.Status.CONVERGED
+    np.testing.assert_allclose(solution.value, [1, 4], rtol=1e-9)
+    gradient = tape.gradient(solution.value, target)
+    np.testing.assert_allclose(gradient, [2, 4], rtol=1e-8)
