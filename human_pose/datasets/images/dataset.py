@@ -165,6 +165,7 @@ class ImageDataset:
                 start=start,
                 count=left,
                 input_size=input_size,
+                verify=self._trust_index,
             )
         )
         folder = os.fspath(self.root / "images")
@@ -179,7 +180,7 @@ class ImageDataset:
             return None
         if size not in self._pictures:
             self._pictures[size] = pipeline.reduced_pictures(
-                self.annotations, folder, size
+                self.annotations, folder, size, verify=self._trust_index
             )
         return self._pictures[size]
 
@@ -205,7 +206,8 @@ def open_dataset(
       every: use only indices that are multiples of this (the original's
         `train_index.txt` is 5).
       trust_index: do not look for changes of files whose numbers are kept in
-        `<root>/.index`; saves some ten seconds a million samples.
+        `<root>/.index`; saves some ten seconds a million samples. Pictures are checked
+        as they are read instead; TensorFlow's error then names a bad one.
       progress: called as the samples are read: range, its place from 1, their number.
 
     Raises:

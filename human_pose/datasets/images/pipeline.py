@@ -7,7 +7,9 @@ one pass over a whole batch is faster for the modern way. Joints and targets of 
 are a few small operations, so they are done once for all.
 """
 
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import tensorflow as tf
@@ -15,6 +17,7 @@ import tensorflow as tf
 from human_pose import skeleton
 from human_pose.datasets.images import (
     colours,
+    layout,
     placement,
     projection,
     resampling,
@@ -43,6 +46,8 @@ class Stream:
       start: position of the first sample.
       count: how many samples; None never ends.
       input_size: side of the network's input, px.
+      verify: whether pictures are checked before they are decoded, because nobody has
+        looked at the files: a bad one is then named, with the rule.
     """
 
     batch_size: int
@@ -53,6 +58,7 @@ class Stream:
     start: int
     count: int | None
     input_size: int
+    verify: bool = False
 
 
 def build(
@@ -103,10 +109,11 @@ def build(
         if kept is not None:
             return tf.gather(kept, row)
         path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
+        image = read_picture(path, verify=stream.verify)
         if stream.augment == "modern":
-            return projection.reduced(read_picture(path), stream.input_size)
+            return projection.reduced(image, stream.input_size)
         return resampling.crop_published(
-            read_picture(path),
+            image,
             placements(draws[: placement.DRAWS], stream.augment),
             stream.input_size,
         )
@@ -127,9 +134,15 @@ def build(
 
 
 def reduced_pictures(
-    annotations: Annotations, folder: str, input_size: int
+    annotations: Annotations, folder: str, input_size: int, *, verify: bool = False
 ) -> tf.Tensor:
     """All pictures in memory, as the modern augmentation of a stream reads them.
+
+    Args:
+      annotations: whose pictures.
+      folder: of the pictures.
+      input_size: of the stream, px.
+      verify: see `Stream`.
 
     Returns:
       uint8 `[N, side, side, 3]`, see `projection.reduced`.
@@ -138,7 +151,9 @@ def reduced_pictures(
     return (
         tf.data.Dataset.from_tensor_slices(paths)
         .map(
-            lambda path: projection.reduced(read_picture(path), input_size),
+            lambda path: projection.reduced(
+                read_picture(path, verify=verify), input_size
+            ),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
         .batch(len(annotations))
@@ -146,11 +161,27 @@ def reduced_pictures(
     )
 
 
-def read_picture(path: tf.Tensor) -> tf.Tensor:
+def read_picture(path: tf.Tensor, *, verify: bool = False) -> tf.Tensor:
     """A PNG picture as uint8 `[224, 224, 3]`, blue first."""
+    if verify:
+        complaint = tf.numpy_function(_complaint, [path], tf.string)
+        # Not raised in Python: TensorFlow's error would bury the line in a traceback.
+        with tf.control_dependencies(
+            [tf.debugging.Assert(complaint == "", [complaint])]
+        ):
+            path = tf.identity(path)
     image = tf.io.decode_png(tf.io.read_file(path), channels=3)
     image = tf.ensure_shape(image, [224, 224, 3])
     return tf.reverse(image, [-1])
+
+
+def _complaint(path: bytes) -> bytes:
+    """What is wrong with a picture's file, in one line; empty if nothing is."""
+    try:
+        layout.check_image(Path(os.fsdecode(path)))
+    except InputError as error:
+        return os.fsencode(str(error))
+    return b""
 
 
 def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from human_pose import skeleton
 from human_pose.datasets.images import layout, open_dataset
@@ -171,6 +172,26 @@ def test_bad_pictures_are_named(root):
     path.write_bytes(b"GIF89a")
     with pytest.raises(InputError, match=r"3\.png: is not a PNG"):
         open_dataset(root).batches(2)
+
+
+def test_pictures_damaged_behind_a_trusted_index_are_named(root):
+    path = root / "images" / "3.png"
+    assert open_dataset(root).check() == ()
+    whole = path.read_bytes()
+    data = open_dataset(root, trust_index=True)
+    assert len(all_of(data.batches(9))["index"]) == 9
+    for content, rule in (
+        (whole[:-30], "is a damaged or cut-off PNG picture"),
+        (b"GIF89a", "is not a PNG picture"),
+        (None, "no such file"),
+    ):
+        path.unlink() if content is None else path.write_bytes(content)
+        for augment in (None, "modern"):  # the one reads as it goes, the other at once
+            with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+                list(data.batches(3, augment))
+            first, *_ = caught.value.message.splitlines()
+            assert first.endswith(f"[{path}: {rule}]")
+            assert "Traceback" not in caught.value.message
 
 
 def test_files_of_the_toy_example_are_read(tmp_path):
