@@ -20,7 +20,14 @@ _HAIR: Final = np.array(
 _LONG_SLEEVES: Final = 0.4
 _SHORTS: Final = 0.25
 _STRIPES: Final = 0.3
-_PRINT: Final = 0.4
+_OPEN_JACKET: Final = 0.5
+
+# Where a shirt's front shows something else, by cosines from forward: a field on the
+# chest, or what an open jacket leaves free of it; by eye.
+_PRINT_COSINE: Final = 0.7
+_JACKET_EDGE: Final = 0.4
+# Least distance of its colour from the shirt's: fronts of clothes tell from backs.
+_CONTRAST: Final = 0.35
 
 # Directions on a head of hair (by cosine from the face's middle or from above), of eyes
 # (right, forward, up) and how large they are; by eye.
@@ -36,17 +43,18 @@ class Wardrobe:
 
     Attributes:
       colours: float `[materials, 3]`, RGB in [0, 1], by `Material`.
-      hair, eyes, second: `[3]`, further colours; the second one is of the shirt.
+      hair, eyes, stripe, front: `[3]`, further colours; the last two of the shirt.
       stripe_m: width of the shirt's stripes; 0 for none.
-      has_print: a field of the second colour on the chest.
+      open_jacket: whether the front is what a jacket leaves free, or a print.
     """
 
     colours: np.ndarray
     hair: np.ndarray
     eyes: np.ndarray
-    second: np.ndarray
+    stripe: np.ndarray
+    front: np.ndarray
     stripe_m: float
-    has_print: bool
+    open_jacket: bool
 
 
 def draw(rng: np.random.Generator) -> Wardrobe:
@@ -71,10 +79,19 @@ def draw(rng: np.random.Generator) -> Wardrobe:
         colours,
         hair=_HAIR[rng.integers(len(_HAIR))] * rng.uniform(0.8, 1.2),
         eyes=np.full(3, 0.08),
-        second=rng.uniform(0.05, 0.95, 3),
+        stripe=rng.uniform(0.05, 0.95, 3),
+        front=_unlike(shirt, rng),
         stripe_m=rng.uniform(0.05, 0.12) if rng.uniform() < _STRIPES else 0.0,
-        has_print=bool(rng.uniform() < _PRINT),
+        open_jacket=bool(rng.uniform() < _OPEN_JACKET),
     )
+
+
+def _unlike(colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another colour, far enough from a given one."""
+    while True:
+        other = rng.uniform(0.05, 0.95, 3)
+        if np.linalg.norm(other - colour) >= _CONTRAST:
+            return other
 
 
 def colours_at(
@@ -124,6 +141,10 @@ def _paint_shirt(
     on = np.flatnonzero(material == Material.SHIRT)
     if wardrobe.stripe_m:
         height = hits.points[on] @ frame[2]
-        colours[on[np.mod(height / wardrobe.stripe_m, 2) < 1]] = wardrobe.second
-    elif wardrobe.has_print:
-        colours[on[hits.normals[on] @ frame[1] > 0.75]] = wardrobe.second
+        colours[on[np.mod(height / wardrobe.stripe_m, 2) < 1]] = wardrobe.stripe
+    sideways, forward = hits.normals[on] @ frame[0], hits.normals[on] @ frame[1]
+    if wardrobe.open_jacket:
+        front = (np.abs(sideways) < _JACKET_EDGE) & (forward > 0)
+    else:
+        front = forward > _PRINT_COSINE
+    colours[on[front]] = wardrobe.front
