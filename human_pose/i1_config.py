@@ -12,7 +12,9 @@ PRESETS: Final = ("published", "tiny")
 CURRICULA: Final = ("published", "modern")
 SPLITS: Final = ("corrected", "published")
 READOUTS: Final = ("integral", "argmax")
-LOSSES: Final = ("adaptive_h1", "adaptive_i1", "integral", "manual", "balanced")
+LOSSES: Final = (
+    "adaptive_h1", "adaptive_i1", "manual", "heatmap", "integral", "balanced"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,15 @@ import tensorflow as tf
 
 Tensor = Any
 BatchNorm = Literal["batch", "moving"]
+Initializer = Literal["published", "scaled"]
 
 _EPSILON: Final = 1e-5  # Caffe's BatchNorm
 # Caffe's where moving statistics are only kept; where they are used they must keep up.
 _MOVING_FRACTION: Final[dict[str, float]] = {"batch": 0.999, "moving": 0.99}
 _WEIGHT_STD: Final = 0.01
+# "scaled": a block's sum of a skip (no activation before it) and a main branch (half of
+# whose inputs a ReLU made 0) then keeps the variance where it is, some 0.5 to 1.
+_WEIGHT_SCALE: Final = 0.5
 
 
 # Whether layers run a second time for the same step, see `remat`.
@@ -167,11 +171,16 @@ class Blocks:
     Args:
       unit: channels per unit, 64 in the published network.
       batch_norm: see `ScaledBatchNormalization`.
+      initializer: of weights: "published" is N(0, 0.01²), which needs a network trained
+        before to learn from; "scaled" has a variance of 0.5 over the inputs.
     """
 
-    def __init__(self, unit: int, batch_norm: BatchNorm) -> None:
+    def __init__(
+        self, unit: int, batch_norm: BatchNorm, initializer: Initializer = "published"
+    ) -> None:
         self._unit = unit
         self._batch_norm = batch_norm
+        self._initializer = initializer
 
     def convolution(
         self,
@@ -182,17 +191,22 @@ class Blocks:
         *,
         strides: int = 1,
         padding: str = "same",
-        std: float = _WEIGHT_STD,
+        std: float | None = None,
     ) -> Tensor:
-        """A convolution with bias; weights N(0, std²)."""
+        """A convolution with bias; weights N(0, std²), if `std` is given."""
         return Convolution(
             channels,
             size,
             strides=strides,
             padding=padding,
-            kernel_initializer=keras.initializers.RandomNormal(0.0, std),
+            kernel_initializer=self._weights(std),
             name=name,
         )(x)
+
+    def _weights(self, std: float | None) -> keras.initializers.Initializer:
+        if std is None and self._initializer == "scaled":
+            return keras.initializers.VarianceScaling(_WEIGHT_SCALE)
+        return keras.initializers.RandomNormal(0.0, std or _WEIGHT_STD)
 
     def normalized(self, x: Tensor, name: str) -> Tensor:
         """Batch normalisation with scale and offset."""

@@ -1,4 +1,4 @@
-"""The two losses of int-3dhuman-I1 over pairs of predictions and targets.
+"""Losses over pairs of predictions and targets: int-3dhuman-I1's two, and one more.
 
 A pair's tensors have equal shapes `[B, ...]`; targets get no gradient. Sums are formed
 in float32, or float64 if the prediction is float64.
@@ -76,9 +76,23 @@ class Euclidean:
             )
         differences = [_difference(pair) for pair in _checked(pairs)]
         return [
-            weight * tf.nn.l2_loss(difference) / _batch(difference)
+            weight * self._term(difference)
             for weight, difference in zip(self.weights, differences, strict=True)
         ]
+
+    def _term(self, difference: tf.Tensor) -> tf.Tensor:
+        return tf.nn.l2_loss(difference) / _batch(difference)
+
+
+class Absolute(Euclidean):
+    """Σₖ wₖ Σ|pₖ - gₖ| / B, for readouts better than squares (Sun et al., table 1).
+
+    Args:
+      weights: wₖ, one for each pair.
+    """
+
+    def _term(self, difference: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(tf.abs(difference)) / _batch(difference)
 
 
 def _checked(pairs: Sequence[Pair]) -> Sequence[Pair]:

@@ -10,10 +10,18 @@ from typing import Any, Final, Literal
 import keras
 
 from human_pose.files import InputError
-from human_pose.i1.blocks import BatchNorm, BilinearUpsampling, Blocks
+from human_pose.i1.blocks import (
+    BatchNorm,
+    BilinearUpsampling,
+    Blocks,
+    Initializer,
+)
 
 # The innermost of the four levels is one block.
 _INNER_LEVELS: Final = ("level4", "level3", "level2")
+# int-3dhuman-I1's fillers; its training files start deeper volumes smaller.
+_HEATMAP_STD: Final = 0.01
+_DEEP_HEATMAP_STD: Final = 0.002
 _SMALLEST_INPUT: Final = 64  # the stem and four levels halve it six times
 
 
@@ -30,7 +38,7 @@ class Preset:
     repeats: int
 
 
-PRESETS: Final = {"published": Preset(64, 3), "tiny": Preset(16, 1)}
+PRESETS: Final = {"published": Preset(64, 3), "tiny": Preset(8, 1)}
 
 
 def build_network(
@@ -39,6 +47,7 @@ def build_network(
     input_size: int = 256,
     preset: Literal["published", "tiny"] = "published",
     batch_norm: BatchNorm = "batch",
+    initializer: Initializer = "published",
 ) -> keras.Model:
     """Builds the network, with fresh weights.
 
@@ -49,6 +58,8 @@ def build_network(
       preset: "published", or "tiny" for one CPU: fewer channels and blocks.
       batch_norm: what normalises in inference: the statistics of the "batch", as in the
         original, or "moving" ones.
+      initializer: of all weights but the heatmaps': "published", or "scaled" to learn
+        from nothing (see `Blocks`).
 
     Returns:
       From `[B, S, S, 3]`, blue first, (grey level - 128) / 256, to
@@ -58,8 +69,8 @@ def build_network(
     Raises:
       InputError: naming the argument and the rule.
     """
-    _check(depth_bins, joints, input_size, preset, batch_norm)
-    make = Blocks(PRESETS[preset].unit, batch_norm)
+    _check(depth_bins, joints, input_size, preset, batch_norm, initializer)
+    make = Blocks(PRESETS[preset].unit, batch_norm, initializer)
     return assemble(make, depth_bins, joints, input_size, preset)
 
 
@@ -74,7 +85,7 @@ def assemble(
     x = _hourglass(make, features, "hourglass1", sizes.repeats)
     x = make.convolution(x, "fc_1", 8 * unit)
     second = make.convolution(x, "fc_2", 4 * unit)
-    heatmap = make.convolution(second, "conv_2_n", joints)
+    heatmap = make.convolution(second, "conv_2_n", joints, std=_HEATMAP_STD)
     x = keras.layers.Add(name="eltwise")(
         [
             make.convolution(heatmap, "conv_3_n", 6 * unit),
@@ -92,8 +103,7 @@ def assemble(
         x,
         f"conv_5_d{depth_bins}",
         joints * depth_bins,
-        # The solver files start deeper volumes smaller.
-        std=0.01 if depth_bins <= 8 else 0.002,
+        std=_HEATMAP_STD if depth_bins <= 8 else _DEEP_HEATMAP_STD,
     )
     outputs = {"heatmap": heatmap, "heatmap2": heatmap2}
     return keras.Model(
@@ -158,7 +168,12 @@ def _joined(low: Any, skip: Any, name: str) -> Any:
 
 
 def _check(
-    depth_bins: int, joints: int, input_size: int, preset: str, batch_norm: str
+    depth_bins: int,
+    joints: int,
+    input_size: int,
+    preset: str,
+    batch_norm: str,
+    initializer: str,
 ) -> None:
     rules = (
         ("depth_bins", depth_bins, depth_bins >= 1, "at least 1"),
@@ -175,6 +190,12 @@ def _check(
             batch_norm,
             batch_norm in ("batch", "moving"),
             "batch or moving",
+        ),
+        (
+            "initializer",
+            initializer,
+            initializer in ("published", "scaled"),
+            "published or scaled",
         ),
     )
     for name, value, holds, rule in rules:

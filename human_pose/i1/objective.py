@@ -38,7 +38,7 @@ class Objective:
           batch: `joints_2d` `[B, J, 2]` and `depth` `[B, J]`, both of [0, 1].
 
         Returns:
-          Scalars, named `adaptive_<term>` or `euclidean_<term>`.
+          Scalars, named `adaptive_<term>`, `euclidean_<term>` or `absolute_<term>`.
         """
         pairs = self._pairs(outputs, batch)
         result = {}
@@ -48,11 +48,15 @@ class Objective:
             )
             for name, value in zip(self.terms.adaptive, added, strict=True):
                 result[f"adaptive_{name}"] = value
-        if self.terms.euclidean:
-            names, weights = zip(*self.terms.euclidean, strict=True)
-            added = losses.Euclidean(weights).terms([pairs[name] for name in names])
-            for name, value in zip(names, added, strict=True):
-                result[f"euclidean_{name}"] = value
+        for kind, loss, weighted in (
+            ("euclidean", losses.Euclidean, self.terms.euclidean),
+            ("absolute", losses.Absolute, self.terms.absolute),
+        ):
+            if weighted:
+                names, weights = zip(*weighted, strict=True)
+                added = loss(weights).terms([pairs[name] for name in names])
+                for name, value in zip(names, added, strict=True):
+                    result[f"{kind}_{name}"] = value
         return result
 
     @property
@@ -61,6 +65,7 @@ class Objective:
         return (
             *(f"adaptive_{name}" for name in self.terms.adaptive),
             *(f"euclidean_{name}" for name, _ in self.terms.euclidean),
+            *(f"absolute_{name}" for name, _ in self.terms.absolute),
         )
 
     def _pairs(

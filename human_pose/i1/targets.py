@@ -23,6 +23,7 @@ class GaussianSizes:
     Attributes:
       sigma: along rows and columns.
       half_window: bins farther from the peak are 0.
+      finest_bins: along rows and columns, by which a position is first rounded.
       depth_window: along depth, of `finest_depth_bins`; other depths have a
         proportional odd window.
       finest_depth_bins: bins by which a depth is first rounded up.
@@ -30,6 +31,7 @@ class GaussianSizes:
 
     sigma: float = 2.0
     half_window: int = 6
+    finest_bins: int = 64
     depth_window: int = 12
     finest_depth_bins: int = 64
 
@@ -53,9 +55,9 @@ def heatmaps_2d(
     Args:
       joints_2d: floating `[B, J, 2]`, x and y, [0, 1] across the crop; may leave it.
       size: S, bins per side; the Gaussian's width in bins does not depend on it.
-      peak: "published" puts the peak on bin round(64 x), half a bin right of the bin
-        centre that a readout gives back; "unbiased" puts it where the readout
-        (k + 0.5) / S gives x, between bins.
+      peak: "published" puts the peak on bin round(64 x) of 64, half a bin right of the
+        bin centre that a readout gives back, and at that place of a smaller map;
+        "unbiased" puts it where the readout (k + 0.5) / S gives x, between bins.
 
     Returns:
       `[B, S, S, J]`, dtype of `joints_2d`.
@@ -104,14 +106,16 @@ def _plane_factors(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Factors along columns and rows, `[B, S, J]` each."""
     joints_2d = tf.convert_to_tensor(joints_2d)
-    position = tf.clip_by_value(joints_2d * size, -_FAR, _FAR)
+    joints_2d = tf.clip_by_value(joints_2d, -_FAR, _FAR)
     if peak == "published":
         # The original casts to int, which rounds towards 0.
-        centre = tf.cast(tf.cast(position + 0.5, tf.int32), position.dtype)
+        fine = tf.cast(joints_2d * SIZES.finest_bins + 0.5, tf.int32)
+        position = (tf.cast(fine, joints_2d.dtype) + 0.5) * (size / SIZES.finest_bins)
     elif peak == "unbiased":
-        centre = position - 0.5
+        position = joints_2d * size
     else:
         raise ValueError(f"peak must be published or unbiased; received {peak!r}")
+    centre = position - 0.5
     bins = tf.range(size, dtype=position.dtype)[None, :, None, None]
     factor = _gaussian(
         bins - centre[:, None], SIZES.sigma, SIZES.half_window

@@ -167,6 +167,7 @@ class _Run:
                 input_size=self._input_size,
                 preset=config.preset,
                 batch_norm=recipe.batch_norm,
+                initializer=recipe.initializer,
             )
         objective = Objective(
             stage.loss, stage.depth_bins, recipe.gradient, recipe.peak

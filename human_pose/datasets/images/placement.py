@@ -47,7 +47,7 @@ class Ranges:
 
 
 # Milder than the original's: upright people, as at test time, stay among the turned.
-MODERN: Final = Ranges((0.75, 1.25), rotation_deg=30.0, rotation_probability=0.6)
+MODERN: Final = Ranges((0.85, 1.15), rotation_deg=15.0, rotation_probability=0.6)
 
 
 class Placement(NamedTuple):

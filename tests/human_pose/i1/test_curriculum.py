@@ -42,3 +42,22 @@ def test_losses_are_the_published_ones():
 def test_an_unknown_stage_is_named_beside_those_there_are():
     with pytest.raises(InputError, match="--stage must be one of d4_ada, "):
         curriculum.PUBLISHED.stage("d5")
+
+
+def test_a_preset_scales_what_the_recipe_says():
+    scaling = curriculum.Scaling(
+        64, 2.0, 1000, 16, max_depth_bins=8, initializer="scaled", augment="modern"
+    )
+    recipe = curriculum.scaled(curriculum.PUBLISHED, scaling)
+    assert [stage.name for stage in recipe.stages] == ["d4_ada", "d8_ada", "d8_manual"]
+    assert [stage.iterations for stage in recipe.stages] == [160, 105, 84]
+    assert [stage.learning_rate for stage in recipe.stages] == [5e-5, 5e-5, 1e-5]
+    assert {stage.batch_size for stage in recipe.stages} == {16}
+    assert (recipe.initializer, recipe.augment) == ("scaled", "modern")
+    assert recipe.stages[1].loss == curriculum.PUBLISHED.stage("d8_ada").loss
+
+
+def test_without_a_scaling_a_recipe_stays():
+    plain = curriculum.Scaling(256)
+    for recipe in curriculum.RECIPES.values():
+        assert curriculum.scaled(recipe, plain) == recipe

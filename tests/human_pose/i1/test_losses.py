@@ -107,3 +107,15 @@ def test_refuses_pairs_of_two_shapes_and_none(loss):
 def test_refuses_a_wrong_number_of_weights():
     with pytest.raises(ValueError, match=r"pairs must be 2, .* received 1"):
         losses.Euclidean([1.0, 1.0])([(tf.zeros([1]), tf.zeros([1]))])
+
+
+def test_absolute_errors_and_their_signs():
+    prediction = tf.Variable([[1.0, 5.0], [2.0, 2.0]])
+    other = tf.constant([[[0.5]], [[-1.0]]])
+    with tf.GradientTape() as tape:
+        loss = losses.Absolute((1.0, 3.0))(
+            [(prediction, [[0.0, 7.0], [2.5, 1.0]]), (other, tf.zeros_like(other))]
+        )
+    assert float(loss) == pytest.approx((1 + 2 + 0.5 + 1) / 2 + 3 * 1.5 / 2)
+    gradient = tape.gradient(loss, prediction)
+    np.testing.assert_allclose(gradient, [[0.5, -0.5], [-0.5, 0.5]])

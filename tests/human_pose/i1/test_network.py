@@ -191,3 +191,19 @@ def _caffe_gradient(by_path, layer, blob):
         if f"{path}/gamma" in by_path:
             return by_path[f"{path}/{('gamma', 'beta')[blob]}"]
     return None
+
+
+def test_scaled_weights_carry_a_signal_through_the_network():
+    """Published ones make features of fc_2 so small that they cannot be learned from."""
+    image = np.random.default_rng(0).normal(0, 0.3, (4, 64, 64, 3)).astype(np.float32)
+    spread = {}
+    for initializer in ("published", "scaled"):
+        keras.utils.set_random_seed(0)
+        network = build_network(4, 16, 64, "tiny", initializer=initializer)
+        features = keras.Model(network.input, network.get_layer("fc_2").output)
+        spread[initializer] = float(np.std(features(image)))
+    assert spread["published"] < 1e-2
+    assert 0.1 < spread["scaled"] < 2
+    kernel = network.get_layer("hourglass1_branch1_res5_branch1_sub1_conv2").kernel
+    inputs = np.prod(kernel.shape[:3])
+    assert float(np.var(kernel)) == pytest.approx(0.5 / inputs, rel=0.05)

@@ -72,11 +72,13 @@ def test_joints_outside_the_crop_and_nan_are_defined():
     assert not np.any(targets.heatmaps_2d(joints))
 
 
-def test_smaller_maps_keep_the_width_in_bins():
-    label = targets.heatmaps_2d(np.full((1, 1, 2), 0.5), size=32)
-    assert label.shape == (1, 32, 32, 1)
-    assert label[0, 16, 16, 0] == 1
-    assert float(label[0, 16, 18, 0]) == pytest.approx(np.exp(-0.5))
+@pytest.mark.parametrize(("peak", "centre"), [("published", 15.75), ("unbiased", 15.5)])
+def test_smaller_maps_keep_the_place_and_the_width_in_bins(peak, centre):
+    """Bin 32 of the original's 64 has its centre at 32.5 / 64 = (15.75 + 0.5) / 32."""
+    label = targets.heatmaps_2d(np.full((1, 1, 2), 0.5, np.float32), 32, peak)
+    expected = np.exp(-((np.array([14, 16, 19]) - centre) ** 2) / 8)
+    across = expected[1] * expected
+    np.testing.assert_allclose(label.numpy()[0, 16, [14, 16, 19], 0], across, rtol=1e-5)
 
 
 def test_refuses_unknown_peaks():
