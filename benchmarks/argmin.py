@@ -7,7 +7,8 @@ row's (median over problems of the largest difference). Frameworks that are not
 installed are left out (`pip install -e .[bench]`).
 
 Memory (Linux): the highest resident memory of a process that makes the row's call, once
-compiled, less that of a process whose problem has a hundredth of the size.
+compiled, less that of a process whose problem has a hundredth of the size; good to
+several MiB.
 
   python benchmarks/argmin.py
   python benchmarks/argmin.py --only=toy --rounds=101
@@ -27,8 +28,9 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from argmin_rows import problems
@@ -38,11 +40,19 @@ FRAMEWORKS = ("wiberg", "jax_by_hand", "with_jaxopt", "with_optimistix", "with_t
 TOLERANCE = 1e-6
 
 
+class Row(NamedTuple):
+    """A row's module in `argmin_rows` and what it times."""
+
+    framework: str
+    call: Callable
+
+
 def main() -> None:
     arguments = _arguments()
     if arguments.memory:
-        (name,) = arguments.only
-        print(_peak_mib(_rows(name, arguments.size)[arguments.memory]))
+        framework, row = arguments.memory
+        rows = _rows(arguments.only[0], arguments.size, (framework,))
+        print(_peak_mib(rows[row].call))
         return
     print(f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}")
     for name in arguments.only:
@@ -54,7 +64,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=31)
     names = list(problems.CASES)
     parser.add_argument("--only", nargs="+", choices=names, default=names)
-    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -68,25 +78,29 @@ def _print_table(name: str, rounds: int) -> None:
     print("|---|---|---|---|---|---|")
     for row, median in seconds.items():
         minimiser, gradient = differences[row]
+        memory = _memory(name, rows[row].framework, row)
         print(
             f"| {row} | {case.count / median:,.0f} | {1000 * median:.2f} "
-            f"| {_memory(name, row)} | {minimiser:.0e} | {gradient:.0e} |",
+            f"| {memory} | {minimiser:.0e} | {gradient:.0e} |",
             flush=True,
         )
 
 
-def _rows(name: str, size: int) -> dict[str, Callable]:
-    """The call of each row; says on stderr what is not installed."""
+def _rows(
+    name: str, size: int, frameworks: Sequence[str] = FRAMEWORKS
+) -> dict[str, Row]:
+    """The rows of a problem; says on stderr what is not installed."""
     problem = problems.CASES[name].make(size)
     rows = {}
-    for framework in FRAMEWORKS:
+    for framework in frameworks:
         try:
             module = importlib.import_module(f"argmin_rows.{framework}")
         except ModuleNotFoundError as error:
             print(f"{framework} left out: no {error.name}", file=sys.stderr)
             continue
         if hasattr(module, name):
-            rows |= getattr(module, name)(problem)
+            calls = getattr(module, name)(problem)
+            rows |= {row: Row(framework, call) for row, call in calls.items()}
     return rows
 
 
@@ -95,7 +109,7 @@ def _result(call: Callable) -> list[np.ndarray]:
     return [np.asarray(entry) for entry in call()]
 
 
-def _differences(rows: dict[str, Callable]) -> dict[str, list[float]]:
+def _differences(rows: dict[str, Row]) -> dict[str, list[float]]:
     """How far minimiser and gradient of each row are from the first's.
 
     Medians over problems of the largest difference: some have several minima.
@@ -103,7 +117,7 @@ def _differences(rows: dict[str, Callable]) -> dict[str, list[float]]:
     Raises:
       AssertionError: if rows of one algorithm differ.
     """
-    results = {name: _result(call) for name, call in rows.items()}
+    results = {name: _result(row.call) for name, row in rows.items()}
     first = next(iter(results.values()))
     differences = {
         name: [_difference(*pair) for pair in zip(result, first, strict=True)]
@@ -120,11 +134,11 @@ def _difference(result: np.ndarray, first: np.ndarray) -> float:
     return float(np.median(gaps.max(-1)))
 
 
-def _interleaved(rows: dict[str, Callable], rounds: int) -> dict[str, float]:
+def _interleaved(rows: dict[str, Row], rounds: int) -> dict[str, float]:
     """Median seconds per call of each row."""
     times: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(rounds):
-        for name, call in rows.items():
+        for name, (_, call) in rows.items():
             _result(call)  # The row before has left its own data in the caches.
             start = time.perf_counter()
             _result(call)
@@ -132,19 +146,19 @@ def _interleaved(rows: dict[str, Callable], rounds: int) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def _memory(name: str, row: str) -> str:
+def _memory(name: str, framework: str, row: str) -> str:
     """What a row needs for its problem and not for a tiny one, MiB."""
     if sys.platform != "linux":
         return "-"
     size = problems.CASES[name].size
-    full, tiny = (_peak_in_a_process(name, row, n) for n in (size, size // 100))
-    return f"{full - tiny:.0f}"
+    command = [sys.executable, __file__, "--only", name, "--memory", framework, row]
+    full, tiny = (_peak_in_a_process(command, n) for n in (size, size // 100))
+    return f"{max(full - tiny, 0):.0f}"
 
 
-def _peak_in_a_process(name: str, row: str, size: int) -> float:
-    command = [sys.executable, __file__, "--only", name]
+def _peak_in_a_process(command: list[str], size: int) -> float:
     child = subprocess.run(
-        [*command, "--memory", row, "--size", str(size)],
+        [*command, "--size", str(size)],
         check=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
