@@ -194,7 +194,7 @@ def _caffe_gradient(by_path, layer, blob):
 
 
 def test_scaled_weights_carry_a_signal_through_the_network():
-    """Published ones make features of fc_2 so small that they cannot be learned from."""
+    """Published ones make the features of fc_2 too small to learn from."""
     image = np.random.default_rng(0).normal(0, 0.3, (4, 64, 64, 3)).astype(np.float32)
     spread = {}
     for initializer in ("published", "scaled"):
