@@ -15,10 +15,11 @@ class _State(NamedTuple):
     x: tf.Tensor
     energy: tf.Tensor
     gradient: tf.Tensor
-    # The last steps and gradient differences [*batch, memory, n], newest last; zeros
-    # where there is none yet.
+    # The last steps and gradient differences [*batch, memory, n], newest last, and
+    # their inner products [*batch, memory, 1]: 0 where there is no pair.
     steps: tf.Tensor
     differences: tf.Tensor
+    curvatures: tf.Tensor
     obstacle: tf.Tensor
 
 
@@ -47,16 +48,21 @@ class LBFGS(Solver):
     sufficient_decrease: float = 1e-4
     curvature: float = 0.9
 
+    def __post_init__(self) -> None:
+        if self.memory < 1:
+            raise ValueError(f"`memory` must be >= 1; received {self.memory}")
+
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Starts with an empty history."""
         energy, gradient = problem.value_and_gradient(x)
         history = tf.stack([tf.zeros_like(x)] * self.memory, -2)
         obstacle = tf.zeros_like(energy, tf.int32)
-        return _State(x, energy, gradient, history, history, obstacle)
+        nothing = tf.zeros_like(history[..., :1])
+        return _State(x, energy, gradient, history, history, nothing, obstacle)
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One line search along the quasi-Newton direction."""
-        fresh = tf.reduce_all(state.steps[..., -1, :] == 0, -1)
+        fresh = state.curvatures[..., -1, 0] == 0
         direction = -_inverse_hessian(state)
         # The first step has no scale but the gradient's.
         norm = tf.norm(state.gradient, axis=-1)
@@ -72,14 +78,16 @@ class LBFGS(Solver):
         )
         moved = point.size > 0
         step = point.size[..., None] * direction
-        steps, differences = _remember(state, step, point.gradient - state.gradient)
-        kept = moved[..., None, None]
+        steps, differences, curvatures = _remember(
+            state, step, point.gradient - state.gradient
+        )
         return _State(
             tf.where(moved[..., None], state.x + step, state.x),
             point.energy,
             point.gradient,
-            tf.where(kept, steps, tf.zeros_like(steps)),
-            tf.where(kept, differences, tf.zeros_like(differences)),
+            steps,
+            differences,
+            tf.where(moved[..., None, None], curvatures, tf.zeros_like(curvatures)),
             tf.where(moved | ~fresh, int(Status.CONVERGED), int(Status.NO_DESCENT)),
         )
 
@@ -94,7 +102,7 @@ class LBFGS(Solver):
 
 def _remember(
     state: _State, step: tf.Tensor, difference: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The history with the new pair in the oldest one's place, if it curves upwards."""
     curvature = _dot(step, difference)
     sizes = tf.sqrt(_dot(step, step) * _dot(difference, difference))
@@ -104,29 +112,38 @@ def _remember(
         shifted = tf.concat([history[..., 1:, :], new[..., None, :]], -2)
         return tf.where(useful, shifted, history)
 
-    return push(state.steps, step), push(state.differences, difference)
+    return (
+        push(state.steps, step),
+        push(state.differences, difference),
+        push(state.curvatures, curvature),
+    )
 
 
 def _inverse_hessian(state: _State) -> tf.Tensor:
     """The approximate H⁻¹ times the gradient, by the two loops of the algorithm."""
     steps = tf.unstack(state.steps, axis=-2)
     differences = tf.unstack(state.differences, axis=-2)
+    curvatures = tf.unstack(state.curvatures, axis=-2)
+    pairs = list(zip(steps, differences, curvatures, strict=True))
     q, parts = state.gradient, []
-    for s, y in zip(reversed(steps), reversed(differences), strict=True):
-        part = _ratio(_dot(s, q), _dot(s, y), 0)
+    for s, y, curvature in reversed(pairs):
+        part = _along(_dot(s, q), curvature)
         q -= part * y
         parts.append(part)
-    s, y = steps[-1], differences[-1]
-    r = _ratio(_dot(s, y), _dot(y, y), 1) * q
-    for s, y, part in zip(steps, differences, reversed(parts), strict=True):
-        r += (part - _ratio(_dot(y, r), _dot(s, y), 0)) * s
+    _, y, curvature = pairs[-1]
+    there = curvature > 0
+    # The newest pair sets the scale.
+    scale = curvature / tf.where(there, _dot(y, y), 1)
+    r = tf.where(there, scale, 1) * q
+    for (s, y, curvature), part in zip(pairs, reversed(parts), strict=True):
+        r += (part - _along(_dot(y, r), curvature)) * s
     return r
 
 
-def _ratio(a: tf.Tensor, b: tf.Tensor, empty: float) -> tf.Tensor:
-    """The quotient, or `empty` where there is no history."""
-    quotient = a / tf.where(b > 0, b, tf.ones_like(b))
-    return tf.where(b > 0, quotient, empty * tf.ones_like(b))
+def _along(product: tf.Tensor, curvature: tf.Tensor) -> tf.Tensor:
+    """The product by the curvature of its pair, 0 where there is no pair."""
+    there = curvature > 0
+    return tf.where(there, product / tf.where(there, curvature, 1), 0)
 
 
 def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

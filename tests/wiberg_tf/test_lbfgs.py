@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 import wiberg_tf as wt
+from wiberg_tf._lbfgs import _inverse_hessian, _remember
 from wiberg_tf._line_search import strong_wolfe
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Problem
@@ -51,6 +52,32 @@ def test_a_quadratic_of_few_eigenvalues_takes_few_steps(rng):
     )
     np.testing.assert_allclose(solution.value, np.ones(200), atol=1e-8)
     assert solution.stats.iterations < 25
+
+
+@pytest.mark.parametrize("pairs", [2, 3, 6])
+def test_the_two_loops_are_the_dense_update(pairs, rng):
+    # The second problem's second pair curves downwards: it is left out.
+    problem = Problem(_rosenbrock, Packing(tf.zeros([2, 5], tf.float64), 1), ())
+    state = wt.LBFGS(memory=4).init(problem, tf.constant(rng.normal(size=(2, 5))))
+    kept = [[], []]
+    for i in range(pairs):
+        step = rng.normal(size=(2, 5))
+        difference = step * rng.uniform(1, 3, size=(2, 5))
+        difference[1] *= -1 if i == 1 else 1
+        history = _remember(state, tf.constant(step), tf.constant(difference))
+        names = ("steps", "differences", "curvatures")
+        state = state._replace(**dict(zip(names, history, strict=True)))
+        for problem_pairs, s, y in zip(kept, step, difference, strict=True):
+            problem_pairs += [(s, y)] if s @ y > 0 else []
+    for row, gradient, used in zip(
+        _inverse_hessian(state), state.gradient.numpy(), kept, strict=True
+    ):
+        s, y = used[-1]
+        inverse = np.eye(5) * (s @ y) / (y @ y)
+        for s, y in used[-4:]:
+            left = np.eye(5) - np.outer(s, y) / (s @ y)
+            inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
+        np.testing.assert_allclose(row, inverse @ gradient, rtol=1e-10)
 
 
 @pytest.mark.parametrize("kind", [wt.LBFGS, wt.GradientDescent])
@@ -183,3 +210,8 @@ def test_ten_thousand_unknowns(rng):
     assert status == wt.Status.CONVERGED
     # Moving every target moves every unknown as far.
     np.testing.assert_allclose(tf.reduce_sum(gradient), 10_000, rtol=1e-7)
+
+
+def test_a_memory_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="`memory` must be >= 1; received 0"):
+        wt.LBFGS(memory=0)
