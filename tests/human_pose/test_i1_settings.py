@@ -115,6 +115,6 @@ def test_the_plan_of_a_preset_keeps_losses_and_order():
     for stage, source in zip(chosen.recipe.stages, published, strict=True):
         assert stage.batch_size == 3
         assert stage.learning_rate == source.learning_rate * scaling.learning_rate
-        assert stage.iterations == source.iterations // scaling.iterations
+        assert stage.iterations == scaling.iterations[source.name]
     assert chosen.input_size == scaling.input_size
     assert chosen.recipe.augment == scaling.augment == "modern"

@@ -46,11 +46,17 @@ def test_an_unknown_stage_is_named_beside_those_there_are():
 
 def test_a_preset_scales_what_the_recipe_says():
     scaling = curriculum.Scaling(
-        64, 2.0, 1000, 16, max_depth_bins=8, initializer="scaled", augment="modern"
+        64,
+        2.0,
+        {"d4_ada": 9, "d8_ada": 7},
+        16,
+        max_depth_bins=8,
+        initializer="scaled",
+        augment="modern",
     )
     recipe = curriculum.scaled(curriculum.PUBLISHED, scaling)
     assert [stage.name for stage in recipe.stages] == ["d4_ada", "d8_ada", "d8_manual"]
-    assert [stage.iterations for stage in recipe.stages] == [160, 105, 84]
+    assert [stage.iterations for stage in recipe.stages] == [9, 7, 84_686]
     assert [stage.learning_rate for stage in recipe.stages] == [5e-5, 5e-5, 1e-5]
     assert {stage.batch_size for stage in recipe.stages} == {16}
     assert (recipe.initializer, recipe.augment) == ("scaled", "modern")
