@@ -224,8 +224,8 @@ SCALINGS: Final[Mapping[tuple[str, str], Scaling]] = {
     ("modern", "published"): Scaling(256),
     # Found by a few trials: what two CPU cores do in a quarter of an hour. The original
     # starts from a network trained on MPII, which the tiny one has not; its mirrored
-    # people, whose left and right depths are exchanged, would leave an error of 88 mm to
-    # the best network on the embedded pictures; and their depths want 16 bins.
+    # people, whose left and right depths are exchanged, would leave an error of 88 mm
+    # to the best network on the embedded pictures; and their depths want 16 bins.
     ("published", "tiny"): Scaling(
         64,
         learning_rate=20.0,
