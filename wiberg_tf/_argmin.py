@@ -11,6 +11,7 @@ from wiberg_tf._linear import DENSE_LIMIT, Adaptive, eigen
 from wiberg_tf._nest import Packing, as_tensors
 from wiberg_tf._newton import Newton
 from wiberg_tf._problem import Energy, Problem
+from wiberg_tf._seeds import check_solver
 from wiberg_tf._solution import Solution
 from wiberg_tf._solve import CallableSolver, Seeded, Solver, solve
 
@@ -33,7 +34,8 @@ def argmin(
         a dict; returns one value per problem, `[*batch]`. Problems of a batch must be
         independent. Write it in TensorFlow operations; it is called under tapes.
       initial: where to start: a tensor or a nest of tensors of one floating dtype,
-        each `[*batch, ...]`. No gradient flows to it.
+        each `[*batch, ...]`. A list of numbers is a nest, not a vector. No gradient
+        flows to it.
       parameters: θ: a tensor, or a tuple, list or dict of tensors, variables or
         nests of them. Gradients flow to every floating entry, and to nothing that
         the energy captures.
@@ -45,7 +47,7 @@ def argmin(
       bounds: (lower, upper) for x, each a number, or a nest like `initial` of what
         broadcasts to its entries. At an active bound the minimiser does not move with
         θ: its derivative is 0, and that of the other unknowns is theirs alone. No
-        gradient flows to the bounds.
+        gradient flows to the bounds. A callable solver must keep to them itself.
       smallest_eigenvalue: whether to put that of the Hessian at the minimiser into
         `stats`: by a dense decomposition, or for more than 256 unknowns by 100
         Hessian-vector products, which may leave it a little too high.
@@ -95,12 +97,7 @@ def argmin(
 def _check(energy: Any, solver: Any, derivative: Any, batch_dims: Any) -> None:
     if not callable(energy):
         raise TypeError(f"`energy` must be callable; received {energy!r}")
-    if isinstance(solver, type) or not (
-        isinstance(solver, Solver | Seeded) or callable(solver)
-    ):
-        raise TypeError(
-            f"`solver` must be a solver, such as wt.Newton(); received {solver!r}"
-        )
+    check_solver(solver)
     if not isinstance(derivative, Derivative):
         raise TypeError(
             "`derivative` must be a derivative, such as wt.Implicit(); "

@@ -1,4 +1,4 @@
-"""Forward mode for derivatives written by hand, and a stop to second ones.
+"""Derivatives written by hand: backward, forward, and a stop to second ones.
 
 TensorFlow has no interface for a forward rule: for a `ForwardAccumulator` it makes the
 tangent of a custom gradient by differentiating its backward function, inside which no
@@ -101,6 +101,40 @@ def with_tangents(
     ]
 
 
+def with_backward(
+    values: Sequence[tf.Tensor],
+    sources: Sequence[tf.Tensor],
+    pull: Callable[[Sequence[tf.Tensor], list[tf.Tensor]], list[tf.Tensor]],
+    forward: bool,
+) -> list[tf.Tensor]:
+    """The values with a backward pass: `pull(sources, incoming) -> gradients`.
+
+    Args:
+      values: tensors, which tapes cannot trace to the sources.
+      sources: tensors.
+      pull: its `incoming` are dense gradients, one like each value.
+      forward: whether the values have the tangents that an active accumulator asks for.
+    """
+    returned = list[bool]()
+
+    @tf.custom_gradient
+    def outputs(*sources: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+        def backward(*incoming: tf.Tensor) -> list[tf.Tensor | None]:
+            if forward and not returned:
+                # The accumulator looks for tangents that are there already.
+                return [None] * len(sources)
+            _insist_on_tapes()
+            # A gather in the loss gives IndexedSlices.
+            dense = [tf.convert_to_tensor(entry) for entry in incoming]
+            return first_order(pull(sources, dense), *sources, *dense)
+
+        return [tf.identity(entry) for entry in values], backward
+
+    found = outputs(*sources)
+    returned.append(True)
+    return found
+
+
 def first_order(
     gradients: list[tf.Tensor], *sources: tf.Tensor, forward: bool = True
 ) -> list[tf.Tensor]:
@@ -126,7 +160,7 @@ def first_order(
     return guarded
 
 
-def insist_on_tapes() -> None:
+def _insist_on_tapes() -> None:
     """Refuses to go on where an accumulator outside keeps tapes from recording."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         source = tf.ones([])

@@ -22,13 +22,18 @@ def make_box(
       batch_dims: how many leading axes of it index problems.
 
     Raises:
-      ValueError: for anything else than a pair.
+      ValueError: for anything else than a tuple of two.
       tf.errors.InvalidArgumentError: for a lower bound above its upper one.
     """
     if bounds is None:
         return None
-    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise ValueError(f"`bounds` must be (lower, upper); received {bounds!r}")
+    # A list may be one of pairs, as for SciPy.
+    pair = isinstance(bounds, tuple) and len(bounds) == 2
+    if not pair or any(bound is None for bound in bounds):
+        raise ValueError(
+            "`bounds` must be a tuple (lower, upper), infinite where there is none; "
+            f"received {bounds!r}"
+        )
     packing = Packing(initial, batch_dims)
     lower, upper = (_pack(bound, initial, packing) for bound in bounds)
     with insist(lower <= upper, "A lower bound in `bounds` is above the upper one."):

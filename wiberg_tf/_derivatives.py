@@ -3,30 +3,30 @@
 import abc
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import tensorflow as tf
 
-from wiberg_tf._autodiff import first_order, insist_on_tapes, probe, with_tangents
+from wiberg_tf._autodiff import first_order, probe, with_backward, with_tangents
 from wiberg_tf._bounds import Restricted
 from wiberg_tf._box import Box
 from wiberg_tf._lanczos import adaptive_damping
 from wiberg_tf._linear import (
     DENSE_LIMIT,
     Adaptive,
-    LinearSolve,
+    adaptive_rule,
     insist,
     solve_conjugate_gradient,
     solve_dense,
-    solve_structured,
 )
 from wiberg_tf._minres import solve_minres
 from wiberg_tf._mixed import pull_back, push_forward, refuse_unused
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
+from wiberg_tf._structured import LinearSolve, solve_insisting
 
 Solve = Callable[..., Solution]
 
@@ -66,7 +66,7 @@ class TrustRegion(Derivative):
         own `linear_solve(x, parameters, damping, right)`.
       indefinite: what to do where H + λI is indefinite, so that x is no minimum:
         "refuse" raises; "solve" applies the formula as it stands, unbounded. The
-        caller's own solve decides for itself.
+        caller's own solve decides for itself, and refuses by returning NaN.
 
     References:
       [1] Toso, Campbell, Russell, Fixing Implicit Derivatives: Trust-Region Based
@@ -79,9 +79,9 @@ class TrustRegion(Derivative):
 
     def __post_init__(self) -> None:
         word = isinstance(self.damping, str) and self.damping != "adaptive"
-        if word or self.damping is None:
+        if word or self.damping is None or isinstance(self.damping, type):
             raise ValueError(
-                "`damping` must be a number, a tensor or 'adaptive'; "
+                "`damping` must be a number, a tensor, 'adaptive' or wt.Adaptive(); "
                 f"received {self.damping!r}"
             )
         if isinstance(self.damping, int | float) and not 0 <= self.damping < math.inf:
@@ -106,12 +106,6 @@ class TrustRegion(Derivative):
                 "`linear_solve` must be dense, minres or auto with indefinite='solve'; "
                 "received 'cg'"
             )
-
-    @property
-    def _adaptive(self) -> Adaptive | None:
-        if isinstance(self.damping, str):
-            return Adaptive()
-        return self.damping if isinstance(self.damping, Adaptive) else None
 
     def attach(
         self,
@@ -144,33 +138,22 @@ class TrustRegion(Derivative):
             tangents = [t for t in along if t is not None]
             moved = first_order(moved, *flat, *tangents, forward=False)
             found = with_tangents(found, [-move for move in moved], flat, along)
-        returned = list[bool]()
 
-        # The project's one custom gradient of a minimiser.
-        @tf.custom_gradient
-        def minimiser(*flat: tf.Tensor) -> tuple[Any, Callable[..., Any]]:
-            def backward(*incoming: tf.Tensor) -> list[tf.Tensor | None]:
-                if forward and not returned:
-                    # The accumulator looks for tangents that are there already.
-                    return [None] * len(flat)
-                insist_on_tapes()
-                # A gather in the loss gives IndexedSlices.
-                dense = [tf.convert_to_tensor(entry) for entry in incoming]
-                inputs = tf.nest.pack_sequence_as(parameters, flat)
-                v = damped_solve(inputs, tf.nest.pack_sequence_as(x, dense))
-                pulled = pull_back(energy, x, v, parameters, flat, batch_dims)
-                return first_order(pulled, *flat, *dense)
+        # The project's one derivative of a minimiser.
+        def pull(
+            flat: Sequence[tf.Tensor], incoming: list[tf.Tensor]
+        ) -> list[tf.Tensor]:
+            inputs = tf.nest.pack_sequence_as(parameters, flat)
+            v = damped_solve(inputs, tf.nest.pack_sequence_as(x, incoming))
+            return pull_back(energy, x, v, parameters, flat, batch_dims)
 
-            return [tf.identity(entry) for entry in found], backward
-
-        value = tf.nest.pack_sequence_as(x, minimiser(*flat))
-        returned.append(True)
-        return solution._replace(value=value)
+        found = with_backward(found, flat, pull, forward)
+        return solution._replace(value=tf.nest.pack_sequence_as(x, found))
 
     def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor | Adaptive:
         """λ as a checked tensor `[*batch]`, or its rule."""
-        if self._adaptive:
-            return self._adaptive
+        if rule := adaptive_rule(self.damping):
+            return rule
         packing = Packing(x, batch_dims)
         vector = packing.pack(x)
         batch = tf.shape(vector)[:-1]
@@ -212,7 +195,7 @@ class TrustRegion(Derivative):
     def _method(self, size: int) -> Callable[..., tf.Tensor]:
         """`solve(problem, x, damping, right) -> v` of the damped system."""
         if callable(self.linear_solve):
-            return functools.partial(solve_structured, self.linear_solve)
+            return functools.partial(solve_insisting, self.linear_solve)
         if not self._matrix_free(size):
             return functools.partial(solve_dense, indefinite=self.indefinite == "solve")
         if self.linear_solve == "auto":

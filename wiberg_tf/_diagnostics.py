@@ -1,10 +1,10 @@
 """Figures by which to choose the damping λ of a trust-region derivative."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._linear import eigen
+from wiberg_tf._linear import Adaptive, adaptive_rule, eigen
 from wiberg_tf._nest import Packing, as_tensors
 from wiberg_tf._problem import Energy, Problem
 
@@ -22,6 +22,7 @@ class Diagnostics(NamedTuple):
       bound: |∂²E/∂x∂θ| / (smallest eigenvalue + λ), which |dx/dθ| does not exceed;
         infinite if H + λI is not positive definite. For positive semi-definite H it is
         at most |∂²E/∂x∂θ| / λ.
+      damping: λ, which a rule has chosen or the caller.
       change: how far the damping moves the derivative, |D_λ − D₀| / |D₀| for
         D = −(H + λI)⁻¹ ∂²E/∂x∂θ: 0 is no bias, 1 a derivative that is damped away.
         NaN where H is singular.
@@ -32,6 +33,7 @@ class Diagnostics(NamedTuple):
     condition: tf.Tensor
     mixed_norm: tf.Tensor
     bound: tf.Tensor
+    damping: tf.Tensor
     change: tf.Tensor
 
 
@@ -40,7 +42,7 @@ def diagnose(
     value: Any,
     parameters: Any = (),
     *,
-    damping: float | tf.Tensor = 0.0,
+    damping: float | tf.Tensor | Adaptive | Literal["adaptive"] = 0.0,
     batch_dims: int = 0,
 ) -> Diagnostics:
     """Says what `TrustRegion(damping)` does at a minimiser.
@@ -52,7 +54,7 @@ def diagnose(
       energy: as of `argmin`.
       value: the minimiser, `solution.value`.
       parameters: θ, as of `argmin`.
-      damping: λ, a number or a tensor that broadcasts to `[*batch]`.
+      damping: λ, or its rule, as of `TrustRegion`.
       batch_dims: as of `argmin`.
     """
     if not isinstance(parameters, tuple | list | dict):
@@ -64,9 +66,9 @@ def diagnose(
     x = packing.pack(value)
     values, vectors = eigen(problem.hessian(x))
     smallest, largest = tf.reduce_min(values, -1), tf.reduce_max(values, -1)
-    damping = tf.broadcast_to(
-        tf.convert_to_tensor(damping, x.dtype), tf.shape(smallest)
-    )
+    if rule := adaptive_rule(damping):
+        damping = rule.least_damping(smallest, tf.reduce_max(tf.abs(values), -1))
+    damping = tf.broadcast_to(tf.cast(damping, x.dtype), tf.shape(smallest))
     mixed = tf.matmul(vectors, _mixed(problem, x), transpose_a=True)
     damped = values + damping[..., None]
     free, moved = mixed / values[..., None], mixed / damped[..., None]
@@ -79,6 +81,7 @@ def diagnose(
         tf.where(positive, (largest + damping) / (smallest + damping), infinite),
         mixed_norm,
         tf.where(positive, mixed_norm / (smallest + damping), infinite),
+        damping,
         _norm(moved - free) / _norm(free),
     )
 

@@ -6,19 +6,12 @@ minimiser, so the solvers raise unless they are told that this is wanted. Compil
 XLA, which drops assertions, they return NaN instead.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._nest import entry_names
 from wiberg_tf._problem import Problem, round_off
-
-# The caller's own structured solve: `linear_solve(x, parameters, damping, right)`
-# returns v with (H(x; parameters) + damping I) v = right, v and right nests like x,
-# and damping `[*batch]`.
-LinearSolve = Callable[[Any, Any, tf.Tensor, Any], Any]
 
 # Up to this many unknowns a dense Hessian is cheaper than Hessian-vector products.
 DENSE_LIMIT = 256
@@ -47,7 +40,8 @@ class Adaptive:
       floor: the smallest eigenvalue that is left to H + λI, absolute: it alone bounds
         the derivative at a minimum that is flat in every direction.
       products: where H is not formed, the most Hessian-vector products that are spent
-        on its smallest eigenvalue; each keeps a vector of n numbers.
+        on its smallest eigenvalue, which may then come out a little too high; each
+        keeps a vector of n numbers.
     """
 
     condition: float = 1e3
@@ -69,6 +63,13 @@ class Adaptive:
         return tf.maximum(least - smallest, 0)
 
 
+def adaptive_rule(damping: Any) -> Adaptive | None:
+    """The rule that a `damping` stands for, if it does for one."""
+    if isinstance(damping, str) and damping == "adaptive":
+        return Adaptive()
+    return damping if isinstance(damping, Adaptive) else None
+
+
 def eigen(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Eigenvalues `[*batch, n]`, eigenvectors `[*batch, n, n]`, of symmetric matrices.
 
@@ -77,48 +78,6 @@ def eigen(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     if matrix.shape[-1] == 1:
         return matrix[..., 0], tf.ones_like(matrix)
     return tf.linalg.eigh(matrix)
-
-
-def solve_structured(
-    linear_solve: LinearSolve,
-    problem: Problem,
-    x: tf.Tensor,
-    damping: tf.Tensor,
-    right: tf.Tensor,
-) -> tf.Tensor:
-    """Solves (H + λI) v = u by the caller's function.
-
-    Args:
-      linear_solve: that function.
-      problem: the energy.
-      x: `[*batch, n]`, where H is taken.
-      damping: λ, `[*batch]`.
-      right: u, `[*batch, n]`.
-
-    Raises:
-      ValueError: if it returns anything else than a nest like x.
-    """
-    unpack = problem.packing.unpack
-    wanted = unpack(right)
-    found = linear_solve(unpack(x), problem.parameters, damping, wanted)
-    try:
-        tf.nest.assert_same_structure(wanted, found)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"`linear_solve` must return a nest like x: {error}") from None
-    found = tf.nest.map_structure(tf.convert_to_tensor, found)
-    entries = zip(
-        entry_names(wanted, "x"),
-        tf.nest.flatten(wanted),
-        tf.nest.flatten(found),
-        strict=True,
-    )
-    for name, like, entry in entries:
-        if entry.dtype != like.dtype or not entry.shape.is_compatible_with(like.shape):
-            raise ValueError(
-                f"`linear_solve` must return {like.dtype.name} of shape {like.shape} "
-                f"for `{name}`; received {entry.dtype.name} of shape {entry.shape}"
-            )
-    return problem.packing.pack(found)
 
 
 def factorise(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

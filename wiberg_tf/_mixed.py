@@ -1,5 +1,6 @@
 """Products with the mixed second derivative ∂²E/∂x∂θ, which is never formed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -14,7 +15,7 @@ def pull_back(
     x: Any,
     v: Any,
     parameters: Any,
-    flat: tuple[tf.Tensor, ...],
+    flat: Sequence[tf.Tensor],
     batch_dims: int,
 ) -> list[tf.Tensor]:
     """−∂/∂θ [v · ∂E/∂x(x; θ)], with x and v held fixed."""

@@ -30,6 +30,13 @@ class ResidualEnergy:
     loss: Loss | Callable[..., Loss] = Squared()  # noqa: RUF009  It is frozen.
     vectors: bool = False
 
+    def __post_init__(self) -> None:
+        if not callable(self.loss):
+            raise TypeError(
+                "`loss` must be one of wt.losses, such as wt.losses.Huber(1.0), or a "
+                f"function that returns one; received {self.loss!r}"
+            )
+
     def __call__(self, x: Any, *parameters: Any, **named: Any) -> tf.Tensor:
         """The energy, `[*batch]`."""
         squared = tf.square(self.residuals(x, *parameters, **named))

@@ -27,6 +27,7 @@ class GridSeeds:
 
     def __call__(self, solver: Solver | CallableSolver) -> Seeded:
         """The solver, started from the best candidate."""
+        check_solver(solver)
         return Seeded(self._choose, solver)
 
     def _choose(self, problem: Problem, packing: Packing, x: tf.Tensor) -> tf.Tensor:
@@ -71,6 +72,25 @@ class GridSeeds:
             batch = tf.shape(x)[:-1]
             flat.append(tf.reshape(points, tf.concat([count, batch, [size]], 0)))
         return tf.concat(flat, -1)
+
+
+def check_solver(solver: Any) -> None:
+    """Refuses what is no solver, such as a solver's class.
+
+    Raises:
+      TypeError: for it.
+    """
+    if isinstance(solver, GridSeeds):
+        raise TypeError(
+            "`solver` must be a solver; `GridSeeds` becomes one with another: "
+            "wt.GridSeeds(points)(wt.Newton())"
+        )
+    if isinstance(solver, type) or not (
+        isinstance(solver, Solver | Seeded) or callable(solver)
+    ):
+        raise TypeError(
+            f"`solver` must be a solver, such as wt.Newton(); received {solver!r}"
+        )
 
 
 def _entries(points: Any, initial: Any) -> list[Any]:

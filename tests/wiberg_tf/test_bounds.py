@@ -156,7 +156,7 @@ def test_the_derivative_equals_differences_of_the_bounded_solve(slope):
 @pytest.mark.parametrize(
     ("bounds", "message"),
     [
-        (3.0, r"`bounds` must be \(lower, upper\)"),
+        (3.0, r"`bounds` must be a tuple \(lower, upper\)"),
         ((tf.zeros(4), 1.0), "broadcast|Incompatible"),
     ],
 )

@@ -36,3 +36,14 @@ def test_without_enough_damping_nothing_is_bounded():
     found = wt.diagnose(lambda x, t: -(x**2) + t * x, 0.0, 1.0, damping=1.5)
     np.testing.assert_allclose(found.smallest_eigenvalue, -2)
     assert np.isinf(found.bound) and np.isinf(found.condition)
+
+
+def test_the_rule_of_adaptive_damping():
+    rule = wt.Adaptive(condition=10)
+    theta = tf.zeros([2, 2], tf.float64)
+    found = wt.diagnose(_energy, theta, (theta, 3.0), damping=rule, batch_dims=1)
+    # The first is conditioned well already.
+    np.testing.assert_allclose(found.damping, [0, 0.4])
+    np.testing.assert_allclose(found.bound, [2**0.5, 2**0.5 / 0.4])
+    named = wt.diagnose(_energy, theta, (theta, 3.0), damping="adaptive", batch_dims=1)
+    np.testing.assert_allclose(named.damping, [0, 0.004])

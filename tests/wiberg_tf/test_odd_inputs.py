@@ -80,6 +80,15 @@ def _minimise(**options):
             ValueError,
             r"`damping` must broadcast to the batch \(\); received shape \(2,\)",
         ),
+        ({"solver": wt.GridSeeds([[0.0]])}, TypeError, r"wt.GridSeeds\(points\)\("),
+        (
+            {"solver": wt.Newton(linear_solve="cg")},
+            TypeError,
+            "`linear_solve` must be a function .* received 'cg'",
+        ),
+        ({"bounds": (0.0, None)}, ValueError, r"tuple \(lower, upper\), infinite"),
+        # SciPy's bounds are pairs, which two unknowns would not tell apart.
+        ({"bounds": [(0.0, 1.0), (0.0, 1.0)]}, ValueError, r"tuple \(lower, upper\)"),
     ],
 )
 def test_mistakes_are_named(options, error, message):
@@ -87,10 +96,17 @@ def test_mistakes_are_named(options, error, message):
         _minimise(**options)
 
 
-@pytest.mark.parametrize("damping", [None, float("inf")])
+@pytest.mark.parametrize("damping", [None, float("inf"), wt.Adaptive])
 def test_damping_that_is_no_finite_number_is_refused(damping):
     with pytest.raises(ValueError, match="`damping` must be"):
         wt.TrustRegion(damping)
+
+
+def test_solvers_and_losses_are_checked_when_they_are_combined():
+    with pytest.raises(TypeError, match="`solver` must be a solver, such as"):
+        wt.GridSeeds([[0.0]])(wt.Newton)
+    with pytest.raises(TypeError, match=r"one of wt\.losses.* received 'huber'"):
+        wt.ResidualEnergy(lambda x: x, loss="huber")
 
 
 @pytest.mark.parametrize("damping", [tf.constant(2), np.float64(2), np.array(2.0)])

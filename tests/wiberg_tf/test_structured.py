@@ -2,8 +2,11 @@
 
 The problem is bundle adjustment in small: a few unknowns of a camera, shared, and many
 points, each seen twice. Its Hessian is an arrow: dense rows for the camera, one
-3 x 3 block per point. `arrow_solve` is the example of docs/which-solver.md.
+3 x 3 block per point. docs/which-solver.md tells of it, and has a smaller example.
 """
+
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -231,6 +234,7 @@ def test_newtons_damping_reaches_the_callers_solve():
         (lambda u: u["a"], "must return a nest like x"),
         (lambda u: {"a": u["a"][:1]}, r"shape \(2,\) for `x\['a'\]`; .*\(1,\)"),
         (lambda u: {"a": tf.cast(u["a"], tf.float64)}, "float32 .* float64"),
+        (lambda u: {"a": None}, r"linear_solve\(...\)\['a'\]`.* received NoneType"),
     ],
 )
 @pytest.mark.parametrize("where", ["solver", "derivative"])
@@ -243,7 +247,10 @@ def test_an_answer_of_another_form_is_refused(where, answer, message):
         "solver": {"solver": wt.Newton(linear_solve=solve)},
         "derivative": {"derivative": wt.Implicit(solve)},
     }[where]
-    with tf.GradientTape() as tape, pytest.raises(ValueError, match=message):
+    with (
+        tf.GradientTape() as tape,
+        pytest.raises((TypeError, ValueError), match=message),
+    ):
         tape.watch(theta)
         x = wt.argmin(
             lambda x, t: tf.reduce_sum((x["a"] - t) ** 2),
@@ -263,3 +270,38 @@ def test_bounds_need_a_solve_of_ours(solver):
             solver=solver(linear_solve=lambda x, p, damping, right: right / 2),
             bounds=(-1.0, 1.0),
         )
+
+
+def test_the_derivative_refuses_a_solve_that_fails():
+    # The last problem is left out of the loss.
+    theta = tf.constant([[1.0], [2.0], [3.0]])
+
+    def solve(x, parameters, damping, right):
+        return right / tf.constant([[2.0], [0.0], [0.0]])
+
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(theta)
+        x = wt.argmin(
+            lambda x, t: tf.reduce_sum((x - t) ** 2, -1),
+            tf.zeros([3, 1]),
+            (theta,),
+            derivative=wt.Implicit(solve),
+            batch_dims=1,
+        ).value
+        first = x[0]
+    np.testing.assert_allclose(tape.gradient(first, theta), [[1], [0], [0]])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="returned NaN"):
+        tape.gradient(x, theta)
+
+
+def test_the_example_of_the_documentation():
+    page = Path(__file__).parents[2] / "docs" / "which-solver.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names = {}
+    exec(code, names)
+    assert names["solution"].status == wt.Status.CONVERGED
+    x, parameters = names["observed"][:5], (names["observed"][5:10], names["stiffness"])
+    hessian = Problem(names["energy"], Packing(x, 0), parameters).hessian(x)
+    right = tf.range(5.0, dtype=tf.float64)
+    v = names["linear_solve"](x, parameters, tf.constant(0.3, tf.float64), right)
+    np.testing.assert_allclose(tf.linalg.matvec(hessian, v) + 0.3 * v, right, atol=1e-9)
