@@ -1,6 +1,7 @@
 """Rows of this library: `tf.function` around `argmin` and the gradient.
 
-Compiled by XLA, but for the row with matrices: on CPUs XLA factors them in plain loops.
+Compiled by XLA, but for the rows with matrices: on CPUs XLA factors them in plain
+loops.
 """
 
 import os
@@ -67,24 +68,50 @@ def logistic(problem: problems.Logistic) -> dict[str, Callable]:
 
 
 def chain(problem: problems.Chain) -> dict[str, Callable]:
-    def loss(observed: tf.Tensor, clean: tf.Tensor, log_smoothness: tf.Tensor) -> Any:
-        def energy(x: tf.Tensor, log_smoothness: tf.Tensor) -> tf.Tensor:
-            misfit = tf.reduce_sum(tf.sqrt(1 + (x - observed) ** 2) - 1)
-            rough = tf.reduce_sum((x[1:] - x[:-1]) ** 2)
-            return misfit + 0.5 * tf.exp(log_smoothness) * rough
+    def energy(x: tf.Tensor, observed: tf.Tensor, log_smoothness: tf.Tensor) -> Any:
+        misfit = tf.reduce_sum(tf.sqrt(1 + (x - observed) ** 2) - 1)
+        rough = tf.reduce_sum((x[1:] - x[:-1]) ** 2)
+        return misfit + 0.5 * tf.exp(log_smoothness) * rough
 
-        value = wt.argmin(
-            energy,
-            observed,
-            (log_smoothness,),
-            solver=wt.LBFGS(tolerance=problems.TOLERANCE),
-            derivative=wt.TrustRegion(0.0, linear_solve="cg"),
-        ).value
-        return value, 0.5 * tf.reduce_sum((value - clean) ** 2)
+    def row(solver: wt.Solver, linear_solve: Any, jit_compile: bool) -> Callable:
+        def loss(observed: tf.Tensor, clean: tf.Tensor, log_smoothness: tf.Tensor):
+            value = wt.argmin(
+                energy,
+                observed,
+                (observed, log_smoothness),
+                solver=solver,
+                derivative=wt.Implicit(linear_solve),
+            ).value
+            return value, 0.5 * tf.reduce_sum((value - clean) ** 2)
 
-    theta = tf.constant(problem.log_smoothness, tf.float64)
-    observed, clean = map(tf.constant, problem[:2])
-    return {"wiberg_tf, L-BFGS, CG": _function(loss, observed, clean, theta)}
+        theta = tf.constant(problem.log_smoothness, tf.float64)
+        inputs = (*map(tf.constant, problem[:2]), theta)
+        return _function(loss, *inputs, jit_compile=jit_compile)
+
+    newton = wt.Newton(tolerance=problems.TOLERANCE, linear_solve=_tridiagonal_solve)
+    return {
+        "wiberg_tf, L-BFGS, CG": row(
+            wt.LBFGS(tolerance=problems.TOLERANCE), "cg", jit_compile=True
+        ),
+        # XLA's tridiagonal solve does not pivot.
+        "wiberg_tf, Newton, own tridiagonal solve": row(
+            newton, _tridiagonal_solve, jit_compile=False
+        ),
+    }
+
+
+def _tridiagonal_solve(
+    x: tf.Tensor, parameters: Any, damping: tf.Tensor, right: tf.Tensor
+) -> tf.Tensor:
+    """(H + λI)⁻¹ u of the chain: the example of docs/which-solver.md."""
+    observed, log_smoothness = parameters
+    stiffness = tf.exp(log_smoothness)
+    neighbours = tf.concat([[1], tf.fill([x.shape[0] - 2], 2), [1]], 0)
+    diagonal = (1 + (x - observed) ** 2) ** -1.5
+    diagonal += stiffness * tf.cast(neighbours, x.dtype) + damping
+    beside = tf.fill(x.shape, -stiffness)
+    bands = tf.stack([beside, diagonal, beside])
+    return tf.linalg.tridiagonal_solve(bands, right)
 
 
 def _misfit(features: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
