@@ -83,7 +83,7 @@ def plan(config: ImageTrainingConfig) -> Plan:
         if deepest is None or stage.depth_bins <= deepest
     )
     if not stages:
-        raise InputError(f"--max_depth_bins={deepest} leaves out every stage")
+        raise InputError(f"--depth_limit={deepest} leaves out every stage")
     augment = config.augment or recipe.augment
     recipe = dataclasses.replace(recipe, stages=stages, augment=augment)
     return Plan(recipe, scaling.input_size)

@@ -284,5 +284,5 @@ def test_starts_from_caffes_weights_by_name(config, tmp_path):
 def test_names_the_stages_there_are(config):
     with pytest.raises(InputError, match=r"one of d4_ada, d8_ada .*received d5"):
         training.plan(dataclasses.replace(config, stage="d5"))
-    with pytest.raises(InputError, match=r"leaves out every stage"):
+    with pytest.raises(InputError, match=r"--depth_limit=2 leaves out every stage"):
         training.plan(dataclasses.replace(config, max_depth_bins=2))
