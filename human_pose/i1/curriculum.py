@@ -228,13 +228,13 @@ SCALINGS: Final[Mapping[tuple[str, str], Scaling]] = {
     # to the best network on the embedded pictures; and their depths want 16 bins.
     ("published", "tiny"): Scaling(
         64,
-        learning_rate=20.0,
+        learning_rate=40.0,
         iterations={
-            "d4_ada": 1500,
-            "d8_ada": 1500,
-            "d8_manual": 500,
-            "d16_ada": 6000,
-            "d16_manual": 1500,
+            "d4_ada": 1200,
+            "d8_ada": 1200,
+            "d8_manual": 300,
+            "d16_ada": 2800,
+            "d16_manual": 6500,
         },
         batch_size=32,
         max_depth_bins=16,
