@@ -83,8 +83,6 @@ class LevenbergMarquardt(Solver):
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates the energy and scales μ."""
-        if problem.box is not None and self.linear_solve is not None:
-            raise ValueError("`linear_solve` of your own does not go with `bounds`")
         x = problem.project(x)
         energy, gradient = problem.value_and_free_gradient(x)
         largest = self._scale(problem, x, gradient)

@@ -109,8 +109,6 @@ class Newton(Solver):
     def _structured_step(
         self, problem: Problem, state: _State, linear_solve: LinearSolve
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        if problem.box is not None:
-            raise ValueError("`linear_solve` of your own does not go with `bounds`")
         damping = tf.convert_to_tensor(self.damping, state.energy.dtype)
         damping = tf.broadcast_to(damping, tf.shape(state.energy))
         step = -solve_structured(

@@ -33,13 +33,15 @@ def solve_structured(
 
     Raises:
       TypeError: if it is no function, or returns no tensors.
-      ValueError: if it returns anything else than a nest like x.
+      ValueError: if it returns anything else than a nest like x, or there are bounds.
     """
     if not callable(linear_solve):
         raise TypeError(
             "`linear_solve` must be a function of (x, parameters, damping, right); "
             f"received {linear_solve!r}"
         )
+    if problem.box is not None:
+        raise ValueError("`linear_solve` of your own does not go with `bounds`")
     unpack = problem.packing.unpack
     wanted = unpack(right)
     found = linear_solve(unpack(x), problem.parameters, damping, wanted)
