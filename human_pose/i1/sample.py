@@ -128,9 +128,9 @@ def crop(picture: np.ndarray, box: tuple[float, ...], size: int) -> tf.Tensor:
     shape = [IMAGE_SIZE_PX, IMAGE_SIZE_PX]
     resized = tf.image.resize(part, shape, "bicubic", antialias=True)
     levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-    return resampling.crop_published(
-        tf.reverse(levels, [-1]), placement.at_test(), size
-    )
+    opaque = tf.pad(levels, [[0, 0], [0, 0], [0, 1]])[None]
+    crops = resampling.crop_published(opaque, placement.at_test([1]))
+    return resampling.network_input(crops, size)[0]
 
 
 def write_joints(sample: Sample, path: Path) -> None:

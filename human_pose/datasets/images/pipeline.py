@@ -1,10 +1,10 @@
 """From annotations to batches for the network, as a `tf.data.Dataset`.
 
 Order of the stages: positions, (sample and picture), batch, joints and targets,
-prefetch. Pictures are read and decoded one by one on all cores, and placed there too if
-that is done as the original does, because each takes another way through the cache;
-one pass over a whole batch is faster for the modern way. Joints and targets of a batch
-are a few small operations, so they are done once for all.
+prefetch. Pictures are read and decoded one by one on all cores. The original's way of
+placing them follows in small groups, whose pixels stay in the cache; one pass over a
+whole batch is faster for the modern way. What is left of a batch are a few small
+operations, so they are done once for all.
 """
 
 import os
@@ -101,22 +101,22 @@ def build(
         return {
             "row": row,
             "draws": draws,
-            "image": picture(row, draws),
+            "image": picture(row),
             "index": tf.gather(table["index"], row),
         }
 
-    def picture(row: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    def picture(row: tf.Tensor) -> tf.Tensor:
         if kept is not None:
             return tf.gather(kept, row)
         path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
         image = read_picture(path, verify=stream.verify)
         if stream.augment == "modern":
-            return projection.reduced(image, stream.input_size)
-        return resampling.crop_published(
-            image,
-            placements(draws[: placement.DRAWS], stream.augment),
-            stream.input_size,
-        )
+            return projection.reduced(_blue_first(image), stream.input_size)
+        return image
+
+    def crops(group: Batch) -> Batch:
+        where = placements(group["draws"][:, : placement.DRAWS], stream.augment)
+        return group | {"image": resampling.crop_published(group["image"], where)}
 
     def targets(batch: Batch) -> Batch:
         row, draws = batch.pop("row"), batch.pop("draws")
@@ -124,13 +124,14 @@ def build(
         return _finish(batch | sample, draws, stream)
 
     end = tf.int64.max if stream.count is None else stream.start + stream.count
-    return (
-        tf.data.Dataset.range(stream.start, end)
-        .map(pictures, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(stream.batch_size)
-        .map(targets)
-        .prefetch(2)
-    )
+    stages = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+    samples = tf.data.Dataset.range(stream.start, end).map(pictures, **stages)
+    if stream.augment == "modern":
+        batches = samples.batch(stream.batch_size)
+    else:
+        groups = samples.batch(resampling.GROUP).map(crops, **stages)
+        batches = groups.rebatch(stream.batch_size)
+    return batches.map(targets).prefetch(2)
 
 
 def reduced_pictures(
@@ -152,7 +153,7 @@ def reduced_pictures(
         tf.data.Dataset.from_tensor_slices(paths)
         .map(
             lambda path: projection.reduced(
-                read_picture(path, verify=verify), input_size
+                _blue_first(read_picture(path, verify=verify)), input_size
             ),
             num_parallel_calls=tf.data.AUTOTUNE,
         )
@@ -162,7 +163,7 @@ def reduced_pictures(
 
 
 def read_picture(path: tf.Tensor, *, verify: bool = False) -> tf.Tensor:
-    """A PNG picture as uint8 `[224, 224, 3]`, blue first."""
+    """A PNG picture as uint8 `[224, 224, 4]`, red first, opaque if it does not say."""
     if verify:
         complaint = tf.numpy_function(_complaint, [path], tf.string)
         # Not raised in Python: TensorFlow's error would bury the line in a traceback.
@@ -170,9 +171,12 @@ def read_picture(path: tf.Tensor, *, verify: bool = False) -> tf.Tensor:
             [tf.debugging.Assert(complaint == "", [complaint])]
         ):
             path = tf.identity(path)
-    image = tf.io.decode_png(tf.io.read_file(path), channels=3)
-    image = tf.ensure_shape(image, [224, 224, 3])
-    return tf.reverse(image, [-1])
+    image = tf.io.decode_png(tf.io.read_file(path), channels=resampling.CHANNELS)
+    return tf.ensure_shape(image, [224, 224, resampling.CHANNELS])
+
+
+def _blue_first(image: tf.Tensor) -> tf.Tensor:
+    return image[..., 2::-1]
 
 
 def _complaint(path: bytes) -> bytes:
@@ -201,6 +205,8 @@ def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
         batch["image"] = projection.crop(
             batch["image"], where, change, stream.input_size
         )
+    else:
+        batch["image"] = resampling.network_input(batch["image"], stream.input_size)
     joints = placement.place_joints(batch.pop("joints_2d_px"), where)
     joints = tf.cast(joints / placement.CROP_SIZE_PX, tf.float32)
     flipped = where.flipped
