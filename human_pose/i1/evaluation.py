@@ -100,8 +100,8 @@ def evaluate(
       dataset: the samples, in order.
       folder: the run's folder; made if need be.
       readout: whose results are stored.
-      batch_size: pictures at once; a network that normalises by the statistics of the
-        batch gives other results for another size.
+      batch_size: pictures at once, drawn from the whole set; a network that normalises
+        by the statistics of the batch gives other results for another size.
       skip_bad: leave out samples that break a rule.
       description: what was evaluated, for the report.
       depth_bins: D; default: the network's.
@@ -115,7 +115,11 @@ def evaluate(
     depth_bins = depth_bins or depth_bins_of(network)
     input_size = input_size or input_size_of(network)
     count = len(dataset.good_annotations(skip_bad=skip_bad))
-    stream = dataset.batches(batch_size, input_size=input_size, skip_bad=skip_bad)
+    # Neighbours in a data set are alike, batches in training are not: statistics of the
+    # batch are those that the network learned with only if batches are mixed here too.
+    stream = dataset.batches(
+        batch_size, shuffle=True, input_size=input_size, skip_bad=skip_bad
+    )
     found = _found(network, stream, count, depth_bins, verbose)
     evaluation = _evaluation(found, readout)
     _write_arrays(evaluation, folder)
@@ -145,7 +149,7 @@ def _found(
     depth_bins: int,
     verbose: bool,
 ) -> Found:
-    """Everything measured, of all samples."""
+    """Everything measured, of all samples, by their indices."""
     parts: list[Found] = []
     shown = 1 if sys.stdout.isatty() else 2
     progress = keras.utils.Progbar(
@@ -163,7 +167,9 @@ def _found(
         done += len(part["index"])
         total_mm += float(part["integral_error_mm"].sum())
         progress.update(done, [("mpjpe_mm", total_mm / done)])
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(found["index"], kind="stable")
+    return {name: values[order] for name, values in found.items()}
 
 
 def _measure(network: Network, depth_bins: int) -> Callable[[Any], Mapping[str, Any]]:

@@ -41,8 +41,6 @@ from human_pose.i1.transfer import transfer
 from human_pose.i1_config import ImageTrainingConfig
 from human_pose.run_folder import RunFolder
 
-_VALIDATION_BATCH = 8
-
 # A network, or Caffe's blobs by layer.
 Start: TypeAlias = keras.Model | caffemodel.Blobs
 
@@ -216,7 +214,7 @@ class _Run:
                     initial_epoch=first,
                     epochs=last,
                     steps_per_epoch=steps,
-                    validation_data=self._validation_stream(),
+                    validation_data=self._validation_stream(stage),
                     validation_freq=config.validate_every if steps == chunk else 1,
                     callbacks=callbacks,
                     shuffle=False,  # done already
@@ -237,11 +235,13 @@ class _Run:
             skip_bad=self._config.skip_bad,
         )
 
-    def _validation_stream(self) -> tf.data.Dataset | None:
+    def _validation_stream(self, stage: Stage) -> tf.data.Dataset | None:
+        """Batches as in training, lest their statistics differ; always the same."""
         if self._validation is None:
             return None
         return self._validation.batches(
-            _VALIDATION_BATCH,
+            stage.batch_size,
+            shuffle=True,
             input_size=self._input_size,
             skip_bad=self._config.skip_bad,
         )
