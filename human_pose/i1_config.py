@@ -106,11 +106,13 @@ class ConversionConfig:
       caffemodel: the file.
       depth_bins: D of its last layer.
       preset: one of `PRESETS`.
+      overwrite: replace a checkpoint of that depth in the run's folder.
     """
 
     caffemodel: Path
     depth_bins: int
     preset: Literal["published", "tiny"]
+    overwrite: bool
 
 
 @dataclass(frozen=True)

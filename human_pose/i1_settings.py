@@ -36,6 +36,11 @@ _TRAINING_ONLY: Final = (
     "accumulate", "mixed_precision", "jit", "remat", "validation_samples",
     "validate_every",
 )  # fmt: skip
+# All but the file, its network, and the run's folder.
+_NOT_FOR_CONVERSION: Final = (
+    "train", "resume", "check_path", "data_dir", "split", "skip_bad", "readout",
+    "subsample", "batch_size", "wlr", "save_f", "seed", *_TRAINING_ONLY,
+)  # fmt: skip
 
 Task = ImageTrainingConfig | ImageEvaluationConfig | ConversionConfig
 
@@ -209,7 +214,11 @@ def _check_together(flag_values: flags.FlagValues) -> None:
     def for_the_model(values: dict[str, Any]) -> bool:
         if values["model"] == "i1":
             _refuse(filter(present, _LIFTER_ONLY), "--model=lifter")
-            if not values["train"]:
+            if values["convert_caffemodel"] is not None:
+                _refuse_beside(
+                    filter(present, _NOT_FOR_CONVERSION), "--convert_caffemodel"
+                )
+            elif not values["train"]:
                 _refuse(filter(present, _TRAINING_ONLY), "--train=1")
             return True
         own = {flag.name for flag in flag_values.get_flags_for_module(__name__)}
@@ -217,7 +226,7 @@ def _check_together(flag_values: flags.FlagValues) -> None:
         return True
 
     flags.register_multi_flags_validator(
-        ["model", "train"], for_the_model, flag_values=flag_values
+        ["model", "train", "convert_caffemodel"], for_the_model, flag_values=flag_values
     )
     flags.register_multi_flags_validator(
         ["convert_caffemodel", "depth_bins"],
@@ -232,6 +241,11 @@ def _check_together(flag_values: flags.FlagValues) -> None:
 def _refuse(names: Iterable[str], needed: str) -> None:
     for name in names:
         raise flags.ValidationError(f"--{name} needs {needed}")
+
+
+def _refuse_beside(names: Iterable[str], other: str) -> None:
+    for name in names:
+        raise flags.ValidationError(f"--{name} has no effect beside {other}")
 
 
 def task(flag_values: flags.FlagValues, results_dir: Path) -> Task:
@@ -251,6 +265,7 @@ def task(flag_values: flags.FlagValues, results_dir: Path) -> Task:
             caffemodel=locate(flag_values.convert_caffemodel),
             depth_bins=flag_values.depth_bins,
             preset=flag_values.preset,
+            overwrite=flag_values.overwrite,
         )
     check_path = flag_values.check_path
     if check_path is not None:

@@ -96,7 +96,13 @@ def work_on_images(chosen: settings.ImageSettings) -> None:
             from human_pose.i1.convert import convert
 
             path = folder.stage_checkpoint(f"d{config.depth_bins}")
-            convert(config.caffemodel, path, config.depth_bins, preset=config.preset)
+            convert(
+                config.caffemodel,
+                path,
+                config.depth_bins,
+                preset=config.preset,
+                overwrite=config.overwrite,
+            )
             print(f"checkpoint: {path}")
 
 

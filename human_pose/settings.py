@@ -150,6 +150,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     )
     _define_training_flags(flag_values)
     i1_settings.define_flags(flag_values)
+    _check_together(flag_values)
     command.show_in_help(flag_values, __name__)
 
 
@@ -217,9 +218,11 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
         "resume", False, "Go on with the training run in the run's folder.", **own
     )
     flags.DEFINE_boolean(
-        "overwrite", False, "Replace the training run in the run's folder.", **own
+        "overwrite",
+        False,
+        "Replace the training run, or what a conversion made, in the run's folder.",
+        **own,
     )
-    _check_together(flag_values)
 
 
 def _check_together(flag_values: flags.FlagValues) -> None:
@@ -236,8 +239,10 @@ def _check_together(flag_values: flags.FlagValues) -> None:
         "--resume and --overwrite exclude each other",
     )
     register(
-        ["train", "resume", "overwrite"],
-        lambda train, resume, overwrite: train or not (resume or overwrite),
+        ["train", "resume", "overwrite", "convert_caffemodel"],
+        lambda train, resume, overwrite, convert_caffemodel: (
+            train or not (resume or (overwrite and convert_caffemodel is None))
+        ),
         "--resume and --overwrite need --train",
     )
     register(

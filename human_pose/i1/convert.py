@@ -14,6 +14,8 @@ def convert(
     target: Path,
     depth_bins: int,
     preset: Literal["published", "tiny"] = "published",
+    *,
+    overwrite: bool = False,
 ) -> None:
     """Makes a checkpoint from a `.caffemodel`.
 
@@ -24,10 +26,17 @@ def convert(
       target: the `.keras` file.
       depth_bins: D of its last layer.
       preset: size of the network.
+      overwrite: replace `target` if it exists.
 
     Raises:
-      InputError: if the file cannot be read or is for another network.
+      InputError: if the file cannot be read or is for another network, or `target`
+        exists and is not to be overwritten.
     """
+    if target.exists() and not overwrite:
+        raise InputError(
+            f"{target} exists already; --overwrite replaces it, --name chooses "
+            "another folder"
+        )
     blobs = caffemodel.read(path)
     network = build_network(depth_bins, preset=preset)
     try:

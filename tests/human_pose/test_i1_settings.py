@@ -24,6 +24,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+CONVERSION = ("--convert_caffemodel=net.caffemodel", "--depth_bins=32")
+
+
 def parse(*arguments):
     flag_values = flags.FlagValues()
     settings.define_main_flags(flag_values)
@@ -64,8 +67,27 @@ def test_evaluates_a_checkpoint(folder):
 
 
 def test_converts(folder):
-    chosen = task("--convert_caffemodel=net.caffemodel", "--depth_bins=32")
-    assert chosen == ConversionConfig(folder / "net.caffemodel", 32, "published")
+    chosen = task(*CONVERSION)
+    path = folder / "net.caffemodel"
+    assert chosen == ConversionConfig(path, 32, "published", overwrite=False)
+    assert task(*CONVERSION, "--overwrite").overwrite
+
+
+def test_a_conversion_refuses_every_flag_that_it_does_not_use():
+    used = {
+        "model", "preset", "convert_caffemodel", "depth_bins", "name", "results_dir",
+        "overwrite",
+    }  # fmt: skip
+    known = parse()
+    for name in set(known) - used:
+        flag = known[name]
+        value = flag.default if flag.default is not None else 1
+        if getattr(flag.parser, "enum_values", None):
+            value = flag.parser.enum_values[0]
+        with pytest.raises(
+            flags.IllegalFlagValueError, match=f"--{name} (needs|has no effect beside)"
+        ):
+            parse(*CONVERSION, f"--{name}={value}")
 
 
 def test_says_how_to_make_the_data(folder):

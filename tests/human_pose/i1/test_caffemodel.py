@@ -191,6 +191,17 @@ def test_converts_to_a_checkpoint(tmp_path, blobs):
     assert not (tmp_path / "d8.keras").exists()
 
 
+def test_a_conversion_replaces_only_what_it_may(tmp_path, blobs):
+    source, target = tmp_path / "net.caffemodel", tmp_path / "d4.keras"
+    caffemodel.write(source, blobs)
+    target.write_bytes(b"trained for weeks")
+    with pytest.raises(InputError, match=r"d4.keras exists already; --overwrite"):
+        convert(source, target, 4, preset="tiny")
+    assert target.read_bytes() == b"trained for weeks"
+    convert(source, target, 4, preset="tiny", overwrite=True)
+    load_network(target)
+
+
 _GAINS = {"conv_2_n": 1 / 32, "conv_3_n": 32, "conv_5_d8": 1 / 256}
 
 
