@@ -8,6 +8,7 @@ operations, so they are done once for all.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -131,7 +132,16 @@ def build(
     else:
         groups = samples.batch(resampling.GROUP).map(crops, **stages)
         batches = groups.rebatch(stream.batch_size)
-    return batches.map(targets).prefetch(2)
+    return batches.map(targets).apply(_of_known_length(stream)).prefetch(2)
+
+
+def _of_known_length(stream: Stream) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Tells Keras when a stream ends, which `rebatch` forgets."""
+    if stream.count is None:
+        length = tf.data.INFINITE_CARDINALITY
+    else:
+        length = -(-stream.count // stream.batch_size)
+    return tf.data.experimental.assert_cardinality(length)
 
 
 def reduced_pictures(

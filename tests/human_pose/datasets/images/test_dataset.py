@@ -86,6 +86,18 @@ def test_streams_are_functions_of_seed_and_position(root):
     assert not np.array_equal(other["image"], whole["image"])
 
 
+@pytest.mark.parametrize("augment", ("published", "modern", None))
+def test_streams_know_their_length(root, augment):
+    data = open_dataset(root, part="test")
+    for size, options, batches in ((2, {}, 2), (3, {}, 1), (2, {"start_step": 1}, 1)):
+        stream = data.batches(size, augment, input_size=32, **options)
+        assert stream.cardinality() == batches == len(list(stream))
+    assert data.batches(2, augment, start_step=9).cardinality() == 0
+    endless = data.batches(2, augment, input_size=32, repeat=True)
+    assert endless.cardinality() == tf.data.INFINITE_CARDINALITY
+    assert len(list(endless.take(3))) == 3
+
+
 def test_drawing_with_replacement_repeats_samples(root):
     stream = open_dataset(root).batches(9, shuffle=True, sampling="replacement")
     (batch,) = stream.as_numpy_iterator()
