@@ -113,14 +113,18 @@ class _Shard(NamedTuple):
 
 def _range(root: Path, item: IndexRange, trust_index: bool) -> _Shard:
     path = root / INDEX_FOLDER / f"{item.name}_{item.first}_{item.last}.npz"
-    key = "" if trust_index and path.exists() else _fingerprint(root, item)
+    kept = _read_shard(path) if trust_index else None
+    if kept is not None:
+        return kept
+    # Taken before the files are read, so that a change meanwhile is noticed next time.
+    key = _fingerprint(root, item)
     kept = _read_shard(path, key)
     if kept is not None:
         return kept
     if len(range(item.first, item.last)) > 1000:
         logging.info("reading the text files of %s", item.name)
     shard = _parse(root, item)
-    _write_shard(path, _fingerprint(root, item), shard)
+    _write_shard(path, key, shard)
     return shard
 
 
@@ -184,11 +188,11 @@ def _stat(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _read_shard(path: Path, key: str) -> _Shard | None:
-    """What is kept under a key (any, if it is empty); None if there is nothing."""
+def _read_shard(path: Path, key: str | None = None) -> _Shard | None:
+    """What is kept under a key, or any; None if there is nothing."""
     try:
         with np.load(path) as file:
-            if key and str(file["key"]) != key:
+            if key is not None and str(file["key"]) != key:
                 return None
             skipped = zip(file["skipped_index"], file["skipped_reason"], strict=True)
             return _Shard(

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from human_pose import skeleton
-from human_pose.datasets.images import layout, open_dataset
+from human_pose.datasets.images import annotations, layout, open_dataset
 from human_pose.datasets.images.index_range import (
     ACTIONS,
     IndexRange,
@@ -184,6 +184,19 @@ def test_bad_pictures_are_named(root):
     path.write_bytes(b"GIF89a")
     with pytest.raises(InputError, match=r"3\.png: is not a PNG"):
         open_dataset(root).batches(2)
+
+
+def test_files_changed_while_others_are_read_are_read_again(root, monkeypatch):
+    def read_and_change(folder, index):
+        sample = layout.read_sample(folder, index)
+        if index == 2:
+            (root / "bbx_all_new" / "2.txt").write_text("1 2 3 4")
+        return sample
+
+    monkeypatch.setattr(annotations, "read_sample", read_and_change)
+    assert open_dataset(root).annotations.box[2].tolist() == [265, 264, 658, 657]
+    monkeypatch.undo()
+    assert open_dataset(root).annotations.box[2].tolist() == [1, 2, 3, 4]
 
 
 def test_pictures_damaged_behind_a_trusted_index_are_named(root):
