@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import keras
 import numpy as np
@@ -44,6 +44,9 @@ from human_pose.run_folder import RunFolder
 # A network, or Caffe's blobs by layer.
 Start: TypeAlias = keras.Model | caffemodel.Blobs
 
+_SEEDS: Final = 2**30  # of a data set's batches
+_SEEDS_APART: Final = 1000  # of two stages, lest they see the same batches
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -62,7 +65,7 @@ def plan(config: ImageTrainingConfig) -> Plan:
     """The stages that a configuration asks for.
 
     Raises:
-      InputError: if there is no such stage.
+      InputError: if there is no such stage, or the seed leaves some stage without one.
     """
     scaling = curriculum.SCALINGS[config.recipe, config.preset]
     recipe = curriculum.scaled(curriculum.RECIPES[config.recipe], scaling)
@@ -82,6 +85,11 @@ def plan(config: ImageTrainingConfig) -> Plan:
     )
     if not stages:
         raise InputError(f"--depth_limit={deepest} leaves out every stage")
+    seeds = _SEEDS - _SEEDS_APART * (len(stages) - 1)
+    if not 0 <= config.seed < seeds:
+        raise InputError(
+            f"--seed must be from 0 to {seeds - 1}; received {config.seed}"
+        )
     augment = config.augment or recipe.augment
     recipe = dataclasses.replace(recipe, stages=stages, augment=augment)
     return Plan(recipe, scaling.input_size)
@@ -89,6 +97,8 @@ def plan(config: ImageTrainingConfig) -> Plan:
 
 def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
     """Trains, or goes on training, and leaves everything in the run's folder.
+
+    Nothing is written or removed before all input has been read and found good.
 
     Raises:
       InputError: if a file is not what it should be, the folder holds a training run
@@ -105,9 +115,10 @@ def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
     start = _read_start(config)
     data = _open(config, "train", every=config.every)
     validation = _validation(config)
-    _prepare(folder, config)
     run = _Run(config, chosen, folder, conditions, progress, data, validation)
-    run.go(start)
+    trainer = run.first_trainer(start)
+    _prepare(folder, config)
+    run.go(trainer)
 
 
 class _Run:
@@ -132,29 +143,54 @@ class _Run:
         self._data = data
         self._validation = validation
 
-    def go(self, start: Start | None) -> None:
-        """Trains the stages that are left; the first from the weights of `start`."""
+    def first_trainer(self, start: Start | None) -> PoseTrainer:
+        """What the first of the stages that are left is trained by.
+
+        It goes on where the run was stopped, or starts from the weights of `start`.
+
+        Raises:
+          InputError: naming the file, if these are for another network.
+        """
+        number = self._progress.stage
+        trainer = self._trainer(self._recipe.stages[number], number)
+        if self._config.resume:
+            restore_variables(self._folder.training_state, _variables(trainer))
+        elif start is not None:
+            try:
+                _take_over(start, trainer)
+            except InputError as error:
+                raise InputError(f"{self._config.check_path}: {error}") from None
+        return trainer
+
+    def go(self, trainer: PoseTrainer) -> None:
+        """Trains the stages that are left, the first by what `first_trainer` made."""
         stages = self._recipe.stages
-        resumed = self._config.resume
-        before: PoseTrainer | None = None
-        for number in range(self._progress.stage, len(stages)):
+        first = self._progress.stage
+        for number in range(first, len(stages)):
             stage = stages[number]
-            trainer = self._trainer(stage, number)
-            if resumed:
-                restore_variables(self._folder.training_state, _variables(trainer))
-            else:
-                self._start(trainer, before, start)
-            resumed = False
+            if number > first:
+                trainer = self._next_trainer(trainer, stage, number)
+            if number > first or not self._config.resume:
+                self._save(trainer)
             logging.info(
                 "stage %s (%d of %d): %d depth bins, %d updates",
                 stage.name, number + 1, len(stages), stage.depth_bins, stage.iterations,
             )  # fmt: skip
             self._fit(trainer, stage)
             save_network(trainer.network, self._folder.stage_checkpoint(stage.name))
-            before = trainer
             if number + 1 < len(stages):
                 self._progress.stage, self._progress.step = number + 1, 0
         logging.info("all %d stages are trained", len(stages))
+
+    def _next_trainer(
+        self, before: PoseTrainer, stage: Stage, number: int
+    ) -> PoseTrainer:
+        """A stage's trainer, with what it takes over from the one before."""
+        trainer = self._trainer(stage, number)
+        if isinstance(trainer.optimizer, CaffeRMSProp):
+            hand_over(before.optimizer, trainer.optimizer)
+        _take_over(before.network, trainer)
+        return trainer
 
     def _trainer(self, stage: Stage, number: int) -> PoseTrainer:
         config, recipe = self._config, self._recipe
@@ -176,26 +212,6 @@ class _Run:
         trainer.compile(optimizer, jit_compile=config.jit)
         optimizer.build(trainer.trainable_variables)
         return trainer
-
-    def _start(
-        self,
-        trainer: PoseTrainer,
-        before: PoseTrainer | None,
-        start: Start | None,
-    ) -> None:
-        """Gives a stage what it takes over, and saves where it starts."""
-        if before is not None:
-            start = before.network
-            if isinstance(trainer.optimizer, CaffeRMSProp):
-                hand_over(before.optimizer, trainer.optimizer)
-        if start is not None:
-            new = (
-                transfer(start, trainer.network)
-                if isinstance(start, keras.Model)
-                else caffemodel.assign(trainer.network, start, partial=True)
-            )
-            logging.info("new layers: %s", ", ".join(new) or "none")
-        self._save(trainer)
 
     def _fit(self, trainer: PoseTrainer, stage: Stage) -> None:
         config = self._config
@@ -228,7 +244,7 @@ class _Run:
             shuffle=True,
             sampling=self._recipe.sampling,
             # Stages see other orders and augmentations.
-            seed=self._config.seed + 1000 * self._progress.stage,
+            seed=self._config.seed + _SEEDS_APART * self._progress.stage,
             start_step=step,
             input_size=self._input_size,
             repeat=True,
@@ -283,6 +299,16 @@ def _rounds(done: int, total: int, chunk: int) -> Iterator[tuple[int, int, int]]
         yield first, whole, chunk
     if total % chunk and done < total:
         yield whole, whole + 1, total % chunk
+
+
+def _take_over(start: Start, trainer: PoseTrainer) -> None:
+    """Gives a network the weights of the layers that `start` has, too."""
+    new = (
+        transfer(start, trainer.network)
+        if isinstance(start, keras.Model)
+        else caffemodel.assign(trainer.network, start, partial=True)
+    )
+    logging.info("new layers: %s", ", ".join(new) or "none")
 
 
 def _variables(trainer: PoseTrainer) -> list[Any]:

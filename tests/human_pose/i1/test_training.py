@@ -243,6 +243,37 @@ def test_protects_a_run_and_its_conditions(config, tmp_path):
         training.train(dataclasses.replace(config, resume=True), folder)
 
 
+def other_blobs(network):
+    """Caffe's weights of a network, one layer of which has another size."""
+    blobs = caffemodel.export(network)
+    return blobs | {"fc_1": [blobs["fc_1"][0][:3], blobs["fc_1"][1]]}
+
+
+def test_overwrites_a_run_only_by_one_that_is_possible(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
+    training.train(config, folder)
+    before = {path: path.read_bytes() for path in folder.check.iterdir()}
+    network = checkpoint.load_network(folder.stage_checkpoint("d4_ada"))
+    odd = tmp_path / "odd.caffemodel"
+    caffemodel.write(odd, other_blobs(network))
+    for change, message in (
+        ({"seed": 2**30}, r"--seed must be from 0 to 1073741823; received 1073741824"),
+        ({"check_path": odd}, r"odd.caffemodel: .*does not fit.*fc_1 has 3x"),
+    ):
+        with pytest.raises(InputError, match=message):
+            training.train(
+                dataclasses.replace(config, overwrite=True, **change), folder
+            )
+        assert {p: p.read_bytes() for p in folder.check.iterdir()} == before
+
+
+def test_every_stage_needs_a_seed(config):
+    with pytest.raises(InputError, match=r"--seed must be from 0 to 1073740823;"):
+        training.plan(dataclasses.replace(config, seed=2**30 - 1000))
+    training.plan(dataclasses.replace(config, seed=2**30 - 1001))
+
+
 def test_starts_from_a_checkpoint(config, tmp_path):
     first, second = folder_of(tmp_path / "first"), folder_of(tmp_path / "second")
     config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
