@@ -14,8 +14,10 @@ from human_pose import command
 from human_pose.i1_config import (
     CURRICULA,
     LOSSES,
+    MAX_CAMERA_PX,
     PRESETS,
     READOUTS,
+    ROOT_DEPTHS_MM,
     SPLITS,
     ConversionConfig,
     ImageEvaluationConfig,
@@ -97,13 +99,24 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "readout", READOUTS[0], READOUTS, "How joints are read from heatmaps.", **own
     )
+    nearest, farthest = ROOT_DEPTHS_MM
     flags.register_validator(
-        "root_depth_mm", lambda x: 0 < x < math.inf, "must be positive", flag_values
+        "root_depth_mm",
+        lambda depth: nearest <= depth <= farthest,
+        f"must be from {nearest:.0f} to {farthest:.0f} mm",
+        flag_values,
     )
     for name in ("box", "camera"):
         flags.register_validator(
             name, _are_four_numbers, "must be four numbers, as 1,2,3,4", flag_values
         )
+    flags.register_validator(
+        "camera",
+        _is_camera,
+        f"must be focal lengths from 1 to {MAX_CAMERA_PX:.0f} px and a centre at most "
+        "so far from the corner",
+        flag_values,
+    )
     flags.register_multi_flags_validator(
         ["image", "box", "camera"],
         lambda values: (
@@ -132,6 +145,14 @@ def _are_four_numbers(texts: list[str] | None) -> bool:
         )
     except ValueError:
         return False
+
+
+def _is_camera(texts: list[str] | None) -> bool:
+    camera = _four_numbers(texts)
+    return camera is None or (
+        all(1 <= focal_px <= MAX_CAMERA_PX for focal_px in camera[:2])
+        and all(abs(centre_px) <= MAX_CAMERA_PX for centre_px in camera[2:])
+    )
 
 
 def sample_config(

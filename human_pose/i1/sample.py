@@ -1,6 +1,7 @@
 """One picture of one person to a 3D pose: what `Sample.py --image` does."""
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +60,11 @@ def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
 
     Raises:
       InputError: naming the file or argument and the rule.
+      FloatingPointError: naming the checkpoint, if the pose is not finite.
     """
     picture = read_picture(config.image)
     height, width = picture.shape[:2]
-    box = _checked_box(config.box or _square(width, height), width, height)
+    box = _whole_box(config.box or _square(width, height), width, height)
     side = max(width, height)
     camera = config.camera or (
         _FOCAL_OF_SIDE * side, _FOCAL_OF_SIDE * side, width / 2, height / 2
@@ -76,6 +78,11 @@ def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
         "box": tf.constant([box], tf.float32),
         "camera": tf.constant([camera], tf.float32),
     }
+    joints_3d_mm = readout.pose_mm(position, batch)[0].numpy()
+    if not np.isfinite(joints_3d_mm).all():
+        raise FloatingPointError(
+            f"{config.check_path}: finds no finite pose in {config.image}"
+        )
     frame_px = geometry.to_frame_px(position[..., :2], batch["box"])
     size = outputs["heatmap2"].shape[1]
     return Sample(
@@ -84,7 +91,7 @@ def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
         heatmap2=np.reshape(outputs["heatmap2"][0], [size, size, -1, bins]),
         joints_2d=position[0, :, :2].numpy(),
         joints_2d_px=frame_px[0].numpy(),
-        joints_3d_mm=readout.pose_mm(position, batch)[0].numpy(),
+        joints_3d_mm=joints_3d_mm,
         camera=camera,
     )
 
@@ -108,7 +115,7 @@ def read_picture(path: Path) -> np.ndarray:
     return np.asarray(picture)
 
 
-def crop(picture: np.ndarray, box: tuple[float, ...], size: int) -> tf.Tensor:
+def crop(picture: np.ndarray, box: tuple[int, int, int, int], size: int) -> tf.Tensor:
     """What the network takes of a picture, as at test time.
 
     Args:
@@ -119,18 +126,23 @@ def crop(picture: np.ndarray, box: tuple[float, ...], size: int) -> tf.Tensor:
     Returns:
       float32 `[S, S, 3]`, blue first, (grey level - 128) / 256.
     """
-    height, width = picture.shape[:2]
     x1, y1, x2, y2 = box
-    left, top = int(np.floor(x1)), int(np.floor(y1))
-    columns = np.clip(np.arange(left, int(np.ceil(x2))), 0, width - 1)
-    rows = np.clip(np.arange(top, int(np.ceil(y2))), 0, height - 1)
-    part = tf.cast(picture[rows][:, columns], tf.float32)
-    shape = [IMAGE_SIZE_PX, IMAGE_SIZE_PX]
-    resized = tf.image.resize(part, shape, "bicubic", antialias=True)
+    # One axis after the other: the whole box is never there at its full size.
+    across = _resized(picture, slice(x1, x2), axis=1)
+    resized = _resized(across, slice(y1, y2), axis=0)
     levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
     opaque = tf.pad(levels, [[0, 0], [0, 0], [0, 1]])[None]
     crops = resampling.crop_published(opaque, placement.at_test([1]))
     return resampling.network_input(crops, size)[0]
+
+
+def _resized(picture: Any, part: slice, axis: int) -> tf.Tensor:
+    """A part of a picture's rows or columns, resized to the number of a stored one."""
+    places = np.arange(part.start, part.stop).clip(0, picture.shape[axis] - 1)
+    shape = list(picture.shape[:2])
+    shape[axis] = IMAGE_SIZE_PX
+    taken = tf.cast(tf.gather(picture, places, axis=axis), tf.float32)
+    return tf.image.resize(taken, shape, "bicubic", antialias=True)
 
 
 def write_joints(sample: Sample, path: Path) -> None:
@@ -165,9 +177,14 @@ def _square(width: int, height: int) -> tuple[float, float, float, float]:
     return x1, y1, x1 + side, y1 + side
 
 
-def _checked_box(
+def _whole_box(
     box: tuple[float, float, float, float], width: int, height: int
-) -> tuple[float, float, float, float]:
+) -> tuple[int, int, int, int]:
+    """The least box of whole pixels about a box that may be used.
+
+    Joints are mapped by it, too: by its own fractions they would be off the picture
+    that the network sees.
+    """
     x1, y1, x2, y2 = box
     if not (x2 - x1 >= 1 and y2 - y1 >= 1):
         raise InputError(
@@ -177,4 +194,10 @@ def _checked_box(
         raise InputError(
             f"--box must meet the picture of {width}x{height} px; received {box}"
         )
-    return box
+    side = max(width, height)
+    if min(x1, y1) < -side or x2 > width + side or y2 > height + side:
+        raise InputError(
+            f"--box must not leave the picture of {width}x{height} px by more than "
+            f"{side} px; received {box}"
+        )
+    return math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)

@@ -77,7 +77,7 @@ def test_pads_a_picture_that_is_not_square(root, network):
     picture = sample.read_picture(root / "images" / "10.png")
     box = sample._square(100, 224)
     assert box == (-62.0, 0.0, 162.0, 224.0)
-    image = sample.crop(picture[:, :100], box, SIZE)
+    image = sample.crop(picture[:, :100], (-62, 0, 162, 224), SIZE)
     assert image.shape == (SIZE, SIZE, 3)
     np.testing.assert_allclose(image[20, 12], image[20, 9], atol=0.02)  # edge goes on
 
@@ -87,11 +87,52 @@ def test_pads_a_picture_that_is_not_square(root, network):
     [
         ((10.0, 10.0, 10.0, 50.0), "--box must have x1 < x2"),
         ((300.0, 10.0, 400.0, 50.0), "--box must meet the picture of 224x224 px"),
+        ((-1e13, 0.0, 1e13, 50.0), "--box must not leave .* by more than 224 px"),
+        ((0.0, 0.0, 10.0, 1e300), "--box must not leave .* by more than 224 px"),
     ],
 )
 def test_refuses_a_box(root, network, box, message):
     with pytest.raises(InputError, match=message):
         sample.find_pose(network, config(root / "images" / "10.png", box=box))
+
+
+def test_maps_joints_by_the_box_that_the_network_sees(root, network):
+    """Fractions of a pixel change neither: both are of the whole pixels about."""
+    path = root / "images" / "10.png"
+    whole = sample.find_pose(network, config(path, box=(20.0, 10.0, 120.0, 90.0)))
+    found = sample.find_pose(network, config(path, box=(20.9, 10.9, 119.1, 89.1)))
+    np.testing.assert_array_equal(found.image, whole.image)
+    np.testing.assert_array_equal(found.joints_2d_px, whole.joints_2d_px)
+    np.testing.assert_array_equal(found.joints_3d_mm, whole.joints_3d_mm)
+
+
+def test_resizes_as_the_whole_box_at_once(root):
+    """Both axes are independent: within the rounding to grey levels."""
+    picture = sample.read_picture(root / "images" / "10.png")
+    places = [np.arange(a, b).clip(0, 223) for a, b in ((-40, 300), (-9, 200))]
+    part = tf.cast(picture[places[1]][:, places[0]], tf.float32)
+    expected = tf.image.resize(part, [224, 224], "bicubic", antialias=True)
+    across = sample._resized(picture, slice(-40, 300), axis=1)
+    found = sample._resized(across, slice(-9, 200), axis=0)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_a_long_picture_needs_little_memory():
+    """Its square has 1.6e9 px, five gigabytes in single precision for each colour."""
+    picture = np.full((2, 40_000, 3), 200, np.uint8)
+    box = sample._whole_box(sample._square(40_000, 2), 40_000, 2)
+    np.testing.assert_allclose(
+        sample.crop(picture, box, SIZE)[32, 32], (200 - 128) / 256, atol=1e-6
+    )
+
+
+def test_says_that_a_network_finds_no_finite_pose(root, network):
+    broken = keras.models.clone_model(network)
+    broken.set_weights([np.full_like(w, np.nan) for w in network.get_weights()])
+    with pytest.raises(FloatingPointError, match=r"net.keras: finds no finite pose"):
+        sample.find_pose(
+            broken, config(root / "images" / "10.png", check_path="net.keras")
+        )
 
 
 def test_refuses_what_is_no_picture(tmp_path):
@@ -143,7 +184,24 @@ def test_the_command_names_what_is_missing(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("flag", ["--box=1,2,3", "--camera=a,b,c,d", "--box=1,2,3,4"])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--box=1,2,3",
+        "--camera=a,b,c,d",
+        "--camera=0,0,0,0",
+        "--camera=1e-300,1,0,0",
+        "--camera=900,900,1e300,0",
+        "--root_depth_mm=1e300",
+        "--root_depth_mm=nan",
+        "--root_depth_mm=1e-9",
+    ],
+)
 def test_the_command_checks_its_flags(flag):
-    with pytest.raises(flags.IllegalFlagValueError):
-        run(flag)
+    with pytest.raises(flags.IllegalFlagValueError, match=f"{flag[2:6]}.*: must be"):
+        run("--image=x.png", "--check_path=x.keras", flag)
+
+
+def test_the_command_takes_a_box_only_with_a_picture():
+    with pytest.raises(flags.IllegalFlagValueError, match="--box and --camera need"):
+        run("--box=1,2,3,4")
