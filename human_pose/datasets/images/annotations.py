@@ -31,7 +31,7 @@ from human_pose.files import InputError, atomic
 
 INDEX_FOLDER: Final = ".index"
 # Part of every kept file's key: raise it when what is kept, or a rule, changes.
-_VERSION: Final = 1
+_VERSION: Final = 2
 # Reading waits for the disk more than for Python.
 _READERS: Final = 8
 

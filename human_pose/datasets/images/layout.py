@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import tensorflow as tf
 
 from human_pose.files import InputError
 from human_pose.skeleton import JOINTS_32
@@ -209,7 +210,7 @@ def read_image_path(path: Path, root: Path) -> Path:
 
 
 def check_image(path: Path) -> None:
-    """Checks a PNG file's size and that each of its chunks is whole.
+    """Checks a PNG file's size, that each of its chunks is whole, and decodes it.
 
     Raises:
       InputError: naming the file and the rule.
@@ -228,7 +229,8 @@ def check_image(path: Path) -> None:
             f"{path}: must be {IMAGE_SIZE_PX} x {IMAGE_SIZE_PX} px; "
             f"got {width} x {height}"
         )
-    if not _whole(content):
+    # The decoder alone would forgive damage outside the pixels.
+    if not (_whole(content) and _decodes(content)):
         raise InputError(f"{path}: is a damaged or cut-off PNG picture")
 
 
@@ -299,3 +301,12 @@ def _whole(content: bytes) -> bool:
             return True
         position = end + 4
     return False
+
+
+def _decodes(content: bytes) -> bool:
+    """Whether a picture can be decoded by what the batches are decoded by."""
+    try:
+        tf.io.decode_png(content)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True

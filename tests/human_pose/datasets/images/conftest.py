@@ -26,26 +26,27 @@ p:
 RANGES = {"S1_Directions": (0, 5), "S8_Walking": (6, 8), "S9_Eating": (9, 11)}
 
 
+def png_chunk(kind, content):
+    checksum = struct.pack(">I", zlib.crc32(kind + content))
+    return struct.pack(">I", len(content)) + kind + content + checksum
+
+
+def png(size, *chunks, interlaced=False):
+    """The bytes of an 8 bit RGB picture, `size` its width and height, with any data."""
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, interlaced)
+    parts = (png_chunk(b"IHDR", header), *chunks, png_chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def png_lines(image):
+    """The bytes that the data of a picture inflates to."""
+    return b"".join(b"\0" + line.tobytes() for line in image)
+
+
 def write_png(path, image):
     """Writes uint8 `[H, W, 3]`, red first."""
-
-    def chunk(kind, content):
-        checksum = zlib.crc32(kind + content)
-        return (
-            struct.pack(">I", len(content))
-            + kind
-            + content
-            + struct.pack(">I", checksum)
-        )
-
-    height, width = image.shape[:2]
-    lines = b"".join(b"\0" + line.tobytes() for line in image)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-        + chunk(b"IDAT", zlib.compress(lines))
-        + chunk(b"IEND", b"")
-    )
+    data = png_chunk(b"IDAT", zlib.compress(png_lines(image)))
+    path.write_bytes(png(image.shape[1::-1], data))
 
 
 def joints_2d(index):

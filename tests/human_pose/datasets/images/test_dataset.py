@@ -1,11 +1,13 @@
 """What `open_dataset` and `batches` give, and what they refuse."""
 
 import importlib.util
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from human_pose import skeleton
 from human_pose.datasets.images import annotations, layout, open_dataset
@@ -184,6 +186,46 @@ def test_bad_pictures_are_named(root):
     path.write_bytes(b"GIF89a")
     with pytest.raises(InputError, match=r"3\.png: is not a PNG"):
         open_dataset(root).batches(2)
+
+
+@pytest.mark.parametrize(
+    "data",
+    (
+        None,
+        b"not deflated",
+        zlib.compress(made_up.png_lines(made_up.picture(3))[:-1]),
+        zlib.compress(made_up.png_lines(made_up.picture(3)))[:-100],
+        zlib.compress(b"\x09" + made_up.png_lines(made_up.picture(3))[1:]),
+    ),
+    ids=("no data", "not deflated", "too short", "cut off", "unknown filter"),
+)
+def test_pictures_with_right_checksums_but_wrong_data_are_named(root, data):
+    chunks = () if data is None else (made_up.png_chunk(b"IDAT", data),)
+    path = root / "images" / "3.png"
+    path.write_bytes(made_up.png((224, 224), *chunks))
+    with pytest.raises(InputError, match=r"images/3\.png: is a damaged") as caught:
+        open_dataset(root).batches(2)
+    assert "\n" not in str(caught.value)
+    stream = open_dataset(root).batches(9, skip_bad=True, input_size=32)
+    assert all_of(stream)["index"].tolist() == [0, 1, 2, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("mode", ("1", "L", "LA", "P", "RGBA", "I;16"))
+def test_every_kind_of_png_can_be_used(root, mode):
+    gray = np.full((224, 224), 30000, np.uint16)
+    image = Image.fromarray(gray if mode == "I;16" else made_up.picture(3))
+    image = image if mode == "I;16" else image.convert(mode)
+    image.save(root / "images" / "3.png")
+    assert len(all_of(open_dataset(root).batches(9))["index"]) == 9
+
+
+def test_interlaced_pictures_can_be_used(root):
+    passes = ((28, 28), (28, 28), (28, 56), (56, 56), (56, 112), (112, 112), (112, 224))
+    black = bytes(sum(lines * (1 + 3 * width) for lines, width in passes))
+    data = made_up.png_chunk(b"IDAT", zlib.compress(black))
+    path = root / "images" / "3.png"
+    path.write_bytes(made_up.png((224, 224), data, interlaced=True))
+    assert all_of(open_dataset(root).batches(9))["image"][3, 128, 128, 0] == -0.5
 
 
 def test_files_changed_while_others_are_read_are_read_again(root, monkeypatch):
