@@ -288,7 +288,8 @@ def task(flag_values: flags.FlagValues, results_dir: Path) -> Task:
             preset=flag_values.preset,
             overwrite=flag_values.overwrite,
         )
-    check_path = flag_values.check_path
+    # A resumed run holds its own weights.
+    check_path = None if flag_values.resume else flag_values.check_path
     if check_path is not None:
         check_path = locate(check_path, also_under=[results_dir])
     data_dir = _data_dir(flag_values)

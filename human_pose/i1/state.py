@@ -2,16 +2,17 @@
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from human_pose.files import InputError, atomic
 
-_HEADER = "header"
+_HEADER: Final = "header"
+_LISTED: Final = 3  # differing conditions shown
 
 
 @dataclass
@@ -64,15 +65,44 @@ def read_progress(path: Path, conditions: Mapping[str, Any]) -> Progress:
     Raises:
       InputError: if it cannot be read, or belongs to a run under other conditions.
     """
-    header = json.loads(str(_read(path, [_HEADER])[0]))
-    saved = header["conditions"]
-    for name, value in conditions.items():
-        if saved.get(name) != value:
-            raise InputError(
-                f"{path}: the run to resume has {name} = {saved.get(name)}; "
-                f"received {value}"
-            )
-    return Progress(**header["progress"])
+    header = str(_read(path, [_HEADER])[0])
+    try:
+        content = json.loads(header)
+        saved, progress = content["conditions"], Progress(**content["progress"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: is no training state of the image network"
+        ) from error
+    differences = [*_differences(saved, dict(conditions))]
+    if differences:
+        more = len(differences) - _LISTED
+        end = f" and {more} more" if more > 0 else ""
+        raise InputError(
+            f"{path}: the run to resume has other conditions: "
+            f"{', '.join(differences[:_LISTED])}{end}"
+        )
+    return progress
+
+
+def _differences(saved: Any, wanted: Any, name: str = "") -> Iterator[str]:
+    """What differs between two JSON values, each in words."""
+    if isinstance(saved, dict) and isinstance(wanted, dict):
+        for key in dict.fromkeys([*wanted, *saved]):
+            inner = f"{name}.{key}" if name else str(key)
+            yield from _differences(saved.get(key), wanted.get(key), inner)
+    elif not isinstance(saved, list) or not isinstance(wanted, list):
+        if saved != wanted:
+            yield f"{name} was {_said(saved)}, is {_said(wanted)}"
+    elif len(saved) != len(wanted):
+        yield f"{name} had {len(saved)} entries, has {len(wanted)}"
+    else:
+        for number, (old, new) in enumerate(zip(saved, wanted, strict=True)):
+            yield from _differences(old, new, f"{name}[{number}]")
+
+
+def _said(value: Any) -> str:
+    """A value, or only its kind where that would be long."""
+    return type(value).__name__ if isinstance(value, dict | list) else str(value)
 
 
 def restore_variables(path: Path, variables: Sequence[Any]) -> None:

@@ -108,12 +108,12 @@ def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
     """
     folder.check_training(resume=config.resume, overwrite=config.overwrite)
     chosen = plan(config)
-    conditions = _conditions(config, chosen)
+    data = _open(config, "train", every=config.every)
+    conditions = _conditions(config, chosen, data)
     progress = Progress()
     if config.resume:
         progress = read_progress(folder.training_state, conditions)
     start = _read_start(config)
-    data = _open(config, "train", every=config.every)
     validation = _validation(config)
     run = _Run(config, chosen, folder, conditions, progress, data, validation)
     trainer = run.first_trainer(start)
@@ -329,7 +329,8 @@ def _policy(name: str) -> Iterator[None]:
 def _read_start(config: ImageTrainingConfig) -> Start | None:
     """The weights that the first stage starts from, if it does not start anew."""
     path = config.check_path
-    if path is None:
+    # A resumed run has its own weights.
+    if path is None or config.resume:
         return None
     return caffemodel.read(path) if path.suffix == ".caffemodel" else load_network(path)
 
@@ -354,12 +355,18 @@ def _validation(config: ImageTrainingConfig) -> ImageDataset | None:
     return _open(config, "test", indices=chosen.tolist())
 
 
-def _conditions(config: ImageTrainingConfig, chosen: Plan) -> dict[str, Any]:
+def _conditions(
+    config: ImageTrainingConfig, chosen: Plan, data: ImageDataset
+) -> dict[str, Any]:
     """What must be equal for a run to be continued."""
-    names = ("split", "preset", "accumulate", "mixed_precision", "seed", "save_every")
+    names = (
+        "split", "every", "preset", "accumulate", "mixed_precision", "seed",
+        "save_every",
+    )  # fmt: skip
     text = json.dumps(dataclasses.asdict(chosen.recipe))
     return {
         **{name: getattr(config, name) for name in names},
+        "samples": len(data.annotations),
         "recipe": json.loads(text),
     }
 

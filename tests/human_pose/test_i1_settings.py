@@ -51,6 +51,13 @@ def test_trains_with_the_stages_own_numbers_unless_told(folder):
     assert (chosen.batch_size, chosen.learning_rate, chosen.every) == (4, 0.01, 5)
 
 
+def test_a_resumed_run_reads_no_checkpoint(folder):
+    assert task("--train=1", "--check_path=net.keras").check_path == (
+        folder / "net.keras"
+    )
+    assert task("--train=1", "--resume", "--check_path=gone.keras").check_path is None
+
+
 def test_evaluates_a_checkpoint(folder):
     chosen = task("--check_path=net.keras", "--readout=argmax")
     assert chosen == ImageEvaluationConfig(

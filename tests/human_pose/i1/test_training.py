@@ -235,9 +235,18 @@ def test_protects_a_run_and_its_conditions(config, tmp_path):
     training.train(config, folder)
     with pytest.raises(InputError, match=r"already holds a training run"):
         training.train(config, folder)
-    other = dataclasses.replace(config, resume=True, seed=4)
-    with pytest.raises(InputError, match=r"has seed = 3; received 4"):
-        training.train(other, folder)
+    again = dataclasses.replace(config, resume=True)
+    for changes, message in (
+        ({"seed": 4}, r"other conditions: seed was 3, is 4$"),
+        ({"every": 2}, r": every was 1, is 2, samples was \d+, is \d+$"),
+        ({"iterations": 9}, r": recipe.stages\[0\].iterations was 2, is 9$"),
+        ({"stage": None}, r": recipe.stages had 1 entries, has 2$"),
+        ({"stage": "d8_ada"}, r"stages\[0\].depth_bins was 4, is 8, .* and \d more$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            training.train(dataclasses.replace(again, **changes), folder)
+    # A run that is resumed needs no other weights.
+    training.train(dataclasses.replace(again, check_path=tmp_path / "gone"), folder)
     folder.training_state.write_bytes(b"PK\x03\x04nothing")
     with pytest.raises(InputError, match=r"not a readable training state"):
         training.train(dataclasses.replace(config, resume=True), folder)
