@@ -8,7 +8,8 @@ import keras
 
 from human_pose.files import InputError, atomic
 
-_LAST_LAYER: Final = re.compile(r"conv_5_d(\d+)")
+# The layer whose name says D.
+LAST_LAYER: Final = re.compile(r"conv_5_d(\d+)")
 
 
 def depth_bins_of(network: keras.Model) -> int:
@@ -18,7 +19,7 @@ def depth_bins_of(network: keras.Model) -> int:
       InputError: if it is no such network.
     """
     for layer in reversed(network.layers):
-        found = _LAST_LAYER.fullmatch(layer.name)
+        found = LAST_LAYER.fullmatch(layer.name)
         if found:
             return int(found[1])
     raise InputError(f"{network.name}: has no layer conv_5_d<depth bins>")

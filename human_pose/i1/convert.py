@@ -5,8 +5,9 @@ from typing import Literal
 
 from human_pose.files import InputError
 from human_pose.i1 import caffemodel
-from human_pose.i1.checkpoint import save_network
+from human_pose.i1.checkpoint import LAST_LAYER, save_network
 from human_pose.i1.network import build_network
+from human_pose.skeleton import JOINT_NAMES_16
 
 
 def convert(
@@ -38,9 +39,25 @@ def convert(
             "another folder"
         )
     blobs = caffemodel.read(path)
-    network = build_network(depth_bins, preset=preset)
     try:
+        _check_depth(blobs, depth_bins)
+        network = build_network(depth_bins, preset=preset)
         caffemodel.assign(network, blobs)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     save_network(network, target)
+
+
+def _check_depth(blobs: caffemodel.Blobs, depth_bins: int) -> None:
+    """Refuses another depth before a network of it is made, which can be huge."""
+    depths = [found[1] for found in map(LAST_LAYER.fullmatch, blobs) if found]
+    if str(depth_bins) not in depths:
+        held = ", ".join(depths) or "none"
+        raise InputError(
+            f"--depth_bins must be that of the file's layer conv_5_d<depth bins>, "
+            f"{held}; received {depth_bins}"
+        )
+    outputs = len(JOINT_NAMES_16) * depth_bins
+    name = f"conv_5_d{depth_bins}"
+    if (size := blobs[name][-1].size) != outputs:
+        raise InputError(f"layer {name} must have {outputs} biases; it has {size}")

@@ -186,9 +186,21 @@ def test_converts_to_a_checkpoint(tmp_path, blobs):
     network = load_network(target)
     kernel = network.get_layer("conv_1").get_weights()[0]
     np.testing.assert_allclose(kernel[1, 2, 0, 3], blobs["conv_1"][0][3, 0, 1, 2])
-    with pytest.raises(InputError, match=r"net.caffemodel: .*does not fit.*conv_5_d4"):
-        convert(source, tmp_path / "d8.keras", 8, preset="tiny")
-    assert not (tmp_path / "d8.keras").exists()
+
+
+@pytest.mark.parametrize("depth_bins", [8, 10**12])
+def test_converts_to_no_other_depth(tmp_path, blobs, depth_bins):
+    source, target = tmp_path / "net.caffemodel", tmp_path / "other.keras"
+    caffemodel.write(source, blobs)
+    message = rf"net.caffemodel: --depth_bins must be .*, 4; received {depth_bins}$"
+    with pytest.raises(InputError, match=message):
+        convert(source, target, depth_bins, preset="tiny")
+    caffemodel.write(source, blobs | {f"conv_5_d{depth_bins}": blobs["conv_5_d4"]})
+    with pytest.raises(
+        InputError, match=f"net.caffemodel: .* must have {16 * depth_bins} biases; .*64"
+    ):
+        convert(source, target, depth_bins, preset="tiny")
+    assert not target.exists()
 
 
 def test_a_conversion_replaces_only_what_it_may(tmp_path, blobs):
