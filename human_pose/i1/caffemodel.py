@@ -32,6 +32,10 @@ _SHAPE_SIZE: Final = 1
 _STATE_ITERATION: Final = 1
 _STATE_NET: Final = 2
 
+# Caffe's own limits of a blob.
+_MOST_AXES: Final = 32
+_MOST_NUMBERS: Final = 2**31 - 1
+
 _LISTED: Final = 5  # names shown of each kind of mismatch
 
 
@@ -98,9 +102,11 @@ def assign(
       The names of the layers that keep their weights.
 
     Raises:
-      InputError: listing what is missing, left over, or of another shape.
+      InputError: listing what is missing, left over, of another shape or not finite.
     """
-    problems: dict[str, list[str]] = {"missing": [], "of another shape": []}
+    problems: dict[str, list[str]] = {
+        "missing": [], "of another shape": [], "not finite": []
+    }  # fmt: skip
     assigned: list[tuple[keras.layers.Layer, list[np.ndarray]]] = []
     used: set[str] = set()
     for layer in network.layers:
@@ -116,6 +122,8 @@ def assign(
         found, reason = _weights(layer, [blobs[source] for source in sources])
         if reason:
             problems["of another shape"].append(f"{layer.name} {reason}")
+        elif not all(np.isfinite(weight).all() for weight in found):
+            problems["not finite"].append(layer.name)
         else:
             assigned.append((layer, found))
     kept = tuple(problems["missing"])
@@ -173,7 +181,8 @@ def _weights(
     shapes = [tuple(blob.shape) for blobs in parts for blob in blobs]
     if isinstance(layer, BilinearUpsampling):
         blob = parts[0][0] if len(parts[0]) == 1 else np.zeros(0)
-        if blob.shape[-2:] != _TAPS.shape or np.abs(blob - _TAPS).max() > 1e-6:
+        fits = blob.size > 0 and blob.shape[-2:] == _TAPS.shape
+        if not fits or not np.allclose(blob, _TAPS, rtol=0, atol=1e-6):
             return [], "is not the fixed bilinear upsampling"
         return [], ""
     if isinstance(layer, keras.layers.Conv2D):
@@ -194,8 +203,9 @@ def _weights(
         return [flat[0].transpose(2, 3, 1, 0), flat[1]], ""
     mean, variance, factor, gamma, beta = flat
     # Caffe: statistics that were never gathered have the factor 0.
-    scale = 1 / factor[0] if factor[0] else 0.0
-    return [gamma, beta, mean * scale, variance * scale, factor[0]], ""
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = 1 / factor[0] if factor[0] else 0.0
+        return [gamma, beta, mean * scale, variance * scale, factor[0]], ""
 
 
 def _trimmed(shape: Sequence[int]) -> tuple[int, ...]:
@@ -278,11 +288,16 @@ def _blob(message: memoryview) -> np.ndarray:
             width = 8 if kinds[kind] else 4
             if len(value) % width:
                 raise WireError(f"{len(value)} bytes of numbers of {width} bytes each")
-            # A copy, for the file is closed afterwards.
-            parts.append(np.frombuffer(value, f"<f{width}").astype(np.float32))
+            # A copy, for the file is closed afterwards. Doubles too large become
+            # infinite, and are refused as such.
+            with np.errstate(over="ignore"):
+                parts.append(np.frombuffer(value, f"<f{width}").astype(np.float32))
     data = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     sizes = list(legacy.values()) if shape is None else shape
-    if math.prod(sizes) != data.size:
+    if len(sizes) > _MOST_AXES:
+        raise WireError(f"a blob has {len(sizes)} axes; Caffe's have {_MOST_AXES}")
+    extent = math.prod(filter(None, sizes))  # NumPy's own limit, too, is of this
+    if extent > _MOST_NUMBERS or math.prod(sizes) != data.size:
         raise WireError(f"a blob of shape {sizes} has {data.size} numbers")
     return data.reshape(sizes)
 

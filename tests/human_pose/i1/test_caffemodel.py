@@ -131,6 +131,49 @@ def test_refuses_another_upsampling(network, blobs):
         caffemodel.assign(network, blobs | {name: [blobs[name][0] * 1.1]})
 
 
+def test_refuses_an_upsampling_without_numbers(network, blobs):
+    name = next(n for n in blobs if n.endswith("upsampling"))
+    for blob in (np.zeros((0, 1, 4, 4)), np.full_like(blobs[name][0], np.nan)):
+        with pytest.raises(InputError, match="not the fixed bilinear upsampling"):
+            caffemodel.assign(network, blobs | {name: [blob]})
+
+
+@pytest.mark.parametrize("partial", [False, True])
+@pytest.mark.parametrize(
+    ("layer", "blob", "value"),
+    [
+        ("conv_1", 0, np.nan),
+        ("conv_1", 1, np.inf),
+        ("scale_1", 1, -np.inf),
+        ("bn_1", 0, np.nan),
+        ("bn_1", 2, 1e-45),  # a factor whose inverse is infinite
+        ("bn_1", 2, np.nan),
+    ],
+)
+def test_refuses_weights_that_are_not_finite(
+    network, blobs, layer, blob, value, partial
+):
+    arrays = [array.astype(np.float32) for array in blobs[layer]]
+    arrays[blob].flat[0] = value
+    name = layer.replace("scale", "bn")
+    with pytest.raises(InputError, match=f"layers 1 not finite: {name}$"):
+        caffemodel.assign(network, blobs | {layer: arrays}, partial=partial)
+
+
+def test_names_the_file_of_weights_that_are_not_finite(tmp_path, blobs):
+    path = tmp_path / "net.caffemodel"
+    kernel, bias = blobs["conv_1"]
+    double = field(7, field(1, varint(bias.size))) + field(
+        8, np.full(bias.size, 1e300, "<f8").tobytes()
+    )
+    caffemodel.write(path, {n: a for n, a in blobs.items() if n != "conv_1"})
+    single = caffemodel._encoded(kernel)
+    content = field(1, b"conv_1") + field(7, single) + field(7, double)
+    path.write_bytes(path.read_bytes() + field(100, content))
+    with pytest.raises(InputError, match=r"net.caffemodel: .* 1 not finite: conv_1$"):
+        convert(path, tmp_path / "d4.keras", 4, preset="tiny")
+
+
 def test_says_what_a_solver_state_is(tmp_path):
     path = tmp_path / "net_iter_5.solverstate"
     path.write_bytes(varint(1 << 3) + varint(5) + field(2, b"net_iter_5.caffemodel"))
@@ -148,6 +191,18 @@ def test_says_what_a_solver_state_is(tmp_path):
         (
             field(100, field(7, field(7, field(1, b"\x03")))),
             "is no Caffe model .a blob of shape .3. has 0 numbers",
+        ),
+        (
+            field(100, field(7, field(7, field(1, varint(0) + varint(2**62))))),
+            "is no Caffe model .a blob of shape .0, 4611686018427387904. has 0 numbers",
+        ),
+        (
+            field(100, field(7, field(7, field(1, varint(0) + 3 * varint(2**31 - 1))))),
+            "is no Caffe model .a blob of shape .0, 2147483647, .* has 0 numbers",
+        ),
+        (
+            field(100, field(7, field(7, field(1, 70 * b"\x01")) + field(5, bytes(4)))),
+            "is no Caffe model .a blob has 70 axes; Caffe's have 32",
         ),
     ],
 )
