@@ -8,8 +8,9 @@ modern one starts anew with its schedule. A run that was stopped is continued ex
 import contextlib
 import dataclasses
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -149,7 +150,7 @@ class _Run:
         It goes on where the run was stopped, or starts from the weights of `start`.
 
         Raises:
-          InputError: naming the file, if these are for another network.
+          InputError: naming the file, if these are for another network or not finite.
         """
         number = self._progress.stage
         trainer = self._trainer(self._recipe.stages[number], number)
@@ -158,6 +159,8 @@ class _Run:
         elif start is not None:
             try:
                 _take_over(start, trainer)
+                if not _are_finite(trainer.network.variables):
+                    raise InputError("has weights that are not finite")
             except InputError as error:
                 raise InputError(f"{self._config.check_path}: {error}") from None
         return trainer
@@ -217,11 +220,13 @@ class _Run:
         config = self._config
         chunk = config.save_every * config.accumulate
         total = stage.iterations * config.accumulate
+        # The weights of a state must give a loss: that of the stage's next batch.
+        probe = next(iter(self._stream(stage, self._progress.step)))
         recorder = Recorder(self._folder.logger, self._progress, self._picture(trainer))
         callbacks = [
             Counter(self._progress, stage.name, config.accumulate),
             recorder,
-            Saver(lambda: self._save(trainer, stage)),
+            Saver(lambda: self._save_checked(trainer, stage, probe)),
         ]
         with contextlib.closing(recorder):
             for first, last, steps in _rounds(self._progress.step, total, chunk):
@@ -278,9 +283,28 @@ class _Run:
 
         return picture
 
-    def _save(self, trainer: PoseTrainer, stage: Stage | None = None) -> None:
-        if stage is not None:
-            save_network(trainer.network, self._folder.stage_checkpoint(stage.name))
+    def _save_checked(
+        self, trainer: PoseTrainer, stage: Stage, probe: Mapping[str, tf.Tensor]
+    ) -> None:
+        """Saves a state and a checkpoint, unless the last update has spoilt them.
+
+        The step's own loss is that of the weights before it.
+
+        Raises:
+          FloatingPointError: if weights or their loss are not finite; the files stay.
+        """
+        outputs = trainer.network(probe["image"], training=False)
+        loss = float(tf.add_n([*trainer.objective(outputs, probe).values()]))
+        if not (math.isfinite(loss) and _are_finite(_variables(trainer))):
+            raise FloatingPointError(
+                f"training diverged: step {self._progress.step} of stage {stage.name} "
+                f"has left weights that are not finite or whose loss is not (it is "
+                f"{loss}); the state saved before is kept; a smaller --wlr may help"
+            )
+        save_network(trainer.network, self._folder.stage_checkpoint(stage.name))
+        self._save(trainer)
+
+    def _save(self, trainer: PoseTrainer) -> None:
         write_state(
             self._folder.training_state,
             self._progress,
@@ -313,6 +337,10 @@ def _take_over(start: Start, trainer: PoseTrainer) -> None:
 
 def _variables(trainer: PoseTrainer) -> list[Any]:
     return [*trainer.network.variables, *trainer.optimizer.variables]
+
+
+def _are_finite(variables: Iterable[Any]) -> bool:
+    return all(np.isfinite(np.asarray(variable)).all() for variable in variables)
 
 
 @contextlib.contextmanager

@@ -229,6 +229,36 @@ def test_stops_when_the_loss_is_not_finite(config, tmp_path, monkeypatch):
         training.train(config, folder_of(tmp_path / "run"))
 
 
+@pytest.mark.parametrize("recipe", ["published", "modern"])
+def test_no_diverged_state_replaces_a_good_one(config, tmp_path, recipe):
+    """The first step's loss is finite; it tells nothing of the weights it leaves."""
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(
+        config,
+        recipe=recipe,
+        max_depth_bins=16,
+        learning_rate=1e30,
+        iterations=3,
+        validation_samples=0,
+    )
+    with pytest.raises(FloatingPointError, match=r"step 1 of stage .* is kept"):
+        training.train(config, folder)
+    with np.load(folder.training_state) as state:
+        assert json.loads(str(state["header"]))["progress"]["step"] == 0
+    assert not list(folder.check.glob("*.keras"))
+
+
+def test_refuses_to_start_from_weights_that_are_not_finite(config, tmp_path):
+    network = few_layers(4, 64, "batch")
+    network.get_layer("fc_1").bias.assign(np.full(4, np.nan))
+    path = tmp_path / "net.keras"
+    checkpoint.save_network(network, path)
+    folder = folder_of(tmp_path / "run")
+    with pytest.raises(InputError, match=r"net.keras: has weights that are not finite"):
+        training.train(dataclasses.replace(config, check_path=path), folder)
+    assert not folder.path.exists()
+
+
 def test_protects_a_run_and_its_conditions(config, tmp_path):
     folder = folder_of(tmp_path / "run")
     config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
