@@ -58,6 +58,11 @@ class RunFolder:
         """The training's settings, JSON."""
         return self.check / "settings.json"
 
+    @property
+    def skipped(self) -> Path:
+        """Why samples were left out of a training, a line for each."""
+        return self.check / "skipped.txt"
+
     def check_writable(self) -> None:
         """Fails now instead of after the work.
 
@@ -109,7 +114,7 @@ class RunFolder:
 
     def remove_leftovers(self) -> None:
         """Removes the temporary files of a process that was killed while writing."""
-        for pattern in (".*.h5", ".*.keras", ".*.npz"):
+        for pattern in (".*.h5", ".*.keras", ".*.npz", ".*.txt"):
             for path in self.check.glob(pattern):
                 path.unlink()
 
@@ -117,6 +122,6 @@ class RunFolder:
         for pattern in ("epoch_*.h5", "*.keras", "training_state.*", ".*.h5"):
             yield from self.check.glob(pattern)
         yield from self.logger.rglob("events.out.tfevents.*")
-        for path in (self.partial_checkpoint, self.settings):
+        for path in (self.partial_checkpoint, self.settings, self.skipped):
             if path.exists():
                 yield path

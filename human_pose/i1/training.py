@@ -20,7 +20,7 @@ import tensorflow as tf
 from absl import logging
 
 from human_pose import draw
-from human_pose.datasets.images import ImageDataset, index_range, open_dataset
+from human_pose.datasets.images import ImageDataset
 from human_pose.files import InputError, atomic
 from human_pose.i1 import caffemodel, curriculum, evaluation
 from human_pose.i1.callbacks import Counter, Recorder, Saver
@@ -38,6 +38,7 @@ from human_pose.i1.state import (
     write_state,
 )
 from human_pose.i1.trainer import PoseTrainer
+from human_pose.i1.training_data import list_skipped, open_samples, open_validation
 from human_pose.i1.transfer import transfer
 from human_pose.i1_config import ImageTrainingConfig
 from human_pose.run_folder import RunFolder
@@ -109,16 +110,17 @@ def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
     """
     folder.check_training(resume=config.resume, overwrite=config.overwrite)
     chosen = plan(config)
-    data = _open(config, "train", every=config.every)
+    data = open_samples(config, "train", every=config.every)
     conditions = _conditions(config, chosen, data)
     progress = Progress()
     if config.resume:
         progress = read_progress(folder.training_state, conditions)
     start = _read_start(config)
-    validation = _validation(config)
+    validation = open_validation(config)
     run = _Run(config, chosen, folder, conditions, progress, data, validation)
     trainer = run.first_trainer(start)
     _prepare(folder, config)
+    list_skipped([data, validation], folder.skipped)
     run.go(trainer)
 
 
@@ -361,26 +363,6 @@ def _read_start(config: ImageTrainingConfig) -> Start | None:
     if path is None or config.resume:
         return None
     return caffemodel.read(path) if path.suffix == ".caffemodel" else load_network(path)
-
-
-def _open(
-    config: ImageTrainingConfig, part: index_range.Part, **options: Any
-) -> ImageDataset:
-    dataset = open_dataset(config.data_dir, config.split, part, **options)
-    dataset.good_annotations(skip_bad=config.skip_bad)
-    for bad in dataset.skipped:
-        logging.warning("skipped: %s", bad.reason)
-    return dataset
-
-
-def _validation(config: ImageTrainingConfig) -> ImageDataset | None:
-    """Test samples at even distances."""
-    if not config.validation_samples:
-        return None
-    available = open_dataset(config.data_dir, config.split, "test").indices
-    places = np.linspace(0, len(available) - 1, config.validation_samples)
-    chosen = available[np.unique(places.astype(int))]
-    return _open(config, "test", indices=chosen.tolist())
 
 
 def _conditions(

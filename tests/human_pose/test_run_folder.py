@@ -55,6 +55,7 @@ def test_an_evaluated_folder_is_free_for_training(tmp_path):
         "check/epoch_0.h5",
         "check/partial_checkpoint.h5",
         "check/training_state.h5",
+        "check/skipped.txt",
         "logger/events.out.tfevents.1.host",
     ],
 )

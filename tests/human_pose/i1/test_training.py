@@ -351,6 +351,16 @@ def test_starts_from_caffes_weights_by_name(config, tmp_path):
     assert np.abs(after["conv_2_n/kernel"] - before["conv_2_n/kernel"]).max() > 1e-3
 
 
+def test_leaves_out_bad_samples_and_lists_them(config, root, tmp_path):
+    (root / "camera_all" / "2.txt").write_text("nothing")
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", iterations=1)
+    with pytest.raises(InputError, match=r"skip_bad=1 leaves them out"):
+        training.train(config, folder)
+    training.train(dataclasses.replace(config, skip_bad=True), folder)
+    assert "camera_all/2.txt" in folder.skipped.read_text()
+
+
 def test_names_the_stages_there_are(config):
     with pytest.raises(InputError, match=r"one of d4_ada, d8_ada .*received d5"):
         training.plan(dataclasses.replace(config, stage="d5"))

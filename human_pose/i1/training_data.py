@@ -1,0 +1,68 @@
+"""The samples that a training of the image network uses, and those it leaves out."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from absl import logging
+
+from human_pose.datasets.images import ImageDataset, index_range, open_dataset
+from human_pose.files import atomic
+from human_pose.i1_config import ImageTrainingConfig
+
+_LOGGED: Final = 3  # bad samples named in the log
+
+
+def open_samples(
+    config: ImageTrainingConfig, part: index_range.Part, **options: Any
+) -> ImageDataset:
+    """A part of the data set, read and checked.
+
+    Args:
+      config: which set, and whether bad samples may be left out.
+      part: "train" or "test".
+      **options: of `open_dataset`.
+
+    Raises:
+      InputError: for a bad sample that may not be left out, or if none is good.
+    """
+    dataset = open_dataset(config.data_dir, config.split, part, **options)
+    dataset.good_annotations(skip_bad=config.skip_bad)
+    return dataset
+
+
+def open_validation(config: ImageTrainingConfig) -> ImageDataset | None:
+    """Test samples at even distances, or None if there shall be none.
+
+    Raises:
+      InputError: see `open_samples`.
+    """
+    if not config.validation_samples:
+        return None
+    available = open_dataset(config.data_dir, config.split, "test").indices
+    places = np.linspace(0, len(available) - 1, config.validation_samples)
+    chosen = available[np.unique(places.astype(int))]
+    return open_samples(config, "test", indices=chosen.tolist())
+
+
+def list_skipped(datasets: Iterable[ImageDataset | None], path: Path) -> None:
+    """Writes a line for every sample that is left out, and logs how many they are.
+
+    Args:
+      datasets: read; the places of None are passed over.
+      path: the file, written only if there are any.
+
+    Raises:
+      InputError: if it cannot be written.
+    """
+    opened = [dataset for dataset in datasets if dataset is not None]
+    reasons = [bad.reason for dataset in opened for bad in dataset.skipped]
+    if not reasons:
+        return
+    with atomic(path) as temporary:
+        temporary.write_text("".join(f"{reason}\n" for reason in reasons), "utf-8")
+    logging.warning(
+        "left out %d of %d samples, listed in %s; the first: %s",
+        len(reasons), sum(map(len, opened)), path, "; ".join(reasons[:_LOGGED]),
+    )  # fmt: skip

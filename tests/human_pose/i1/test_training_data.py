@@ -1,0 +1,38 @@
+"""The list of samples that a training leaves out."""
+
+import pytest
+from absl import logging
+
+from human_pose.datasets.images import open_dataset
+from human_pose.i1.training_data import list_skipped
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *values: lines.append(text % values)
+    )
+    return lines
+
+
+def test_lists_every_sample_in_a_file_and_a_few_in_one_line(root, tmp_path, logged):
+    bad = [0, 1, 2, 3]
+    for index in bad:
+        (root / "camera_all" / f"{index}.txt").write_text("nothing")
+    dataset = open_dataset(root)
+    path = tmp_path / "check" / "skipped.txt"
+    list_skipped([dataset, None], path)
+    lines = path.read_text().splitlines()
+    for index, line in zip(bad, lines, strict=True):
+        assert f"camera_all/{index}.txt" in line
+    (line,) = logged
+    assert f"left out 4 of {len(dataset)} samples, listed in {path}; the first" in line
+    assert lines[2] in line
+    assert lines[3] not in line
+
+
+def test_writes_nothing_when_all_are_good(root, tmp_path, logged):
+    list_skipped([open_dataset(root)], tmp_path / "skipped.txt")
+    assert not logged
+    assert not (tmp_path / "skipped.txt").exists()
