@@ -36,12 +36,19 @@ _LIFTER_ONLY: Final = (
 _TRAINING_ONLY: Final = (
     "curriculum", "stage", "loss", "depth_limit", "iterations", "augment",
     "accumulate", "mixed_precision", "jit", "remat", "validation_samples",
-    "validate_every",
+    "validate_every", "wlr", "save_f", "seed",
 )  # fmt: skip
+_EVALUATION_ONLY: Final = ("readout",)
 # All but the file, its network, and the run's folder.
 _NOT_FOR_CONVERSION: Final = (
-    "train", "resume", "check_path", "data_dir", "split", "skip_bad", "readout",
-    "subsample", "batch_size", "wlr", "save_f", "seed", *_TRAINING_ONLY,
+    "train", "resume", "check_path", "data_dir", "split", "skip_bad", "subsample",
+    "batch_size", *_TRAINING_ONLY, *_EVALUATION_ONLY,
+)  # fmt: skip
+# Of `Sample.py`, which has some of the flags of `main.py`.
+_PICTURE_ONLY: Final = ("box", "camera", "root_depth_mm", "readout")
+_VIEWS_ONLY: Final = (
+    "models", "l2_solver", "dtype", "as_published", "data_dir", "parameters_dir",
+    "input_path", "frame",
 )  # fmt: skip
 
 Task = ImageTrainingConfig | ImageEvaluationConfig | ConversionConfig
@@ -117,16 +124,26 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
         "so far from the corner",
         flag_values,
     )
-    flags.register_multi_flags_validator(
-        ["image", "box", "camera"],
-        lambda values: (
-            values["image"] is not None
-            or (values["box"] is None and values["camera"] is None)
-        ),
-        "--box and --camera need --image",
-        flag_values,
-    )
+    _check_sample_flags(flag_values)
     command.show_in_help(flag_values, __name__)
+
+
+def _check_sample_flags(flag_values: flags.FlagValues) -> None:
+    """Refuses flags that would have no effect."""
+
+    def present(name: str) -> bool:
+        return bool(flag_values[name].present)
+
+    def for_the_input(values: dict[str, Any]) -> bool:
+        if values["image"] is None:
+            _refuse(filter(present, _PICTURE_ONLY), "--image")
+        else:
+            _refuse_beside(filter(present, _VIEWS_ONLY), "--image")
+        return True
+
+    flags.register_multi_flags_validator(
+        ["image"], for_the_input, flag_values=flag_values
+    )
 
 
 def _four_numbers(
@@ -239,7 +256,9 @@ def _check_together(flag_values: flags.FlagValues) -> None:
                 _refuse_beside(
                     filter(present, _NOT_FOR_CONVERSION), "--convert_caffemodel"
                 )
-            elif not values["train"]:
+            elif values["train"]:
+                _refuse_beside(filter(present, _EVALUATION_ONLY), "--train=1")
+            else:
                 _refuse(filter(present, _TRAINING_ONLY), "--train=1")
             return True
         own = {flag.name for flag in flag_values.get_flags_for_module(__name__)}

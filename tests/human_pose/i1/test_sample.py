@@ -202,6 +202,26 @@ def test_the_command_checks_its_flags(flag):
         run("--image=x.png", "--check_path=x.keras", flag)
 
 
-def test_the_command_takes_a_box_only_with_a_picture():
-    with pytest.raises(flags.IllegalFlagValueError, match="--box and --camera need"):
-        run("--box=1,2,3,4")
+@pytest.mark.parametrize(
+    "flag",
+    ["--box=1,2,3,4", "--camera=1,1,1,1", "--root_depth_mm=4000", "--readout=argmax"],
+)
+def test_the_command_takes_some_flags_only_with_a_picture(flag):
+    name = flag.split("=")[0]
+    with pytest.raises(flags.IllegalFlagValueError, match=f"{name} needs --image"):
+        run(flag)
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "--frame=0", "--models=3", "--input_path=x.h5", "--l2_solver",
+        "--dtype=float32", "--as_published", "--data_dir=x", "--parameters_dir=x",
+    ],
+)  # fmt: skip
+def test_the_command_takes_some_flags_only_without_one(flag):
+    name = flag.split("=")[0]
+    with pytest.raises(
+        flags.IllegalFlagValueError, match=f"{name} has no effect beside --image"
+    ):
+        run("--image=x.png", "--check_path=x.keras", flag)
