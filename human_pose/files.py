@@ -83,6 +83,18 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)  # gone already if all went well
 
 
+def check_is_file(path: Path) -> None:
+    """Refuses what is no file.
+
+    Raises:
+      InputError: naming it, if it is a folder or does not exist.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: must be a file; it is a folder")
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+
+
 def read_h5(
     path: str | os.PathLike[str], shapes: Mapping[str, Shape]
 ) -> dict[str, np.ndarray]:
@@ -102,10 +114,7 @@ def read_h5(
         or holds NaN or infinity.
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: must be a file; it is a folder")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_is_file(path)
     try:
         with h5py.File(path, "r") as file:
             missing = [name for name in shapes if name not in file]

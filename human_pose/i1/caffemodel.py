@@ -14,7 +14,7 @@ from typing import Any, Final
 import keras
 import numpy as np
 
-from human_pose.files import InputError, atomic
+from human_pose.files import InputError, atomic, check_is_file
 from human_pose.i1 import protobuf
 from human_pose.i1.blocks import BilinearUpsampling, ScaledBatchNormalization
 from human_pose.i1.protobuf import BYTES, FIXED_32, FIXED_64, VARINT, WireError
@@ -49,8 +49,7 @@ def read(path: Path) -> dict[str, list[np.ndarray]]:
       InputError: naming the file, if it cannot be read, is no such file, or is a
         solver's state: that holds the history of an optimiser and no weights.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_is_file(path)
     try:
         # A read-only map of the file: 160 MB of which each byte is looked at once.
         if not path.stat().st_size:

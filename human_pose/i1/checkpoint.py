@@ -6,7 +6,7 @@ from typing import Final
 
 import keras
 
-from human_pose.files import InputError, atomic
+from human_pose.files import InputError, atomic, check_is_file
 
 # The layer whose name says D.
 LAST_LAYER: Final = re.compile(r"conv_5_d(\d+)")
@@ -51,8 +51,7 @@ def load_network(path: Path) -> keras.Model:
             f"{path}: must be a .keras checkpoint of an I1 network; "
             "--convert_caffemodel makes one from Caffe's"
         )
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    check_is_file(path)
     # Keras reports a damaged file by errors of many kinds.
     try:
         network = keras.models.load_model(path, compile=False)

@@ -362,7 +362,8 @@ def _read_start(config: ImageTrainingConfig) -> Start | None:
     # A resumed run has its own weights.
     if path is None or config.resume:
         return None
-    return caffemodel.read(path) if path.suffix == ".caffemodel" else load_network(path)
+    is_caffes = path.suffix in (".caffemodel", ".solverstate")
+    return caffemodel.read(path) if is_caffes else load_network(path)
 
 
 def _conditions(

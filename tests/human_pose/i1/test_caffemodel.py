@@ -181,6 +181,16 @@ def test_says_what_a_solver_state_is(tmp_path):
         caffemodel.read(path)
 
 
+def test_tells_a_folder_from_a_missing_file(tmp_path):
+    folder = tmp_path / "net.keras"
+    folder.mkdir()
+    for read in (caffemodel.read, load_network):
+        with pytest.raises(InputError, match=r"net.keras: must be a file; it is a fol"):
+            read(folder)
+        with pytest.raises(InputError, match=r"gone.keras: no such file"):
+            read(tmp_path / "gone.keras")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -248,6 +248,14 @@ def test_no_diverged_state_replaces_a_good_one(config, tmp_path, recipe):
     assert not list(folder.check.glob("*.keras"))
 
 
+def test_starts_from_no_solver_state(config, tmp_path):
+    path = tmp_path / "net.solverstate"
+    path.write_bytes(b"\x08\x05")  # iteration 5
+    folder = folder_of(tmp_path / "run")
+    with pytest.raises(InputError, match=r"net.solverstate: is a solver's state;"):
+        training.train(dataclasses.replace(config, check_path=path), folder)
+
+
 def test_refuses_to_start_from_weights_that_are_not_finite(config, tmp_path):
     network = few_layers(4, 64, "batch")
     network.get_layer("fc_1").bias.assign(np.full(4, np.nan))
