@@ -22,6 +22,7 @@ from absl import logging
 from human_pose import skeleton
 from human_pose.datasets.images.index_range import IndexRange
 from human_pose.datasets.images.layout import (
+    STORED,
     TEXT_FOLDERS,
     Sample,
     read_sample,
@@ -31,7 +32,7 @@ from human_pose.files import InputError, atomic
 
 INDEX_FOLDER: Final = ".index"
 # Part of every kept file's key: raise it when what is kept, or a rule, changes.
-_VERSION: Final = 2
+_VERSION: Final = 3
 # Reading waits for the disk more than for Python.
 _READERS: Final = 8
 
@@ -147,7 +148,7 @@ def _parse(root: Path, item: IndexRange) -> _Shard:
     joints = list(skeleton.JOINTS_16_OF_32)
 
     def stack(rows: list[np.ndarray], *shape: int) -> np.ndarray:
-        return np.array(rows, np.float32).reshape(len(samples), *shape)
+        return np.array(rows, STORED).reshape(len(samples), *shape)
 
     return _Shard(
         np.array([index for index, _ in good], np.int64),

@@ -27,6 +27,9 @@ from human_pose.files import InputError
 from human_pose.skeleton import JOINTS_32
 
 IMAGE_SIZE_PX: Final = 224
+# Of everything batches hold. Rules are checked on numbers rounded to it: a box may have
+# an area, or a joint a place, in float64 only.
+STORED: Final = np.float32
 
 TEXT_FOLDERS: Final = (
     "bbx_all_new",
@@ -49,7 +52,7 @@ _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class CameraFile:
-    """One file of `camera_all`; Xc = R (Xw - T).
+    """One file of `camera_all`, float32; Xc = R (Xw - T).
 
     Attributes:
       rotation: `[3, 3]`.
@@ -81,7 +84,7 @@ class InfoFile:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the text files say about one sample.
+    """What the text files say about one sample, float32.
 
     Attributes:
       box: `[4]` x1 y1 x2 y2, px of the raw camera frame.
@@ -117,23 +120,23 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: cannot be read as text: {error}") from error
 
 
-def read_numbers(path: Path, count: int) -> np.ndarray:
-    """The numbers of a file, float64 `[count]`.
+def read_numbers(path: Path, count: int, dtype: type = np.float64) -> np.ndarray:
+    """The numbers of a file, `[count]` of a type.
 
     Raises:
       InputError: naming the file and the rule, if it is missing, a word is not a
-        finite number, or there are more or fewer than `count`.
+        finite number of the type, or there are more or fewer than `count`.
     """
-    return _numbers(path, read_text(path).split(), count)
+    return _numbers(path, read_text(path).split(), count, dtype)
 
 
 def read_box(path: Path) -> np.ndarray:
-    """A file of `bbx_all_new`: `[4]` x1 y1 x2 y2.
+    """A file of `bbx_all_new`: float32 `[4]` x1 y1 x2 y2.
 
     Raises:
       InputError: as `read_numbers`, or if the box has no area.
     """
-    box = read_numbers(path, 4)
+    box = read_numbers(path, 4, STORED)
     if not (box[2] > box[0] and box[3] > box[1]):
         values = " ".join(f"{value:g}" for value in box)
         raise InputError(
@@ -166,7 +169,7 @@ def read_camera(path: Path) -> CameraFile:
             raise InputError(
                 f"{path}: must have `{name}:`{meaning} and {count} numbers"
             )
-        values[name] = _numbers(path, fields[name], count, field=f"`{name}:` ")
+        values[name] = _numbers(path, fields[name], count, STORED, f"`{name}:` ")
     if not np.all(values["f"] > 0):
         raise InputError(
             f"{path}: `f:` must be two positive focal lengths; "
@@ -250,8 +253,8 @@ def read_sample(root: Path, index: int) -> Sample:
         (value,) = read_numbers(at(folder), 1)
         if value != constant:
             raise InputError(f"{at(folder)}: must be {constant:g}; got {value:g}")
-    joints_2d = read_numbers(at("gt_joint_2d_raw_new"), JOINTS_32 * 2)
-    joints_3d = read_numbers(at("gt_joint_3d_mono_raw"), JOINTS_32 * 3)
+    joints_2d = read_numbers(at("gt_joint_2d_raw_new"), JOINTS_32 * 2, STORED)
+    joints_3d = read_numbers(at("gt_joint_3d_mono_raw"), JOINTS_32 * 3, STORED)
     image = read_image_path(at("image_path_file"), root)
     read_info(at("info_all"))
     check_image(image)
@@ -264,19 +267,26 @@ def read_sample(root: Path, index: int) -> Sample:
     )
 
 
-def _numbers(path: Path, words: list[str], count: int, field: str = "") -> np.ndarray:
+def _numbers(
+    path: Path, words: list[str], count: int, dtype: type, field: str = ""
+) -> np.ndarray:
     if len(words) != count:
         plural = "s" if count > 1 else ""
         raise InputError(
             f"{path}: {field}must be {count} number{plural}; got {len(words)}"
         )
     try:
-        values = np.array(words, np.float64)
+        with np.errstate(over="ignore"):  # to infinity, which is refused below
+            values: np.ndarray = np.array(words, np.float64).astype(dtype)
     except ValueError:
         bad = next(word for word in words if not _is_number(word))
         raise InputError(f"{path}: {field}must be numbers; got {bad!r}") from None
-    if not np.all(np.isfinite(values)):
-        raise InputError(f"{path}: {field}must be finite numbers; got NaN or infinity")
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise InputError(
+            f"{path}: {field}must be finite numbers ({values.dtype}); "
+            f"got {words[np.argmin(finite)]!r}"
+        )
     return values
 
 

@@ -137,7 +137,7 @@ BAD = {
     "missing": ("bbx_all_new", None, r"bbx_all_new/2\.txt: no such file"),
     "count": ("gt_joint_2d_raw_new", "1 2 3", r"2\.txt: must be 64 numbers; got 3"),
     "word": ("center_x", "abc", r"center_x/2\.txt: must be numbers; got 'abc'"),
-    "nan": ("scale", "nan", r"scale/2\.txt: must be finite"),
+    "nan": ("scale", "nan", r"scale/2\.txt: must be finite .* 'nan'"),
     "area": ("bbx_all_new", "5 5 5 9", r"bbx_all_new/2\.txt: .* x1 < x2 and y1 < y2"),
     "focal": (
         "camera_all",
@@ -148,6 +148,22 @@ BAD = {
         "camera_all",
         made_up.CAMERA.replace("1143.781096", "0"),
         r"camera_all/2\.txt: `f:` must be two positive",
+    ),
+    # What float32 makes of a number counts, because that is what batches hold.
+    "no area in float32": (
+        "bbx_all_new",
+        "265 264 265.000001 264.000001",
+        r"bbx_all_new/2\.txt: .* x1 < x2 and y1 < y2; got 265 264 265 264",
+    ),
+    "focal 0 in float32": (
+        "camera_all",
+        made_up.CAMERA.replace("1143.781096", "1e-60"),
+        r"camera_all/2\.txt: `f:` must be two positive .* got 1145\.05 0",
+    ),
+    "infinite in float32": (
+        "gt_joint_3d_mono_raw",
+        " ".join(["0"] * 95 + ["1e300"]),
+        r"raw/2\.txt: must be finite numbers \(float32\); got '1e300'",
     ),
     "info": ("info_all", "1\n2\n", r"info_all/2\.txt: must have 7 lines; got 2"),
     "no picture": ("image_path_file", "C:\\a\\99.png", r"images/99\.png: no such file"),
