@@ -32,7 +32,7 @@ from human_pose.files import InputError, atomic
 
 INDEX_FOLDER: Final = ".index"
 # Part of every kept file's key: raise it when what is kept, or a rule, changes.
-_VERSION: Final = 3
+_VERSION: Final = "version 4"
 # Reading waits for the disk more than for Python.
 _READERS: Final = 8
 
@@ -100,13 +100,15 @@ def read_annotations(
     for place, item in enumerate(ranges, 1):
         wanted = indices[(indices >= item.first) & (indices <= item.last)]
         if len(wanted):
-            parts.append(_chosen(_range(root, item, trust_index), item, wanted))
+            parts.append(_chosen(root, _range(root, item, trust_index), item, wanted))
         if progress:
             progress(item, place, len(ranges))
     return _joined(parts)
 
 
 class _Shard(NamedTuple):
+    """A range as it is kept; reasons name files from the root, which may be moved."""
+
     indices: np.ndarray
     arrays: dict[str, np.ndarray]
     skipped: tuple[Skipped, ...]
@@ -114,7 +116,7 @@ class _Shard(NamedTuple):
 
 def _range(root: Path, item: IndexRange, trust_index: bool) -> _Shard:
     path = root / INDEX_FOLDER / f"{item.name}_{item.first}_{item.last}.npz"
-    kept = _read_shard(path) if trust_index else None
+    kept = _read_shard(path, _VERSION) if trust_index else None
     if kept is not None:
         return kept
     # Taken before the files are read, so that a change meanwhile is noticed next time.
@@ -134,7 +136,7 @@ def _parse(root: Path, item: IndexRange) -> _Shard:
         try:
             return index, read_sample(root, index)
         except InputError as error:
-            return index, Skipped(index, str(error))
+            return index, Skipped(index, str(error).removeprefix(_start(root)))
 
     good: list[tuple[int, Sample]] = []
     skipped: list[Skipped] = []
@@ -170,7 +172,7 @@ def _fingerprint(root: Path, item: IndexRange) -> str:
     the text file that names it.
     """
     folders = [(folder, ".txt") for folder in TEXT_FOLDERS] + [("images", ".png")]
-    sums = [f"version {_VERSION}"]
+    sums = [_VERSION]
     for folder, ending in folders:
         start = os.fspath(text_path(root, folder, 0).parent) + os.sep
         stats = [
@@ -189,11 +191,11 @@ def _stat(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _read_shard(path: Path, key: str | None = None) -> _Shard | None:
-    """What is kept under a key, or any; None if there is nothing."""
+def _read_shard(path: Path, key: str) -> _Shard | None:
+    """What is kept under a key, or one that begins so; None if there is nothing."""
     try:
         with np.load(path) as file:
-            if key is not None and str(file["key"]) != key:
+            if not f"{file['key']};".startswith(f"{key};"):
                 return None
             skipped = zip(file["skipped_index"], file["skipped_reason"], strict=True)
             return _Shard(
@@ -219,7 +221,14 @@ def _write_shard(path: Path, key: str, shard: _Shard) -> None:
         logging.warning("the index is not kept: %s", error)
 
 
-def _chosen(shard: _Shard, item: IndexRange, wanted: np.ndarray) -> Annotations:
+def _start(root: Path) -> str:
+    """What the paths of files in the folder begin with."""
+    return os.path.join(root, "")
+
+
+def _chosen(
+    root: Path, shard: _Shard, item: IndexRange, wanted: np.ndarray
+) -> Annotations:
     rows = np.flatnonzero(np.isin(shard.indices, wanted))
     missing = set(wanted.tolist())
     return Annotations(
@@ -227,7 +236,11 @@ def _chosen(shard: _Shard, item: IndexRange, wanted: np.ndarray) -> Annotations:
         **{name: shard.arrays[name][rows] for name in _ARRAYS},
         subject=np.full(len(rows), item.subject, np.int32),
         action=np.full(len(rows), item.action_number, np.int32),
-        skipped=tuple(s for s in shard.skipped if s.sample in missing),
+        skipped=tuple(
+            Skipped(index, _start(root) + reason)
+            for index, reason in shard.skipped
+            if index in missing
+        ),
     )
 
 

@@ -257,6 +257,33 @@ def test_files_changed_while_others_are_read_are_read_again(root, monkeypatch):
     assert open_dataset(root).annotations.box[2].tolist() == [1, 2, 3, 4]
 
 
+def test_reasons_name_the_folder_that_was_opened(root):
+    for sample, folder in ((2, "bbx_all_new"), (3, "info_all")):
+        (root / folder / f"{sample}.txt").unlink()
+    (root / "info_all" / "3.txt").mkdir()
+    before = open_dataset(root).skipped
+    assert str(root / "bbx_all_new" / "2.txt: no such file") == before[0].reason
+    moved = root.with_name("moved")
+    root.rename(moved)
+    for options in ({}, {"trust_index": True}):
+        after = open_dataset(moved, **options).skipped
+        assert [s.reason for s in after] == [
+            s.reason.replace(str(root), str(moved)) for s in before
+        ]
+        assert not any(str(root) in s.reason for s in after)
+
+
+def test_an_index_by_other_rules_is_not_trusted(root, monkeypatch):
+    monkeypatch.setattr(annotations, "_VERSION", "version 1")
+    assert open_dataset(root).check() == ()
+    (root / "bbx_all_new" / "2.txt").write_text("1 2 3 4")
+    trusted = open_dataset(root, trust_index=True).annotations
+    assert trusted.box[2].tolist() == [265, 264, 658, 657]
+    monkeypatch.undo()
+    trusted = open_dataset(root, trust_index=True).annotations
+    assert trusted.box[2].tolist() == [1, 2, 3, 4]
+
+
 def test_pictures_damaged_behind_a_trusted_index_are_named(root):
     path = root / "images" / "3.png"
     assert open_dataset(root).check() == ()
