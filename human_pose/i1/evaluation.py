@@ -8,12 +8,14 @@ the lifter's evaluation:
     truth.npy       [F, 1, 3, 16]  truth, likewise
     tabled_res.npy  [16]           means of the 15 actions, then of all frames
 
-and besides `evaluations/report.md` with everything, and pictures of the best, the
-median and the worst sample in `images/`.
+and besides `evaluations/report.md` with everything, `evaluations/skipped.csv` with the
+samples left out, if there are any, and pictures of the best, the median and the worst
+sample in `images/`.
 """
 
+import csv
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,14 +23,16 @@ from typing import Any, Final
 import keras
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from human_pose import draw, scores
-from human_pose.datasets.images import ACTIONS, ImageDataset
+from human_pose.datasets.images import ACTIONS, ImageDataset, Skipped
 from human_pose.files import InputError, atomic
 from human_pose.i1 import geometry, pictures, readout, report
 from human_pose.i1.checkpoint import depth_bins_of, input_size_of
 
 REPORT: Final = "evaluations/report.md"
+SKIPPED: Final = f"evaluations/{report.SKIPPED}"
 
 Network = Callable[..., Mapping[str, tf.Tensor]]
 # Poses and errors of one batch, by name.
@@ -137,6 +141,7 @@ def evaluate(
         skipped=dataset.skipped,
         pictures=captions,
     )
+    _write_skipped(dataset.skipped, len(dataset), folder / SKIPPED)
     with atomic(folder / REPORT) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return evaluation
@@ -249,6 +254,23 @@ def _write_arrays(evaluation: Evaluation, folder: Path) -> None:
     for name, array in arrays.items():
         with atomic(folder / f"{name}.npy") as temporary:
             np.save(temporary, array)
+
+
+def _write_skipped(skipped: Sequence[Skipped], count: int, path: Path) -> None:
+    """Lists every sample left out of `count`, and logs how many they are."""
+    if not skipped:
+        path.unlink(missing_ok=True)  # of an evaluation before the samples were mended
+        return
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        lines = csv.writer(file)
+        lines.writerow(("index", "reason"))
+        lines.writerows(skipped)
+    logging.warning(
+        "left out %d of %d samples, listed in %s", len(skipped), count, path
+    )
 
 
 def _original_layout(poses: np.ndarray) -> np.ndarray:

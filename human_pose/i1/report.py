@@ -10,6 +10,8 @@ from human_pose.datasets.images import ACTIONS, Skipped
 from human_pose.scores import mean_over_frames
 from human_pose.skeleton import JOINT_NAMES_16
 
+# Lists all samples left out, beside the report.
+SKIPPED: Final = "skipped.csv"
 _LISTED: Final = 20
 
 _MEANING: Final = f"""\
@@ -58,7 +60,7 @@ def markdown(
       actions: int `[F]`, index into the image data's `ACTIONS`.
       tables: names and values `[F, K]` by title.
       description: what was evaluated, by headword.
-      skipped: samples left out.
+      skipped: samples left out; of many only the first are listed here.
       pictures: captions of `images/<name>.png` by name.
     """
     protocol = [f"- {word}: {text}" for word, text in description.items()]
@@ -70,7 +72,7 @@ def markdown(
     if skipped:
         more = len(skipped) - _LISTED
         lines = [f"- {bad.reason}" for bad in skipped[:_LISTED]]
-        lines += [f"- and {more} more"] if more > 0 else []
+        lines += [f"- and {more} more; all: [{SKIPPED}]({SKIPPED})"] if more > 0 else []
         sections[f"Samples left out ({len(skipped)})"] = "\n".join(lines)
     sections["Samples of note"] = "\n\n".join(
         f"{name.capitalize()}: {caption}\n\n![{name}](../images/{name}.png)"

@@ -94,8 +94,10 @@ class ImageDataset:
         """
         if self.skipped and not skip_bad:
             first, *others = self.skipped
-            more = f" (and {len(others)} more bad samples)" if others else ""
-            raise InputError(f"{first.reason}{more}; skip_bad=1 leaves them out")
+            plural = "s" if len(others) > 1 else ""
+            more = f" (and {len(others)} more bad sample{plural})" if others else ""
+            them = "them" if others else "it"
+            raise InputError(f"{first.reason}{more}; --skip_bad=1 leaves {them} out")
         if not len(self.annotations):
             raise InputError(
                 f"{self.root}: none of the {len(self)} samples can be used; "

@@ -1,10 +1,12 @@
 """Evaluation of a stand-in whose heatmaps are known: both protocols in closed form."""
 
+import csv
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from human_pose.datasets.images import open_dataset
+from human_pose.datasets.images import Skipped, open_dataset
 from human_pose.files import InputError
 from human_pose.i1 import build_network, evaluation, readout, targets
 from human_pose.skeleton import JOINTS_16_OF_32
@@ -155,13 +157,34 @@ def test_writes_arrays_report_and_pictures(dataset, tmp_path):
 def test_lists_what_it_left_out(root, tmp_path):
     (root / "bbx_all_new" / "10.txt").write_text("1 2 1 2")
     dataset = open_dataset(root, part="test")
-    with pytest.raises(InputError, match=r"bbx_all_new/10.txt"):
+    with pytest.raises(InputError, match=r"/10.txt: .*; --skip_bad=1 leaves it"):
         evaluated(dataset, tmp_path, network=build_network)
     found = evaluated(dataset, tmp_path, Answers(_good(dataset)), skip_bad=True)
     assert found.index.tolist() == [9, 11]
     text = (tmp_path / "run" / "evaluations" / "report.md").read_text()
     assert "## Samples left out (1)" in text
     assert "bbx_all_new/10.txt" in text
+
+
+def test_lists_many_samples_left_out_in_a_file(dataset, tmp_path, monkeypatch, caplog):
+    bad = tuple(Skipped(100 + i, f"a/{i}.txt: bad, as is said") for i in range(25))
+    answers = Answers(dataset)
+    monkeypatch.setattr(type(dataset), "skipped", bad)
+    with caplog.at_level("WARNING", logger="absl"):
+        evaluated(dataset, tmp_path, answers, skip_bad=True)
+    folder = tmp_path / "run" / "evaluations"
+    message = f"left out 25 of 3 samples, listed in {folder / 'skipped.csv'}"
+    assert caplog.messages == [message]
+    text = (folder / "report.md").read_text()
+    assert "a/19.txt" in text and "a/20.txt" not in text
+    assert "- and 5 more; all: [skipped.csv](skipped.csv)" in text
+    with (folder / "skipped.csv").open(newline="") as file:
+        head, *lines = csv.reader(file)
+    assert head == ["index", "reason"]
+    assert [(int(index), reason) for index, reason in lines] == list(bad)
+    monkeypatch.undo()
+    evaluated(dataset, tmp_path, answers)
+    assert not (folder / "skipped.csv").exists()
 
 
 def test_names_the_sample_of_a_prediction_that_is_not_finite(dataset, tmp_path):

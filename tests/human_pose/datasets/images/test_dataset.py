@@ -187,6 +187,21 @@ def test_bad_text_is_named_or_skipped(root, case):
     assert all_of(kept)["index"].tolist() == [0, 1, 3, 4, 5, 6, 7, 8]
 
 
+@pytest.mark.parametrize(
+    "samples, more",
+    [
+        ((2,), "; --skip_bad=1 leaves it out"),
+        ((2, 4), r" \(and 1 more bad sample\); --skip_bad=1 leaves them out"),
+        ((2, 3, 4), r" \(and 2 more bad samples\); --skip_bad=1 leaves them out"),
+    ],
+)
+def test_says_how_to_leave_bad_samples_out(root, samples, more):
+    for sample in samples:
+        (root / "scale" / f"{sample}.txt").unlink()
+    with pytest.raises(InputError, match=rf"scale/2\.txt: no such file{more}$"):
+        open_dataset(root).batches(2)
+
+
 def test_bad_pictures_are_named(root):
     path = root / "images" / "3.png"
     whole = path.read_bytes()
