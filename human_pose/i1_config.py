@@ -39,7 +39,7 @@ class ImageTrainingConfig:
       learning_rate: None for the stage's own.
       iterations: of each stage; None for its own.
       batch_size: None for the stage's own.
-      augment: "published", "modern", or None for the recipe's own.
+      augment: see `datasets.images`, or None for the recipe's own.
       accumulate: batches whose gradients are averaged for one update.
       mixed_precision: layers compute in bfloat16.
       jit: compile the step with XLA.
@@ -65,7 +65,7 @@ class ImageTrainingConfig:
     learning_rate: float | None
     iterations: int | None
     batch_size: int | None
-    augment: Literal["published", "modern"] | None
+    augment: Literal["published", "modern", "mild"] | None
     accumulate: int
     mixed_precision: bool
     jit: bool

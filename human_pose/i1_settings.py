@@ -219,7 +219,7 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "augment",
         None,
-        ("published", "modern"),
+        ("published", "modern", "mild"),
         "i1: augmentation (default: the curriculum's).",
         **own,
     )

@@ -148,4 +148,4 @@ def test_the_plan_of_a_preset_keeps_losses_and_order():
         assert stage.learning_rate == source.learning_rate * scaling.learning_rate
         assert stage.iterations == scaling.iterations[source.name]
     assert chosen.input_size == scaling.input_size
-    assert chosen.recipe.augment == scaling.augment == "modern"
+    assert chosen.recipe.augment == scaling.augment == "mild"

@@ -124,9 +124,10 @@ class ImageDataset:
           batch_size: B.
           augment: "published" scales, rotates and flips as the original does; "modern"
             scales and rotates less (`placement.MODERN`), in one bilinear pass, changes
-            colours too, and exchanges left and right depths of mirrored people; None is
-            the original's test transform, u256 = u224 / 1.12 + 28.5. Pictures of an
-            endless "modern" stream are kept in memory if they need less than 1 GiB.
+            colours too, and exchanges left and right depths of mirrored people; "mild"
+            does so still less and mirrors nobody (`placement.MILD`); None is the
+            original's test transform, u256 = u224 / 1.12 + 28.5. Pictures of an endless
+            "modern" or "mild" stream are kept in memory if they need less than 1 GiB.
           shuffle: random order.
           seed: of order and augmentation, 0 to 2^30 - 1.
           epoch: where to start: after that many passes over the samples.
@@ -171,7 +172,8 @@ class ImageDataset:
             )
         )
         folder = os.fspath(self.root / "images")
-        kept = self._kept(folder, stream) if augment == "modern" and repeat else None
+        comes_back = repeat and augment in pipeline.ONE_PASS
+        kept = self._kept(folder, stream) if comes_back else None
         return pipeline.build(annotations, folder, stream, kept)
 
     def _kept(self, folder: str, stream: pipeline.Stream) -> tf.Tensor | None:

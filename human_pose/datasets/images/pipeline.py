@@ -28,8 +28,10 @@ from human_pose.datasets.images.annotations import Annotations
 from human_pose.files import InputError
 from human_pose.i1 import geometry
 
-Augment = Literal["published", "modern"]
-AUGMENTS: Final = ("published", "modern", None)
+Augment = Literal["published", "modern", "mild"]
+AUGMENTS: Final = ("published", "modern", "mild", None)
+# What is done in one pass, mends the depths of the mirrored and changes colours.
+ONE_PASS: Final = {"modern": placement.MODERN, "mild": placement.MILD}
 
 Batch = dict[str, tf.Tensor]
 
@@ -111,7 +113,7 @@ def build(
             return tf.gather(kept, row)
         path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
         image = read_picture(path, verify=stream.verify)
-        if stream.augment == "modern":
+        if stream.augment in ONE_PASS:
             return projection.reduced(_blue_first(image), stream.input_size)
         return image
 
@@ -127,7 +129,7 @@ def build(
     end = tf.int64.max if stream.count is None else stream.start + stream.count
     stages = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
     samples = tf.data.Dataset.range(stream.start, end).map(pictures, **stages)
-    if stream.augment == "modern":
+    if stream.augment in ONE_PASS:
         batches = samples.batch(stream.batch_size)
     else:
         groups = samples.batch(resampling.GROUP).map(crops, **stages)
@@ -147,7 +149,7 @@ def _of_known_length(stream: Stream) -> Callable[[tf.data.Dataset], tf.data.Data
 def reduced_pictures(
     annotations: Annotations, folder: str, input_size: int, *, verify: bool = False
 ) -> tf.Tensor:
-    """All pictures in memory, as the modern augmentation of a stream reads them.
+    """All pictures in memory, as a stream of one pass reads them.
 
     Args:
       annotations: whose pictures.
@@ -202,15 +204,13 @@ def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement
     """The placements that draws `[..., 6]` mean under an augmentation."""
     if augment is None:
         return placement.at_test(tf.shape(draws)[:-1])
-    return placement.from_draws(
-        draws, placement.MODERN if augment == "modern" else placement.Ranges()
-    )
+    return placement.from_draws(draws, ONE_PASS.get(augment, placement.Ranges()))
 
 
 def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
     """Joints and depths of a batch, and its pictures if they are not finished."""
     where = placements(draws[:, : placement.DRAWS], stream.augment)
-    if stream.augment == "modern":
+    if stream.augment in ONE_PASS:
         change = colours.from_draws(draws[:, placement.DRAWS :])
         batch["image"] = projection.crop(
             batch["image"], where, change, stream.input_size
@@ -222,7 +222,7 @@ def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
     flipped = where.flipped
     batch["joints_2d"] = _swapped(joints, flipped)
     z_mm = batch["joints_3d_mm"][..., 2]
-    if stream.augment == "modern":
+    if stream.augment in ONE_PASS:
         # The original forgets this: its mirrored people have left and right depths
         # exchanged.
         z_mm = _swapped(z_mm[..., None], flipped)[..., 0]
@@ -250,7 +250,7 @@ def checked(stream: Stream) -> Stream:
             "augment",
             stream.augment,
             stream.augment in AUGMENTS,
-            "published, modern or None",
+            "published, modern, mild or None",
         ),
         (
             "sampling",

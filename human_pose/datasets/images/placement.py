@@ -48,6 +48,10 @@ class Ranges:
 
 # Milder than the original's: upright people, as at test time, stay among the turned.
 MODERN: Final = Ranges((0.85, 1.15), rotation_deg=15.0, rotation_probability=0.6)
+# For trainings too short to learn what turned and mirrored people have in common.
+MILD: Final = Ranges(
+    (0.93, 1.07), rotation_deg=7.0, rotation_probability=0.6, flip_probability=0.0
+)
 
 
 class Placement(NamedTuple):

@@ -2,7 +2,8 @@
 
 The original's three passes (`resampling`) are for its own networks. Here each crop is
 read from the picture once, by TensorFlow's projective resampler, and small crops never
-see the full size: a picture is first averaged over as many pixels as the crop skips.
+see the full size: a picture is first averaged to about two pixels for one of the crop
+along each axis, which bilinear interpolation then averages too.
 """
 
 from typing import Final
@@ -12,8 +13,8 @@ import tensorflow as tf
 from human_pose.datasets.images.colours import Change, apply
 from human_pose.datasets.images.placement import CROP_SIZE_PX, Placement
 
-# Samples per pixel of a crop along each axis, where it is smaller than the 256 px one.
-_SUPERSAMPLING: Final = 2
+# Pixels that bilinear interpolation averages along each axis.
+_TAPS: Final = 2
 # The largest reduction by powers of two that 224 px allow.
 _MOST_REDUCED: Final = 32
 
@@ -24,7 +25,7 @@ def reduction(size: int) -> int:
     Args:
       size: S of the crop, a divisor of 256.
     """
-    return min(CROP_SIZE_PX // _sampled(size), _MOST_REDUCED)
+    return min(max(CROP_SIZE_PX // (_TAPS * size), 1), _MOST_REDUCED)
 
 
 def reduced(image: tf.Tensor, size: int) -> tf.Tensor:
@@ -59,33 +60,25 @@ def crop(
       float32 `[B, S, S, 3]`, (grey level - 128) / 256, 0 outside the picture but for
       the colours.
     """
-    sampled = _sampled(size)
     levels = (tf.cast(images, tf.float32) - 128.0) / 256.0
     crops = tf.raw_ops.ImageProjectiveTransformV3(
         images=levels,
-        transforms=_to_picture(placement, sampled, reduction(size)),
-        output_shape=[sampled, sampled],
+        transforms=_to_picture(placement, size, reduction(size)),
+        output_shape=[size, size],
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
-    factor = sampled // size
-    if factor > 1:
-        crops = tf.nn.avg_pool2d(crops, factor, factor, "VALID")
     return apply(crops, Change(*(change[:, None, None, :] for change in colours)))
 
 
-def _sampled(size: int) -> int:
-    return min(_SUPERSAMPLING * size, CROP_SIZE_PX)
+def _to_picture(placement: Placement, size: int, factor: int) -> tf.Tensor:
+    """Maps of a crop's pixels to those of reduced pictures, `[B, 8]`, of three points.
 
-
-def _to_picture(placement: Placement, sampled: int, factor: int) -> tf.Tensor:
-    """Maps of sampled pixels to those of reduced pictures, `[B, 8]`, of three points.
-
-    A sampled or reduced pixel i of n stands for the middle (i + 0.5) n - 0.5 of the n
+    A crop's or reduced pixel i of n stands for the middle (i + 0.5) n - 0.5 of the n
     full pixels that it covers.
     """
-    step = CROP_SIZE_PX / sampled
+    step = CROP_SIZE_PX / size
     corner = tf.constant([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)], tf.float64)
     crop_px = (corner + 0.5) * step - 0.5
     mirrored = tf.stack([CROP_SIZE_PX - 1.0 - crop_px[:, 0], crop_px[:, 1]], -1)

@@ -52,14 +52,17 @@ def test_a_preset_scales_what_the_recipe_says():
         16,
         max_depth_bins=8,
         initializer="scaled",
-        augment="modern",
+        augment="mild",
+        schedule="cosine",
+        warmup=0.1,
     )
     recipe = curriculum.scaled(curriculum.PUBLISHED, scaling)
     assert [stage.name for stage in recipe.stages] == ["d4_ada", "d8_ada", "d8_manual"]
     assert [stage.iterations for stage in recipe.stages] == [9, 7, 84_686]
     assert [stage.learning_rate for stage in recipe.stages] == [5e-5, 5e-5, 1e-5]
     assert {stage.batch_size for stage in recipe.stages} == {16}
-    assert (recipe.initializer, recipe.augment) == ("scaled", "modern")
+    assert (recipe.initializer, recipe.augment) == ("scaled", "mild")
+    assert (recipe.schedule, recipe.warmup) == ("cosine", 0.1)
     assert recipe.stages[1].loss == curriculum.PUBLISHED.stage("d8_ada").loss
 
 

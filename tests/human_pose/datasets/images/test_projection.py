@@ -50,10 +50,22 @@ def test_outside_is_gray_and_colours_change_everything(where):
     np.testing.assert_allclose(crop[0, 32, 32], -0.125, atol=1e-6)
 
 
-def test_pictures_kept_in_memory_are_the_same(root):
+@pytest.mark.parametrize("augment", ("modern", "mild"))
+def test_pictures_kept_in_memory_are_the_same(root, augment):
     dataset = open_dataset(root)
-    options = {"augment": "modern", "shuffle": True, "input_size": 64}
+    options = {"augment": augment, "shuffle": True, "input_size": 64}
     kept = next(iter(dataset.batches(3, repeat=True, **options)))
     read = next(iter(dataset.batches(3, **options)))
     np.testing.assert_array_equal(kept["index"], read["index"])
     np.testing.assert_array_equal(kept["image"], read["image"])
+
+
+def test_mild_mirrors_nobody_and_turns_little():
+    draws = np.random.default_rng(0).uniform(size=(200, placement.DRAWS))
+    placed = placement.from_draws(tf.constant(draws), placement.MILD)
+    assert not placed.flipped.numpy().any()
+    angles = np.degrees(np.arctan2(placed.sin, placed.cos))
+    assert 6 < np.abs(angles).max() <= 7
+    assert 0.3 < (angles == 0).mean() < 0.5
+    scales = placed.scale.numpy() * 1.12
+    assert 0.93 <= scales.min() < 0.94 and 1.06 < scales.max() <= 1.07
