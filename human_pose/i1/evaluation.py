@@ -164,7 +164,7 @@ def _found(
         stateful_metrics=["mpjpe_mm"],
     )
     done, total_mm = 0, 0.0
-    measure = _measure(network, depth_bins)
+    measure = _measure(network, depth_bins, stream.element_spec)
     for batch in stream:
         part = {name: value.numpy() for name, value in measure(batch).items()}
         _check_finite(part)
@@ -177,10 +177,16 @@ def _found(
     return {name: values[order] for name, values in found.items()}
 
 
-def _measure(network: Network, depth_bins: int) -> Callable[[Any], Mapping[str, Any]]:
-    """Heatmaps stay in the graph: only poses leave it."""
+def _measure(
+    network: Network, depth_bins: int, spec: Mapping[str, tf.TensorSpec]
+) -> Callable[[Any], Mapping[str, Any]]:
+    """Heatmaps stay in the graph: only poses leave it.
 
-    @tf.function(reduce_retracing=True)
+    It is traced here, once for batches of any size. TensorFlow counts traces by calls,
+    and would complain of those for one network after another.
+    """
+
+    @tf.function
     def measure(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         heatmap2 = network(batch["image"], training=False)["heatmap2"]
         truth_mm = batch["joints_3d_mm"]
@@ -202,7 +208,7 @@ def _measure(network: Network, depth_bins: int) -> Callable[[Any], Mapping[str, 
             )
         return result
 
-    return measure
+    return measure.get_concrete_function(spec)
 
 
 def _check_finite(part: Found) -> None:

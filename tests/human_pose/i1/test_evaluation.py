@@ -196,6 +196,13 @@ def test_names_the_sample_of_a_prediction_that_is_not_finite(dataset, tmp_path):
         evaluated(dataset, tmp_path, network)
 
 
+def test_many_evaluations_in_a_process_cause_no_warning(dataset, tmp_path, caplog):
+    answers = Answers(dataset)
+    for _ in range(6):  # TensorFlow complains of the fifth function traced in a row
+        evaluated(dataset, tmp_path, answers)
+    assert not caplog.messages
+
+
 def test_refuses_another_readout(dataset, tmp_path):
     with pytest.raises(InputError, match="integral or argmax; received 'mean'"):
         evaluated(dataset, tmp_path, readout="mean")
