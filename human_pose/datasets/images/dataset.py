@@ -16,6 +16,7 @@ from human_pose.datasets.images.annotations import (
     Skipped,
     read_annotations,
 )
+from human_pose.datasets.images.arguments import whole_numbers
 from human_pose.datasets.images.index_range import (
     IndexRange,
     Part,
@@ -154,22 +155,29 @@ class ImageDataset:
         Raises:
           InputError: for an argument out of range, or a bad sample if not `skip_bad`.
         """
+        pipeline.check_arguments(
+            batch_size=batch_size,
+            augment=augment,
+            sampling=sampling,
+            seed=seed,
+            epoch=epoch,
+            start_step=start_step,
+            input_size=input_size,
+        )
         annotations = self.good_annotations(skip_bad=skip_bad)
         count = len(annotations)
         start = epoch * count + start_step * batch_size
         left = None if repeat else max((epoch + 1) * count - start, 0)
-        stream = pipeline.checked(
-            pipeline.Stream(
-                batch_size=batch_size,
-                augment=augment,
-                shuffle=shuffle,
-                sampling=sampling,
-                seed=seed,
-                start=start,
-                count=left,
-                input_size=input_size,
-                verify=self._trust_index,
-            )
+        stream = pipeline.Stream(
+            batch_size=batch_size,
+            augment=augment,
+            shuffle=shuffle,
+            sampling=sampling,
+            seed=seed,
+            start=start,
+            count=left,
+            input_size=input_size,
+            verify=self._trust_index,
         )
         folder = os.fspath(self.root / "images")
         comes_back = repeat and augment in pipeline.ONE_PASS
@@ -221,15 +229,20 @@ def open_dataset(
     ranges = read_ranges(root / "index_range")
     chosen = split_ranges(ranges, split, part)
     available = indices_of(chosen, every)
+    if not len(available):
+        raise InputError(
+            "every (--subsample) must divide the index of a sample; none of the "
+            f"{split} {part} samples has a multiple of {every}"
+        )
     if indices is not None:
-        wanted = np.unique(np.fromiter(indices, np.int64))
+        wanted = whole_numbers("indices", indices)
         outside = wanted[~np.isin(wanted, available)]
         if len(outside):
             raise InputError(
                 f"indices must lie in the index ranges of the {split} {part} samples; "
                 f"got {outside[0]}"
             )
-        available = wanted
+        available = wanted.astype(np.int64)
     names = {item.name for item in chosen}
     return ImageDataset(
         root,

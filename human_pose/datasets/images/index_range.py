@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 import numpy as np
 
+from human_pose.datasets.images.arguments import check_whole
 from human_pose.datasets.images.layout import read_numbers
 from human_pose.files import InputError
 
@@ -143,8 +144,7 @@ def indices_of(ranges: Iterable[IndexRange], every: int = 1) -> np.ndarray:
 
     The original's `train_index.txt` is `every=5`.
     """
-    if every < 1:
-        raise InputError(f"every must be at least 1; got {every}")
+    check_whole("every", every, 1)
     parts = [np.arange(-(-r.first // every) * every, r.last + 1, every) for r in ranges]
     return np.concatenate([np.zeros(0, np.int64), *parts])
 

@@ -9,7 +9,7 @@ operations, so they are done once for all.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,9 +22,15 @@ from human_pose.datasets.images import (
     placement,
     projection,
     resampling,
-    sampling,
 )
 from human_pose.datasets.images.annotations import Annotations
+from human_pose.datasets.images.arguments import check_whole
+from human_pose.datasets.images.sampling import (
+    SAMPLINGS,
+    Sampling,
+    draws_at,
+    row_at,
+)
 from human_pose.files import InputError
 from human_pose.i1 import geometry
 
@@ -56,7 +62,7 @@ class Stream:
     batch_size: int
     augment: Augment | None
     shuffle: bool
-    sampling: sampling.Sampling
+    sampling: Sampling
     seed: int
     start: int
     count: int | None
@@ -91,16 +97,14 @@ def build(
     }  # fmt: skip
 
     def pictures(position: tf.Tensor) -> Batch:
-        row = sampling.row_at(
+        row = row_at(
             position,
             len(annotations),
             stream.seed,
             shuffle=stream.shuffle,
             sampling=stream.sampling,
         )
-        draws = sampling.draws_at(
-            position, placement.DRAWS + colours.DRAWS, stream.seed
-        )
+        draws = draws_at(position, placement.DRAWS + colours.DRAWS, stream.seed)
         return {
             "row": row,
             "draws": draws,
@@ -238,36 +242,37 @@ def _swapped(joints: tf.Tensor, flipped: tf.Tensor) -> tf.Tensor:
     return tf.where(flipped[:, None, None], mirrored, joints)
 
 
-def checked(stream: Stream) -> Stream:
-    """The stream, if it can be made.
+def check_arguments(
+    *,
+    batch_size: int,
+    augment: Augment | None,
+    sampling: Sampling,
+    seed: int,
+    epoch: int,
+    start_step: int,
+    input_size: int,
+) -> None:
+    """Checks what `batches` is given.
 
     Raises:
       InputError: naming the argument and the rule.
     """
+    check_whole("batch_size", batch_size, 1)
+    check_whole("seed", seed, 0)
+    check_whole("epoch", epoch, 0)
+    check_whole("start_step", start_step, 0)
+    check_whole("input_size", input_size, 1)
     rules: tuple[tuple[str, Any, bool, str], ...] = (
-        ("batch_size", stream.batch_size, stream.batch_size >= 1, "at least 1"),
-        (
-            "augment",
-            stream.augment,
-            stream.augment in AUGMENTS,
-            "published, modern, mild or None",
-        ),
-        (
-            "sampling",
-            stream.sampling,
-            stream.sampling in sampling.SAMPLINGS,
-            "epochs or replacement",
-        ),
-        ("seed", stream.seed, 0 <= stream.seed < 2**30, "in [0, 2^30)"),
-        ("epoch and start_step", stream.start, stream.start >= 0, "at least 0"),
+        ("augment", augment, augment in AUGMENTS, "published, modern, mild or None"),
+        ("sampling", sampling, sampling in SAMPLINGS, "epochs or replacement"),
+        ("seed", seed, seed < 2**30, "in [0, 2^30)"),
         (
             "input_size",
-            stream.input_size,
-            stream.input_size > 0 and placement.CROP_SIZE_PX % stream.input_size == 0,
+            input_size,
+            placement.CROP_SIZE_PX % input_size == 0,
             "a divisor of 256",
         ),
     )
     for name, value, holds, rule in rules:
         if not holds:
             raise InputError(f"{name} must be {rule}; got {value!r}")
-    return replace(stream)

@@ -339,13 +339,43 @@ def test_files_of_the_toy_example_are_read(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [{"batch_size": 0}, {"augment": "old"}, {"input_size": 100}, {"seed": -1},
-     {"start_step": -1}, {"sampling": "both"}],
+    [{"batch_size": 0}, {"batch_size": 2.5}, {"batch_size": True}, {"augment": "old"},
+     {"input_size": 100}, {"input_size": 64.0}, {"seed": -1}, {"seed": 2**30},
+     {"seed": 0.5}, {"start_step": -1, "epoch": 1}, {"start_step": 0.5},
+     {"epoch": -1, "start_step": 9}, {"epoch": "1"}, {"sampling": "both"}],
 )  # fmt: skip
 def test_arguments_out_of_range_are_refused(root, options):
-    (name,) = options
-    with pytest.raises(InputError, match=name):
+    name, value = next(iter(options.items()))
+    with pytest.raises(InputError, match=f"^{name} must be .* got {value!r}$"):
         open_dataset(root).batches(**({"batch_size": 2} | options))
+
+
+def test_numpys_whole_numbers_are_whole(root):
+    data = open_dataset(root, indices=np.array([7, 2]), every=np.int64(1))
+    stream = data.batches(np.int32(2), input_size=32, seed=np.int64(3))
+    assert all_of(stream)["index"].tolist() == [2, 7]
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"indices": []}, "indices must name at least one sample; got none"),
+        ({"indices": [2, 2.5]}, "indices must be whole numbers, at least 0; got 2.5"),
+        ({"indices": [True]}, "indices must be whole numbers, at least 0; got True"),
+        ({"indices": [-1]}, "indices must be whole numbers, at least 0; got -1"),
+        ({"indices": [2**70]}, f"indices must lie in the .* got {2**70}"),
+        ({"every": 0}, "every must be a whole number, at least 1; got 0"),
+        ({"every": 2.0}, "every must be a whole number, at least 1; got 2.0"),
+        (
+            {"every": 100, "part": "test"},
+            r"every \(--subsample\) must divide the index of a sample; none of the "
+            "corrected test samples has a multiple of 100",
+        ),
+    ],
+)
+def test_a_choice_of_no_or_broken_indices_is_refused(root, options, message):
+    with pytest.raises(InputError, match=f"^{message}$"):
+        open_dataset(root, **options)
 
 
 def test_range_files_are_checked(root):
