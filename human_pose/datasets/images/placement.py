@@ -21,6 +21,8 @@ import tensorflow as tf
 from human_pose.datasets.images.layout import IMAGE_SIZE_PX
 
 CROP_SIZE_PX: Final = 256
+# The largest scaled picture that `resampling` has room for: the original's, at 1.3.
+LARGEST_SIDE_PX: Final = 260
 # Uniform numbers per sample, in the order in which the original draws them: whether to
 # scale (always), the scale, the rotation, two shifts (always 0) and the flip.
 DRAWS: Final = 6
@@ -37,6 +39,9 @@ class Ranges:
       rotation_probability: of rotating at all.
       flip_probability: below this draw, the crop is mirrored.
       scale_of_picture: 0.005 times the sample's `scale` of 224.
+
+    Raises:
+      ValueError: for a scale by which pictures would exceed `LARGEST_SIDE_PX`.
     """
 
     scale: tuple[float, float] = (0.7, 1.3)
@@ -44,6 +49,14 @@ class Ranges:
     rotation_probability: float = 1.0
     flip_probability: float = 0.5
     scale_of_picture: float = 1.12
+
+    def __post_init__(self) -> None:
+        side = round(IMAGE_SIZE_PX * max(self.scale) / self.scale_of_picture)
+        if side > LARGEST_SIDE_PX:
+            raise ValueError(
+                f"`scale` must keep pictures within {LARGEST_SIDE_PX} px; received "
+                f"{self.scale}, up to {side} px"
+            )
 
 
 # Milder than the original's: upright people, as at test time, stay among the turned.

@@ -18,7 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.images.layout import IMAGE_SIZE_PX
-from human_pose.datasets.images.placement import CROP_SIZE_PX, Placement
+from human_pose.datasets.images.placement import (
+    CROP_SIZE_PX,
+    LARGEST_SIDE_PX,
+    Placement,
+)
 
 # Pictures best cropped together: their pixels stay in the cache from step to step.
 GROUP: Final = 4
@@ -33,9 +37,9 @@ _SUBPIXEL_BITS: Final = 5
 _SUBPIXELS: Final = 1 << _SUBPIXEL_BITS
 GRAY: Final = 128
 # A gray frame wide enough that 4 x 4 neighbours clipped to it are all gray; and room
-# for the largest scaled picture (260 px at scale 1.3) with that frame.
+# for the largest scaled picture with that frame.
 _FRAME: Final = 4
-_ROOM: Final = 268
+_ROOM: Final = LARGEST_SIDE_PX + 2 * _FRAME
 # Parts of a grey level that are kept between the two directions of scaling.
 _PARTS: Final = 64.0
 

@@ -75,6 +75,13 @@ def test_crops_do_not_depend_on_their_group(golden):
         np.testing.assert_array_equal(alone[0], together[sample])
 
 
+def test_scales_that_crops_have_no_room_for_are_refused():
+    assert placement.Ranges(scale=(0.1, 1.3)).scale == (0.1, 1.3)
+    for scale in ((1, 2), (2, 1), (1.0, 1.31)):
+        with pytest.raises(ValueError, match=r"`scale` must keep .* within 260 px"):
+            placement.Ranges(scale=scale)
+
+
 def test_joint_sets(golden):
     def check(case, convert, size):
         before, after = golden[f"{case}/bottom"], golden[f"{case}/top"]
