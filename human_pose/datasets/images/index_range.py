@@ -181,6 +181,7 @@ def _read_range(path: Path) -> IndexRange:
     first, last = read_numbers(path, 2)
     if first != int(first) or last != int(last) or not 0 <= first <= last:
         raise InputError(
-            f"{path}: must hold two whole numbers, first <= last; got {first} {last}"
+            f"{path}: must hold two whole numbers, first <= last; "
+            f"got {first:.12g} {last:.12g}"
         )
     return IndexRange(subject, action, int(first), int(last))

@@ -380,7 +380,11 @@ def test_a_choice_of_no_or_broken_indices_is_refused(root, options, message):
 
 def test_range_files_are_checked(root):
     path = root / "index_range" / "S1_Directions_range.txt"
-    for text, message in (("0 7", "must not overlap"), ("5 1", "first <= last")):
+    for text, message in (
+        ("0 7", "must not overlap"),
+        ("2108570 1", "first <= last; got 2108570 1$"),
+        ("0 1.5", "two whole numbers, .* got 0 1.5$"),
+    ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             open_dataset(root)
