@@ -48,9 +48,9 @@ class Recipe:
       test_share: the share of pictures of test subjects.
     """
 
-    count: int = 6000
+    count: int = 12_000
     seed: int = 0
-    test_share: float = 0.2
+    test_share: float = 0.1
 
 
 @dataclass(frozen=True)
