@@ -22,24 +22,54 @@ def make_optimizer(
       stage: learning rate and number of updates.
       accumulate: batches whose gradients are averaged for one update.
     """
-    # A schedule counts batches, not updates.
-    batches = stage.iterations * accumulate
     rate: Any = stage.learning_rate
     if recipe.schedule == "cosine":
-        warm = int(recipe.warmup * batches)
-        rate = keras.optimizers.schedules.CosineDecay(
+        warm = int(recipe.warmup * stage.iterations)
+        cosine = keras.optimizers.schedules.CosineDecay(
             0.0 if warm else rate,
-            max(batches - warm, 1),
+            max(stage.iterations - warm, 1),
             alpha=_COSINE_END,
             warmup_target=rate if warm else None,
             warmup_steps=warm,
         )
+        rate = cosine if accumulate == 1 else PerUpdate(cosine, accumulate)
     options: dict[str, Any] = {
         "gradient_accumulation_steps": accumulate if accumulate > 1 else None
     }
     if recipe.optimizer == "rmsprop":
         return CaffeRMSProp(rate, **options)
     return FusedAdamW(rate, decay=recipe.weight_decay, **options)
+
+
+@keras.saving.register_keras_serializable("human_pose")
+class PerUpdate(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule over updates for an optimiser that counts the batches it gathers.
+
+    Args:
+      schedule: of the rate by the number of updates before.
+      batches: to an update.
+    """
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, batches: int
+    ) -> None:
+        self.schedule = schedule
+        self.batches = batches
+
+    def __call__(self, step: Any) -> Any:
+        """The rate when `step` batches have gone before."""
+        return self.schedule(step // self.batches)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal schedule."""
+        schedule = keras.optimizers.schedules.serialize(self.schedule)
+        return {"schedule": schedule, "batches": self.batches}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PerUpdate":
+        """A schedule from `get_config`."""
+        inner = keras.optimizers.schedules.deserialize(config["schedule"])
+        return cls(inner, config["batches"])
 
 
 def hand_over(source: CaffeRMSProp, target: CaffeRMSProp) -> None:

@@ -23,9 +23,16 @@ def test_cosine_rises_falls_and_counts_updates(accumulate):
     recipe = dataclasses.replace(curriculum.MODERN, warmup=0.1)
     optimizer = make_optimizer(recipe, STAGE, accumulate)
     optimizer.build([keras.Variable(1.0)])
-    rates = [rate_after(optimizer, n * accumulate) for n in (0, 5, 10, 55, 100)]
     half = 1e-2 * (0.5 * 0.99 + 0.01)
-    np.testing.assert_allclose(rates, [0, 5e-3, 1e-2, half, 1e-4], rtol=1e-5)
+    # The first and the last of the batches that an update gathers see the same rate.
+    for batch in (0, accumulate - 1):
+        rates = [
+            rate_after(optimizer, n * accumulate + batch) for n in (0, 5, 10, 55, 100)
+        ]
+        np.testing.assert_allclose(rates, [0, 5e-3, 1e-2, half, 1e-4], rtol=1e-5)
+    copy = type(optimizer).from_config(optimizer.get_config())
+    copy.build([keras.Variable(1.0)])
+    assert rate_after(copy, 55 * accumulate) == rate_after(optimizer, 55 * accumulate)
 
 
 def test_published_rate_is_constant():
