@@ -81,7 +81,7 @@ def test_cameras_are_rotations_and_the_floor_is_below(folder):
     for index in (0, 1, TINY.count - 1):
         camera = read_camera(folder / f"camera_all/{index}.txt")
         unity = camera.rotation @ camera.rotation.T
-        np.testing.assert_allclose(unity, np.eye(3), atol=1e-8)
+        np.testing.assert_allclose(unity, np.eye(3), atol=1e-6)  # float32
         assert np.linalg.det(camera.rotation) > 0
         assert not camera.radial.any() and not camera.tangential.any()
         joints = read_sample(folder, index).joints_3d_mm
