@@ -21,6 +21,7 @@ from absl import logging
 
 from human_pose import draw
 from human_pose.datasets.images import ImageDataset
+from human_pose.datasets.images.sampling import SEEDS
 from human_pose.files import InputError, atomic
 from human_pose.i1 import caffemodel, curriculum, evaluation
 from human_pose.i1.callbacks import Counter, Recorder, Saver
@@ -46,7 +47,6 @@ from human_pose.run_folder import RunFolder
 # A network, or Caffe's blobs by layer.
 Start: TypeAlias = keras.Model | caffemodel.Blobs
 
-_SEEDS: Final = 2**30  # of a data set's batches
 _SEEDS_APART: Final = 1000  # of two stages, lest they see the same batches
 
 
@@ -87,7 +87,7 @@ def plan(config: ImageTrainingConfig) -> Plan:
     )
     if not stages:
         raise InputError(f"--depth_limit={deepest} leaves out every stage")
-    seeds = _SEEDS - _SEEDS_APART * (len(stages) - 1)
+    seeds = SEEDS - _SEEDS_APART * (len(stages) - 1)
     if not 0 <= config.seed < seeds:
         raise InputError(
             f"--seed must be from 0 to {seeds - 1}; received {config.seed}"

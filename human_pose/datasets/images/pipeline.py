@@ -27,6 +27,7 @@ from human_pose.datasets.images.annotations import Annotations
 from human_pose.datasets.images.arguments import check_whole
 from human_pose.datasets.images.sampling import (
     SAMPLINGS,
+    SEEDS,
     Sampling,
     draws_at,
     row_at,
@@ -265,7 +266,7 @@ def check_arguments(
     rules: tuple[tuple[str, Any, bool, str], ...] = (
         ("augment", augment, augment in AUGMENTS, "published, modern, mild or None"),
         ("sampling", sampling, sampling in SAMPLINGS, "epochs or replacement"),
-        ("seed", seed, seed < 2**30, "in [0, 2^30)"),
+        ("seed", seed, seed < SEEDS, "in [0, 2^30)"),
         (
             "input_size",
             input_size,

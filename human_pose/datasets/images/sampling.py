@@ -10,6 +10,8 @@ import tensorflow as tf
 
 Sampling = Literal["epochs", "replacement"]
 SAMPLINGS: Final = ("epochs", "replacement")
+# Seeds of a stream are below this.
+SEEDS: Final = 2**30
 
 # Set off from each other, so that order and augmentation are independent.
 _ORDER, _DRAWS = 1, 2
