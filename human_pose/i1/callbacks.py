@@ -34,16 +34,24 @@ class Counter(keras.callbacks.Callback):
         self._progress = progress
         self._stage = stage
         self._accumulate = accumulate
+        self._counted = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Batches are numbered from 0 in each epoch."""
+        self._counted = 0
 
     def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        """Counts one step.
+        """Counts the steps of one call, which may be several.
 
         Raises:
           FloatingPointError: if the loss is not finite.
         """
-        self._progress.step += 1
-        if self._progress.step % self._accumulate == 0:
-            self._progress.total += 1
+        before = self._progress.step
+        self._progress.step += batch + 1 - self._counted
+        self._counted = batch + 1
+        self._progress.total += (
+            self._progress.step // self._accumulate - before // self._accumulate
+        )
         if not math.isfinite(logs["loss"]):
             raise FloatingPointError(
                 f"training diverged: loss is {logs['loss']} in stage {self._stage}, "

@@ -210,6 +210,8 @@ class Scaling:
       schedule: in the place of the recipe's, or None.
       warmup: in the place of the recipe's, or None.
       max_depth_bins: stages with more are left out, or None.
+      steps_per_execution: the most that Keras runs in one call; more spare a small
+        network's time between steps, and none of a large one's.
     """
 
     input_size: int
@@ -221,6 +223,7 @@ class Scaling:
     augment: Literal["published", "modern", "mild"] | None = None
     schedule: Literal["constant", "cosine"] | None = None
     warmup: float | None = None
+    steps_per_execution: int = 1
 
 
 SCALINGS: Final[Mapping[tuple[str, str], Scaling]] = {
@@ -247,8 +250,11 @@ SCALINGS: Final[Mapping[tuple[str, str], Scaling]] = {
         augment="mild",
         schedule="cosine",
         warmup=0.05,
+        steps_per_execution=10,
     ),
-    ("modern", "tiny"): Scaling(64, 6.0, {"d16": 10_000}, 32, 16),
+    ("modern", "tiny"): Scaling(
+        64, 6.0, {"d16": 10_000}, 32, 16, steps_per_execution=10
+    ),
 }
 
 

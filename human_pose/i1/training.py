@@ -57,10 +57,12 @@ class Plan:
     Attributes:
       recipe: with the stages to train, as they are trained.
       input_size: of the network, px.
+      steps_per_execution: the most that Keras runs in one call.
     """
 
     recipe: Recipe
     input_size: int
+    steps_per_execution: int
 
 
 def plan(config: ImageTrainingConfig) -> Plan:
@@ -94,7 +96,7 @@ def plan(config: ImageTrainingConfig) -> Plan:
         )
     augment = config.augment or recipe.augment
     recipe = dataclasses.replace(recipe, stages=stages, augment=augment)
-    return Plan(recipe, scaling.input_size)
+    return Plan(recipe, scaling.input_size, scaling.steps_per_execution)
 
 
 def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
@@ -140,6 +142,7 @@ class _Run:
         self._config = config
         self._recipe = chosen.recipe
         self._input_size = chosen.input_size
+        self._most_at_once = chosen.steps_per_execution
         self._folder = folder
         self._conditions = conditions
         self._progress = progress
@@ -214,14 +217,18 @@ class _Run:
         lean = rematerialized(network, config.preset) if config.remat else None
         trainer = PoseTrainer(network, objective, lean)
         optimizer = make_optimizer(recipe, stage, config.accumulate)
-        trainer.compile(optimizer, jit_compile=config.jit)
+        chunk, total = self._chunk_and_total(stage)
+        trainer.compile(
+            optimizer,
+            jit_compile=config.jit,
+            steps_per_execution=_steps_at_once(total, chunk, self._most_at_once),
+        )
         optimizer.build(trainer.trainable_variables)
         return trainer
 
     def _fit(self, trainer: PoseTrainer, stage: Stage) -> None:
         config = self._config
-        chunk = config.save_every * config.accumulate
-        total = stage.iterations * config.accumulate
+        chunk, total = self._chunk_and_total(stage)
         # The weights of a state must give a loss: that of the stage's next batch.
         probe = next(iter(self._stream(stage, self._progress.step)))
         recorder = Recorder(self._folder.logger, self._progress, self._picture(trainer))
@@ -243,6 +250,11 @@ class _Run:
                     shuffle=False,  # done already
                     verbose=1 if sys.stdout.isatty() else 2,
                 )
+
+    def _chunk_and_total(self, stage: Stage) -> tuple[int, int]:
+        """Steps between two saved states, and of the whole stage."""
+        batches = self._config.accumulate
+        return self._config.save_every * batches, stage.iterations * batches
 
     def _stream(self, stage: Stage, step: int) -> tf.data.Dataset:
         return self._data.batches(
@@ -325,6 +337,12 @@ def _rounds(done: int, total: int, chunk: int) -> Iterator[tuple[int, int, int]]
         yield first, whole, chunk
     if total % chunk and done < total:
         yield whole, whole + 1, total % chunk
+
+
+def _steps_at_once(total: int, chunk: int, most: int) -> int:
+    """How many steps, up to `most`, divide those of every call of `fit`."""
+    common = math.gcd(*(steps for _, _, steps in _rounds(0, total, chunk)))
+    return max(n for n in range(1, most + 1) if common % n == 0)
 
 
 def _take_over(start: Start, trainer: PoseTrainer) -> None:

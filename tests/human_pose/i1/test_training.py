@@ -183,6 +183,51 @@ def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
             np.testing.assert_allclose(two[name], one[name], atol=1e-4, err_msg=name)
 
 
+def test_several_steps_in_one_call_are_those_one_by_one(config, tmp_path, monkeypatch):
+    config = dataclasses.replace(
+        config, stage="d8_ada", iterations=7, save_every=4, validation_samples=0
+    )
+    config = dataclasses.replace(config, accumulate=3)  # calls of 3 of 12 and 9 steps
+    calls = []
+    count = callbacks.Counter.on_train_batch_end
+
+    def noting(self, batch, logs):
+        count(self, batch, logs)
+        calls[-1].append(self._progress.step)
+
+    monkeypatch.setattr(callbacks.Counter, "on_train_batch_end", noting)
+    folders = [folder_of(tmp_path / f"{n}") for n in (3, 1)]
+    for most, folder in zip((4, 1), folders, strict=True):
+        scaling = dataclasses.replace(
+            curriculum.SCALINGS["published", "tiny"], steps_per_execution=most
+        )
+        monkeypatch.setitem(curriculum.SCALINGS, ("published", "tiny"), scaling)
+        calls.append([])
+        training.train(config, folder)
+        with np.load(folder.training_state) as state:
+            progress = json.loads(str(state["header"]))["progress"]
+        assert progress == {"stage": 0, "step": 21, "total": 7}
+    assert calls == [list(range(3, 22, 3)), list(range(1, 22))]
+    several, single = (weights(folder, "d8_ada") for folder in folders)
+    for name in single:
+        np.testing.assert_allclose(several[name], single[name], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("total", "chunk", "at_once"),
+    [
+        (10_000, 500, 10),
+        (800, 500, 10),
+        (250, 100, 10),
+        (20, 7, 1),
+        (8, 9, 8),
+        (9, 6, 3),
+    ],
+)
+def test_calls_of_several_steps_end_where_states_are_saved(total, chunk, at_once):
+    assert training._steps_at_once(total, chunk, 10) == at_once
+
+
 # Statistics of two samples on maps of one pixel amplify rounding: other kernels change
 # the gradients by percents, whether XLA's or those without oneDNN.
 @pytest.mark.large
