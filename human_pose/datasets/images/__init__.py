@@ -6,7 +6,6 @@ placement, resampling the original's scaling, rotation, crop and flip
 projection            one pass in their place, for the modern augmentation
 colours               random light and colour
 sampling, pipeline    deterministic streams of batches
-arguments             checks of the numbers that callers give
 dataset               what a user opens
 """
 

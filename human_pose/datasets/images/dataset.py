@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
+from human_pose.arguments import whole_numbers
 from human_pose.datasets.images import pipeline, projection
 from human_pose.datasets.images.annotations import (
     Annotations,
@@ -16,7 +17,6 @@ from human_pose.datasets.images.annotations import (
     Skipped,
     read_annotations,
 )
-from human_pose.datasets.images.arguments import whole_numbers
 from human_pose.datasets.images.index_range import (
     IndexRange,
     Part,

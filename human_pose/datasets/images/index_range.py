@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from human_pose.datasets.images.arguments import check_whole
+from human_pose.arguments import check_whole
 from human_pose.datasets.images.layout import read_numbers
 from human_pose.files import InputError
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import tensorflow as tf
 
 from human_pose import skeleton
+from human_pose.arguments import check_whole
 from human_pose.datasets.images import (
     colours,
     layout,
@@ -24,7 +25,6 @@ from human_pose.datasets.images import (
     resampling,
 )
 from human_pose.datasets.images.annotations import Annotations
-from human_pose.datasets.images.arguments import check_whole
 from human_pose.datasets.images.sampling import (
     SAMPLINGS,
     SEEDS,
