@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import keras
 
+from human_pose.arguments import check_whole
 from human_pose.files import InputError
 from human_pose.i1.blocks import (
     BatchNorm,
@@ -175,14 +176,15 @@ def _check(
     batch_norm: str,
     initializer: str,
 ) -> None:
+    check_whole("depth_bins", depth_bins, 1)
+    check_whole("joints", joints, 1)
+    check_whole("input_size", input_size, _SMALLEST_INPUT)
     rules = (
-        ("depth_bins", depth_bins, depth_bins >= 1, "at least 1"),
-        ("joints", joints, joints >= 1, "at least 1"),
         (
             "input_size",
             input_size,
-            input_size >= _SMALLEST_INPUT and input_size % _SMALLEST_INPUT == 0,
-            "a multiple of 64",
+            input_size % _SMALLEST_INPUT == 0,
+            f"a multiple of {_SMALLEST_INPUT}",
         ),
         ("preset", preset, preset in PRESETS, f"one of {', '.join(PRESETS)}"),
         (

@@ -14,6 +14,8 @@ from typing import Final, Literal
 
 import tensorflow as tf
 
+from human_pose.arguments import check_whole
+
 Gradient = Literal["true", "published"]
 
 # int-3dhuman-I1's `heatmap2_flat_scale`.
@@ -44,7 +46,8 @@ def softmax(
       for anything else.
 
     Raises:
-      ValueError: if D does not divide the channels, or `gradient` is neither.
+      ValueError: if D is no whole number from 1 or does not divide the channels, or
+        `gradient` is neither.
     """
     volume = tf.transpose(_volume(_wide(heatmap2), depth_bins), [0, 3, 4, 1, 2])
     shape = tf.shape(volume)
@@ -154,6 +157,9 @@ def argmax(heatmap2: tf.Tensor, depth_bins: int) -> tf.Tensor:
 
     Returns:
       `[B, J, 3]`: x, y, z in [0, 1]; dtype as of `integral`.
+
+    Raises:
+      ValueError: if D is no whole number from 1 or does not divide the channels.
     """
     volume = tf.stop_gradient(_volume(_wide(heatmap2), depth_bins))
     _, height, width, _, bins = _sizes(volume)
@@ -206,6 +212,7 @@ def _wide(heatmap: tf.Tensor) -> tf.Tensor:
 
 
 def _volume(heatmap2: tf.Tensor, depth_bins: int) -> tf.Tensor:
+    check_whole("depth_bins", depth_bins, 1)
     channels = heatmap2.shape[-1]
     if heatmap2.shape.rank != 4 or channels is None or channels % depth_bins:
         raise ValueError(

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from human_pose.files import InputError
 from human_pose.i1 import volume
 
 BINS, JOINTS = 4, 3
@@ -192,6 +193,15 @@ def test_channels_are_joint_major():
 def test_refuses_channels_that_depth_does_not_divide(read):
     with pytest.raises(ValueError, match=r"heatmap2 must .* depth_bins = 5; received"):
         read(heatmaps(), 5)
+
+
+@pytest.mark.parametrize("bins", [0, -4, 4.0, "4", True])
+@pytest.mark.parametrize("read", [volume.softmax, volume.integral, volume.argmax])
+def test_refuses_depths_that_are_no_whole_number_from_1(read, bins):
+    with pytest.raises(
+        InputError, match=rf"depth_bins must be a whole number, at .* got {bins!r}$"
+    ):
+        read(heatmaps(), bins)
 
 
 def test_refuses_unknown_gradients():
