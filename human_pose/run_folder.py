@@ -1,7 +1,8 @@
 """The folder of one run, `<results_dir>/<name>`: what lies where, and who made it.
 
 Training makes `check/` and `logger/`; evaluation makes `images/`, `evaluations/` and
-the `.npy` files. Each replaces only what it made itself.
+the `.npy` files. Each replaces only its own kind; a converted checkpoint in `check/`
+counts as a training's.
 """
 
 import os
@@ -84,10 +85,18 @@ class RunFolder:
         """
         if resume and not self.training_state.is_file():
             raise InputError(f"{self.training_state}: not found; nothing to --resume")
-        if not (resume or overwrite) and any(self._made_by_training()):
+        if resume or overwrite:
+            return
+        if self.training_state.is_file():
             raise InputError(
                 f"{self.path} already holds a training run; --resume continues it, "
                 "--overwrite replaces it, --name chooses another folder"
+            )
+        for path in self._made_by_training():
+            raise InputError(
+                f"{self.path} already holds {path.relative_to(self.path)}; --overwrite "
+                "removes all checkpoints and curves there, --name chooses another "
+                "folder"
             )
 
     def make(self) -> None:

@@ -289,7 +289,7 @@ def test_results_dir_that_cannot_be_written(data_dir, tmp_path, capsys, argument
 def test_existing_run_is_not_overwritten(places, checkpoint, tmp_path, capsys):
     before = checkpoint.read_bytes()
     assert run("--train", "--subsample=10", "--epochs=1", *places) == 1
-    assert_one_line(capsys, "New_test", "--resume", "--overwrite")
+    assert_one_line(capsys, "New_test", "epoch_0.h5", "--overwrite")
     assert files_under(tmp_path / "results") == [checkpoint]
     assert checkpoint.read_bytes() == before
 

@@ -50,20 +50,21 @@ def test_an_evaluated_folder_is_free_for_training(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "made",
+    ("made", "message"),
     [
-        "check/epoch_0.h5",
-        "check/partial_checkpoint.h5",
-        "check/training_state.h5",
-        "check/skipped.txt",
-        "logger/events.out.tfevents.1.host",
+        ("check/epoch_0.h5", "already holds check/epoch_0.h5; --overwrite removes all"),
+        ("check/partial_checkpoint.h5", "holds check/partial_checkpoint.h5; --over"),
+        ("check/training_state.h5", "already holds a training run; --resume continues"),
+        ("check/skipped.txt", "already holds check/skipped.txt; --overwrite"),
+        ("check/d8.keras", "already holds check/d8.keras; --overwrite"),  # converted
+        ("logger/events.out.tfevents.1.host", "already holds logger/events.out"),
     ],
 )
-def test_each_trace_of_a_training_is_noticed_and_removed(tmp_path, made):
+def test_each_trace_of_a_training_is_noticed_and_removed(tmp_path, made, message):
     folder = RunFolder(tmp_path)
     folder.make()
     (tmp_path / made).touch()
-    with pytest.raises(InputError, match="already holds a training run"):
+    with pytest.raises(InputError, match=message):
         folder.check_training(resume=False, overwrite=False)
     folder.remove_training()
     folder.check_training(resume=False, overwrite=False)
