@@ -68,6 +68,14 @@ def is_folder_name(name: str) -> bool:
     )
 
 
+def refuse_empty(flag_values: flags.FlagValues, *names: str) -> None:
+    """Refuses a path that is given as nothing, as `--data_dir=`: it is no folder."""
+    for name in names:
+        flags.register_validator(
+            name, lambda path: path != "", "must name a file or folder", flag_values
+        )
+
+
 def load_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages on the error stream.
 

@@ -76,6 +76,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "i1: Caffe's weights to make a checkpoint of.",
         **own,
     )
+    command.refuse_empty(flag_values, "convert_caffemodel")
     flags.DEFINE_integer(
         "depth_bins",
         None,
@@ -94,6 +95,7 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "image", None, "A picture of one person; needs --check_path=<.keras>.", **own
     )
+    command.refuse_empty(flag_values, "image")
     flags.DEFINE_list(
         "box", None, "x1,y1,x2,y2: the person in the picture, px (default: all).", **own
     )
@@ -259,7 +261,8 @@ def _check_together(flag_values: flags.FlagValues) -> None:
             elif values["train"]:
                 _refuse_beside(filter(present, _EVALUATION_ONLY), "--train=1")
             else:
-                _refuse(filter(present, _TRAINING_ONLY), "--train=1")
+                # The checkpoint knows its size.
+                _refuse(filter(present, (*_TRAINING_ONLY, "preset")), "--train=1")
             return True
         own = {flag.name for flag in flag_values.get_flags_for_module(__name__)}
         _refuse(filter(present, sorted(own - {"model"})), "--model=i1")

@@ -105,7 +105,10 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     flags.DEFINE_string(
-        "data_dir", "data", "Folder with train_sh.h5 and testing/.", **own
+        "data_dir",
+        "data",
+        "Folder with train_sh.h5 and testing/ (i1: of pictures, data/images).",
+        **own,
     )
     flags.DEFINE_string(
         "parameters_dir",
@@ -119,7 +122,9 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
         "Folder of all results; relative to the project's root.",
         **own,
     )
-    flags.register_validator("results_dir", bool, "must name a folder", flag_values)
+    command.refuse_empty(
+        flag_values, "check_path", "data_dir", "parameters_dir", "results_dir"
+    )
     command.show_in_help(flag_values, __name__)
 
 
@@ -144,9 +149,19 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     flags.register_validator(
         "metric", lambda n: n in METRICS, "must be 0, 1 or 2", flag_values
     )
-    flags.DEFINE_integer("batch_size", 4, "Frames in a batch.", lower_bound=1, **own)
     flags.DEFINE_integer(
-        "subsample", 5, "Every how many frames one is used.", lower_bound=1, **own
+        "batch_size",
+        4,
+        "Frames in a batch (i1: the stage's own; 2 to evaluate).",
+        lower_bound=1,
+        **own,
+    )
+    flags.DEFINE_integer(
+        "subsample",
+        5,
+        "Every how many frames one is used (i1: 1).",
+        lower_bound=1,
+        **own,
     )
     _define_training_flags(flag_values)
     i1_settings.define_flags(flag_values)
@@ -162,6 +177,7 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "input_path", "data/sample.h5", "Pose file with the frame to lift.", **own
     )
+    command.refuse_empty(flag_values, "input_path")
     flags.DEFINE_integer(
         "frame", 0, "Number of the frame in that file, from 0.", lower_bound=0, **own
     )
@@ -180,7 +196,8 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
         f"Training frames (default: {_TRAINING_FILE} in data_dir).",
         **own,
     )
-    flags.DEFINE_float("wlr", 5e-2, "Learning rate.", **own)
+    command.refuse_empty(flag_values, "input_path")
+    flags.DEFINE_float("wlr", 5e-2, "Learning rate (i1: the stage's own).", **own)
     flags.register_validator(
         "wlr", lambda x: 0 < x < math.inf, "must be positive", flag_values
     )
@@ -198,7 +215,7 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "seed",
         0,
-        "Seed of the orders that --shuffle draws.",
+        "Seed of the orders that --shuffle draws (i1: and of weights, augmentation).",
         lower_bound=0,
         upper_bound=_MAX_SEED,
         **own,

@@ -109,6 +109,7 @@ def test_says_how_to_make_the_data(folder):
         (["--metric=1"], "--metric needs --model=lifter"),
         (["--curriculum=modern"], "--curriculum needs --train=1"),
         (["--seed=1"], "--seed needs --train=1"),
+        (["--preset=tiny"], "--preset needs --train=1"),
         (["--train=1", "--readout=argmax"], "--readout has no effect beside --train=1"),
         (["--convert_caffemodel=x"], "need each other"),
         (["--depth_bins=4"], "need each other"),
