@@ -39,7 +39,12 @@ from human_pose.i1.state import (
     write_state,
 )
 from human_pose.i1.trainer import PoseTrainer
-from human_pose.i1.training_data import list_skipped, open_samples, open_validation
+from human_pose.i1.training_data import (
+    identity,
+    list_skipped,
+    open_samples,
+    open_validation,
+)
 from human_pose.i1.transfer import transfer
 from human_pose.i1_config import ImageTrainingConfig
 from human_pose.run_folder import RunFolder
@@ -245,7 +250,9 @@ class _Run:
                     epochs=last,
                     steps_per_epoch=steps,
                     validation_data=self._validation_stream(stage),
-                    validation_freq=config.validate_every if steps == chunk else 1,
+                    validation_freq=_validated(
+                        first, last, config.validate_every, ends=last * chunk >= total
+                    ),
                     callbacks=callbacks,
                     shuffle=False,  # done already
                     verbose=1 if sys.stdout.isatty() else 2,
@@ -345,6 +352,15 @@ def _steps_at_once(total: int, chunk: int, most: int) -> int:
     return max(n for n in range(1, most + 1) if common % n == 0)
 
 
+def _validated(first: int, last: int, every: int, *, ends: bool) -> list[int]:
+    """The epochs of a call of `fit`, from 1, that validate: the stage's last always."""
+    return [
+        epoch
+        for epoch in range(first + 1, last + 1)
+        if epoch % every == 0 or (ends and epoch == last)
+    ]
+
+
 def _take_over(start: Start, trainer: PoseTrainer) -> None:
     """Gives a network the weights of the layers that `start` has, too."""
     new = (
@@ -395,7 +411,7 @@ def _conditions(
     text = json.dumps(dataclasses.asdict(chosen.recipe))
     return {
         **{name: getattr(config, name) for name in names},
-        "samples": len(data.annotations),
+        "samples": identity(data),
         "recipe": json.loads(text),
     }
 

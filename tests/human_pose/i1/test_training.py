@@ -162,6 +162,19 @@ def test_writes_every_term_and_error_for_tensorboard(config, tmp_path):
     assert steps["train"] == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "ends", "validated"),
+    [
+        (0, 20, True, [5, 10, 15, 20]),
+        (0, 1, True, [1]),
+        (3, 12, False, [5, 10]),
+        (12, 13, True, [13]),
+    ],
+)
+def test_validates_now_and_then_and_at_the_end(first, last, ends, validated):
+    assert training._validated(first, last, 5, ends=ends) == validated
+
+
 def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
     """Two batches to an update: on equal batches the update of one."""
     batches = training.ImageDataset.batches
@@ -321,7 +334,7 @@ def test_protects_a_run_and_its_conditions(config, tmp_path):
     again = dataclasses.replace(config, resume=True)
     for changes, message in (
         ({"seed": 4}, r"other conditions: seed was 3, is 4$"),
-        ({"every": 2}, r": every was 1, is 2, samples was \d+, is \d+$"),
+        ({"every": 2}, r": every was 1, is 2, samples was \d+ \(.*\), is \d+ \(.*\)$"),
         ({"iterations": 9}, r": recipe.stages\[0\].iterations was 2, is 9$"),
         ({"stage": None}, r": recipe.stages had 1 entries, has 2$"),
         ({"stage": "d8_ada"}, r"stages\[0\].depth_bins was 4, is 8, .* and \d more$"),

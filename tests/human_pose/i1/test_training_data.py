@@ -4,7 +4,7 @@ import pytest
 from absl import logging
 
 from human_pose.datasets.images import open_dataset
-from human_pose.i1.training_data import list_skipped
+from human_pose.i1.training_data import identity, list_skipped
 
 
 @pytest.fixture
@@ -32,7 +32,23 @@ def test_lists_every_sample_in_a_file_and_a_few_in_one_line(root, tmp_path, logg
     assert lines[3] not in line
 
 
-def test_writes_nothing_when_all_are_good(root, tmp_path, logged):
-    list_skipped([open_dataset(root)], tmp_path / "skipped.txt")
+def test_leaves_no_list_when_all_are_good(root, tmp_path, logged):
+    path = tmp_path / "skipped.txt"
+    path.write_text("of an earlier call\n")
+    list_skipped([open_dataset(root)], path)
     assert not logged
-    assert not (tmp_path / "skipped.txt").exists()
+    assert not path.exists()
+
+
+def test_as_many_other_samples_are_another_set(root):
+    def without(number):
+        return identity(open_dataset(root, indices=set(whole.indices) - {number}))
+
+    whole = open_dataset(root)
+    assert without(1) == without(1)
+    assert without(1) != without(2)
+    before = identity(whole)
+    box = root / "bbx_all_new" / "1.txt"
+    x1, *others = map(float, box.read_text().split())
+    box.write_text(" ".join(map(str, [x1 - 1, *others])))
+    assert identity(open_dataset(root)) != before
