@@ -2,6 +2,8 @@
 
 layout, index_range   the files, and which sample belongs to whom
 annotations           the text files, read once and kept as arrays
+kept_index            these arrays on the disk
+file_state            whether files have changed since
 placement, resampling the original's scaling, rotation, crop and flip
 projection            one pass in their place, for the modern augmentation
 colours               random light and colour
@@ -9,7 +11,7 @@ sampling, pipeline    deterministic streams of batches
 dataset               what a user opens
 """
 
-from human_pose.datasets.images.annotations import Annotations, Skipped
+from human_pose.datasets.images.annotations import Annotations
 from human_pose.datasets.images.dataset import ImageDataset, open_dataset
 from human_pose.datasets.images.index_range import (
     ACTIONS,
@@ -17,6 +19,7 @@ from human_pose.datasets.images.index_range import (
     TRAIN_SUBJECTS,
     IndexRange,
 )
+from human_pose.datasets.images.kept_index import Skipped
 from human_pose.datasets.images.layout import CameraFile, InfoFile, Sample, read_sample
 
 __all__ = [

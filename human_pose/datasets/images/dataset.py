@@ -14,7 +14,6 @@ from human_pose.datasets.images import pipeline, projection
 from human_pose.datasets.images.annotations import (
     Annotations,
     Progress,
-    Skipped,
     read_annotations,
 )
 from human_pose.datasets.images.index_range import (
@@ -25,6 +24,7 @@ from human_pose.datasets.images.index_range import (
     read_ranges,
     split_ranges,
 )
+from human_pose.datasets.images.kept_index import Skipped
 from human_pose.datasets.images.layout import IMAGE_SIZE_PX
 from human_pose.datasets.images.sampling import Sampling
 from human_pose.files import InputError, locate

@@ -91,7 +91,7 @@ class Sample:
       camera: `[4]` fx fy cx cy, px.
       joints_2d_px: `[32, 2]`, px of the 224 px picture.
       joints_3d_mm: `[32, 3]`, camera frame.
-      image: the picture's path, which exists.
+      image: the picture's path.
     """
 
     box: np.ndarray
@@ -245,6 +245,17 @@ def read_sample(root: Path, index: int) -> Sample:
     Raises:
       InputError: for the first file that breaks a rule.
     """
+    sample = read_texts(root, index)
+    check_image(sample.image)
+    return sample
+
+
+def read_texts(root: Path, index: int) -> Sample:
+    """Reads and checks the text files of a sample; its picture may not be there.
+
+    Raises:
+      InputError: for the first file that breaks a rule.
+    """
 
     def at(folder: str) -> Path:
         return text_path(root, folder, index)
@@ -259,7 +270,6 @@ def read_sample(root: Path, index: int) -> Sample:
     joints_3d = read_numbers(at("gt_joint_3d_mono_raw"), JOINTS_32 * 3, STORED)
     image = read_image_path(at("image_path_file"), root)
     read_info(at("info_all"))
-    check_image(image)
     return Sample(
         box,
         np.concatenate([camera.focal_px, camera.principal_px]),

@@ -10,7 +10,12 @@ import tensorflow as tf
 from PIL import Image
 
 from human_pose import skeleton
-from human_pose.datasets.images import annotations, layout, open_dataset
+from human_pose.datasets.images import (
+    annotations,
+    kept_index,
+    layout,
+    open_dataset,
+)
 from human_pose.datasets.images.index_range import (
     ACTIONS,
     IndexRange,
@@ -261,15 +266,67 @@ def test_interlaced_pictures_can_be_used(root):
 
 def test_files_changed_while_others_are_read_are_read_again(root, monkeypatch):
     def read_and_change(folder, index):
-        sample = layout.read_sample(folder, index)
+        sample = layout.read_texts(folder, index)
         if index == 2:
             (root / "bbx_all_new" / "2.txt").write_text("1 2 3 4")
         return sample
 
-    monkeypatch.setattr(annotations, "read_sample", read_and_change)
+    monkeypatch.setattr(annotations, "read_texts", read_and_change)
     assert open_dataset(root).annotations.box[2].tolist() == [265, 264, 658, 657]
     monkeypatch.undo()
     assert open_dataset(root).annotations.box[2].tolist() == [1, 2, 3, 4]
+
+
+def _rename_picture(root, index, name):
+    (root / "images" / f"{index}.png").rename(root / "images" / name)
+    (root / "image_path_file" / f"{index}.txt").write_text(f"images/{name}")
+
+
+@pytest.mark.parametrize("name", ("2.png", "frame_2.png"))
+def test_changes_of_pictures_are_noticed_whatever_their_names(root, name):
+    _rename_picture(root, 2, name)
+    path = root / "images" / name
+    whole = path.read_bytes()
+    assert open_dataset(root).check() == ()
+    path.write_bytes(whole[:-30])
+    ((index, reason),) = open_dataset(root).check()
+    assert index == 2 and reason.startswith(f"{path}: is a damaged")
+    path.unlink()
+    ((index, reason),) = open_dataset(root).check()
+    assert index == 2 and reason == f"{path}: no such file"
+    path.write_bytes(whole)
+    assert open_dataset(root).check() == ()
+
+
+def test_an_unchanged_folder_is_not_read_again(root, monkeypatch):
+    _rename_picture(root, 1, "frame_1.png")
+    (root / "images" / "2.png").write_bytes(b"GIF89a")
+    (root / "scale" / "3.txt").unlink()
+    before = open_dataset(root).annotations
+    assert [s.sample for s in before.skipped] == [2, 3]
+
+    def refuse(folder, index):
+        raise AssertionError("the files are read again")
+
+    monkeypatch.setattr(annotations, "read_texts", refuse)
+    after = open_dataset(root).annotations
+    assert after.skipped == before.skipped
+    assert after.image.tolist()[:2] == [b"0.png", b"frame_1.png"]
+    np.testing.assert_array_equal(after.joints_3d_mm, before.joints_3d_mm)
+
+
+def test_pictures_changed_while_they_are_read_are_read_again(root, monkeypatch):
+    _rename_picture(root, 2, "frame_2.png")
+
+    def read_and_change(path):
+        layout.check_image(path)
+        if path.name == "frame_2.png":
+            path.write_bytes(b"GIF89a")
+
+    monkeypatch.setattr(annotations, "check_image", read_and_change)
+    assert open_dataset(root).check() == ()
+    monkeypatch.undo()
+    assert [s.sample for s in open_dataset(root).check()] == [2]
 
 
 def test_reasons_name_the_folder_that_was_opened(root):
@@ -289,7 +346,7 @@ def test_reasons_name_the_folder_that_was_opened(root):
 
 
 def test_an_index_by_other_rules_is_not_trusted(root, monkeypatch):
-    monkeypatch.setattr(annotations, "_VERSION", "version 1")
+    monkeypatch.setattr(kept_index, "_VERSION", "version 1")
     assert open_dataset(root).check() == ()
     (root / "bbx_all_new" / "2.txt").write_text("1 2 3 4")
     trusted = open_dataset(root, trust_index=True).annotations
