@@ -206,11 +206,14 @@ def read_image_path(path: Path, root: Path) -> Path:
     their last part is the name here.
 
     Raises:
-      InputError: naming the file, if it is empty or has more than one line.
+      InputError: naming the file, if it is empty, has more than one line, or a NUL,
+        which no path has.
     """
     lines = read_text(path).strip().splitlines()
     if len(lines) != 1:
         raise InputError(f"{path}: must be one line with a path; got {len(lines)}")
+    if "\0" in lines[0]:
+        raise InputError(f"{path}: must be a path without NUL; got {lines[0]!r}")
     return root / "images" / re.split(r"[\\/]", lines[0].strip())[-1]
 
 

@@ -171,6 +171,11 @@ BAD = {
         r"raw/2\.txt: must be finite numbers \(float32\); got '1e300'",
     ),
     "info": ("info_all", "1\n2\n", r"info_all/2\.txt: must have 7 lines; got 2"),
+    "NUL": (
+        "image_path_file",
+        "images/a\0b.png",
+        r"path_file/2\.txt: must be a path without NUL; got 'images/a\\x00b\.png'",
+    ),
     "no picture": ("image_path_file", "C:\\a\\99.png", r"images/99\.png: no such file"),
 }
 
