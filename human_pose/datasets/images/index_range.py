@@ -44,6 +44,10 @@ ACTIONS: Final = (
 TRAIN_SUBJECTS: Final = (1, 5, 6, 7, 8)
 TEST_SUBJECTS: Final = (9, 11)
 
+# Human3.6M has two million samples of ten files each. A larger index is a mistake, and
+# arrays of all indices up to it might not fit into memory.
+_MAX_INDEX: Final = 9_999_999
+
 _FILE_NAME: Final = re.compile(r"S(\d+)_([A-Za-z]+)_range\.txt")
 
 
@@ -92,7 +96,8 @@ def read_ranges(folder: Path) -> tuple[IndexRange, ...]:
 
     Raises:
       InputError: naming the file and the rule: no range file, an unknown action or
-        subject, not two whole numbers in order, or ranges that overlap.
+        subject, not two whole numbers in order, an index that no set reaches, or ranges
+        that overlap.
     """
     if not folder.is_dir():
         raise InputError(
@@ -183,5 +188,9 @@ def _read_range(path: Path) -> IndexRange:
         raise InputError(
             f"{path}: must hold two whole numbers, first <= last; "
             f"got {first:.12g} {last:.12g}"
+        )
+    if last > _MAX_INDEX:
+        raise InputError(
+            f"{path}: indices must be at most {_MAX_INDEX}; got {last:.12g}"
         )
     return IndexRange(subject, action, int(first), int(last))

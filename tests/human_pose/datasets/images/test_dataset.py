@@ -446,6 +446,10 @@ def test_range_files_are_checked(root):
         ("0 7", "must not overlap"),
         ("2108570 1", "first <= last; got 2108570 1$"),
         ("0 1.5", "two whole numbers, .* got 0 1.5$"),
+        ("84 10000000", "indices must be at most 9999999; got 10000000$"),
+        ("84 999999999999", "indices must be at most 9999999; got 999999999999$"),
+        ("84 9e18", r"indices must be at most 9999999; got 9e\+18$"),
+        ("84 1e300", r"indices must be at most 9999999; got 1e\+300$"),
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
