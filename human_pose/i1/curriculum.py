@@ -65,6 +65,7 @@ class Stage:
       learning_rate: at its start.
       iterations: steps of the optimiser.
       batch_size: images in a step.
+      last_layer_std: of the new last layer's weights, N(0, std²).
     """
 
     name: str
@@ -73,6 +74,7 @@ class Stage:
     learning_rate: float
     iterations: int
     batch_size: int
+    last_layer_std: float
 
 
 @dataclass(frozen=True)
@@ -124,11 +126,12 @@ class Recipe:
 
 # Iterations are the differences of the published counters (0, 160,533, 265,747, ...);
 # the rates are those in force, after the steps that two solver files place before the
-# stage's own start. d8_ada alone has a fifth pair, and a Euclidean term left over.
+# stage's own start. d8_ada alone has a fifth pair, and a Euclidean term left over. The
+# last layer of a manual stage is loaded, whatever its filler (d64_manual's is 0.001).
 PUBLISHED: Final = Recipe(
     name="published",
     stages=(
-        Stage("d4_ada", 4, ADAPTIVE_H1, 2.5e-5, 160_533, 3),
+        Stage("d4_ada", 4, ADAPTIVE_H1, 2.5e-5, 160_533, 3, 0.01),
         Stage(
             "d8_ada",
             8,
@@ -136,13 +139,14 @@ PUBLISHED: Final = Recipe(
             2.5e-5,
             105_214,
             2,
+            0.01,
         ),
-        Stage("d8_manual", 8, manual(0.1), 5e-6, 84_686, 2),
-        Stage("d16_ada", 16, ADAPTIVE_I1, 2.5e-5, 84_224, 2),
-        Stage("d16_manual", 16, manual(0.3), 5e-6, 91_665, 2),
-        Stage("d32_ada", 32, ADAPTIVE_I1, 2.5e-5, 41_624, 2),
-        Stage("d64_ada", 64, ADAPTIVE_I1, 2.5e-5, 32_944, 2),
-        Stage("d64_manual", 64, manual(0.08), 5e-6, 70_892, 2),
+        Stage("d8_manual", 8, manual(0.1), 5e-6, 84_686, 2, 0.01),
+        Stage("d16_ada", 16, ADAPTIVE_I1, 2.5e-5, 84_224, 2, 0.002),
+        Stage("d16_manual", 16, manual(0.3), 5e-6, 91_665, 2, 0.002),
+        Stage("d32_ada", 32, ADAPTIVE_I1, 2.5e-5, 41_624, 2, 0.002),
+        Stage("d64_ada", 64, ADAPTIVE_I1, 2.5e-5, 32_944, 2, 0.002),
+        Stage("d64_manual", 64, manual(0.08), 5e-6, 70_892, 2, 0.002),
     ),
     optimizer="rmsprop",
     schedule="constant",
@@ -166,8 +170,8 @@ BALANCED: Final = LossTerms(
 MODERN: Final = Recipe(
     name="modern",
     stages=(
-        Stage("d16", 16, BALANCED, 5e-4, 100_000, 8),
-        Stage("d64", 64, BALANCED, 5e-4, 100_000, 8),
+        Stage("d16", 16, BALANCED, 5e-4, 100_000, 8, 0.002),
+        Stage("d64", 64, BALANCED, 5e-4, 100_000, 8, 0.002),
     ),
     optimizer="adamw",
     schedule="cosine",

@@ -20,9 +20,7 @@ from human_pose.i1.blocks import (
 
 # The innermost of the four levels is one block.
 _INNER_LEVELS: Final = ("level4", "level3", "level2")
-# int-3dhuman-I1's fillers; its training files start deeper volumes smaller.
-_HEATMAP_STD: Final = 0.01
-_DEEP_HEATMAP_STD: Final = 0.002
+_HEATMAP_STD: Final = 0.01  # int-3dhuman-I1's filler
 _SMALLEST_INPUT: Final = 64  # the stem and four levels halve it six times
 
 
@@ -49,6 +47,7 @@ def build_network(
     preset: Literal["published", "tiny"] = "published",
     batch_norm: BatchNorm = "batch",
     initializer: Initializer = "published",
+    last_layer_std: float = _HEATMAP_STD,
 ) -> keras.Model:
     """Builds the network, with fresh weights.
 
@@ -61,6 +60,8 @@ def build_network(
         original, or "moving" ones.
       initializer: of all weights but the heatmaps': "published", or "scaled" to learn
         from nothing (see `Blocks`).
+      last_layer_std: of the weights behind "heatmap2", N(0, std²); see
+        `curriculum.Stage`.
 
     Returns:
       From `[B, S, S, 3]`, blue first, (grey level - 128) / 256, to
@@ -72,11 +73,16 @@ def build_network(
     """
     _check(depth_bins, joints, input_size, preset, batch_norm, initializer)
     make = Blocks(PRESETS[preset].unit, batch_norm, initializer)
-    return assemble(make, depth_bins, joints, input_size, preset)
+    return assemble(make, depth_bins, joints, input_size, preset, last_layer_std)
 
 
 def assemble(
-    make: Blocks, depth_bins: int, joints: int, input_size: int, preset: str
+    make: Blocks,
+    depth_bins: int,
+    joints: int,
+    input_size: int,
+    preset: str,
+    last_layer_std: float = _HEATMAP_STD,
 ) -> keras.Model:
     """The network of the layers that `make` gives; see `build_network`."""
     sizes = PRESETS[preset]
@@ -101,10 +107,7 @@ def assemble(
     x = make.convolution(x, "fc_3", 8 * unit)
     x = make.convolution(x, "fc_4", 4 * unit)
     heatmap2 = make.convolution(
-        x,
-        f"conv_5_d{depth_bins}",
-        joints * depth_bins,
-        std=_HEATMAP_STD if depth_bins <= 8 else _DEEP_HEATMAP_STD,
+        x, f"conv_5_d{depth_bins}", joints * depth_bins, std=last_layer_std
     )
     outputs = {"heatmap": heatmap, "heatmap2": heatmap2}
     return keras.Model(

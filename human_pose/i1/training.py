@@ -215,6 +215,7 @@ class _Run:
                 preset=config.preset,
                 batch_norm=recipe.batch_norm,
                 initializer=recipe.initializer,
+                last_layer_std=stage.last_layer_std,
             )
         objective = Objective(
             stage.loss, stage.depth_bins, recipe.gradient, recipe.peak

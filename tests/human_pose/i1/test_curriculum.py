@@ -21,6 +21,7 @@ def test_stages_are_the_published_ones():
         slow = stage.name.endswith("manual")
         assert stage.learning_rate == (5e-6 if slow else 2.5e-5)
         assert stage.name.startswith(f"d{stage.depth_bins}_")
+        assert stage.last_layer_std == (0.01 if stage.depth_bins <= 8 else 0.002)
 
 
 def test_losses_are_the_published_ones():

@@ -213,3 +213,9 @@ def test_scaled_weights_carry_a_signal_through_the_network():
     kernel = network.get_layer("hourglass1_branch1_res5_branch1_sub1_conv2").kernel
     inputs = np.prod(kernel.shape[:3])
     assert float(np.var(kernel)) == pytest.approx(0.5 / inputs, rel=0.05)
+
+
+def test_the_last_layer_starts_as_small_as_asked():
+    network = build_network(16, 16, 64, "tiny", last_layer_std=0.002)
+    for name, std in (("conv_5_d16", 0.002), ("conv_2_n", 0.01)):
+        assert float(np.std(network.get_layer(name).kernel)) == pytest.approx(std, 0.1)

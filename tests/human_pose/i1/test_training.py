@@ -162,6 +162,23 @@ def test_writes_every_term_and_error_for_tensorboard(config, tmp_path):
     assert steps["train"] == [1, 2, 3, 4]
 
 
+def test_each_stage_starts_its_last_layer_by_its_own_deviation(
+    config, tmp_path, monkeypatch
+):
+    seen = []
+
+    def noting(depth_bins, **options):
+        seen.append((depth_bins, options["last_layer_std"]))
+        return few_layers(depth_bins, **options)
+
+    monkeypatch.setattr(training, "build_network", noting)
+    config = dataclasses.replace(
+        config, recipe="modern", max_depth_bins=None, iterations=1, validation_samples=0
+    )
+    training.train(config, folder_of(tmp_path / "run"))
+    assert seen == [(16, 0.002)]
+
+
 @pytest.mark.parametrize(
     ("first", "last", "ends", "validated"),
     [
