@@ -214,7 +214,7 @@ def open_dataset(
       split: "corrected" goes by subject; "published" by the original's literal indices,
         for the whole set only.
       part: "train" or "test".
-      indices: use these only; they must belong to the part.
+      indices: use these only; they must belong to the part and be multiples of `every`.
       every: use only indices that are multiples of this (the original's
         `train_index.txt` is 5).
       trust_index: do not look for changes of files whose numbers are kept in
@@ -236,12 +236,7 @@ def open_dataset(
         )
     if indices is not None:
         wanted = whole_numbers("indices", indices)
-        outside = wanted[~np.isin(wanted, available)]
-        if len(outside):
-            raise InputError(
-                f"indices must lie in the index ranges of the {split} {part} samples; "
-                f"got {outside[0]}"
-            )
+        _check_wanted(wanted, indices_of(chosen), f"{split} {part}", every)
         available = wanted.astype(np.int64)
     names = {item.name for item in chosen}
     return ImageDataset(
@@ -252,3 +247,19 @@ def open_dataset(
         trust_index=trust_index,
         progress=progress,
     )
+
+
+def _check_wanted(
+    wanted: np.ndarray, of_part: np.ndarray, part: str, every: int
+) -> None:
+    outside = wanted[~np.isin(wanted, of_part)]
+    if len(outside):
+        raise InputError(
+            f"indices must lie in the index ranges of the {part} samples; "
+            f"got {outside[0]}"
+        )
+    between = wanted[wanted % every != 0]
+    if len(between):
+        raise InputError(
+            f"indices must be multiples of every; got {between[0]} with every={every}"
+        )

@@ -426,6 +426,11 @@ def test_numpys_whole_numbers_are_whole(root):
         ({"indices": [True]}, "indices must be whole numbers, at least 0; got True"),
         ({"indices": [-1]}, "indices must be whole numbers, at least 0; got -1"),
         ({"indices": [2**70]}, f"indices must lie in the .* got {2**70}"),
+        (
+            {"indices": [2, 5], "every": 2},
+            "indices must be multiples of every; got 5 with every=2",
+        ),
+        ({"indices": [9], "every": 2}, "indices must lie in the .* train .* got 9"),
         ({"every": 0}, "every must be a whole number, at least 1; got 0"),
         ({"every": 2.0}, "every must be a whole number, at least 1; got 2.0"),
         (
