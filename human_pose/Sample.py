@@ -78,13 +78,16 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
 
     found = sample.find_pose(load_network(chosen.check_path), chosen)
     print(sample.table(found))
+    assumed = []
     if chosen.camera is None:
         focal_px, _, x_px, y_px = found.camera
-        print(
-            f"camera   assumed: focal length {focal_px:.0f} px, centre {x_px:.0f}, "
-            f"{y_px:.0f}; --camera gives yours"
+        assumed.append(
+            f"focal length {focal_px:.0f} px, centre {x_px:g}, {y_px:g} (--camera)"
         )
-    print(f"hip      {chosen.root_depth_mm:.0f} mm from the camera (--root_depth_mm)")
+    if chosen.root_depth_mm is None:
+        assumed.append(f"hip at {found.root_depth_mm:.0f} mm (--root_depth_mm)")
+    if assumed:
+        print(f"assumed  {'; '.join(assumed)}")
     figure = pictures.pose_figure(
         found.image,
         found.joints_2d,

@@ -127,8 +127,8 @@ class ImageSampleConfig:
       image: the picture.
       check_path: the `.keras` checkpoint.
       box: of the person, x1 y1 x2 y2 px; None takes the whole picture.
-      camera: fx fy cx cy px; None takes Human3.6M's, for the picture's size.
-      root_depth_mm: of the hip from the camera.
+      camera: fx fy cx cy px; None takes what the box means (`i1.viewpoint`).
+      root_depth_mm: of the hip from the camera; None likewise.
       readout: one of `READOUTS`.
       picture_path: where to save the drawing.
       show: whether to open a window, if there is a screen.
@@ -138,7 +138,7 @@ class ImageSampleConfig:
     check_path: Path
     box: tuple[float, float, float, float] | None
     camera: tuple[float, float, float, float] | None
-    root_depth_mm: float
+    root_depth_mm: float | None
     readout: Literal["integral", "argmax"]
     picture_path: Path
     show: bool

@@ -100,10 +100,13 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
         "box", None, "x1,y1,x2,y2: the person in the picture, px (default: all).", **own
     )
     flags.DEFINE_list(
-        "camera", None, "fx,fy,cx,cy: the camera, px (default: Human3.6M's).", **own
+        "camera", None, "fx,fy,cx,cy: the camera, px (default: from the box).", **own
     )
     flags.DEFINE_float(
-        "root_depth_mm", 5000.0, "Depth of the hip, for the pose's scale.", **own
+        "root_depth_mm",
+        None,
+        "Depth of the hip (default: from the box and --camera, or 5000).",
+        **own,
     )
     flags.DEFINE_enum(
         "readout", READOUTS[0], READOUTS, "How joints are read from heatmaps.", **own
@@ -111,7 +114,7 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
     nearest, farthest = ROOT_DEPTHS_MM
     flags.register_validator(
         "root_depth_mm",
-        lambda depth: nearest <= depth <= farthest,
+        lambda depth: depth is None or nearest <= depth <= farthest,
         f"must be from {nearest:.0f} to {farthest:.0f} mm",
         flag_values,
     )

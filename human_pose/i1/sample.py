@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,13 +14,10 @@ import tensorflow as tf
 from human_pose.datasets.images import placement, resampling
 from human_pose.datasets.images.layout import IMAGE_SIZE_PX
 from human_pose.files import InputError, atomic
-from human_pose.i1 import geometry, readout
+from human_pose.i1 import geometry, readout, viewpoint
 from human_pose.i1.checkpoint import depth_bins_of, input_size_of
 from human_pose.i1_config import ImageSampleConfig
 from human_pose.skeleton import JOINT_NAMES_16
-
-# Human3.6M's cameras: about 1145 px for frames of 1000 px.
-_FOCAL_OF_SIDE: Final = 1.145
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,8 @@ class Sample:
       joints_2d: `[16, 2]`, [0, 1] across `image`.
       joints_2d_px: `[16, 2]`, px of the picture.
       joints_3d_mm: `[16, 3]`, camera frame.
-      camera: fx, fy, cx, cy, px.
+      camera: fx, fy, cx, cy, px, given or assumed.
+      root_depth_mm: of the hip, likewise.
     """
 
     image: np.ndarray
@@ -44,6 +42,7 @@ class Sample:
     joints_2d_px: np.ndarray
     joints_3d_mm: np.ndarray
     camera: tuple[float, float, float, float]
+    root_depth_mm: float
 
     @property
     def relative_mm(self) -> np.ndarray:
@@ -65,18 +64,15 @@ def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
     picture = read_picture(config.image)
     height, width = picture.shape[:2]
     box = _whole_box(config.box or _square(width, height), width, height)
-    side = max(width, height)
-    camera = config.camera or (
-        _FOCAL_OF_SIDE * side, _FOCAL_OF_SIDE * side, width / 2, height / 2
-    )  # fmt: skip
+    view = viewpoint.complete(config.camera, config.root_depth_mm, box, width, height)
     image = crop(picture, box, input_size_of(network))
     outputs = network(image[None], training=False)
     bins = depth_bins_of(network)
     position = readout.positions(outputs["heatmap2"], bins, config.readout)
     batch: Mapping[str, Any] = {
-        "z_mm": tf.constant([[config.root_depth_mm]], tf.float32),
+        "z_mm": tf.constant([[view.root_depth_mm]], tf.float32),
         "box": tf.constant([box], tf.float32),
-        "camera": tf.constant([camera], tf.float32),
+        "camera": tf.constant([view.camera], tf.float32),
     }
     joints_3d_mm = readout.pose_mm(position, batch)[0].numpy()
     if not np.isfinite(joints_3d_mm).all():
@@ -92,7 +88,8 @@ def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
         joints_2d=position[0, :, :2].numpy(),
         joints_2d_px=frame_px[0].numpy(),
         joints_3d_mm=joints_3d_mm,
-        camera=camera,
+        camera=view.camera,
+        root_depth_mm=view.root_depth_mm,
     )
 
 

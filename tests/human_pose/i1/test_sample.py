@@ -35,7 +35,7 @@ def network():
 
 def config(path, **options):
     defaults = {
-        "check_path": None, "box": None, "camera": None, "root_depth_mm": 5000.0,
+        "check_path": None, "box": None, "camera": None, "root_depth_mm": None,
         "readout": "integral", "picture_path": None, "show": False,
     }  # fmt: skip
     return ImageSampleConfig(image=path, **defaults | options)
@@ -50,12 +50,12 @@ def test_finds_what_the_evaluation_finds(root, network):
     np.testing.assert_allclose(found.image, batch["image"][0], atol=1e-6)
     np.testing.assert_allclose(found.joints_2d, position[0, :, :2], atol=1e-5)
     assert np.ptp(found.joints_2d) > 0.02
-    # 224 px at 1.145 * 224 px focal length, 5 m away.
+    # 224 px show 1.8 m, 5 m away.
     z_mm = geometry.decode_depth(position[..., 2], [5000.0])[0]
     np.testing.assert_allclose(found.joints_3d_mm[:, 2], z_mm, rtol=1e-5)
     px = (position[0, :, :2] * 256 - 28.5) * 1.12
     np.testing.assert_allclose(found.joints_2d_px, px, atol=1e-3)
-    expected = (px - 112) / (1.145 * 224) * z_mm[:, None]
+    expected = (px - 112) / (224 * 5000 / 1800) * z_mm[:, None]
     np.testing.assert_allclose(found.joints_3d_mm[:, :2], expected, rtol=1e-3, atol=0.1)
 
 
@@ -71,6 +71,29 @@ def test_a_box_in_a_larger_picture_sees_the_same(root, network, tmp_path):
     np.testing.assert_allclose(
         found.joints_2d_px, whole.joints_2d_px + np.array([90, 60]), atol=1e-3
     )
+
+
+def test_a_cut_out_person_has_the_proportions_that_the_whole_frame_gives(
+    root, network, tmp_path
+):
+    picture = sample.read_picture(root / "images" / "10.png")
+    frame = np.zeros((400, 500, 3), np.uint8)
+    frame[88:312, 138:362] = picture  # in the middle: seen from the same direction
+    path = tmp_path / "frame.png"
+    path.write_bytes(tf.io.encode_png(frame).numpy())
+    whole = sample.find_pose(network, config(root / "images" / "10.png"))
+    found = sample.find_pose(network, config(path, box=(138.0, 88.0, 362.0, 312.0)))
+    np.testing.assert_allclose(found.relative_mm, whole.relative_mm, atol=0.01)
+
+
+def test_the_given_camera_and_depth_count(root, network):
+    camera = (300.0, 320.0, 100.0, 120.0)
+    found = sample.find_pose(
+        network, config(root / "images" / "10.png", camera=camera, root_depth_mm=4000.0)
+    )
+    assert (found.camera, found.root_depth_mm) == (camera, 4000.0)
+    again = found.joints_3d_mm[:, :2] / found.joints_3d_mm[:, 2:] * camera[:2]
+    np.testing.assert_allclose(again + camera[2:], found.joints_2d_px, atol=1e-3)
 
 
 def test_pads_a_picture_that_is_not_square(root, network):
@@ -159,7 +182,10 @@ def test_the_command_prints_draws_and_writes(root, network, tmp_path, capsys):
     )  # fmt: skip
     assert code == 0
     text = capsys.readouterr().out
-    assert "focal length 256 px" in text
+    assert (
+        "assumed  focal length 622 px, centre 112, 112 (--camera); "
+        "hip at 5000 mm (--root_depth_mm)\n"
+    ) in text
     assert (tmp_path / "out/sample/10.png").read_bytes()[:4] == b"\x89PNG"
     with (tmp_path / "out/sample/10.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -170,6 +196,30 @@ def test_the_command_prints_draws_and_writes(root, network, tmp_path, capsys):
         found.relative_mm,
         atol=0.01,
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--camera=622,622,112,112"], "assumed  hip at 4998 mm (--root_depth_mm)\n"),
+        (
+            ["--root_depth_mm=4000"],
+            "assumed  focal length 498 px, centre 112, 112 (--camera)\n",
+        ),
+        (["--root_depth_mm=4000", "--camera=622,622,112,112"], ""),
+    ],
+)
+def test_the_command_says_what_it_assumed(
+    root, network, tmp_path, capsys, arguments, line
+):
+    checkpoint = tmp_path / "net.keras"
+    save_network(network, checkpoint)
+    assert run(
+        f"--image={root / 'images' / '10.png'}", f"--check_path={checkpoint}",
+        "--noshow", f"--results_dir={tmp_path}", *arguments,
+    ) == 0  # fmt: skip
+    lines = capsys.readouterr().out.splitlines(keepends=True)
+    assert "".join(text for text in lines if text.startswith("assumed")) == line
 
 
 @pytest.mark.parametrize(
