@@ -16,7 +16,7 @@ from human_pose.files import InputError, atomic
 
 _FOLDER: Final = ".index"
 # Of every kept file: raise it when what is kept, or a rule, changes.
-_VERSION: Final = "version 5"
+_VERSION: Final = "version 6"
 # Of the numbers of good samples.
 ARRAYS: Final = ("box", "camera", "joints_2d_px", "joints_3d_mm", "image")
 

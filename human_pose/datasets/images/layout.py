@@ -18,12 +18,18 @@ import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import tensorflow as tf
 
 from human_pose.files import InputError
+from human_pose.limits import (
+    FOCAL_LENGTHS_PX,
+    MAX_COORDINATE_MM,
+    MAX_COORDINATE_PX,
+    MIN_BOX_PX,
+)
 from human_pose.skeleton import JOINTS_32
 
 IMAGE_SIZE_PX: Final = 224
@@ -136,15 +142,30 @@ def read_box(path: Path) -> np.ndarray:
     """A file of `bbx_all_new`: float32 `[4]` x1 y1 x2 y2.
 
     Raises:
-      InputError: as `read_numbers`, or if the box has no area.
+      InputError: as `read_numbers`, or if a number is beyond `MAX_COORDINATE_PX` or a
+        side below `MIN_BOX_PX`.
     """
-    box = read_numbers(path, 4, STORED)
-    if not (box[2] > box[0] and box[3] > box[1]):
+    box = _within(path, read_numbers(path, 4, STORED), MAX_COORDINATE_PX, "px")
+    if np.min(box[2:] - box[:2]) < MIN_BOX_PX:
         values = " ".join(f"{value:g}" for value in box)
         raise InputError(
-            f"{path}: the box x1 y1 x2 y2 must have x1 < x2 and y1 < y2; got {values}"
+            f"{path}: the box x1 y1 x2 y2 must have x1 < x2 and y1 < y2, at least "
+            f"{MIN_BOX_PX:g} px apart; got {values}"
         )
     return box
+
+
+def read_joints(path: Path, axes: Literal[2, 3]) -> np.ndarray:
+    """A file of joints, float32 `[32, axes]`: px of the picture, or mm from the camera.
+
+    Raises:
+      InputError: as `read_numbers`, or if a number is beyond `MAX_COORDINATE_PX` or
+        `MAX_COORDINATE_MM`.
+    """
+    joints = read_numbers(path, JOINTS_32 * axes, STORED).reshape(JOINTS_32, axes)
+    if axes == 2:
+        return _within(path, joints, MAX_COORDINATE_PX, "px")
+    return _within(path, joints, MAX_COORDINATE_MM, "mm")
 
 
 def read_camera(path: Path) -> CameraFile:
@@ -152,7 +173,7 @@ def read_camera(path: Path) -> CameraFile:
 
     Raises:
       InputError: naming the file and the field that is missing, has another count of
-        numbers, or is a focal length that is not positive.
+        numbers, or is a focal length or centre that no camera has (`limits`).
     """
     words = read_text(path).replace(":", ": ").split()
     fields: dict[str, list[str]] = {}
@@ -172,11 +193,13 @@ def read_camera(path: Path) -> CameraFile:
                 f"{path}: must have `{name}:`{meaning} and {count} numbers"
             )
         values[name] = _numbers(path, fields[name], count, STORED, f"`{name}:` ")
-    if not np.all(values["f"] > 0):
+    shortest, longest = FOCAL_LENGTHS_PX
+    if not np.all((values["f"] >= shortest) & (values["f"] <= longest)):
         raise InputError(
-            f"{path}: `f:` must be two positive focal lengths; "
-            f"got {values['f'][0]:g} {values['f'][1]:g}"
+            f"{path}: `f:` must be two focal lengths from {shortest:.0f} to "
+            f"{longest:.0f} px; got {values['f'][0]:.7g} {values['f'][1]:.7g}"
         )
+    _within(path, values["c"], MAX_COORDINATE_PX, "px", "`c:` ")
     return CameraFile(
         values["R"].reshape(3, 3), *(values[name] for name in ("T", "f", "c", "k", "p"))
     )
@@ -269,15 +292,15 @@ def read_texts(root: Path, index: int) -> Sample:
         (value,) = read_numbers(at(folder), 1)
         if value != constant:
             raise InputError(f"{at(folder)}: must be {constant:g}; got {value:g}")
-    joints_2d = read_numbers(at("gt_joint_2d_raw_new"), JOINTS_32 * 2, STORED)
-    joints_3d = read_numbers(at("gt_joint_3d_mono_raw"), JOINTS_32 * 3, STORED)
+    joints_2d = read_joints(at("gt_joint_2d_raw_new"), 2)
+    joints_3d = read_joints(at("gt_joint_3d_mono_raw"), 3)
     image = read_image_path(at("image_path_file"), root)
     read_info(at("info_all"))
     return Sample(
         box,
         np.concatenate([camera.focal_px, camera.principal_px]),
-        joints_2d.reshape(JOINTS_32, 2),
-        joints_3d.reshape(JOINTS_32, 3),
+        joints_2d,
+        joints_3d,
         image,
     )
 
@@ -301,6 +324,19 @@ def _numbers(
         raise InputError(
             f"{path}: {field}must be finite numbers ({values.dtype}); "
             f"got {words[np.argmin(finite)]!r}"
+        )
+    return values
+
+
+def _within(
+    path: Path, values: np.ndarray, limit: float, unit: str, field: str = ""
+) -> np.ndarray:
+    """The values, if none is farther from 0 than the limit."""
+    farthest = values.flat[np.argmax(np.abs(values))]
+    if abs(farthest) > limit:
+        raise InputError(
+            f"{path}: {field}must be from -{limit:.0f} to {limit:.0f} {unit}; "
+            f"got {farthest:.7g}"
         )
     return values
 

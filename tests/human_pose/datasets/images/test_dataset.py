@@ -152,23 +152,59 @@ BAD = {
     "focal 0": (
         "camera_all",
         made_up.CAMERA.replace("1143.781096", "0"),
-        r"camera_all/2\.txt: `f:` must be two positive",
+        r"camera_all/2\.txt: `f:` must be two focal lengths from 1 to 1000000 px",
     ),
     # What float32 makes of a number counts, because that is what batches hold.
     "no area in float32": (
         "bbx_all_new",
         "265 264 265.000001 264.000001",
-        r"bbx_all_new/2\.txt: .* x1 < x2 and y1 < y2; got 265 264 265 264",
+        r"bbx_all_new/2\.txt: .* at least 1 px apart; got 265 264 265 264",
     ),
     "focal 0 in float32": (
         "camera_all",
         made_up.CAMERA.replace("1143.781096", "1e-60"),
-        r"camera_all/2\.txt: `f:` must be two positive .* got 1145\.05 0",
+        r"camera_all/2\.txt: `f:` must be two focal .* got 1145\.049 0",
     ),
     "infinite in float32": (
         "gt_joint_3d_mono_raw",
         " ".join(["0"] * 95 + ["1e300"]),
         r"raw/2\.txt: must be finite numbers \(float32\); got '1e300'",
+    ),
+    # Finite, but of no picture.
+    "focal too short": (
+        "camera_all",
+        made_up.CAMERA.replace("1145.049405 1143.781096", "1e-30 1e-30"),
+        r"camera_all/2\.txt: `f:` .* from 1 to 1000000 px; got 1e-30 1e-30",
+    ),
+    "focal too long": (
+        "camera_all",
+        made_up.CAMERA.replace("1143.781096", "1000001"),
+        r"camera_all/2\.txt: `f:` .* from 1 to 1000000 px; got 1145\.049 1000001",
+    ),
+    "centre too far": (
+        "camera_all",
+        made_up.CAMERA.replace("515.451487", "-1e38"),
+        r"camera_all/2\.txt: `c:` must be from -1000000 to 1000000 px; got -1e\+38",
+    ),
+    "box too small": (
+        "bbx_all_new",
+        "0 0 100 1e-3",
+        r"bbx_all_new/2\.txt: .* at least 1 px apart; got 0 0 100 0\.001",
+    ),
+    "box too large": (
+        "bbx_all_new",
+        "-3e38 -3e38 3e38 3e38",
+        r"bbx_all_new/2\.txt: must be from -1000000 to 1000000 px; got -3e\+38",
+    ),
+    "2D joint too far": (
+        "gt_joint_2d_raw_new",
+        " ".join(["0"] * 63 + ["-1e7"]),
+        r"joint_2d_raw_new/2\.txt: must be from -1000000 to 1000000 px; got -1e\+07",
+    ),
+    "3D joint too far": (
+        "gt_joint_3d_mono_raw",
+        " ".join(["0"] * 95 + ["1e38"]),
+        r"joint_3d_mono_raw/2\.txt: must be from -1000000 to 1000000 mm; got 1e\+38",
     ),
     "info": ("info_all", "1\n2\n", r"info_all/2\.txt: must have 7 lines; got 2"),
     "NUL": (
@@ -459,3 +495,17 @@ def test_range_files_are_checked(root):
         path.write_text(text)
         with pytest.raises(InputError, match=message):
             open_dataset(root)
+
+
+def test_numbers_at_their_limits_can_be_used(root):
+    """Boxes and joints may leave the frame: what is far off is not yet impossible."""
+    for folder, text in (
+        ("bbx_all_new", "-1000000 -1 -999999 0"),
+        ("camera_all", made_up.CAMERA.replace("1145.049405 1143.781096", "1 1000000")),
+        ("gt_joint_2d_raw_new", " ".join(["-1e6", "1e6"] * 32)),
+        ("gt_joint_3d_mono_raw", " ".join(["-1e6", "1e6", "1e6"] * 32)),
+    ):
+        (root / folder / "2.txt").write_text(text)
+    assert open_dataset(root).check() == ()
+    batch = all_of(open_dataset(root).batches(9))
+    assert all(np.isfinite(values).all() for values in batch.values())
