@@ -98,9 +98,9 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
         figure=new_window() if chosen.show else None,
     )
     draw.save(figure, chosen.picture_path)
-    sample.write_joints(found, chosen.picture_path.with_suffix(".csv"))
+    sample.write_joints(found, chosen.joints_path)
     print(f"picture  {chosen.picture_path}")
-    print(f"joints   {chosen.picture_path.with_suffix('.csv')}")
+    print(f"joints   {chosen.joints_path}")
     show(figure)
 
 

@@ -142,3 +142,8 @@ class ImageSampleConfig:
     readout: Literal["integral", "argmax"]
     picture_path: Path
     show: bool
+
+    @property
+    def joints_path(self) -> Path:
+        """Where to save the joints."""
+        return self.picture_path.with_suffix(".csv")

@@ -183,14 +183,15 @@ def sample_config(
     """Turns the parsed flags of `Sample.py --image` into a configuration.
 
     Raises:
-      InputError: if a file that the flags name does not exist.
+      InputError: if a file that the flags name does not exist, or the picture is where
+        a result goes.
     """
     from human_pose.files import InputError, locate
 
     if not flag_values["check_path"].present:
         raise InputError("--image needs --check_path, a .keras checkpoint")
     image = locate(flag_values.image)
-    return ImageSampleConfig(
+    chosen = ImageSampleConfig(
         image=image,
         check_path=locate(flag_values.check_path, also_under=[results_dir]),
         box=_four_numbers(flag_values.box),
@@ -200,6 +201,13 @@ def sample_config(
         picture_path=results_dir / "sample" / f"{image.stem}.png",
         show=flag_values.show,
     )
+    for result in (chosen.picture_path, chosen.joints_path):
+        if result.exists() and result.samefile(image):
+            raise InputError(
+                f"--image={flag_values.image}: {result}, a result, would replace it; "
+                "--results_dir must name another folder"
+            )
+    return chosen
 
 
 def _define_training_flags(flag_values: flags.FlagValues) -> None:

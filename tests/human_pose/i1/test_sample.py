@@ -235,6 +235,36 @@ def test_the_command_names_what_is_missing(arguments, message, capsys):
 
 
 @pytest.mark.parametrize(
+    ("image", "result"),
+    [
+        ("out/sample/x.png", "out/sample/x.png"),
+        ("out/sample/x.csv", "out/sample/x.csv"),  # a picture with another's suffix
+        ("out/../out/sample/x.png", "out/sample/x.png"),
+        ("link/x.png", "out/sample/x.png"),
+        ("x.png", "out/sample/x.png"),
+    ],
+)
+def test_the_command_never_replaces_its_picture(
+    root, tmp_path, capsys, monkeypatch, image, result
+):
+    content = (root / "images" / "10.png").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out" / "sample").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("out/sample")
+    (tmp_path / "x.png").symlink_to("out/sample/x.png")
+    (tmp_path / result).write_bytes(content)
+    (tmp_path / "none.keras").touch()  # is refused when it is read
+    code = run(
+        f"--image={image}", "--check_path=none.keras", "--noshow",
+        f"--results_dir={tmp_path}/out",
+    )  # fmt: skip
+    assert code == 1
+    expected = f"--image={image}: {tmp_path}/{result}, a result, would replace it"
+    assert expected in capsys.readouterr().err
+    assert (tmp_path / result).read_bytes() == content
+
+
+@pytest.mark.parametrize(
     "flag",
     [
         "--box=1,2,3",
