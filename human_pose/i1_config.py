@@ -15,10 +15,6 @@ READOUTS: Final = ("integral", "argmax")
 LOSSES: Final = (
     "adaptive_h1", "adaptive_i1", "manual", "heatmap", "integral", "balanced"
 )  # fmt: skip
-# What a picture of a person can have, with much to spare; single precision needs some
-# limit.
-ROOT_DEPTHS_MM: Final = (100.0, 1e6)
-MAX_CAMERA_PX: Final = 1e6
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,15 @@ from human_pose import command
 from human_pose.i1_config import (
     CURRICULA,
     LOSSES,
-    MAX_CAMERA_PX,
     PRESETS,
     READOUTS,
-    ROOT_DEPTHS_MM,
     SPLITS,
     ConversionConfig,
     ImageEvaluationConfig,
     ImageSampleConfig,
     ImageTrainingConfig,
 )
+from human_pose.limits import FOCAL_LENGTHS_PX, MAX_COORDINATE_PX, ROOT_DEPTHS_MM
 
 MODELS: Final = ("lifter", "i1")
 
@@ -122,11 +121,12 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
         flags.register_validator(
             name, _are_four_numbers, "must be four numbers, as 1,2,3,4", flag_values
         )
+    shortest, longest = FOCAL_LENGTHS_PX
     flags.register_validator(
         "camera",
         _is_camera,
-        f"must be focal lengths from 1 to {MAX_CAMERA_PX:.0f} px and a centre at most "
-        "so far from the corner",
+        f"must be focal lengths from {shortest:.0f} to {longest:.0f} px and a centre "
+        f"at most {MAX_COORDINATE_PX:.0f} px from the corner",
         flag_values,
     )
     _check_sample_flags(flag_values)
@@ -171,9 +171,10 @@ def _are_four_numbers(texts: list[str] | None) -> bool:
 
 def _is_camera(texts: list[str] | None) -> bool:
     camera = _four_numbers(texts)
+    shortest, longest = FOCAL_LENGTHS_PX
     return camera is None or (
-        all(1 <= focal_px <= MAX_CAMERA_PX for focal_px in camera[:2])
-        and all(abs(centre_px) <= MAX_CAMERA_PX for centre_px in camera[2:])
+        all(shortest <= focal_px <= longest for focal_px in camera[:2])
+        and all(abs(centre_px) <= MAX_COORDINATE_PX for centre_px in camera[2:])
     )
 
 

@@ -17,6 +17,7 @@ from human_pose.files import InputError, atomic
 from human_pose.i1 import geometry, readout, viewpoint
 from human_pose.i1.checkpoint import depth_bins_of, input_size_of
 from human_pose.i1_config import ImageSampleConfig
+from human_pose.limits import MIN_BOX_PX
 from human_pose.skeleton import JOINT_NAMES_16
 
 
@@ -183,9 +184,10 @@ def _whole_box(
     that the network sees.
     """
     x1, y1, x2, y2 = box
-    if not (x2 - x1 >= 1 and y2 - y1 >= 1):
+    if not (x2 - x1 >= MIN_BOX_PX and y2 - y1 >= MIN_BOX_PX):
         raise InputError(
-            f"--box must have x1 < x2 and y1 < y2, at least 1 px apart; received {box}"
+            f"--box must have x1 < x2 and y1 < y2, at least {MIN_BOX_PX:.0f} px apart; "
+            f"received {box}"
         )
     if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
         raise InputError(

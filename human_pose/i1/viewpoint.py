@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from human_pose.files import InputError
-from human_pose.i1_config import MAX_CAMERA_PX, ROOT_DEPTHS_MM
+from human_pose.limits import FOCAL_LENGTHS_PX, ROOT_DEPTHS_MM
 
 # Of the embedded pictures: the median is 1,825 mm, and nine of ten have 1,146 to 2,173,
 # those of people who sit the least. Boxes of 2,000 mm, as are customary for Human3.6M,
@@ -65,11 +65,12 @@ def complete(
         whole_mm = BOX_MM * max(width, height) / side
         root_depth_mm = max(_ROOT_DEPTH_MM, _FOCAL_OF_SIDE * whole_mm)
     focal_px = side * _usual_depth(root_depth_mm) / BOX_MM
-    if not 1 <= focal_px <= MAX_CAMERA_PX:
+    shortest, longest = FOCAL_LENGTHS_PX
+    if not shortest <= focal_px <= longest:
         raise InputError(
             f"--camera must be given: the box and {root_depth_mm:.0f} mm to the hip "
-            f"mean a focal length of {focal_px:.3g} px, and it must be from 1 to "
-            f"{MAX_CAMERA_PX:.0f}"
+            f"mean a focal length of {focal_px:.3g} px, and it must be from "
+            f"{shortest:.0f} to {longest:.0f}"
         )
     return Viewpoint((focal_px, focal_px, width / 2, height / 2), root_depth_mm)
 
