@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.images import placement, resampling
-from human_pose.datasets.images.layout import IMAGE_SIZE_PX
+from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.files import InputError, atomic
 from human_pose.i1 import geometry, readout, viewpoint
 from human_pose.i1.checkpoint import depth_bins_of, input_size_of

@@ -38,9 +38,9 @@ from human_pose.datasets.images.layout import (
     STORED,
     TEXT_FOLDERS,
     Sample,
-    check_image,
     read_texts,
 )
+from human_pose.datasets.images.picture_file import check_image
 from human_pose.files import InputError
 
 # Reading waits for the disk more than for Python.

@@ -25,7 +25,7 @@ from human_pose.datasets.images.index_range import (
     split_ranges,
 )
 from human_pose.datasets.images.kept_index import Skipped
-from human_pose.datasets.images.layout import IMAGE_SIZE_PX
+from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.datasets.images.sampling import Sampling
 from human_pose.files import InputError, locate
 

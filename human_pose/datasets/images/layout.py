@@ -15,14 +15,13 @@ Numbers are separated by any white space; lines mean nothing. `<i>.txt` is sampl
 """
 
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
-import tensorflow as tf
 
+from human_pose.datasets.images.picture_file import check_image
 from human_pose.files import InputError
 from human_pose.limits import (
     FOCAL_LENGTHS_PX,
@@ -32,7 +31,6 @@ from human_pose.limits import (
 )
 from human_pose.skeleton import JOINTS_32
 
-IMAGE_SIZE_PX: Final = 224
 # Of everything batches hold. Rules are checked on numbers rounded to it: a box may have
 # an area, or a joint a place, in float64 only.
 STORED: Final = np.float32
@@ -53,7 +51,6 @@ TEXT_FOLDERS: Final = (
 _CONSTANTS: Final = {"center_x": 112.0, "center_y": 112.0, "scale": 224.0}
 
 _CAMERA_FIELDS: Final = {"R": 9, "T": 3, "f": 2, "c": 2, "k": 3, "p": 2}
-_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
@@ -240,31 +237,6 @@ def read_image_path(path: Path, root: Path) -> Path:
     return root / "images" / re.split(r"[\\/]", lines[0].strip())[-1]
 
 
-def check_image(path: Path) -> None:
-    """Checks a PNG file's size, that each of its chunks is whole, and decodes it.
-
-    Raises:
-      InputError: naming the file and the rule.
-    """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    if content[:8] != _PNG_SIGNATURE or content[12:16] != b"IHDR":
-        raise InputError(f"{path}: is not a PNG picture")
-    width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
-    if (width, height) != (IMAGE_SIZE_PX, IMAGE_SIZE_PX):
-        raise InputError(
-            f"{path}: must be {IMAGE_SIZE_PX} x {IMAGE_SIZE_PX} px; "
-            f"got {width} x {height}"
-        )
-    # The decoder alone would forgive damage outside the pixels.
-    if not (_whole(content) and _decodes(content)):
-        raise InputError(f"{path}: is a damaged or cut-off PNG picture")
-
-
 def read_sample(root: Path, index: int) -> Sample:
     """Reads and checks every file of a sample, the picture included.
 
@@ -345,29 +317,5 @@ def _is_number(word: str) -> bool:
     try:
         float(word)
     except ValueError:
-        return False
-    return True
-
-
-def _whole(content: bytes) -> bool:
-    position = 8
-    while position + 12 <= len(content):
-        end = position + 8 + int.from_bytes(content[position : position + 4], "big")
-        if end + 4 > len(content):
-            return False
-        stored = int.from_bytes(content[end : end + 4], "big")
-        if zlib.crc32(content[position + 4 : end]) != stored:
-            return False
-        if content[position + 4 : position + 8] == b"IEND":
-            return True
-        position = end + 4
-    return False
-
-
-def _decodes(content: bytes) -> bool:
-    """Whether a picture can be decoded by what the batches are decoded by."""
-    try:
-        tf.io.decode_png(content)
-    except tf.errors.InvalidArgumentError:
         return False
     return True

@@ -19,7 +19,7 @@ from human_pose import skeleton
 from human_pose.arguments import check_whole
 from human_pose.datasets.images import (
     colours,
-    layout,
+    picture_file,
     placement,
     projection,
     resampling,
@@ -199,7 +199,7 @@ def _blue_first(image: tf.Tensor) -> tf.Tensor:
 def _complaint(path: bytes) -> bytes:
     """What is wrong with a picture's file, in one line; empty if nothing is."""
     try:
-        layout.check_image(Path(os.fsdecode(path)))
+        picture_file.check_image(Path(os.fsdecode(path)))
     except InputError as error:
         return os.fsencode(str(error))
     return b""

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 import tensorflow as tf
 
-from human_pose.datasets.images.layout import IMAGE_SIZE_PX
+from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 
 CROP_SIZE_PX: Final = 256
 # The largest scaled picture that `resampling` has room for: the original's, at 1.3.

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
-from human_pose.datasets.images.layout import IMAGE_SIZE_PX
+from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.datasets.images.placement import (
     CROP_SIZE_PX,
     LARGEST_SIDE_PX,

@@ -15,6 +15,7 @@ from human_pose.datasets.images import (
     kept_index,
     layout,
     open_dataset,
+    picture_file,
 )
 from human_pose.datasets.images.index_range import (
     ACTIONS,
@@ -360,7 +361,7 @@ def test_pictures_changed_while_they_are_read_are_read_again(root, monkeypatch):
     _rename_picture(root, 2, "frame_2.png")
 
     def read_and_change(path):
-        layout.check_image(path)
+        picture_file.check_image(path)
         if path.name == "frame_2.png":
             path.write_bytes(b"GIF89a")
 

@@ -1,0 +1,61 @@
+"""Whether a file is a picture as the set has them: a whole PNG of 224 x 224 px."""
+
+import zlib
+from pathlib import Path
+from typing import Final
+
+import tensorflow as tf
+
+from human_pose.files import InputError
+
+IMAGE_SIZE_PX: Final = 224
+_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+
+
+def check_image(path: Path) -> None:
+    """Checks a PNG file's size, that each of its chunks is whole, and decodes it.
+
+    Raises:
+      InputError: naming the file and the rule.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if content[:8] != _PNG_SIGNATURE or content[12:16] != b"IHDR":
+        raise InputError(f"{path}: is not a PNG picture")
+    width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
+    if (width, height) != (IMAGE_SIZE_PX, IMAGE_SIZE_PX):
+        raise InputError(
+            f"{path}: must be {IMAGE_SIZE_PX} x {IMAGE_SIZE_PX} px; "
+            f"got {width} x {height}"
+        )
+    # The decoder alone would forgive damage outside the pixels.
+    if not (_whole(content) and _decodes(content)):
+        raise InputError(f"{path}: is a damaged or cut-off PNG picture")
+
+
+def _whole(content: bytes) -> bool:
+    position = 8
+    while position + 12 <= len(content):
+        end = position + 8 + int.from_bytes(content[position : position + 4], "big")
+        if end + 4 > len(content):
+            return False
+        stored = int.from_bytes(content[end : end + 4], "big")
+        if zlib.crc32(content[position + 4 : end]) != stored:
+            return False
+        if content[position + 4 : position + 8] == b"IEND":
+            return True
+        position = end + 4
+    return False
+
+
+def _decodes(content: bytes) -> bool:
+    """Whether a picture can be decoded by what the batches are decoded by."""
+    try:
+        tf.io.decode_png(content)
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True
