@@ -11,8 +11,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -21,17 +20,18 @@ from absl import logging
 
 from human_pose import draw
 from human_pose.datasets.images import ImageDataset
-from human_pose.datasets.images.sampling import SEEDS
 from human_pose.files import InputError, atomic
-from human_pose.i1 import caffemodel, curriculum, evaluation
+from human_pose.i1 import caffemodel, evaluation
 from human_pose.i1.callbacks import Counter, Recorder, Saver
 from human_pose.i1.checkpoint import load_network, save_network
-from human_pose.i1.curriculum import Recipe, Stage
+from human_pose.i1.curriculum import Stage
 from human_pose.i1.network import build_network
 from human_pose.i1.objective import Objective
 from human_pose.i1.optimizers import hand_over, make_optimizer
+from human_pose.i1.plan import SEEDS_APART, Plan, plan
 from human_pose.i1.remat import rematerialized
 from human_pose.i1.rmsprop import CaffeRMSProp
+from human_pose.i1.rounds import rounds, steps_at_once, validated
 from human_pose.i1.state import (
     Progress,
     read_progress,
@@ -51,57 +51,6 @@ from human_pose.run_folder import RunFolder
 
 # A network, or Caffe's blobs by layer.
 Start: TypeAlias = keras.Model | caffemodel.Blobs
-
-_SEEDS_APART: Final = 1000  # of two stages, lest they see the same batches
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a configuration means.
-
-    Attributes:
-      recipe: with the stages to train, as they are trained.
-      input_size: of the network, px.
-      steps_per_execution: the most that Keras runs in one call.
-    """
-
-    recipe: Recipe
-    input_size: int
-    steps_per_execution: int
-
-
-def plan(config: ImageTrainingConfig) -> Plan:
-    """The stages that a configuration asks for.
-
-    Raises:
-      InputError: if there is no such stage, or the seed leaves some stage without one.
-    """
-    scaling = curriculum.SCALINGS[config.recipe, config.preset]
-    recipe = curriculum.scaled(curriculum.RECIPES[config.recipe], scaling)
-    stages = recipe.stages if config.stage is None else (recipe.stage(config.stage),)
-    deepest = config.max_depth_bins
-    changes: dict[str, Any] = {
-        "learning_rate": config.learning_rate,
-        "iterations": config.iterations,
-        "batch_size": config.batch_size,
-        "loss": curriculum.LOSSES[config.loss] if config.loss else None,
-    }
-    changes = {name: value for name, value in changes.items() if value is not None}
-    stages = tuple(
-        dataclasses.replace(stage, **changes)
-        for stage in stages
-        if deepest is None or stage.depth_bins <= deepest
-    )
-    if not stages:
-        raise InputError(f"--depth_limit={deepest} leaves out every stage")
-    seeds = SEEDS - _SEEDS_APART * (len(stages) - 1)
-    if not 0 <= config.seed < seeds:
-        raise InputError(
-            f"--seed must be from 0 to {seeds - 1}; received {config.seed}"
-        )
-    augment = config.augment or recipe.augment
-    recipe = dataclasses.replace(recipe, stages=stages, augment=augment)
-    return Plan(recipe, scaling.input_size, scaling.steps_per_execution)
 
 
 def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
@@ -227,7 +176,7 @@ class _Run:
         trainer.compile(
             optimizer,
             jit_compile=config.jit,
-            steps_per_execution=_steps_at_once(total, chunk, self._most_at_once),
+            steps_per_execution=steps_at_once(total, chunk, self._most_at_once),
         )
         optimizer.build(trainer.trainable_variables)
         return trainer
@@ -244,14 +193,14 @@ class _Run:
             Saver(lambda: self._save_checked(trainer, stage, probe)),
         ]
         with contextlib.closing(recorder):
-            for first, last, steps in _rounds(self._progress.step, total, chunk):
+            for first, last, steps in rounds(self._progress.step, total, chunk):
                 trainer.fit(
                     self._stream(stage, first * chunk),
                     initial_epoch=first,
                     epochs=last,
                     steps_per_epoch=steps,
                     validation_data=self._validation_stream(stage),
-                    validation_freq=_validated(
+                    validation_freq=validated(
                         first, last, config.validate_every, ends=last * chunk >= total
                     ),
                     callbacks=callbacks,
@@ -271,7 +220,7 @@ class _Run:
             shuffle=True,
             sampling=self._recipe.sampling,
             # Stages see other orders and augmentations.
-            seed=self._config.seed + _SEEDS_APART * self._progress.stage,
+            seed=self._config.seed + SEEDS_APART * self._progress.stage,
             start_step=step,
             input_size=self._input_size,
             repeat=True,
@@ -333,33 +282,6 @@ class _Run:
             self._conditions,
             _variables(trainer),
         )
-
-
-def _rounds(done: int, total: int, chunk: int) -> Iterator[tuple[int, int, int]]:
-    """First epoch, last epoch and steps of every call of `fit`.
-
-    States are saved at multiples of `chunk` and at the end.
-    """
-    first, whole = done // chunk, total // chunk
-    if first < whole:
-        yield first, whole, chunk
-    if total % chunk and done < total:
-        yield whole, whole + 1, total % chunk
-
-
-def _steps_at_once(total: int, chunk: int, most: int) -> int:
-    """How many steps, up to `most`, divide those of every call of `fit`."""
-    common = math.gcd(*(steps for _, _, steps in _rounds(0, total, chunk)))
-    return max(n for n in range(1, most + 1) if common % n == 0)
-
-
-def _validated(first: int, last: int, every: int, *, ends: bool) -> list[int]:
-    """The epochs of a call of `fit`, from 1, that validate: the stage's last always."""
-    return [
-        epoch
-        for epoch in range(first + 1, last + 1)
-        if epoch % every == 0 or (ends and epoch == last)
-    ]
 
 
 def _take_over(start: Start, trainer: PoseTrainer) -> None:

@@ -5,7 +5,8 @@ from absl import flags
 
 from human_pose import settings
 from human_pose.files import InputError
-from human_pose.i1 import curriculum, training
+from human_pose.i1 import curriculum
+from human_pose.i1.plan import plan
 from human_pose.i1_config import (
     LOSSES,
     ConversionConfig,
@@ -137,7 +138,7 @@ def test_names_of_losses_and_recipes_are_those_there_are():
 
 
 def test_the_plan_of_a_preset_keeps_losses_and_order():
-    chosen = training.plan(
+    chosen = plan(
         task("--train=1", "--preset=tiny", "--depth_limit=8", "--batch_size=3")
     )
     published = curriculum.PUBLISHED.stages[:3]

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from human_pose.files import InputError
 from human_pose.i1 import caffemodel, callbacks, checkpoint, curriculum, training
 from human_pose.i1.blocks import Blocks
+from human_pose.i1.plan import plan
 from human_pose.i1_config import ImageTrainingConfig
 from human_pose.run_folder import RunFolder
 
@@ -179,19 +180,6 @@ def test_each_stage_starts_its_last_layer_by_its_own_deviation(
     assert seen == [(16, 0.002)]
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "ends", "validated"),
-    [
-        (0, 20, True, [5, 10, 15, 20]),
-        (0, 1, True, [1]),
-        (3, 12, False, [5, 10]),
-        (12, 13, True, [13]),
-    ],
-)
-def test_validates_now_and_then_and_at_the_end(first, last, ends, validated):
-    assert training._validated(first, last, 5, ends=ends) == validated
-
-
 def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
     """Two batches to an update: on equal batches the update of one."""
     batches = training.ImageDataset.batches
@@ -241,21 +229,6 @@ def test_several_steps_in_one_call_are_those_one_by_one(config, tmp_path, monkey
     several, single = (weights(folder, "d8_ada") for folder in folders)
     for name in single:
         np.testing.assert_allclose(several[name], single[name], rtol=1e-6, atol=1e-7)
-
-
-@pytest.mark.parametrize(
-    ("total", "chunk", "at_once"),
-    [
-        (10_000, 500, 10),
-        (800, 500, 10),
-        (250, 100, 10),
-        (20, 7, 1),
-        (8, 9, 8),
-        (9, 6, 3),
-    ],
-)
-def test_calls_of_several_steps_end_where_states_are_saved(total, chunk, at_once):
-    assert training._steps_at_once(total, chunk, 10) == at_once
 
 
 # Statistics of two samples on maps of one pixel amplify rounding: other kernels change
@@ -392,8 +365,8 @@ def test_overwrites_a_run_only_by_one_that_is_possible(config, tmp_path):
 
 def test_every_stage_needs_a_seed(config):
     with pytest.raises(InputError, match=r"--seed must be from 0 to 1073740823;"):
-        training.plan(dataclasses.replace(config, seed=2**30 - 1000))
-    training.plan(dataclasses.replace(config, seed=2**30 - 1001))
+        plan(dataclasses.replace(config, seed=2**30 - 1000))
+    plan(dataclasses.replace(config, seed=2**30 - 1001))
 
 
 def test_starts_from_a_checkpoint(config, tmp_path):
@@ -446,6 +419,6 @@ def test_leaves_out_bad_samples_and_lists_them(config, root, tmp_path):
 
 def test_names_the_stages_there_are(config):
     with pytest.raises(InputError, match=r"one of d4_ada, d8_ada .*received d5"):
-        training.plan(dataclasses.replace(config, stage="d5"))
+        plan(dataclasses.replace(config, stage="d5"))
     with pytest.raises(InputError, match=r"--depth_limit=2 leaves out every stage"):
-        training.plan(dataclasses.replace(config, max_depth_bins=2))
+        plan(dataclasses.replace(config, max_depth_bins=2))
