@@ -74,21 +74,21 @@ run_tests() {
 
 # Poses, or with --images pictures.
 make_data() {
-    local kind=synthetic argument
+    local kind=poses argument
     local -a others=()
     for argument in "$@"; do
         case "$argument" in
-            --images) kind=rendered ;;
+            --images) kind=pictures ;;
             *) others+=("$argument") ;;
         esac
     done
     cd "$root"
     # An empty array is unbound for `set -u` before Bash 4.4.
-    "$python" -m "human_pose.datasets.$kind" --data_dir=data ${others[@]+"${others[@]}"}
+    "$python" -m "human_pose.commands.make_$kind" --data_dir=data ${others[@]+"${others[@]}"}
 }
 
 # Paths in the arguments are the caller's, so stay in the caller's folder.
-prepare_h36m() { "$python" -m human_pose.prepare_h36m "$@"; }
+prepare_h36m() { "$python" -m human_pose.commands.prepare_h36m "$@"; }
 
 run_demo() {
     local run=results/demo

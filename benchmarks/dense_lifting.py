@@ -10,8 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from human_pose.geometry.skeletons import (
+    JOINTS,
+    NORMALISATION_TREE,
+    UNDETECTED_JOINT,
+    VIEWS,
+)
 from human_pose.lifting.method import FORMULATIONS, METHOD
-from human_pose.skeleton import JOINTS, NORMALISATION_TREE, UNDETECTED_JOINT, VIEWS
 
 RESIDUAL_SHIFT = FORMULATIONS["huber"].residual_shift
 _DATA = slice(51, 51 + 2 * VIEWS * JOINTS)

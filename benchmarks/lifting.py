@@ -127,8 +127,8 @@ def _lifter(arguments: argparse.Namespace, **options):
 
 def _training_step(arguments: argparse.Namespace, derivative: str) -> Callable:
     """One step of what `main.py --train=1` runs, its data already in memory."""
-    from human_pose.training_data import FrameBatches
-    from human_pose.training_model import LiftingTrainer
+    from human_pose.lifting.training.batches import FrameBatches
+    from human_pose.lifting.training.trainer import LiftingTrainer
 
     trainer = LiftingTrainer(_lifter(arguments, derivative=derivative), metric=2)
     # With a rate of 0 every step is alike: the start's parameters, once clipped.

@@ -51,7 +51,6 @@ def _arguments() -> argparse.Namespace:
 
 def _report(arguments: argparse.Namespace, checkpoints: Path) -> None:
     from human_pose.datasets.pose_files import read_pose_file
-    from human_pose.evaluation import reconstruct
     from human_pose.lifting import (
         PPCALifter,
         load_checkpoint,
@@ -59,7 +58,8 @@ def _report(arguments: argparse.Namespace, checkpoints: Path) -> None:
         read_checkpoint,
         read_mixture,
     )
-    from human_pose.metrics import training_error
+    from human_pose.lifting.comparison import training_error
+    from human_pose.lifting.evaluation.run import reconstruct
 
     poses = read_pose_file(arguments.test_path or arguments.data_dir / "test_sh.h5")
     rows = np.arange(0, len(poses), 5)

@@ -17,9 +17,10 @@ if __package__ in (None, ""):
 
 from absl import flags, logging
 
-from human_pose import command, i1_settings, settings
-from human_pose.config import METRICS
-from human_pose.i1_config import ImageSampleConfig
+from human_pose.commands import flags as settings
+from human_pose.commands import image_flags, shell
+from human_pose.i1.config import ImageSampleConfig
+from human_pose.lifting.config import METRICS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,41 +41,43 @@ def main(flag_values: flags.FlagValues) -> None:
     """Prints the pose that the flags ask for, and saves a picture of it."""
     if flag_values.image is not None:
         folder = settings.results_dir(flag_values)
-        show_image_pose(i1_settings.sample_config(flag_values, folder))
+        show_image_pose(image_flags.sample_config(flag_values, folder))
         return
     chosen = settings.sample_settings(flag_values)
     frame = read_frame(chosen.input_path, chosen.frame)
-    command.load_tensorflow()
-    from human_pose import draw, evaluation, metrics
-    from human_pose.build import build_lifter
+    shell.load_tensorflow()
+    from human_pose.lifting.build import build_lifter
+    from human_pose.lifting.comparison import training_error
+    from human_pose.lifting.evaluation import run as evaluation
+    from human_pose.lifting.evaluation.pictures import frame_figure
+    from human_pose.runs import drawing
 
     truth, pose = evaluation.reconstruct(build_lifter(chosen.lifter), frame)
-    errors_mm = [
-        float(metrics.training_error(truth[0], pose[0], metric)) for metric in METRICS
-    ]
+    errors_mm = [float(training_error(truth[0], pose[0], metric)) for metric in METRICS]
     print(f"{chosen.input_path}, frame {chosen.frame}: four 2D poses to one 3D pose")
     for metric, error_mm, meaning in zip(
         METRICS, errors_mm, METRIC_MEANINGS, strict=True
     ):
         print(f"metric {metric}  {error_mm:7.2f} mm  {meaning}")
-    figure = draw.frame_figure(
+    figure = frame_figure(
         frame.joints_2d_px[0],
         pose[0],
         truth[0],
         title=f"error {errors_mm[2]:.1f} mm, aligned {errors_mm[1]:.1f} mm",
         figure=new_window() if chosen.show else None,
     )
-    draw.save(figure, chosen.picture_path)
+    drawing.save(figure, chosen.picture_path)
     print(f"picture  {chosen.picture_path}")
     show(figure)
 
 
 def show_image_pose(chosen: ImageSampleConfig) -> None:
     """Finds the pose of the person in a picture, prints and draws it."""
-    command.load_tensorflow()
-    from human_pose import draw
-    from human_pose.i1 import pictures, sample
-    from human_pose.i1.checkpoint import load_network
+    shell.load_tensorflow()
+    from human_pose.i1 import sample
+    from human_pose.i1.evaluation import pictures
+    from human_pose.i1.network.checkpoint import load_network
+    from human_pose.runs import drawing
 
     found = sample.find_pose(load_network(chosen.check_path), chosen)
     print(sample.table(found))
@@ -97,7 +100,7 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
         title=chosen.image.name,
         figure=new_window() if chosen.show else None,
     )
-    draw.save(figure, chosen.picture_path)
+    drawing.save(figure, chosen.picture_path)
     sample.write_joints(found, chosen.joints_path)
     print(f"picture  {chosen.picture_path}")
     print(f"joints   {chosen.joints_path}")
@@ -111,7 +114,7 @@ def read_frame(path: Path, frame: int) -> "PoseSet":
       InputError: if it is no pose file, or too short.
     """
     from human_pose.datasets.pose_files import read_pose_file
-    from human_pose.files import InputError
+    from human_pose.files.errors import InputError
 
     poses = read_pose_file(path)
     if frame >= len(poses):
@@ -145,7 +148,7 @@ def show(figure: "Figure") -> None:
 
 def run() -> None:
     """Runs the command with the process's arguments."""
-    command.run(main, settings.define_sample_flags)
+    shell.run(main, settings.define_sample_flags)
 
 
 if __name__ == "__main__":

@@ -17,13 +17,14 @@ if __package__ in (None, ""):
 
 from absl import flags
 
-from human_pose import command, settings
-from human_pose.config import EvaluationConfig, LifterConfig, TrainingConfig
-from human_pose.i1_config import (
+from human_pose.commands import flags as settings
+from human_pose.commands import shell
+from human_pose.i1.config import (
     ConversionConfig,
     ImageEvaluationConfig,
     ImageTrainingConfig,
 )
+from human_pose.lifting.config import EvaluationConfig, LifterConfig, TrainingConfig
 
 # Modules that load TensorFlow or h5py are imported where they are needed, so that
 # --help and mistakes in the flags are answered at once.
@@ -43,25 +44,26 @@ def main(flag_values: flags.FlagValues) -> None:
 
 def train(path: Path, lifter: LifterConfig, config: TrainingConfig) -> None:
     """Trains a lifter; checkpoints and logs go to the run's folder."""
-    from human_pose.run_folder import RunFolder
+    from human_pose.runs.folder import RunFolder
 
     folder = RunFolder(path)
     folder.check_writable()
-    command.load_tensorflow()
-    from human_pose import training
+    shell.load_tensorflow()
+    from human_pose.lifting.training import run as training
 
     training.train(lifter, config, folder)
 
 
 def evaluate(path: Path, lifter: LifterConfig, config: EvaluationConfig) -> None:
     """Evaluates a lifter; errors, poses, report and pictures go to the run's folder."""
-    from human_pose.run_folder import RunFolder
+    from human_pose.runs.folder import RunFolder
 
     folder = RunFolder(path)
     folder.check_writable()
-    command.load_tensorflow()
-    from human_pose import evaluation, report
-    from human_pose.build import build_lifter
+    shell.load_tensorflow()
+    from human_pose.lifting.build import build_lifter
+    from human_pose.lifting.evaluation import report
+    from human_pose.lifting.evaluation import run as evaluation
 
     model = build_lifter(lifter)
     result = evaluation.evaluate(
@@ -80,20 +82,20 @@ def evaluate(path: Path, lifter: LifterConfig, config: EvaluationConfig) -> None
 
 def work_on_images(chosen: settings.ImageSettings) -> None:
     """Trains, evaluates or converts an image network."""
-    from human_pose.run_folder import RunFolder
+    from human_pose.runs.folder import RunFolder
 
     folder = RunFolder(chosen.run_folder, state_name="training_state.npz")
     folder.check_writable()
-    command.load_tensorflow()
+    shell.load_tensorflow()
     match chosen.task:
         case ImageTrainingConfig() as config:
-            from human_pose.i1 import training
+            from human_pose.i1.training import run as training
 
             training.train(config, folder)
         case ImageEvaluationConfig() as config:
             evaluate_images(config, folder.path)
         case ConversionConfig() as config:
-            from human_pose.i1.convert import convert
+            from human_pose.i1.caffe.convert import convert
 
             path = folder.stage_checkpoint(f"d{config.depth_bins}")
             convert(
@@ -109,8 +111,8 @@ def work_on_images(chosen: settings.ImageSettings) -> None:
 def evaluate_images(config: ImageEvaluationConfig, path: Path) -> None:
     """Evaluates an image network; its results go to the folder at `path`."""
     from human_pose.datasets.images import open_dataset
-    from human_pose.i1 import evaluation
-    from human_pose.i1.checkpoint import load_network
+    from human_pose.i1.evaluation import run as evaluation
+    from human_pose.i1.network.checkpoint import load_network
 
     network = load_network(config.check_path)
     dataset = open_dataset(config.data_dir, config.split, "test", every=config.every)
@@ -129,7 +131,7 @@ def evaluate_images(config: ImageEvaluationConfig, path: Path) -> None:
 
 def run() -> None:
     """Runs the command with the process's arguments."""
-    command.run(main, settings.define_main_flags)
+    shell.run(main, settings.define_main_flags)
 
 
 if __name__ == "__main__":

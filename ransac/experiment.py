@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 from ransac import pictures, table
 from ransac.energy import RobustEnergy, estimate
 from ransac.files import write_arrays, write_text

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from human_pose.files import InputError, atomic
+from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic
 
 
 def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:

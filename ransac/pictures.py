@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from human_pose.files import atomic
+from human_pose.files.paths import atomic
 from ransac.learning import Record, Variant
 from ransac.problems import Problems
 

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 from ransac.files import read_arrays
 
 

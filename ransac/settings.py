@@ -10,7 +10,7 @@ from pathlib import Path
 
 from absl import flags
 
-from human_pose import command
+from human_pose.commands import shell
 
 _SETTINGS = ("code", "paper")
 _OPTIMIZERS = ("asgd", "adam", "sgd")
@@ -92,7 +92,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "name", "toy", "Name of the run: its folder in results_dir.", **own
     )
     flags.register_validator(
-        "name", command.is_folder_name, "must be a plain folder name", flag_values
+        "name", shell.is_folder_name, "must be a plain folder name", flag_values
     )
     flags.DEFINE_string(
         "results_dir",
@@ -124,14 +124,12 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     _check_together(flag_values)
-    command.show_in_help(flag_values, __name__)
+    shell.show_in_help(flag_values, __name__)
 
 
 def toy_settings(flag_values: flags.FlagValues) -> ToySettings:
     """Turns the parsed flags into settings."""
-    from human_pose.files import (
-        PROJECT_ROOT,  # loads NumPy, which --help can do without
-    )
+    from human_pose.files.paths import PROJECT_ROOT
 
     stream = flag_values.stream
     results = PROJECT_ROOT / Path(flag_values.results_dir).expanduser()

@@ -14,7 +14,7 @@ if __package__ in (None, ""):
 
 from absl import flags
 
-from human_pose import command
+from human_pose.commands import shell
 from ransac import settings
 
 # Modules that load TensorFlow are imported where they are needed, so that --help and
@@ -24,7 +24,7 @@ from ransac import settings
 def main(flag_values: flags.FlagValues) -> None:
     """Does what the flags ask for."""
     chosen = settings.toy_settings(flag_values)
-    command.load_tensorflow()
+    shell.load_tensorflow()
     from ransac import experiment
 
     if chosen.streams is None:
@@ -35,7 +35,7 @@ def main(flag_values: flags.FlagValues) -> None:
 
 def run() -> None:
     """Runs the command with the process's arguments."""
-    command.run(main, settings.define_flags)
+    shell.run(main, settings.define_flags)
 
 
 if __name__ == "__main__":

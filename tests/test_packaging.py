@@ -9,8 +9,8 @@ import pytest
 from absl import flags
 
 import wiberg_tf
-from human_pose import prepare_h36m as h36m
-from human_pose import settings
+from human_pose.commands import flags as settings
+from human_pose.commands import prepare_h36m as h36m
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

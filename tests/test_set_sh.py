@@ -96,7 +96,8 @@ def test_arguments_are_passed_on_whole(project):
     _, asked = project.run("h36m", "--archive=my archive.zip")
     # In the caller's folder: a relative path is the caller's.
     assert asked == [
-        f"{project.elsewhere}: -m human_pose.prepare_h36m --archive=my archive.zip"
+        f"{project.elsewhere}: -m human_pose.commands.prepare_h36m "
+        "--archive=my archive.zip"
     ]
     _, asked = project.run("test", "-k", "a or b")
     assert asked[0].startswith(f"{project.folder}: -m pytest")
@@ -105,13 +106,13 @@ def test_arguments_are_passed_on_whole(project):
 
 def test_data_is_poses_or_pictures(project):
     project.run("env")
-    start = f"{project.folder}: -m human_pose.datasets"
+    start = f"{project.folder}: -m human_pose.commands"
     _, asked = project.run("data")
-    assert asked == [f"{start}.synthetic --data_dir=data"]
+    assert asked == [f"{start}.make_poses --data_dir=data"]
     _, asked = project.run("data", "--images", "--count=200", "--overwrite")
-    assert asked == [f"{start}.rendered --data_dir=data --count=200 --overwrite"]
+    assert asked == [f"{start}.make_pictures --data_dir=data --count=200 --overwrite"]
     _, asked = project.run("data", "--seed=3", "--images")
-    assert asked == [f"{start}.rendered --data_dir=data --seed=3"]
+    assert asked == [f"{start}.make_pictures --data_dir=data --seed=3"]
 
 
 def test_the_demo_stops_at_the_first_failure(project):

@@ -10,10 +10,11 @@ import tensorflow as tf
 
 from human_pose.datasets.images import open_dataset
 from human_pose.i1 import build_network, curriculum
-from human_pose.i1.objective import Objective
-from human_pose.i1.remat import rematerialized
-from human_pose.i1.rmsprop import CaffeRMSProp
-from human_pose.i1.trainer import PoseTrainer
+from human_pose.i1.input import Stream, batches
+from human_pose.i1.network.remat import rematerialized
+from human_pose.i1.objective.terms import Objective
+from human_pose.i1.optimizers.rmsprop import CaffeRMSProp
+from human_pose.i1.training.trainer import PoseTrainer
 from i1_rows import problem, worker
 
 
@@ -75,11 +76,12 @@ def _step(arguments: argparse.Namespace) -> Callable[[], None]:
 
 def _pictures(arguments: argparse.Namespace) -> Callable[[], float]:
     """Pictures per second of the training's stream."""
-    stream = open_dataset(arguments.data_dir).batches(
-        problem.PICTURES_BATCH, "published", shuffle=True, repeat=True
+    pictures = batches(
+        open_dataset(arguments.data_dir),
+        Stream(problem.PICTURES_BATCH, "published", shuffle=True, repeat=True),
     )
-    batches = iter(stream)
-    return lambda: worker.stream_rate(batches)
+    stream = iter(pictures)
+    return lambda: worker.stream_rate(stream)
 
 
 def _write_weights(arguments: argparse.Namespace) -> None:

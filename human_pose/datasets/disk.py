@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 
 
 def require_free_space(

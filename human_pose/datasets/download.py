@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from human_pose.datasets.disk import megabytes, require_free_space
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 
 _BLOCK_BYTES: Final = 1 << 18
 _REPORT_BYTES: Final = 1 << 24

@@ -12,34 +12,10 @@ from typing import Final
 import h5py
 import numpy as np
 
-from human_pose.files import (
-    COMPRESSION,
-    InputError,
-    Shape,
-    atomic,
-    read_h5,
-    write_h5,
-)
-from human_pose.skeleton import JOINTS, UNDETECTED_JOINT, VIEWS
-
-# The 15 Human3.6M actions, in the order of every per-action table.
-ACTIONS: Final = (
-    "Directions",
-    "Discussion",
-    "Eating",
-    "Greeting",
-    "Phoning",
-    "Photo",
-    "Posing",
-    "Purchases",
-    "Sitting",
-    "SittingDown",
-    "Smoking",
-    "Waiting",
-    "WalkDog",
-    "Walking",
-    "WalkTogether",
-)
+from human_pose.files.errors import InputError
+from human_pose.files.h5 import COMPRESSION, Shape, read_h5, write_h5
+from human_pose.files.paths import atomic
+from human_pose.geometry.skeletons import JOINTS, UNDETECTED_JOINT, VIEWS
 
 _SHAPES: Final[dict[str, Shape]] = {
     "joint_2d": ("F", VIEWS, JOINTS, 2),

@@ -1,23 +1,28 @@
-"""One image to a 3D pose: two-stage hourglass, volumetric heatmap, integral readout."""
+"""One image to a 3D pose: two-stage hourglass, volumetric heatmap, integral readout.
 
-from human_pose.i1 import (
-    caffemodel,
-    checkpoint,
-    curriculum,
-    geometry,
-    losses,
-    readout,
-    targets,
-    volume,
-)
-from human_pose.i1.network import build_network
-from human_pose.i1.rmsprop import CaffeRMSProp
+The names load TensorFlow when they are first asked for; `i1.config` never does.
+"""
+
+from typing import TYPE_CHECKING
+
+from human_pose.files.faces import lazy
+
+if TYPE_CHECKING:
+    from human_pose.i1 import codec, curriculum, readout
+    from human_pose.i1 import codec as geometry
+    from human_pose.i1.caffe import caffemodel
+    from human_pose.i1.network import checkpoint
+    from human_pose.i1.network.hourglass import build_network
+    from human_pose.i1.objective import losses, targets
+    from human_pose.i1.optimizers.rmsprop import CaffeRMSProp
+    from human_pose.i1.readout import volume
 
 __all__ = [
     "CaffeRMSProp",
     "build_network",
     "caffemodel",
     "checkpoint",
+    "codec",
     "curriculum",
     "geometry",
     "losses",
@@ -25,3 +30,20 @@ __all__ = [
     "targets",
     "volume",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "CaffeRMSProp": "optimizers.rmsprop",
+        "build_network": "network.hourglass",
+        "caffemodel": "caffe.caffemodel",
+        "checkpoint": "network.checkpoint",
+        "codec": "codec",
+        "curriculum": "curriculum",
+        "geometry": "codec",  # its name in version 0.1
+        "losses": "objective.losses",
+        "readout": "readout",
+        "targets": "objective.targets",
+        "volume": "readout.volume",
+    },
+)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 
 # What a loss can compare, by the names of the logs.
 HEATMAP_2D: Final = "heatmap_2d"

@@ -11,14 +11,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from human_pose.datasets.images import placement, resampling
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
-from human_pose.files import InputError, atomic
-from human_pose.i1 import geometry, readout, viewpoint
-from human_pose.i1.checkpoint import depth_bins_of, input_size_of
-from human_pose.i1_config import ImageSampleConfig
-from human_pose.limits import MIN_BOX_PX
-from human_pose.skeleton import JOINT_NAMES_16
+from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic
+from human_pose.geometry.limits import MIN_BOX_PX
+from human_pose.geometry.skeletons import JOINT_NAMES_16
+from human_pose.i1 import codec, readout, viewpoint
+from human_pose.i1.config import ImageSampleConfig
+from human_pose.i1.input import placement, resampling
+from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
         raise FloatingPointError(
             f"{config.check_path}: finds no finite pose in {config.image}"
         )
-    frame_px = geometry.to_frame_px(position[..., :2], batch["box"])
+    frame_px = codec.to_frame_px(position[..., :2], batch["box"])
     size = outputs["heatmap2"].shape[1]
     return Sample(
         image=image.numpy(),

@@ -9,8 +9,8 @@ much too large or small; depths about the root are the network's own millimetres
 from dataclasses import dataclass
 from typing import Final
 
-from human_pose.files import InputError
-from human_pose.limits import FOCAL_LENGTHS_PX, ROOT_DEPTHS_MM
+from human_pose.files.errors import InputError
+from human_pose.geometry.limits import FOCAL_LENGTHS_PX, ROOT_DEPTHS_MM
 
 # Of the embedded pictures: the median is 1,825 mm, and nine of ten have 1,146 to 2,173,
 # those of people who sit the least. Boxes of 2,000 mm, as are customary for Human3.6M,

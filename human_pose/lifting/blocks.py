@@ -14,10 +14,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.method import METHOD
 from human_pose.lifting.pairs import Pairs, per_model_product
 from human_pose.lifting.quantities import Quantities
-from human_pose.skeleton import JOINTS, VIEWS
 
 # The entries of a symmetric 3 x 3 block, in the order in which they are stored.
 _ENTRIES = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))

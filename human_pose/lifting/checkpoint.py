@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from human_pose.files import InputError, read_h5, write_h5
+from human_pose.files.errors import InputError
+from human_pose.files.h5 import read_h5, write_h5
 from human_pose.lifting.lifter import PPCALifter
 from human_pose.lifting.variables import ROBUST_NAMES, parameter_shapes
 

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.method import METHOD, Formulation
 from human_pose.lifting.pairs import Pairs, per_model_product
 from human_pose.lifting.quantities import Quantities
-from human_pose.skeleton import JOINTS, VIEWS
 
 
 class Unknowns(NamedTuple):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import wiberg_tf as wt
+from human_pose.geometry.skeletons import JOINTS, UNDETECTED_JOINT, VIEWS
 from human_pose.lifting.averaging import average, averaging, live_mask
 from human_pose.lifting.blocks import ModelBlocks, model_blocks
 from human_pose.lifting.energy import Unknowns, energy, score
@@ -19,7 +20,6 @@ from human_pose.lifting.search import search
 from human_pose.lifting.sizes import check_frames, normalise_views, pose_size
 from human_pose.lifting.solver import minimise, solve_hessian
 from human_pose.lifting.variables import add_variables
-from human_pose.skeleton import JOINTS, UNDETECTED_JOINT, VIEWS
 
 
 class LiftedPoses(NamedTuple):

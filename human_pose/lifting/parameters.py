@@ -11,9 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.files import InputError, Shape, read_h5, write_h5
+from human_pose.files.errors import InputError
+from human_pose.files.h5 import Shape, read_h5, write_h5
+from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.method import METHOD
-from human_pose.skeleton import JOINTS, VIEWS
 
 # Basis vectors per model; the lifter's systems are laid out for this number.
 BASIS_SIZE: Final = METHOD.basis

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.method import METHOD, Formulation, Method
 from human_pose.lifting.parameters import MixtureParameters
-from human_pose.skeleton import JOINTS, VIEWS
 
 
 class Robustness(NamedTuple):

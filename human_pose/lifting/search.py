@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from human_pose.geometry.skeletons import JOINTS
 from human_pose.lifting.averaging import Averaging, model_logits
 from human_pose.lifting.blocks import ModelBlocks, invert_joint_blocks, system_columns
 from human_pose.lifting.energy import (
@@ -25,7 +26,6 @@ from human_pose.lifting.pairs import pick
 from human_pose.lifting.quantities import Quantities
 from human_pose.lifting.sizes import NormalisedViews
 from human_pose.lifting.solver import pull_of_size, reweight
-from human_pose.skeleton import JOINTS
 
 # S may lie this fraction below S⁰ where nothing is known yet, and this many times the
 # largest fraction met in the frame and model where something is. On 256 real frames, as

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from human_pose.skeleton import NORMALISATION_TREE
+from human_pose.geometry.skeletons import NORMALISATION_TREE
 
 _TAILS = [a for a, _ in NORMALISATION_TREE]
 _HEADS = [b for _, b in NORMALISATION_TREE]
@@ -27,26 +27,6 @@ def pose_size(joints: tf.Tensor) -> tf.Tensor:
 def centred(joints: tf.Tensor) -> tf.Tensor:
     """`[..., 17, 3]` minus the mean over all 17 joints."""
     return joints - tf.reduce_mean(joints, -2, keepdims=True)
-
-
-def beside_truth(
-    pose: tf.Tensor, joints_3d_mm: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Truth and reconstruction as the original compares them (docs/fidelity.md, Q7).
-
-    The truth is centred at its mean joint. The reconstruction is the lifted pose with
-    the truth's size, and is not centred.
-
-    Args:
-      pose: `[..., 17, 3]`, a lifter's, of unit-free size.
-      joints_3d_mm: `[..., 17, 3]`, mm; its dtype is that of the results.
-
-    Returns:
-      Truth and reconstruction, both `[..., 17, 3]`, mm.
-    """
-    joints_3d_mm = tf.convert_to_tensor(joints_3d_mm)
-    size_mm = pose_size(joints_3d_mm)[..., None, None]
-    return centred(joints_3d_mm), size_mm * tf.cast(pose, joints_3d_mm.dtype)
 
 
 class NormalisedViews(NamedTuple):

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from human_pose.geometry.skeletons import VIEWS
 from human_pose.lifting.blocks import ModelBlocks, Weights, solve_pairs
 from human_pose.lifting.energy import (
     Unknowns,
@@ -13,7 +14,6 @@ from human_pose.lifting.energy import (
 from human_pose.lifting.method import Formulation
 from human_pose.lifting.pairs import Pairs
 from human_pose.lifting.quantities import Quantities
-from human_pose.skeleton import VIEWS
 
 
 def minimise(

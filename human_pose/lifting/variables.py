@@ -7,10 +7,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.method import METHOD
 from human_pose.lifting.parameters import MixtureParameters
 from human_pose.lifting.quantities import Scales, start_regulariser
-from human_pose.skeleton import JOINTS, VIEWS
 
 
 @keras.saving.register_keras_serializable("human_pose")

@@ -1,19 +1,16 @@
-"""A tiny made-up Human3.6M archive in the published format."""
+"""A tiny made-up Human3.6M archive in the published format; made-up pictures."""
 
 import zipfile
 
 import h5py
+import made_up_images
 import numpy as np
 import pytest
 
-from human_pose.datasets.h36m.names import (
-    CAMERAS_FILE,
-    TEST_SUBJECTS,
-    TRAINING_SUBJECTS,
-    recordings,
-)
+from human_pose.datasets.h36m.names import CAMERAS_FILE, recordings
+from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
 
-SUBJECTS = TRAINING_SUBJECTS + TEST_SUBJECTS
+SUBJECTS = TRAIN_SUBJECTS + TEST_SUBJECTS
 
 
 def frames_of(number):
@@ -91,3 +88,10 @@ def raw_tree(_raw_tree, tmp_path):
 def archive(_raw_tree, tmp_path_factory):
     """The raw tree as a zip file; not to be changed."""
     return _raw_tree.zip(tmp_path_factory.mktemp("archive") / "h36m.zip")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Twelve samples of subjects 1, 8 and 9 in the original's layout of pictures."""
+    made_up_images.write_set(tmp_path)
+    return tmp_path

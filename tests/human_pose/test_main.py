@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from absl import flags
 
-from human_pose import command, main, settings
+from human_pose import main
+from human_pose.commands import flags as settings
+from human_pose.commands import shell
 from human_pose.datasets.pose_files import PoseSet, action_file_names, write_pose_file
-from human_pose.files import PROJECT_ROOT
+from human_pose.files.paths import PROJECT_ROOT
 from human_pose.lifting import (
     MixtureParameters,
     PPCALifter,
@@ -40,7 +42,7 @@ def run(*arguments):
     flag_values = flags.FlagValues()
     settings.define_main_flags(flag_values)
     flag_values(["main.py", *map(str, arguments)])
-    return command.guarded(main.main, flag_values)
+    return shell.guarded(main.main, flag_values)
 
 
 def start(*arguments):

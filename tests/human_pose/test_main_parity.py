@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from absl import flags
 
-from human_pose import command, main, settings
+from human_pose import main
+from human_pose.commands import flags as settings
+from human_pose.commands import shell
 from human_pose.datasets.pose_files import PoseSet, action_file_names, write_pose_file
-from human_pose.files import PROJECT_ROOT
+from human_pose.files.paths import PROJECT_ROOT
 
 GOLDEN = PROJECT_ROOT / "tests" / "golden"
 TOLERANCE_MM = 1e-5
@@ -46,7 +48,7 @@ def evaluate(tmp_path, golden, parameters_dir, metric, arguments):
             *arguments,
         ]
     )
-    assert command.guarded(main.main, flag_values) == 0
+    assert shell.guarded(main.main, flag_values) == 0
     return tmp_path / "results" / "parity"
 
 

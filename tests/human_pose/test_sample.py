@@ -11,7 +11,8 @@ import pytest
 
 from human_pose import Sample
 from human_pose.datasets.pose_files import PoseSet, write_pose_file
-from human_pose.files import PROJECT_ROOT, InputError
+from human_pose.files.errors import InputError
+from human_pose.files.paths import PROJECT_ROOT
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 

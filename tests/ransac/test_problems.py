@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 from ransac.problems import PICTURE, SETTINGS, DrawnStream, RecordedStream
 
 

@@ -2,7 +2,7 @@ import re
 
 from absl import flags
 
-from human_pose.files import PROJECT_ROOT
+from human_pose.files.paths import PROJECT_ROOT
 from ransac import settings
 from ransac.learning import Outcome
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from human_pose.files import PROJECT_ROOT
+from human_pose.files.paths import PROJECT_ROOT
 from ransac import settings
 from ransac.optimizers import OPTIMIZERS
 from ransac.problems import SETTINGS

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from absl import flags
 
-from human_pose import command
-from human_pose.files import PROJECT_ROOT
+from human_pose.commands import shell
+from human_pose.files.paths import PROJECT_ROOT
 from ransac import settings, toy
 from ransac.problems import SETTINGS, DrawnStream
 
@@ -21,7 +21,7 @@ def run(tmp_path, *arguments):
     flag_values = flags.FlagValues()
     settings.define_flags(flag_values)
     flag_values(["toy.py", f"--results_dir={tmp_path}", *map(str, arguments)])
-    return command.guarded(toy.main, flag_values)
+    return shell.guarded(toy.main, flag_values)
 
 
 def record(tmp_path, name="toy"):

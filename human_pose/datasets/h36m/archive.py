@@ -9,7 +9,8 @@ from pathlib import Path
 
 from human_pose.datasets.disk import require_free_space
 from human_pose.datasets.h36m.names import CAMERAS_FILE, RawFile
-from human_pose.files import InputError, atomic
+from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic
 
 
 def check_archive(path: Path) -> None:

@@ -14,13 +14,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.datasets.disk import require_free_space
-from human_pose.datasets.h36m.names import (
-    CAMERAS_FILE,
-    TEST_SUBJECTS,
-    TRAINING_SUBJECTS,
-    Recording,
-    recordings,
-)
+from human_pose.datasets.h36m.names import CAMERAS_FILE, Recording, recordings
 from human_pose.datasets.pose_files import (
     PoseSet,
     action_file_names,
@@ -28,8 +22,10 @@ from human_pose.datasets.pose_files import (
     join_pose_files,
     write_pose_file,
 )
-from human_pose.files import InputError, read_h5
-from human_pose.skeleton import JOINTS, VIEWS
+from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.files.errors import InputError
+from human_pose.files.h5 import read_h5
+from human_pose.geometry.skeletons import JOINTS, VIEWS
 
 _RAW_JOINTS: Final = 32
 _DETECTED_JOINTS: Final = 16
@@ -69,7 +65,7 @@ def build_pose_files(
         file is damaged or of another shape, or the disk is full.
     """
     available = _available(raw, partial=partial, report=report)
-    for name, subjects in (("train", TRAINING_SUBJECTS), ("test", TEST_SUBJECTS)):
+    for name, subjects in (("train", TRAIN_SUBJECTS), ("test", TEST_SUBJECTS)):
         chosen = [r for r in available if r.subject in subjects]
         if not chosen:
             continue
@@ -132,7 +128,7 @@ def _available(
     raw: Path, *, partial: bool, report: Callable[[str], None]
 ) -> list[Recording]:
     """The recordings whose files are all there."""
-    wanted = list(recordings(TRAINING_SUBJECTS + TEST_SUBJECTS))
+    wanted = list(recordings(TRAIN_SUBJECTS + TEST_SUBJECTS))
     lacking = {
         recording: [
             f.uniform for f in recording.files if not (raw / f.uniform).exists()

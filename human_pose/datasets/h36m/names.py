@@ -11,12 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from human_pose.datasets.pose_files import ACTIONS
-from human_pose.skeleton import VIEW_NAMES
+from human_pose.datasets.protocol import ACTIONS
+from human_pose.geometry.skeletons import VIEW_NAMES
 
 # The split by subject of the original, and of nearly all work on Human3.6M.
-TRAINING_SUBJECTS: Final = (1, 5, 6, 7, 8)
-TEST_SUBJECTS: Final = (9, 11)
 
 CAMERAS_FILE: Final = "cameras.h5"
 

@@ -13,14 +13,11 @@ dataset               what a user opens
 
 from human_pose.datasets.images.annotations import Annotations
 from human_pose.datasets.images.dataset import ImageDataset, open_dataset
-from human_pose.datasets.images.index_range import (
-    ACTIONS,
-    TEST_SUBJECTS,
-    TRAIN_SUBJECTS,
-    IndexRange,
-)
+from human_pose.datasets.images.index_range import IndexRange
 from human_pose.datasets.images.kept_index import Skipped
 from human_pose.datasets.images.layout import CameraFile, InfoFile, Sample, read_sample
+from human_pose.datasets.protocol import IMAGE_ACTIONS as ACTIONS
+from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
 
 __all__ = [
     "ACTIONS",

@@ -18,7 +18,6 @@ from typing import Final, NamedTuple
 import numpy as np
 from absl import logging
 
-from human_pose import skeleton
 from human_pose.datasets.images.file_state import (
     FileStatus,
     checksum,
@@ -34,14 +33,10 @@ from human_pose.datasets.images.kept_index import (
     shard_path,
     write_shard,
 )
-from human_pose.datasets.images.layout import (
-    STORED,
-    TEXT_FOLDERS,
-    Sample,
-    read_texts,
-)
+from human_pose.datasets.images.layout import STORED, TEXT_FOLDERS, Sample, read_texts
 from human_pose.datasets.images.picture_file import check_image
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
+from human_pose.geometry import skeletons
 
 # Reading waits for the disk more than for Python.
 _READERS: Final = 8
@@ -61,7 +56,7 @@ class Annotations:
       joints_3d_mm: float32 `[N, 16, 3]`, camera frame.
       image: `[N]`, file names under `images/`, bytes.
       subject: int32 `[N]`.
-      action: int32 `[N]`, positions in `index_range.ACTIONS`.
+      action: int32 `[N]`, positions in `protocol.IMAGE_ACTIONS`.
       skipped: the samples left out.
     """
 
@@ -175,7 +170,7 @@ def _read(root: Path, index: int) -> tuple[_Picture | None, Sample | Skipped]:
 
 
 def _arrays(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
-    joints = list(skeleton.JOINTS_16_OF_32)
+    joints = list(skeletons.JOINTS_16_OF_32)
 
     def stack(rows: list[np.ndarray], *shape: int) -> np.ndarray:
         return np.array(rows, STORED).reshape(len(samples), *shape)

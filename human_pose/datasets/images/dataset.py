@@ -1,16 +1,12 @@
-"""A set of pictures with 3D poses in the original's layout, and batches of it."""
+"""A set of pictures with 3D poses in the original's layout."""
 
 import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Final
 
 import numpy as np
-import tensorflow as tf
 
-from human_pose.arguments import whole_numbers
-from human_pose.datasets.images import pipeline, projection
 from human_pose.datasets.images.annotations import (
     Annotations,
     Progress,
@@ -25,12 +21,9 @@ from human_pose.datasets.images.index_range import (
     split_ranges,
 )
 from human_pose.datasets.images.kept_index import Skipped
-from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
-from human_pose.datasets.images.sampling import Sampling
-from human_pose.files import InputError, locate
-
-# Decoding is half the time of a small picture's way; sets of this size need it once.
-_MOST_KEPT_BYTES: Final = 1 << 30
+from human_pose.files.checks import whole_numbers
+from human_pose.files.errors import InputError
+from human_pose.files.paths import locate
 
 
 class ImageDataset:
@@ -39,6 +32,7 @@ class ImageDataset:
     Attributes:
       root: the folder of the layout.
       indices: int64 `[N]`, the chosen sample indices in order, good or bad.
+      trust_index: see `open_dataset`.
     """
 
     def __init__(
@@ -55,9 +49,8 @@ class ImageDataset:
         self.indices = indices
         self._ranges = tuple(ranges)
         self._whole_ranges = tuple(whole_ranges)
-        self._trust_index = trust_index
+        self.trust_index = trust_index
         self._progress = progress
-        self._pictures: dict[int, tf.Tensor] = {}  # by the crops' size
 
     def __len__(self) -> int:
         """The number of chosen indices."""
@@ -70,7 +63,7 @@ class ImageDataset:
             self.root,
             self._whole_ranges,
             self.indices,
-            trust_index=self._trust_index,
+            trust_index=self.trust_index,
             progress=self._progress,
         )
 
@@ -105,96 +98,6 @@ class ImageDataset:
                 f"the first: {self.skipped[0].reason}"
             )
         return self.annotations
-
-    def batches(
-        self,
-        batch_size: int,
-        augment: pipeline.Augment | None = None,
-        shuffle: bool = False,
-        seed: int = 0,
-        epoch: int = 0,
-        start_step: int = 0,
-        input_size: int = 256,
-        repeat: bool = False,
-        skip_bad: bool = False,
-        sampling: Sampling = "epochs",
-    ) -> tf.data.Dataset:
-        """Batches for the network; equal arguments give equal batches on any machine.
-
-        Args:
-          batch_size: B.
-          augment: "published" scales, rotates and flips as the original does; "modern"
-            scales and rotates less (`placement.MODERN`), in one bilinear pass, changes
-            colours too, and exchanges left and right depths of mirrored people; "mild"
-            does so still less and mirrors nobody (`placement.MILD`); None is the
-            original's test transform, u256 = u224 / 1.12 + 28.5. Pictures of an endless
-            "modern" or "mild" stream are kept in memory if they need less than 1 GiB.
-          shuffle: random order.
-          seed: of order and augmentation, 0 to 2^30 - 1.
-          epoch: where to start: after that many passes over the samples.
-          start_step: where to start: after that many further batches.
-          input_size: S, a divisor of 256; smaller inputs are means over the crop.
-          repeat: never end. Otherwise the stream ends with the epoch, and its last
-            batch may be short.
-          skip_bad: leave out the samples that break a rule, listed in `skipped`.
-          sampling: with `shuffle`, "epochs" visits each sample once an epoch,
-            "replacement" draws anew each time, as the original does.
-
-        Returns:
-          Dictionaries of
-
-          - `image` float32 `[B, S, S, 3]`, blue first, (grey level - 128) / 256
-          - `joints_2d` float32 `[B, 16, 2]`, x and y in [0, 1] of the crop or beyond
-          - `depth` float32 `[B, 16]`, encoded by `i1.geometry.encode_depth`
-          - `z_mm` float32 `[B, 16]`, the camera-frame z that `depth` encodes
-          - `joints_3d_mm` float32 `[B, 16, 3]`, camera frame, never augmented
-          - `box` float32 `[B, 4]` x1 y1 x2 y2, and `camera` float32 `[B, 4]` fx fy cx
-            cy, px of the raw camera frame
-          - `flipped` bool, `index` int64, `action` and `subject` int32, `[B]`
-
-        Raises:
-          InputError: for an argument out of range, or a bad sample if not `skip_bad`.
-        """
-        pipeline.check_arguments(
-            batch_size=batch_size,
-            augment=augment,
-            sampling=sampling,
-            seed=seed,
-            epoch=epoch,
-            start_step=start_step,
-            input_size=input_size,
-        )
-        annotations = self.good_annotations(skip_bad=skip_bad)
-        count = len(annotations)
-        start = epoch * count + start_step * batch_size
-        left = None if repeat else max((epoch + 1) * count - start, 0)
-        stream = pipeline.Stream(
-            batch_size=batch_size,
-            augment=augment,
-            shuffle=shuffle,
-            sampling=sampling,
-            seed=seed,
-            start=start,
-            count=left,
-            input_size=input_size,
-            verify=self._trust_index,
-        )
-        folder = os.fspath(self.root / "images")
-        comes_back = repeat and augment in pipeline.ONE_PASS
-        kept = self._kept(folder, stream) if comes_back else None
-        return pipeline.build(annotations, folder, stream, kept)
-
-    def _kept(self, folder: str, stream: pipeline.Stream) -> tf.Tensor | None:
-        """The pictures in memory for a stream that comes back to them, if they fit."""
-        size = stream.input_size
-        side = IMAGE_SIZE_PX // projection.reduction(size)
-        if len(self.annotations) * side**2 * 3 > _MOST_KEPT_BYTES:
-            return None
-        if size not in self._pictures:
-            self._pictures[size] = pipeline.reduced_pictures(
-                self.annotations, folder, size, verify=self._trust_index
-            )
-        return self._pictures[size]
 
 
 def open_dataset(

@@ -14,35 +14,16 @@ from typing import Final, Literal
 
 import numpy as np
 
-from human_pose.arguments import check_whole
 from human_pose.datasets.images.layout import read_numbers
-from human_pose.files import InputError
+from human_pose.datasets.protocol import IMAGE_ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.files.checks import check_whole
+from human_pose.files.errors import InputError
 
 Split = Literal["corrected", "published"]
 Part = Literal["train", "test"]
 SPLITS: Final = ("corrected", "published")
 PARTS: Final = ("train", "test")
 
-# The order of every `action` number.
-ACTIONS: Final = (
-    "Directions",
-    "Discussion",
-    "Eating",
-    "Greeting",
-    "Phoning",
-    "Posing",
-    "Purchases",
-    "Sitting",
-    "SittingDown",
-    "Smoking",
-    "TakingPhoto",
-    "Waiting",
-    "Walking",
-    "WalkingDog",
-    "WalkingTogether",
-)
-TRAIN_SUBJECTS: Final = (1, 5, 6, 7, 8)
-TEST_SUBJECTS: Final = (9, 11)
 
 # Human3.6M has two million samples of ten files each. A larger index is a mistake, and
 # arrays of all indices up to it might not fit into memory.
@@ -81,8 +62,8 @@ class IndexRange:
 
     @property
     def action_number(self) -> int:
-        """The position in `ACTIONS`."""
-        return ACTIONS.index(self.action)
+        """The position in `IMAGE_ACTIONS`."""
+        return IMAGE_ACTIONS.index(self.action)
 
 
 def read_ranges(folder: Path) -> tuple[IndexRange, ...]:
@@ -181,8 +162,10 @@ def _read_range(path: Path) -> IndexRange:
     subject, action = int(match[1]), match[2]
     if subject not in TRAIN_SUBJECTS + TEST_SUBJECTS:
         raise InputError(f"{path}: the subject must be 1, 5, 6, 7, 8, 9 or 11")
-    if action not in ACTIONS:
-        raise InputError(f"{path}: the action must be one of {', '.join(ACTIONS)}")
+    if action not in IMAGE_ACTIONS:
+        raise InputError(
+            f"{path}: the action must be one of {', '.join(IMAGE_ACTIONS)}"
+        )
     first, last = read_numbers(path, 2)
     if first != int(first) or last != int(last) or not 0 <= first <= last:
         raise InputError(

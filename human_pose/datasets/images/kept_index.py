@@ -12,7 +12,8 @@ import numpy as np
 from absl import logging
 
 from human_pose.datasets.images.index_range import IndexRange
-from human_pose.files import InputError, atomic
+from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic
 
 _FOLDER: Final = ".index"
 # Of every kept file: raise it when what is kept, or a rule, changes.

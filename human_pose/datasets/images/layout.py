@@ -22,14 +22,14 @@ from typing import Final, Literal
 import numpy as np
 
 from human_pose.datasets.images.picture_file import check_image
-from human_pose.files import InputError
-from human_pose.limits import (
+from human_pose.files.errors import InputError
+from human_pose.geometry.limits import (
     FOCAL_LENGTHS_PX,
     MAX_COORDINATE_MM,
     MAX_COORDINATE_PX,
     MIN_BOX_PX,
 )
-from human_pose.skeleton import JOINTS_32
+from human_pose.geometry.skeletons import JOINTS_32
 
 # Of everything batches hold. Rules are checked on numbers rounded to it: a box may have
 # an area, or a joint a place, in float64 only.

@@ -6,7 +6,7 @@ from typing import Final
 
 import tensorflow as tf
 
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 
 IMAGE_SIZE_PX: Final = 224
 _PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"

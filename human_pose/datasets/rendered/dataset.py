@@ -19,16 +19,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from human_pose.datasets.rendered.record import (
-    FOLDERS,
-    readme,
-    write_range,
-    write_shot,
-)
+from human_pose.datasets.images.writing import FOLDERS, write_range
+from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.rendered.record import readme, write_shot
 from human_pose.datasets.rendered.shots import ACTIONS, moment
-from human_pose.datasets.synthetic import TEST_SUBJECTS, TRAIN_SUBJECTS
-from human_pose.files import InputError
-from human_pose.skeleton import VIEWS
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeletons import VIEWS
 
 SUBJECTS: Final = (*TRAIN_SUBJECTS, *TEST_SUBJECTS)
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.skeleton import JOINT_NAMES, JOINT_NAMES_32
+from human_pose.geometry.skeletons import JOINT_NAMES, JOINT_NAMES_32
 
 # Which of the 17 each of the 32 is. Those not listed are added by `to_32_joints`.
 _SAME: Final = {

@@ -6,11 +6,11 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageFilter
 
-from human_pose.cameras import Camera
 from human_pose.datasets.rendered import surroundings, wardrobe
 from human_pose.datasets.rendered.figure import Figure
 from human_pose.datasets.rendered.joints import unit
 from human_pose.datasets.rendered.raycast import Grid, Hits, RoundCones, cast
+from human_pose.geometry.cameras import Camera
 
 SIZE_PX: Final = 224
 

@@ -1,29 +1,15 @@
 """The files of one rendered picture, as `human_pose.datasets.images` reads them."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
+from human_pose.datasets.images import writing
 from human_pose.datasets.rendered.picture import SIZE_PX
 from human_pose.datasets.rendered.shots import ACTIONS, Shot
-from human_pose.skeleton import JOINT_NAMES_32, JOINTS_16_OF_32, VIEW_NAMES
-
-FOLDERS: Final = (
-    "bbx_all_new",
-    "camera_all",
-    "center_x",
-    "center_y",
-    "scale",
-    "gt_joint_2d_raw_new",
-    "gt_joint_3d_mono_raw",
-    "image_path_file",
-    "info_all",
-    "images",
-    "index_range",
-)
+from human_pose.geometry.skeletons import JOINT_NAMES_32, JOINTS_16_OF_32, VIEW_NAMES
 
 # Human3.6M's numbers: 1 is the empty room, 2 is Directions.
 _FIRST_ACTION: Final = 2
@@ -51,13 +37,13 @@ def write_shot(
         *(number + 1, shot.view + 1, shot.frame + 1, video),
     )
     texts = {
-        "bbx_all_new": _numbers(shot.box_px, "{:.0f}"),
+        "bbx_all_new": writing.numbers(shot.box_px, "{:.0f}"),
         "camera_all": _camera(shot),
         "center_x": f"{SIZE_PX / 2:.1f}",
         "center_y": f"{SIZE_PX / 2:.1f}",
         "scale": f"{SIZE_PX:.1f}",
-        "gt_joint_2d_raw_new": _rows(shot.joints_2d_px),
-        "gt_joint_3d_mono_raw": _rows(shot.joints_3d_mm),
+        "gt_joint_2d_raw_new": writing.rows(shot.joints_2d_px),
+        "gt_joint_3d_mono_raw": writing.rows(shot.joints_3d_mm),
         "image_path_file": f"images/{index}.png",
         "info_all": "\n".join(map(str, info)),
     }
@@ -65,12 +51,6 @@ def write_shot(
         (root / folder / f"{index}.txt").write_text(text + "\n")
     picture = Image.fromarray(shot.picture)
     picture.save(root / "images" / f"{index}.png", compress_level=_COMPRESSION)
-
-
-def write_range(root: Path, subject: int, action: str, first: int, last: int) -> None:
-    """Writes which pictures, `first` to `last`, are of a subject's action."""
-    path = root / "index_range" / f"S{subject}_{action}_range.txt"
-    path.write_text(f"{first} {last}\n")
 
 
 def readme(count: int, seed: int) -> str:
@@ -91,15 +71,7 @@ def _camera(shot: Shot) -> str:
         "k": np.zeros(3),
         "p": np.zeros(2),
     }
-    return "\n".join(f"{k}: {_numbers(v, '{:.9f}')}" for k, v in fields.items())
-
-
-def _rows(values: np.ndarray) -> str:
-    return "\n".join(_numbers(row, "{:.6f}") for row in values)
-
-
-def _numbers(values: Iterable[float], form: str) -> str:
-    return " ".join(map(form.format, values))
+    return "\n".join(f"{k}: {writing.numbers(v, '{:.9f}')}" for k, v in fields.items())
 
 
 _README: Final = """\

@@ -6,15 +6,15 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.cameras import Camera
-from human_pose.datasets.pose_files import ACTIONS as POSE_ACTIONS
+from human_pose.datasets.protocol import ACTIONS as POSE_ACTIONS
 from human_pose.datasets.rendered import wardrobe
 from human_pose.datasets.rendered.figure import GIRTHS, Figure, build
 from human_pose.datasets.rendered.joints import to_32_joints
 from human_pose.datasets.rendered.picture import SIZE_PX, render
 from human_pose.datasets.synthetic import BODIES, subject_cameras
 from human_pose.datasets.synthetic.motion import perform
-from human_pose.skeleton import VIEWS
+from human_pose.geometry.cameras import Camera
+from human_pose.geometry.skeletons import VIEWS
 
 # The layout's names, in alphabetical order, which is that of Human3.6M's numbers.
 _LONG_NAMES: Final = {

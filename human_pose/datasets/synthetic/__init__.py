@@ -8,7 +8,8 @@
 Nothing of it is recorded from or fitted to a person.
 """
 
-from human_pose.datasets.synthetic.body import BODIES, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.synthetic.body import BODIES
 from human_pose.datasets.synthetic.dataset import (
     Recipe,
     data_files,

@@ -10,9 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-TRAIN_SUBJECTS: Final = (1, 5, 6, 7, 8)
-TEST_SUBJECTS: Final = (9, 11)
-
 
 @dataclass(frozen=True)
 class Body:

@@ -8,19 +8,19 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.cameras import Camera
 from human_pose.datasets.pose_files import (
-    ACTIONS,
     PoseSet,
     action_file_names,
     concatenate,
     write_pose_file,
 )
-from human_pose.datasets.synthetic.body import BODIES, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.protocol import ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.synthetic.body import BODIES
 from human_pose.datasets.synthetic.detector import Detector
 from human_pose.datasets.synthetic.motion import perform
 from human_pose.datasets.synthetic.rig import cameras
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
+from human_pose.geometry.cameras import Camera
 
 TAKES: Final = 2
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.skeleton import UNDETECTED_JOINT
+from human_pose.geometry.skeletons import UNDETECTED_JOINT
 
 # Ankles, elbows and wrists.
 EXTREMITIES: Final = (3, 6, 12, 13, 15, 16)

@@ -10,7 +10,7 @@ import numpy as np
 
 from human_pose.datasets.synthetic.angles import Angles
 from human_pose.datasets.synthetic.body import Body
-from human_pose.skeleton import JOINTS
+from human_pose.geometry.skeletons import JOINTS
 
 
 def _direction(x: float, y: float, z: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.cameras import Camera, look_at
+from human_pose.geometry.cameras import Camera, look_at
 
 # Corner signs in the order of `skeleton.VIEW_NAMES`: the first two views see the person
 # from one long side of the room, the last two from the other.

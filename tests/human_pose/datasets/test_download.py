@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from human_pose.datasets.download import download
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 

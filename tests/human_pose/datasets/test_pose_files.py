@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 from human_pose.datasets.pose_files import (
-    ACTIONS,
     PoseSet,
     action_file_names,
     concatenate,
@@ -11,7 +10,8 @@ from human_pose.datasets.pose_files import (
     read_pose_file,
     write_pose_file,
 )
-from human_pose.files import InputError
+from human_pose.datasets.protocol import ACTIONS
+from human_pose.files.errors import InputError
 
 
 def _poses(frames, seed=0):

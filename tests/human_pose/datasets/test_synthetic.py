@@ -8,11 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from human_pose.datasets.pose_files import ACTIONS, read_pose_file
+from human_pose.datasets.pose_files import read_pose_file
+from human_pose.datasets.protocol import ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.datasets.synthetic import (
     BODIES,
-    TEST_SUBJECTS,
-    TRAIN_SUBJECTS,
     Recipe,
     data_files,
     generate,
@@ -20,9 +19,9 @@ from human_pose.datasets.synthetic import (
 )
 from human_pose.datasets.synthetic.dataset import sequence
 from human_pose.datasets.synthetic.detector import EXTREMITIES, Detector
-from human_pose.files import InputError
-from human_pose.lifting.pose_mixture import align
-from human_pose.skeleton import UNDETECTED_JOINT
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeletons import UNDETECTED_JOINT
+from human_pose.lifting.prior.pose_mixture import align
 
 TINY = Recipe(train_frames=3, test_frames=4)
 PERFECT = Detector(0.0, 0.0, outlier_rate=0.0, exchange_rate=0.0)
@@ -82,7 +81,7 @@ def test_files_are_replaced_only_when_asked(folder, tmp_path):
 def test_the_command_leaves_committed_files_alone(tmp_path):
     committed = tmp_path / "model_parameters.h5"
     committed.write_text("fitted")
-    command = [sys.executable, "-m", "human_pose.datasets.synthetic"]
+    command = [sys.executable, "-m", "human_pose.commands.make_poses"]
     command.append(f"--data_dir={tmp_path}")
     for said in ("is in", "already"):
         done = subprocess.run(command, capture_output=True, text=True, check=True)

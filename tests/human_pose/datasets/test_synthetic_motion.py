@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from human_pose.datasets.pose_files import ACTIONS
+from human_pose.datasets.protocol import ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.datasets.synthetic.actions import CHOREOGRAPHY
 from human_pose.datasets.synthetic.angles import LIMITS_DEG, blend, mirrored, total
-from human_pose.datasets.synthetic.body import BODIES, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.synthetic.body import BODIES
 from human_pose.datasets.synthetic.grounding import grounded
 from human_pose.datasets.synthetic.kinematics import joints_from_hip
 from human_pose.datasets.synthetic.motion import RATE_HZ, perform
 from human_pose.datasets.synthetic.tracks import ease
-from human_pose.skeleton import LEFT_JOINTS, LIMBS, RIGHT_JOINTS
+from human_pose.geometry.skeletons import LEFT_JOINTS, LIMBS, RIGHT_JOINTS
 
 FRAMES = 40
 BODY = BODIES[6]

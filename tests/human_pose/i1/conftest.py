@@ -1,24 +1,11 @@
-"""The numbers of the original's layers, NCHW as it has them; made-up images."""
-
-import importlib.util
-from pathlib import Path
+"""The numbers of the original's layers, NCHW as it has them."""
 
 import numpy as np
 import pytest
 
-from human_pose.files import PROJECT_ROOT
+from human_pose.files.paths import PROJECT_ROOT
 
 _GOLDEN = PROJECT_ROOT.parent / "shared" / "reference" / "i1_dev.npz"
-
-
-_spec = importlib.util.spec_from_file_location(
-    "made_up_images", Path(__file__).parents[1] / "datasets" / "images" / "conftest.py"
-)
-_made_up = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_made_up)
-
-# Twelve samples of subjects 1, 8 and 9 in the original's layout: `root`, a folder.
-root = _made_up.root
 
 
 class Golden:

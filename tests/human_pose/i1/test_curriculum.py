@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 from human_pose.i1 import curriculum
 
 

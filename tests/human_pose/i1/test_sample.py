@@ -8,12 +8,15 @@ import pytest
 import tensorflow as tf
 from absl import flags
 
-from human_pose import Sample, command, settings
+from human_pose import Sample
+from human_pose.commands import flags as settings
+from human_pose.commands import shell
 from human_pose.datasets.images import open_dataset
-from human_pose.files import InputError
-from human_pose.i1 import build_network, evaluation, geometry, readout, sample
-from human_pose.i1.checkpoint import save_network
-from human_pose.i1_config import ImageSampleConfig
+from human_pose.files.errors import InputError
+from human_pose.i1 import build_network, codec, readout, sample
+from human_pose.i1.config import ImageSampleConfig
+from human_pose.i1.evaluation import run as evaluation
+from human_pose.i1.network.checkpoint import save_network
 
 SIZE, DEPTH_BINS = 64, 4
 
@@ -51,7 +54,7 @@ def test_finds_what_the_evaluation_finds(root, network):
     np.testing.assert_allclose(found.joints_2d, position[0, :, :2], atol=1e-5)
     assert np.ptp(found.joints_2d) > 0.02
     # 224 px show 1.8 m, 5 m away.
-    z_mm = geometry.decode_depth(position[..., 2], [5000.0])[0]
+    z_mm = codec.decode_depth(position[..., 2], [5000.0])[0]
     np.testing.assert_allclose(found.joints_3d_mm[:, 2], z_mm, rtol=1e-5)
     px = (position[0, :, :2] * 256 - 28.5) * 1.12
     np.testing.assert_allclose(found.joints_2d_px, px, atol=1e-3)
@@ -169,7 +172,7 @@ def run(*arguments):
     flag_values = flags.FlagValues()
     settings.define_sample_flags(flag_values)
     flag_values(["Sample.py", *map(str, arguments)])
-    return command.guarded(Sample.main, flag_values)
+    return shell.guarded(Sample.main, flag_values)
 
 
 def test_the_command_prints_draws_and_writes(root, network, tmp_path, capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 from human_pose.i1 import viewpoint
 
 CAMERA = (900.0, 1000.0, 310.0, 240.0)

@@ -1,13 +1,9 @@
 """Lifters from the golden files and from invented parameters."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-# The oracle is a module of the tests, not of the package.
-sys.path.insert(0, str(Path(__file__).parent))
 
 from human_pose.lifting import (
     MixtureParameters,

@@ -7,8 +7,7 @@ import pytest
 import tensorflow as tf
 
 import wiberg_tf as wt
-from human_pose import metrics
-from human_pose.lifting import PPCALifter
+from human_pose.lifting import PPCALifter, comparison
 from human_pose.lifting.blocks import model_blocks
 from human_pose.lifting.energy import Unknowns, energy
 from human_pose.lifting.method import FORMULATIONS
@@ -34,7 +33,7 @@ def make_loss(lifter):
         out = lifter(joints_2d_px, training=True)
         pose = pose_size(joints_3d_mm)[:, None, None] * out["pose"]
         truth = centred(joints_3d_mm)
-        return tf.reduce_mean(metrics.training_error(truth, pose, 2))
+        return tf.reduce_mean(comparison.training_error(truth, pose, 2))
 
     # Eager: a single call costs less than a trace. Training tests the graph.
     def loss_and_gradients(joints_2d_px, joints_3d_mm):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from human_pose.files import InputError, write_h5
+from human_pose.files.errors import InputError
+from human_pose.files.h5 import write_h5
 from human_pose.lifting.parameters import (
     MixtureParameters,
     read_cameras,

@@ -5,8 +5,8 @@ import oracle
 import pytest
 import tensorflow as tf
 
-from human_pose import metrics
-from human_pose.lifting import PPCALifter
+from human_pose.geometry import metrics
+from human_pose.lifting import PPCALifter, comparison
 from human_pose.lifting.sizes import centred, pose_size
 
 # The original's own sensitivity to input noise of 1e-9 is 8e-6 mm.
@@ -39,7 +39,7 @@ def assert_equals_original(lifter, golden, configuration):
     expected = golden[f"{configuration}/score"].T
     np.testing.assert_allclose(out["score"], expected, rtol=SCORE_TOLERANCE)
     for metric in range(3):
-        errors = metrics.training_error(truth, reconstruction, metric)
+        errors = comparison.training_error(truth, reconstruction, metric)
         expected = golden[f"{configuration}/errors"][:, metric]
         np.testing.assert_allclose(errors, expected, rtol=0, atol=POSE_TOLERANCE_MM)
 

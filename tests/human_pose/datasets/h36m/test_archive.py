@@ -6,7 +6,7 @@ import pytest
 
 from human_pose.datasets.h36m.archive import unpack
 from human_pose.datasets.h36m.names import Recording
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 
 # S1 has Sitting 1 and Sitting 2: renaming in the wrong order would lose one.
 _FILES = [file for take in (0, 1) for file in Recording(1, "Sitting", take).files]

@@ -8,9 +8,10 @@ import pytest
 
 from human_pose.datasets.h36m.build import build_pose_files
 from human_pose.datasets.h36m.names import RawFile, Recording
-from human_pose.datasets.pose_files import ACTIONS, action_file_names, read_pose_file
-from human_pose.files import InputError
-from human_pose.skeleton import JOINT_NAMES
+from human_pose.datasets.pose_files import action_file_names, read_pose_file
+from human_pose.datasets.protocol import ACTIONS
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeletons import JOINT_NAMES
 
 # Written from the two skeletons' joint names rather than from the tables under test.
 _NAME_OF_RAW_JOINT = {

@@ -1,9 +1,5 @@
-from human_pose.datasets.h36m.names import (
-    TEST_SUBJECTS,
-    TRAINING_SUBJECTS,
-    Recording,
-    recordings,
-)
+from human_pose.datasets.h36m.names import Recording, recordings
+from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
 
 
 def test_published_names_are_the_originals_254_renames(shared):
@@ -11,7 +7,7 @@ def test_published_names_are_the_originals_254_renames(shared):
     renames = [tuple(line.split("\t")) for line in lines]
     ours = [
         (f"h36m/{file.published}", f"h36m/{file.uniform}")
-        for recording in recordings(TRAINING_SUBJECTS + TEST_SUBJECTS)
+        for recording in recordings(TRAIN_SUBJECTS + TEST_SUBJECTS)
         for file in recording.files
         if file.published != file.uniform
     ]
@@ -22,7 +18,7 @@ def test_published_names_are_the_originals_254_renames(shared):
 def test_takes_are_told_apart():
     files = [
         file
-        for recording in recordings(TRAINING_SUBJECTS + TEST_SUBJECTS)
+        for recording in recordings(TRAIN_SUBJECTS + TEST_SUBJECTS)
         for file in recording.files
     ]
     # 7 subjects, 15 actions, 2 takes, 5 files each, but for the damaged recording.

@@ -1,36 +1,27 @@
 """What `open_dataset` and `batches` give, and what they refuse."""
 
-import importlib.util
 import zlib
-from pathlib import Path
 
+import made_up_images as made_up
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from human_pose import skeleton
 from human_pose.datasets.images import (
+    ACTIONS,
     annotations,
     kept_index,
     layout,
     open_dataset,
     picture_file,
 )
-from human_pose.datasets.images.index_range import (
-    ACTIONS,
-    IndexRange,
-    indices_of,
-    split_ranges,
-)
-from human_pose.files import InputError
+from human_pose.datasets.images.index_range import IndexRange, indices_of, split_ranges
+from human_pose.files.errors import InputError
+from human_pose.geometry import skeletons
+from human_pose.i1.input import Stream, batches
 
-_spec = importlib.util.spec_from_file_location(
-    "made_up_images", Path(__file__).with_name("conftest.py")
-)
-made_up = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made_up)
-JOINTS = list(skeleton.JOINTS_16_OF_32)
+JOINTS = list(skeletons.JOINTS_16_OF_32)
 
 
 def all_of(stream):
@@ -40,7 +31,7 @@ def all_of(stream):
 
 def test_test_batches_hold_what_the_files_say(root):
     data = open_dataset(root)
-    batch = all_of(data.batches(4))
+    batch = all_of(batches(data, Stream(4)))
     assert batch["index"].tolist() == list(range(9))
     assert batch["subject"].tolist() == [1] * 6 + [8] * 3
     assert [ACTIONS[a] for a in batch["action"][[0, 6]]] == ["Directions", "Walking"]
@@ -66,11 +57,11 @@ def test_test_batches_hold_what_the_files_say(root):
 
 def test_only_modern_flips_swap_depths(root):
     for augment in ("published", "modern"):
-        batch = all_of(open_dataset(root).batches(3, augment, input_size=64))
+        batch = all_of(batches(open_dataset(root), Stream(3, augment, input_size=64)))
         flipped = batch["flipped"]
         assert 0 < flipped.sum() < len(flipped)
         z = batch["joints_3d_mm"][..., 2]
-        swapped = z[:, skeleton.FLIP_ORDER_16]
+        swapped = z[:, skeletons.FLIP_ORDER_16]
         mended = augment == "modern"
         expected = np.where(flipped[:, None] & mended, swapped, z)
         np.testing.assert_array_equal(batch["z_mm"], expected)
@@ -78,8 +69,9 @@ def test_only_modern_flips_swap_depths(root):
 
 def test_streams_are_functions_of_seed_and_position(root):
     def stream(size, **options):
-        return open_dataset(root).batches(
-            size, "modern", shuffle=True, repeat=True, input_size=32, **options
+        return batches(
+            open_dataset(root),
+            Stream(size, "modern", shuffle=True, repeat=True, input_size=32, **options),
         )
 
     whole = all_of(stream(3, seed=5).take(6))
@@ -97,17 +89,19 @@ def test_streams_are_functions_of_seed_and_position(root):
 @pytest.mark.parametrize("augment", ("published", "modern", None))
 def test_streams_know_their_length(root, augment):
     data = open_dataset(root, part="test")
-    for size, options, batches in ((2, {}, 2), (3, {}, 1), (2, {"start_step": 1}, 1)):
-        stream = data.batches(size, augment, input_size=32, **options)
-        assert stream.cardinality() == batches == len(list(stream))
-    assert data.batches(2, augment, start_step=9).cardinality() == 0
-    endless = data.batches(2, augment, input_size=32, repeat=True)
+    for size, options, count in ((2, {}, 2), (3, {}, 1), (2, {"start_step": 1}, 1)):
+        stream = batches(data, Stream(size, augment, input_size=32, **options))
+        assert stream.cardinality() == count == len(list(stream))
+    assert batches(data, Stream(2, augment, start_step=9)).cardinality() == 0
+    endless = batches(data, Stream(2, augment, input_size=32, repeat=True))
     assert endless.cardinality() == tf.data.INFINITE_CARDINALITY
     assert len(list(endless.take(3))) == 3
 
 
 def test_drawing_with_replacement_repeats_samples(root):
-    stream = open_dataset(root).batches(9, shuffle=True, sampling="replacement")
+    stream = batches(
+        open_dataset(root), Stream(9, shuffle=True, sampling="replacement")
+    )
     (batch,) = stream.as_numpy_iterator()
     assert len(set(batch["index"].tolist())) < 9
 
@@ -226,11 +220,11 @@ def test_bad_text_is_named_or_skipped(root, case):
     path.unlink() if text is None else path.write_text(text)
     data = open_dataset(root)
     with pytest.raises(InputError, match=message) as caught:
-        data.batches(2)
+        batches(data, Stream(2))
     assert "\n" not in str(caught.value)
     ((index, reason),) = data.skipped
     assert index == 2 and reason in str(caught.value)
-    kept = data.batches(9, skip_bad=True, input_size=32)
+    kept = batches(data, Stream(9, skip_bad=True, input_size=32))
     assert all_of(kept)["index"].tolist() == [0, 1, 3, 4, 5, 6, 7, 8]
 
 
@@ -246,7 +240,7 @@ def test_says_how_to_leave_bad_samples_out(root, samples, more):
     for sample in samples:
         (root / "scale" / f"{sample}.txt").unlink()
     with pytest.raises(InputError, match=rf"scale/2\.txt: no such file{more}$"):
-        open_dataset(root).batches(2)
+        batches(open_dataset(root), Stream(2))
 
 
 def test_bad_pictures_are_named(root):
@@ -254,16 +248,16 @@ def test_bad_pictures_are_named(root):
     whole = path.read_bytes()
     made_up.write_png(path, np.zeros((100, 224, 3), np.uint8))
     with pytest.raises(InputError, match=r"3\.png: must be 224 x 224 px; got 224 x 10"):
-        open_dataset(root).batches(2)
+        batches(open_dataset(root), Stream(2))
     damaged = bytearray(whole)
     damaged[len(whole) // 2] ^= 1
     for content in (whole[:-30], bytes(damaged)):
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"3\.png: is a damaged"):
-            open_dataset(root).batches(2)
+            batches(open_dataset(root), Stream(2))
     path.write_bytes(b"GIF89a")
     with pytest.raises(InputError, match=r"3\.png: is not a PNG"):
-        open_dataset(root).batches(2)
+        batches(open_dataset(root), Stream(2))
 
 
 @pytest.mark.parametrize(
@@ -282,9 +276,9 @@ def test_pictures_with_right_checksums_but_wrong_data_are_named(root, data):
     path = root / "images" / "3.png"
     path.write_bytes(made_up.png((224, 224), *chunks))
     with pytest.raises(InputError, match=r"images/3\.png: is a damaged") as caught:
-        open_dataset(root).batches(2)
+        batches(open_dataset(root), Stream(2))
     assert "\n" not in str(caught.value)
-    stream = open_dataset(root).batches(9, skip_bad=True, input_size=32)
+    stream = batches(open_dataset(root), Stream(9, skip_bad=True, input_size=32))
     assert all_of(stream)["index"].tolist() == [0, 1, 2, 4, 5, 6, 7, 8]
 
 
@@ -294,7 +288,7 @@ def test_every_kind_of_png_can_be_used(root, mode):
     image = Image.fromarray(gray if mode == "I;16" else made_up.picture(3))
     image = image if mode == "I;16" else image.convert(mode)
     image.save(root / "images" / "3.png")
-    assert len(all_of(open_dataset(root).batches(9))["index"]) == 9
+    assert len(all_of(batches(open_dataset(root), Stream(9)))["index"]) == 9
 
 
 def test_interlaced_pictures_can_be_used(root):
@@ -303,7 +297,9 @@ def test_interlaced_pictures_can_be_used(root):
     data = made_up.png_chunk(b"IDAT", zlib.compress(black))
     path = root / "images" / "3.png"
     path.write_bytes(made_up.png((224, 224), data, interlaced=True))
-    assert all_of(open_dataset(root).batches(9))["image"][3, 128, 128, 0] == -0.5
+    assert (
+        all_of(batches(open_dataset(root), Stream(9)))["image"][3, 128, 128, 0] == -0.5
+    )
 
 
 def test_files_changed_while_others_are_read_are_read_again(root, monkeypatch):
@@ -403,7 +399,7 @@ def test_pictures_damaged_behind_a_trusted_index_are_named(root):
     assert open_dataset(root).check() == ()
     whole = path.read_bytes()
     data = open_dataset(root, trust_index=True)
-    assert len(all_of(data.batches(9))["index"]) == 9
+    assert len(all_of(batches(data, Stream(9)))["index"]) == 9
     for content, rule in (
         (whole[:-30], "is a damaged or cut-off PNG picture"),
         (b"GIF89a", "is not a PNG picture"),
@@ -412,7 +408,7 @@ def test_pictures_damaged_behind_a_trusted_index_are_named(root):
         path.unlink() if content is None else path.write_bytes(content)
         for augment in (None, "modern"):  # the one reads as it goes, the other at once
             with pytest.raises(tf.errors.InvalidArgumentError) as caught:
-                list(data.batches(3, augment))
+                list(batches(data, Stream(3, augment)))
             first, *_ = caught.value.message.splitlines()
             assert first.endswith(f"[{path}: {rule}]")
             assert "Traceback" not in caught.value.message
@@ -446,12 +442,12 @@ def test_files_of_the_toy_example_are_read(tmp_path):
 def test_arguments_out_of_range_are_refused(root, options):
     name, value = next(iter(options.items()))
     with pytest.raises(InputError, match=f"^{name} must be .* got {value!r}$"):
-        open_dataset(root).batches(**({"batch_size": 2} | options))
+        batches(open_dataset(root), Stream(**({"batch_size": 2} | options)))
 
 
 def test_numpys_whole_numbers_are_whole(root):
     data = open_dataset(root, indices=np.array([7, 2]), every=np.int64(1))
-    stream = data.batches(np.int32(2), input_size=32, seed=np.int64(3))
+    stream = batches(data, Stream(np.int32(2), input_size=32, seed=np.int64(3)))
     assert all_of(stream)["index"].tolist() == [2, 7]
 
 
@@ -508,5 +504,5 @@ def test_numbers_at_their_limits_can_be_used(root):
     ):
         (root / folder / "2.txt").write_text(text)
     assert open_dataset(root).check() == ()
-    batch = all_of(open_dataset(root).batches(9))
+    batch = all_of(batches(open_dataset(root), Stream(9)))
     assert all(np.isfinite(values).all() for values in batch.values())

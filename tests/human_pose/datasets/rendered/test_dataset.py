@@ -15,7 +15,7 @@ from human_pose.datasets.images.layout import read_camera, read_info
 from human_pose.datasets.rendered import ACTIONS as RENDERED_ACTIONS
 from human_pose.datasets.rendered import Recipe, generate, index_ranges
 from human_pose.datasets.rendered.dataset import RECIPE_FILE
-from human_pose.files import InputError
+from human_pose.files.errors import InputError
 
 TINY = Recipe(count=130)
 
@@ -140,13 +140,13 @@ def test_a_failure_leaves_nothing_and_success_replaces(tmp_path):
 
 
 def test_the_command_names_a_mistake(tmp_path):
-    command = [sys.executable, "-m", "human_pose.datasets.rendered"]
+    command = [sys.executable, "-m", "human_pose.commands.make_pictures"]
     done = subprocess.run(
         [*command, f"--data_dir={tmp_path}", "--count=50"],
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("rendered: count must be at least 105")
+    assert done.stderr.startswith("make_pictures.py: count must be at least 105")
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())

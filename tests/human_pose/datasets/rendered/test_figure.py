@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from human_pose.cameras import look_at
 from human_pose.datasets.rendered import wardrobe
 from human_pose.datasets.rendered.figure import Material, build
 from human_pose.datasets.rendered.joints import index, to_32_joints
@@ -13,7 +12,8 @@ from human_pose.datasets.rendered.shots import to_picture
 from human_pose.datasets.synthetic import BODIES
 from human_pose.datasets.synthetic.angles import LIMITS_DEG
 from human_pose.datasets.synthetic.kinematics import joints_from_hip
-from human_pose.skeleton import JOINT_NAMES, JOINTS_16_OF_32
+from human_pose.geometry.cameras import look_at
+from human_pose.geometry.skeletons import JOINT_NAMES, JOINTS_16_OF_32
 
 CLEAR = Recording(blur_px=(0.0, 0.0), noise=(0.0, 0.0), gain=(1.0, 1.0))
 BOX = np.array([262.0, 262.0, 762.0, 762.0])

@@ -1,0 +1,37 @@
+"""Writes the files of the layout that this package reads."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+FOLDERS: Final = (
+    "bbx_all_new",
+    "camera_all",
+    "center_x",
+    "center_y",
+    "scale",
+    "gt_joint_2d_raw_new",
+    "gt_joint_3d_mono_raw",
+    "image_path_file",
+    "info_all",
+    "images",
+    "index_range",
+)
+
+
+def write_range(root: Path, subject: int, action: str, first: int, last: int) -> None:
+    """Writes which pictures, `first` to `last`, are of a subject's action."""
+    path = root / "index_range" / f"S{subject}_{action}_range.txt"
+    path.write_text(f"{first} {last}\n")
+
+
+def rows(values: np.ndarray) -> str:
+    """A line of text for each row of `values`, `[R, C]`."""
+    return "\n".join(numbers(row, "{:.6f}") for row in values)
+
+
+def numbers(values: Iterable[float], form: str) -> str:
+    """Numbers in one line, each by the format `form`."""
+    return " ".join(map(form.format, values))

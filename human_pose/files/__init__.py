@@ -1,0 +1,34 @@
+"""Reading and writing files so that nothing is silently wrong or half-written.
+
+Whoever needs `InputError` alone loads no h5py.
+"""
+
+from typing import TYPE_CHECKING
+
+from human_pose.files.faces import lazy
+
+if TYPE_CHECKING:
+    from human_pose.files.errors import InputError
+    from human_pose.files.h5 import COMPRESSION, Shape, read_h5, write_h5
+    from human_pose.files.paths import PROJECT_ROOT, atomic, check_is_file, locate
+
+__all__ = [
+    "COMPRESSION",
+    "PROJECT_ROOT",
+    "InputError",
+    "Shape",
+    "atomic",
+    "check_is_file",
+    "locate",
+    "read_h5",
+    "write_h5",
+]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "InputError": "errors",
+        **dict.fromkeys(("COMPRESSION", "Shape", "read_h5", "write_h5"), "h5"),
+        **dict.fromkeys(("PROJECT_ROOT", "atomic", "check_is_file", "locate"), "paths"),
+    },
+)

@@ -1,0 +1,40 @@
+"""Checks of the numbers that callers give."""
+
+from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+
+from human_pose.files.errors import InputError
+
+
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Checks one whole number.
+
+    Raises:
+      InputError: naming the argument, if it is none, or below `least`.
+    """
+    if not _is_whole(value) or value < least:
+        raise InputError(
+            f"{name} must be a whole number, at least {least}; got {value!r}"
+        )
+
+
+def whole_numbers(name: str, values: Iterable[Any]) -> np.ndarray:
+    """Whole numbers from 0, sorted, each once.
+
+    Raises:
+      InputError: naming the argument, if there are none, or one is another value.
+    """
+    values = list(values)  # one by one, because NumPy would turn `True` into 1
+    if not values:
+        raise InputError(f"{name} must name at least one sample; got none")
+    for value in values:
+        if not _is_whole(value) or value < 0:
+            raise InputError(f"{name} must be whole numbers, at least 0; got {value!r}")
+    return np.unique(np.array(values))
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -1,0 +1,33 @@
+"""The one kind of error that is the user's to mend. Imports nothing."""
+
+_NOTHING = object()
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave; the message is one line that names it.
+
+    Libraries speak of arguments by their names, in backquotes where a sentence goes on
+    about another one; a command's shell puts its flags in their place.
+
+    Args:
+      subject: the whole line, or what breaks the `rule`: an argument or a file.
+      rule: what it must be, as a sentence goes on: "must be 0 or more".
+      received: what it is; left out where the rule says all.
+
+    Attributes:
+      argument: the `subject` of a rule, or None where the line is whole.
+    """
+
+    def __init__(
+        self, subject: str, rule: str | None = None, received: object = _NOTHING
+    ) -> None:
+        self.argument = None if rule is None else subject
+        line = subject if rule is None else f"{subject} {rule}"
+        if received is not _NOTHING:
+            line = f"{line}; received {received!r}"
+        super().__init__(line)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split()) or type(error).__name__

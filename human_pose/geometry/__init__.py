@@ -1,0 +1,1 @@
+"""Skeletons, cameras and measures of poses: arrays in, arrays out."""

@@ -1,0 +1,317 @@
+"""Caffe's weights, `.caffemodel` files, read and written without Caffe.
+
+Both generations of the format are read: `NetParameter.layer` (field 100) and the
+older `layers` (field 2), blobs with a `shape` or with the legacy four sizes, single
+and double precision.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+
+from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic, check_is_file
+from human_pose.i1.caffe import protobuf
+from human_pose.i1.caffe.protobuf import BYTES, FIXED_32, FIXED_64, VARINT, WireError
+from human_pose.i1.network.blocks import BilinearUpsampling, ScaledBatchNormalization
+
+Blobs = Mapping[str, Sequence[np.ndarray]]
+
+# Field numbers of caffe.proto: of a layer in each generation (its name, its blobs), of
+# a blob, and of what only a solver's state has.
+_LAYER_FIELDS: Final = {100: (1, 7), 2: (4, 6)}
+_BLOB_SIZES: Final = (1, 2, 3, 4)
+_BLOB_DATA: Final = 5
+_BLOB_SHAPE: Final = 7
+_BLOB_DOUBLES: Final = 8
+_SHAPE_SIZE: Final = 1
+_STATE_ITERATION: Final = 1
+_STATE_NET: Final = 2
+
+# Caffe's own limits of a blob.
+_MOST_AXES: Final = 32
+_MOST_NUMBERS: Final = 2**31 - 1
+
+_LISTED: Final = 5  # names shown of each kind of mismatch
+
+
+def read(path: Path) -> dict[str, list[np.ndarray]]:
+    """The blobs of every layer that has any, float32, in Caffe's own shapes.
+
+    Args:
+      path: a `.caffemodel`.
+
+    Raises:
+      InputError: naming the file, if it cannot be read, is no such file, or is a
+        solver's state: that holds the history of an optimiser and no weights.
+    """
+    check_is_file(path)
+    try:
+        # A read-only map of the file: 160 MB of which each byte is looked at once.
+        if not path.stat().st_size:
+            raise InputError(f"{path}: is empty")
+        blobs = _layers(path, np.memmap(path, np.uint8, "r").data)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (WireError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is no Caffe model ({error})") from error
+    if not blobs:
+        raise InputError(f"{path}: is no Caffe model, or has no weights")
+    return blobs
+
+
+def write(path: Path, blobs: Blobs) -> None:
+    """Writes a `.caffemodel`, atomically.
+
+    Args:
+      path: the file.
+      blobs: arrays by layer, in Caffe's shapes; stored as float32.
+
+    Raises:
+      InputError: if the file cannot be written.
+    """
+    name, parts = _LAYER_FIELDS[100]
+    with atomic(path) as temporary, temporary.open("wb") as file:
+        for layer, arrays in blobs.items():
+            content = protobuf.field(name, layer.encode())
+            for array in arrays:
+                content += protobuf.field(parts, _encoded(np.asarray(array)))
+            file.write(protobuf.field(100, content))
+
+
+def assign(
+    network: keras.Model, blobs: Blobs, *, partial: bool = False
+) -> tuple[str, ...]:
+    """Gives a network Caffe's weights, layer by layer of equal name.
+
+    Kernels are transposed; mean and variance are divided by their scale factor. The
+    fixed bilinear upsamplings have no weights here: theirs are checked.
+
+    Args:
+      network: made by `build_network`; changed only if all fits.
+      blobs: see `read`.
+      partial: layers that `blobs` has not keep their weights, and others it has are
+        left out, as when Caffe starts from the model of another task.
+
+    Returns:
+      The names of the layers that keep their weights.
+
+    Raises:
+      InputError: listing what is missing, left over, of another shape or not finite.
+    """
+    problems: dict[str, list[str]] = {
+        "missing": [], "of another shape": [], "not finite": []
+    }  # fmt: skip
+    assigned: list[tuple[keras.layers.Layer, list[np.ndarray]]] = []
+    used: set[str] = set()
+    for layer in network.layers:
+        sources = _sources(layer)
+        if not sources:
+            continue
+        if not all(source in blobs for source in sources):
+            absent = [source for source in sources if source not in blobs]
+            problems["missing"] += absent
+            used |= set(sources) - set(absent)
+            continue
+        used |= set(sources)
+        found, reason = _weights(layer, [blobs[source] for source in sources])
+        if reason:
+            problems["of another shape"].append(f"{layer.name} {reason}")
+        elif not all(np.isfinite(weight).all() for weight in found):
+            problems["not finite"].append(layer.name)
+        else:
+            assigned.append((layer, found))
+    kept = tuple(problems["missing"])
+    if partial:
+        problems["missing"] = []
+    else:
+        problems["left over"] = sorted(set(blobs) - used)
+    _refuse(network, problems)
+    if not assigned:
+        raise InputError(f"{network.name} and the Caffe model share no layer")
+    for layer, found in assigned:
+        layer.set_weights(found)
+    return kept
+
+
+def export(network: keras.Model) -> dict[str, list[np.ndarray]]:
+    """The blobs that `assign` makes the network from, upsamplings included."""
+    blobs: dict[str, list[np.ndarray]] = {}
+    for layer in network.layers:
+        sources = _sources(layer)
+        weights = [np.asarray(weight) for weight in layer.weights]
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel, bias = weights
+            blobs[layer.name] = [kernel.transpose(3, 2, 0, 1), bias]
+        elif isinstance(layer, ScaledBatchNormalization):
+            gamma, beta, mean, variance, factor = weights
+            # Caffe divides by its factor, which is 0 where nothing was gathered.
+            scale = factor or np.float32(1)
+            blobs[sources[0]] = [scale * mean, scale * variance, scale.reshape(1)]
+            blobs[sources[1]] = [gamma, beta]
+        elif isinstance(layer, BilinearUpsampling):
+            channels = layer.output.shape[-1]
+            blobs[layer.name] = [np.tile(_TAPS, (channels, 1, 1, 1))]
+    return blobs
+
+
+_TAPS: Final = np.outer([0.25, 0.75, 0.75, 0.25], [0.25, 0.75, 0.75, 0.25]).astype(
+    np.float32
+)
+
+
+def _sources(layer: keras.layers.Layer) -> tuple[str, ...]:
+    """The Caffe layers that one of ours is made from."""
+    if isinstance(layer, ScaledBatchNormalization):
+        return layer.name, re.sub("bn|batch", "scale", layer.name)
+    if isinstance(layer, keras.layers.Conv2D | BilinearUpsampling):
+        return (layer.name,)
+    return ()
+
+
+def _weights(
+    layer: keras.layers.Layer, parts: Sequence[Sequence[np.ndarray]]
+) -> tuple[list[np.ndarray], str]:
+    """What `set_weights` takes, or why it cannot be made."""
+    shapes = [tuple(blob.shape) for blobs in parts for blob in blobs]
+    if isinstance(layer, BilinearUpsampling):
+        blob = parts[0][0] if len(parts[0]) == 1 else np.zeros(0)
+        fits = blob.size > 0 and blob.shape[-2:] == _TAPS.shape
+        if not fits or not np.allclose(blob, _TAPS, rtol=0, atol=1e-6):
+            return [], "is not the fixed bilinear upsampling"
+        return [], ""
+    if isinstance(layer, keras.layers.Conv2D):
+        kernel = layer.kernel.shape
+        wanted = [(kernel[3], kernel[2], kernel[0], kernel[1]), (kernel[3],)]
+    else:
+        size = tuple(layer.gamma.shape)
+        wanted = [size, size, (1,), size, size]
+    flat = [blob for blobs in parts for blob in blobs]
+    # Old files give a bias the shape (1, 1, 1, n).
+    if len(flat) != len(wanted) or any(
+        _trimmed(blob.shape) != _trimmed(shape)
+        for blob, shape in zip(flat, wanted, strict=True)
+    ):
+        return [], f"has {_listed(shapes)} instead of {_listed(wanted)}"
+    flat = [blob.reshape(shape) for blob, shape in zip(flat, wanted, strict=True)]
+    if isinstance(layer, keras.layers.Conv2D):
+        return [flat[0].transpose(2, 3, 1, 0), flat[1]], ""
+    mean, variance, factor, gamma, beta = flat
+    # Caffe: statistics that were never gathered have the factor 0.
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = 1 / factor[0] if factor[0] else 0.0
+        return [gamma, beta, mean * scale, variance * scale, factor[0]], ""
+
+
+def _trimmed(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape without leading ones."""
+    rest = list(shape)
+    while len(rest) > 1 and rest[0] == 1:
+        rest.pop(0)
+    return tuple(rest)
+
+
+def _listed(shapes: Sequence[Sequence[int]]) -> str:
+    return ", ".join("x".join(map(str, shape)) for shape in shapes) or "nothing"
+
+
+def _refuse(network: keras.Model, problems: Mapping[str, list[str]]) -> None:
+    parts = []
+    for kind, names in problems.items():
+        if names:
+            more = len(names) - _LISTED
+            end = f" and {more} more" if more > 0 else ""
+            parts.append(f"{len(names)} {kind}: {', '.join(names[:_LISTED])}{end}")
+    if not parts:
+        return
+    found = re.search(r"conv_5_d(\d+)", " ".join(problems.get("left over", ())))
+    hint = f" (the file is for {found[1]} depth bins)" if found else ""
+    raise InputError(
+        f"the Caffe model does not fit {network.name}{hint}; layers {'; '.join(parts)}"
+    )
+
+
+def _layers(path: Path, message: memoryview) -> dict[str, list[np.ndarray]]:
+    blobs: dict[str, list[np.ndarray]] = {}
+    for number, kind, value in protobuf.fields(message):
+        if number == _STATE_ITERATION and kind == VARINT:
+            _refuse_state(path, message)
+        if number in _LAYER_FIELDS and isinstance(value, memoryview):
+            name, arrays = _layer(value, *_LAYER_FIELDS[number])
+            if arrays:
+                blobs[name] = arrays
+    return blobs
+
+
+def _refuse_state(path: Path, message: memoryview) -> None:
+    net = ""
+    for number, kind, value in protobuf.fields(message):
+        if number == _STATE_NET and kind == BYTES:
+            net = f", {bytes(value).decode(errors='replace')}"
+    raise InputError(
+        f"{path}: is a solver's state; the history of Caffe's optimiser is not used. "
+        f"Give the model saved with it{net}"
+    )
+
+
+def _layer(
+    message: memoryview, name_field: int, blobs_field: int
+) -> tuple[str, list[np.ndarray]]:
+    name, arrays = "", []
+    for number, kind, value in protobuf.fields(message):
+        if kind != BYTES or not isinstance(value, memoryview):
+            continue
+        if number == name_field:
+            name = bytes(value).decode()
+        elif number == blobs_field:
+            arrays.append(_blob(value))
+    return name, arrays
+
+
+def _blob(message: memoryview) -> np.ndarray:
+    shape: list[int] | None = None
+    legacy = dict.fromkeys(_BLOB_SIZES, 1)
+    parts: list[np.ndarray] = []
+    for number, kind, value in protobuf.fields(message):
+        if isinstance(value, int):
+            if number in legacy:
+                legacy[number] = value
+        elif number == _BLOB_SHAPE:
+            shape = list(_sizes(value))
+        elif number in (_BLOB_DATA, _BLOB_DOUBLES):
+            kinds = {BYTES: number == _BLOB_DOUBLES, FIXED_32: False, FIXED_64: True}
+            width = 8 if kinds[kind] else 4
+            if len(value) % width:
+                raise WireError(f"{len(value)} bytes of numbers of {width} bytes each")
+            # A copy, for the file is closed afterwards. Doubles too large become
+            # infinite, and are refused as such.
+            with np.errstate(over="ignore"):
+                parts.append(np.frombuffer(value, f"<f{width}").astype(np.float32))
+    data = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    sizes = list(legacy.values()) if shape is None else shape
+    if len(sizes) > _MOST_AXES:
+        raise WireError(f"a blob has {len(sizes)} axes; Caffe's have {_MOST_AXES}")
+    extent = math.prod(filter(None, sizes))  # NumPy's own limit, too, is of this
+    if extent > _MOST_NUMBERS or math.prod(sizes) != data.size:
+        raise WireError(f"a blob of shape {sizes} has {data.size} numbers")
+    return data.reshape(sizes)
+
+
+def _sizes(message: memoryview) -> Iterator[int]:
+    for number, _, value in protobuf.fields(message):
+        if number == _SHAPE_SIZE:
+            if isinstance(value, int):
+                yield value
+            else:
+                yield from protobuf.varints(value)
+
+
+def _encoded(array: np.ndarray) -> bytes:
+    sizes = b"".join(map(protobuf.varint, array.shape))
+    shape: Any = protobuf.field(_BLOB_SHAPE, protobuf.field(_SHAPE_SIZE, sizes))
+    return bytes(shape) + protobuf.field(_BLOB_DATA, array.astype("<f4").tobytes())

@@ -1,0 +1,1 @@
+"""Errors of the image network on test samples, its report and pictures."""

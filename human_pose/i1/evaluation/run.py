@@ -1,0 +1,354 @@
+"""Evaluates the image network on test samples, by two protocols and two readouts.
+
+In the run's folder, of the chosen readout in the standard protocol, with the layouts of
+the lifter's evaluation:
+
+    errors.npy      [F]            MPJPE, mm, root-relative
+    poses.npy       [F, 1, 3, 16]  predictions, mm, camera frame
+    truth.npy       [F, 1, 3, 16]  truth, likewise
+    tabled_res.npy  [16]           means of the 15 actions, then of all frames
+
+and besides `evaluations/report.md` with everything, `evaluations/skipped.csv` with the
+samples left out, if there are any, and pictures of the best, the median and the worst
+sample in `images/`.
+"""
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import logging
+
+from human_pose.datasets.images import ACTIONS, ImageDataset, Skipped
+from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic
+from human_pose.i1 import codec, readout
+from human_pose.i1.evaluation import pictures, report
+from human_pose.i1.input import Stream, batches
+from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
+from human_pose.runs import drawing, measures
+
+REPORT: Final = "evaluations/report.md"
+SKIPPED: Final = f"evaluations/{report.SKIPPED}"
+
+Network = Callable[..., Mapping[str, tf.Tensor]]
+# Poses and errors of one batch, by name.
+Found = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found, for F samples.
+
+    Attributes:
+      index: int `[F]`, of the data set.
+      actions: int `[F]`, index into the image data's `ACTIONS`.
+      truth_mm: `[F, 16, 3]`, camera frame.
+      poses_mm: `[F, 16, 3]` by readout, camera frame, standard decoding.
+      published_mm: `[F]` by readout, the error of the published protocol.
+      standard: `[F, 5]` by readout, `scores.COMMON_MEASURES`.
+      readout: the one whose results are stored.
+    """
+
+    index: np.ndarray
+    actions: np.ndarray
+    truth_mm: np.ndarray
+    poses_mm: Mapping[str, np.ndarray]
+    published_mm: Mapping[str, np.ndarray]
+    standard: Mapping[str, np.ndarray]
+    readout: readout.Readout
+
+    @property
+    def errors_mm(self) -> np.ndarray:
+        """`[F]`, the stored errors: root-relative MPJPE."""
+        return self.standard[self.readout][:, 0]
+
+    @property
+    def action_errors_mm(self) -> np.ndarray:
+        """`[16]`: means of the 15 actions (NaN without any), then of all samples."""
+        means = measures.action_means(self.actions, self.errors_mm, ACTIONS)
+        return np.append(means, measures.mean_over_frames(self.errors_mm))
+
+    def table(self) -> str:
+        """What a command prints: every measure's mean over all samples."""
+        names, values = [], []
+        for name in readout.READOUTS:
+            names.append(f"{name}, as published (mm)")
+            values.append(self.published_mm[name][:, None])
+            names += [f"{name}, {m.name} ({m.unit})" for m in measures.COMMON_MEASURES]
+            values.append(self.standard[name])
+        stored = f"MPJPE of the {self.readout} readout, standard protocol"
+        return report.table(names, self.actions, np.concatenate(values, 1), stored)
+
+
+def evaluate(
+    network: Network,
+    dataset: ImageDataset,
+    folder: Path,
+    *,
+    readout: readout.Readout = "integral",
+    batch_size: int = 2,
+    skip_bad: bool = False,
+    description: Mapping[str, str] | None = None,
+    depth_bins: int | None = None,
+    input_size: int | None = None,
+    verbose: bool = True,
+) -> Evaluation:
+    """Evaluates a network and writes the results, each file atomically.
+
+    Args:
+      network: made by `build_network`, or anything that is called like one.
+      dataset: the samples, in order.
+      folder: the run's folder; made if need be.
+      readout: whose results are stored.
+      batch_size: pictures at once, drawn from the whole set; a network that normalises
+        by the statistics of the batch gives other results for another size.
+      skip_bad: leave out samples that break a rule.
+      description: what was evaluated, for the report.
+      depth_bins: D; default: the network's.
+      input_size: S, px; default: the network's.
+      verbose: shows a progress bar with the running error.
+
+    Raises:
+      InputError: if a sample breaks a rule, or `folder` cannot be written.
+      FloatingPointError: naming the sample, if a prediction is not finite.
+    """
+    depth_bins = depth_bins or depth_bins_of(network)
+    input_size = input_size or input_size_of(network)
+    count = len(dataset.good_annotations(skip_bad=skip_bad))
+    # Neighbours in a data set are alike, batches in training are not: statistics of the
+    # batch are those that the network learned with only if batches are mixed here too.
+    stream = batches(
+        dataset,
+        Stream(batch_size, shuffle=True, input_size=input_size, skip_bad=skip_bad),
+    )
+    found = _found(network, stream, count, depth_bins, verbose)
+    evaluation = _evaluation(found, readout)
+    _write_arrays(evaluation, folder)
+    captions = _write_pictures(
+        network, dataset, evaluation, folder, (depth_bins, input_size)
+    )
+    text = report.markdown(
+        evaluation.actions,
+        _tables(evaluation),
+        description={
+            **(description or {}),
+            "Samples": f"{count} of {dataset.root}, in batches of {batch_size}",
+            "Stored in the `.npy` files": f"{readout} readout, standard protocol",
+        },
+        skipped=dataset.skipped,
+        pictures=captions,
+    )
+    _write_skipped(dataset.skipped, len(dataset), folder / SKIPPED)
+    with atomic(folder / REPORT) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return evaluation
+
+
+def _found(
+    network: Network,
+    stream: tf.data.Dataset,
+    count: int,
+    depth_bins: int,
+    verbose: bool,
+) -> Found:
+    """Everything measured, of all samples, by their indices."""
+    parts: list[Found] = []
+    shown = 1 if sys.stdout.isatty() else 2
+    progress = keras.utils.Progbar(
+        count,
+        verbose=shown if verbose else 0,
+        unit_name="sample",
+        stateful_metrics=["mpjpe_mm"],
+    )
+    done, total_mm = 0, 0.0
+    measure = _measure(network, depth_bins, stream.element_spec)
+    for batch in stream:
+        part = {name: value.numpy() for name, value in measure(batch).items()}
+        _check_finite(part)
+        parts.append(part)
+        done += len(part["index"])
+        total_mm += float(part["integral_error_mm"].sum())
+        progress.update(done, [("mpjpe_mm", total_mm / done)])
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    order = np.argsort(found["index"], kind="stable")
+    return {name: values[order] for name, values in found.items()}
+
+
+def _measure(
+    network: Network, depth_bins: int, spec: Mapping[str, tf.TensorSpec]
+) -> Callable[[Any], Mapping[str, Any]]:
+    """Heatmaps stay in the graph: only poses leave it.
+
+    It is traced here, once for batches of any size. TensorFlow counts traces by calls,
+    and would complain of those for one network after another.
+    """
+
+    @tf.function
+    def measure(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        heatmap2 = network(batch["image"], training=False)["heatmap2"]
+        truth_mm = batch["joints_3d_mm"]
+        label_mm = readout.label_pose_mm(batch, readout.PUBLISHED)
+        result = {
+            "index": batch["index"],
+            "actions": batch["action"],
+            "truth_mm": truth_mm,
+        }
+        for name in readout.READOUTS:
+            position = readout.positions(heatmap2, depth_bins, name)
+            pose_mm = readout.pose_mm(position, batch)
+            result[f"{name}_pose_mm"] = pose_mm
+            result[f"{name}_error_mm"] = codec.mpjpe_mm(
+                codec.relative_to_root(truth_mm), codec.relative_to_root(pose_mm)
+            )
+            result[f"{name}_published_mm"] = codec.mpjpe_mm(
+                label_mm, readout.pose_mm(position, batch, readout.PUBLISHED)
+            )
+        return result
+
+    return measure.get_concrete_function(spec)
+
+
+def _check_finite(part: Found) -> None:
+    for name in readout.READOUTS:
+        bad = ~np.isfinite(part[f"{name}_pose_mm"]).all(axis=(1, 2))
+        if bad.any():
+            raise FloatingPointError(
+                f"the prediction for sample {part['index'][bad][0]} is not finite"
+            )
+
+
+def _evaluation(found: Found, chosen: readout.Readout) -> Evaluation:
+    if chosen not in readout.READOUTS:
+        raise InputError(f"readout must be integral or argmax; received {chosen!r}")
+    truth_mm = found["truth_mm"].astype(np.float64)
+    poses_mm = {
+        name: found[f"{name}_pose_mm"].astype(np.float64) for name in readout.READOUTS
+    }
+    return Evaluation(
+        index=found["index"],
+        actions=found["actions"],
+        truth_mm=truth_mm,
+        poses_mm=poses_mm,
+        published_mm={n: found[f"{n}_published_mm"] for n in readout.READOUTS},
+        standard={n: measures.common(truth_mm, p) for n, p in poses_mm.items()},
+        readout=chosen,
+    )
+
+
+def _tables(evaluation: Evaluation) -> dict[str, tuple[list[str], np.ndarray]]:
+    both = np.stack([evaluation.published_mm[n] for n in readout.READOUTS], axis=-1)
+    names = [f"{m.name} ({m.unit})" for m in measures.COMMON_MEASURES]
+    return {
+        **{
+            f"Standard protocol, {name} readout": (names, evaluation.standard[name])
+            for name in readout.READOUTS
+        },
+        "As published (mm)": (list(readout.READOUTS), both),
+    }
+
+
+def _write_arrays(evaluation: Evaluation, folder: Path) -> None:
+    arrays = {
+        "errors": evaluation.errors_mm,
+        "poses": _original_layout(evaluation.poses_mm[evaluation.readout]),
+        "truth": _original_layout(evaluation.truth_mm),
+        "tabled_res": evaluation.action_errors_mm,
+    }
+    for name, array in arrays.items():
+        with atomic(folder / f"{name}.npy") as temporary:
+            np.save(temporary, array)
+
+
+def _write_skipped(skipped: Sequence[Skipped], count: int, path: Path) -> None:
+    """Lists every sample left out of `count`, and logs how many they are."""
+    if not skipped:
+        path.unlink(missing_ok=True)  # of an evaluation before the samples were mended
+        return
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        lines = csv.writer(file)
+        lines.writerow(("index", "reason"))
+        lines.writerows(skipped)
+    logging.warning(
+        "left out %d of %d samples, listed in %s", len(skipped), count, path
+    )
+
+
+def _original_layout(poses: np.ndarray) -> np.ndarray:
+    """From `[F, 16, 3]` to the lifter's `[F, 1, 3, 16]`."""
+    return np.ascontiguousarray(poses.swapaxes(1, 2)[:, None])
+
+
+def _notable(errors_mm: np.ndarray) -> Iterator[tuple[str, int]]:
+    order = np.argsort(errors_mm, kind="stable")
+    for name, place in (("best", 0), ("median", (len(order) - 1) // 2), ("worst", -1)):
+        yield name, int(order[place])
+
+
+def _write_pictures(
+    network: Network,
+    dataset: ImageDataset,
+    evaluation: Evaluation,
+    folder: Path,
+    sizes: tuple[int, int],
+) -> dict[str, str]:
+    """Draws the samples of note; returns their captions."""
+    depth_bins, input_size = sizes
+    captions = {}
+    for name, number in _notable(evaluation.errors_mm):
+        index = int(evaluation.index[number])
+        batch = sample(dataset, index, input_size)
+        action = ACTIONS[evaluation.actions[number]]
+        captions[name] = (
+            f"sample {index}, {action}, {evaluation.errors_mm[number]:.1f} mm"
+        )
+        figure = sample_figure(
+            network, batch, depth_bins, evaluation.readout, f"{name}: {captions[name]}"
+        )
+        drawing.save(figure, folder / "images" / f"{name}.png")
+    return captions
+
+
+def sample(dataset: ImageDataset, index: int, input_size: int) -> dict[str, tf.Tensor]:
+    """The batch of one good sample of a data set."""
+    place = int(np.flatnonzero(dataset.annotations.index == index)[0])
+    stream = batches(
+        dataset, Stream(1, start_step=place, input_size=input_size, skip_bad=True)
+    )
+    return next(iter(stream))
+
+
+def sample_figure(
+    network: Network,
+    batch: Mapping[str, tf.Tensor],
+    depth_bins: int,
+    chosen: readout.Readout,
+    title: str,
+) -> Any:
+    """Draws a batch's first sample, as `pictures.pose_figure` does.
+
+    A network that normalises by the statistics of the batch sees it alone here.
+    """
+    outputs = network(batch["image"], training=False)
+    heatmap2 = outputs["heatmap2"]
+    position = readout.positions(heatmap2, depth_bins, chosen)
+    pose_mm = codec.relative_to_root(readout.pose_mm(position, batch))
+    size = heatmap2.shape[1]
+    return pictures.pose_figure(
+        batch["image"][0],
+        position[0, :, :2],
+        pose_mm[0],
+        codec.relative_to_root(batch["joints_3d_mm"])[0],
+        heatmap=outputs["heatmap"][0],
+        heatmap2=np.reshape(heatmap2[0], [size, size, -1, depth_bins]),
+        title=title,
+    )

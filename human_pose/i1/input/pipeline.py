@@ -1,0 +1,205 @@
+"""From annotations to batches for the network, as a `tf.data.Dataset`.
+
+Order of the stages: positions, (sample and picture), batch, joints and targets,
+prefetch. Pictures are read and decoded one by one on all cores. The original's way of
+placing them follows in small groups, whose pixels stay in the cache; one pass over a
+whole batch is faster for the modern way. What is left of a batch are a few small
+operations, so they are done once for all.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import tensorflow as tf
+
+from human_pose.datasets.images import picture_file
+from human_pose.datasets.images.annotations import Annotations
+from human_pose.datasets.order import draws_at, row_at
+from human_pose.files.errors import InputError
+from human_pose.geometry import skeletons
+from human_pose.i1 import codec
+from human_pose.i1.input import colours, placement, projection, resampling
+from human_pose.i1.input.stream import Augment, Stream
+
+# What is done in one pass, mends the depths of the mirrored and changes colours.
+ONE_PASS: Final = {"modern": placement.MODERN, "mild": placement.MILD}
+
+Batch = dict[str, tf.Tensor]
+
+
+def build(
+    annotations: Annotations,
+    folder: str,
+    stream: Stream,
+    *,
+    verify: bool,
+    kept: tf.Tensor | None = None,
+) -> tf.data.Dataset:
+    """The batches of a stream, see `stream.batches`.
+
+    Args:
+      annotations: at least one sample.
+      folder: of the pictures.
+      stream: what is wanted.
+      verify: whether pictures are checked before they are decoded, because nobody has
+        looked at the files: a bad one is then named, with the rule.
+      kept: the pictures in memory, from `reduced_pictures`, or None to read them.
+    """
+    start, end = stream.span(len(annotations))
+    # Captured as tensors, not as constants of the graph, which may not exceed 2 GB.
+    table = {
+        "image": tf.constant(annotations.image),
+        "index": tf.constant(annotations.index),
+    }
+    columns = {
+        name: tf.constant(getattr(annotations, name))
+        for name in (
+            "box", "camera", "joints_2d_px", "joints_3d_mm", "action", "subject"
+        )
+    }  # fmt: skip
+
+    def pictures(position: tf.Tensor) -> Batch:
+        row = row_at(
+            position,
+            len(annotations),
+            stream.seed,
+            shuffle=stream.shuffle,
+            sampling=stream.sampling,
+        )
+        draws = draws_at(position, placement.DRAWS + colours.DRAWS, stream.seed)
+        return {
+            "row": row,
+            "draws": draws,
+            "image": picture(row),
+            "index": tf.gather(table["index"], row),
+        }
+
+    def picture(row: tf.Tensor) -> tf.Tensor:
+        if kept is not None:
+            return tf.gather(kept, row)
+        path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
+        image = read_picture(path, verify=verify)
+        if stream.augment in ONE_PASS:
+            return projection.reduced(_blue_first(image), stream.input_size)
+        return image
+
+    def crops(group: Batch) -> Batch:
+        where = placements(group["draws"][:, : placement.DRAWS], stream.augment)
+        return group | {"image": resampling.crop_published(group["image"], where)}
+
+    def targets(batch: Batch) -> Batch:
+        row, draws = batch.pop("row"), batch.pop("draws")
+        sample = {name: tf.gather(column, row) for name, column in columns.items()}
+        return _finish(batch | sample, draws, stream)
+
+    length = None if end is None else -(-(end - start) // stream.batch_size)
+    stages = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
+    samples = tf.data.Dataset.range(start, tf.int64.max if end is None else end).map(
+        pictures, **stages
+    )
+    if stream.augment in ONE_PASS:
+        batches = samples.batch(stream.batch_size)
+    else:
+        groups = samples.batch(resampling.GROUP).map(crops, **stages)
+        batches = groups.rebatch(stream.batch_size)
+    return batches.map(targets).apply(_of_length(length)).prefetch(2)
+
+
+def _of_length(batches: int | None) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Tells Keras when a stream ends, which `rebatch` forgets; None never does."""
+    length = tf.data.INFINITE_CARDINALITY if batches is None else batches
+    return tf.data.experimental.assert_cardinality(length)
+
+
+def reduced_pictures(
+    annotations: Annotations, folder: str, input_size: int, *, verify: bool = False
+) -> tf.Tensor:
+    """All pictures in memory, as a stream of one pass reads them.
+
+    Args:
+      annotations: whose pictures.
+      folder: of the pictures.
+      input_size: of the stream, px.
+      verify: see `build`.
+
+    Returns:
+      uint8 `[N, side, side, 3]`, see `projection.reduced`.
+    """
+    paths = tf.strings.join([folder, tf.constant(annotations.image)], "/")
+    return (
+        tf.data.Dataset.from_tensor_slices(paths)
+        .map(
+            lambda path: projection.reduced(
+                _blue_first(read_picture(path, verify=verify)), input_size
+            ),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+        .batch(len(annotations))
+        .get_single_element()
+    )
+
+
+def read_picture(path: tf.Tensor, *, verify: bool = False) -> tf.Tensor:
+    """A PNG picture as uint8 `[224, 224, 4]`, red first, opaque if it does not say."""
+    if verify:
+        complaint = tf.numpy_function(_complaint, [path], tf.string)
+        # Not raised in Python: TensorFlow's error would bury the line in a traceback.
+        with tf.control_dependencies(
+            [tf.debugging.Assert(complaint == "", [complaint])]
+        ):
+            path = tf.identity(path)
+    image = tf.io.decode_png(tf.io.read_file(path), channels=resampling.CHANNELS)
+    return tf.ensure_shape(image, [224, 224, resampling.CHANNELS])
+
+
+def _blue_first(image: tf.Tensor) -> tf.Tensor:
+    return image[..., 2::-1]
+
+
+def _complaint(path: bytes) -> bytes:
+    """What is wrong with a picture's file, in one line; empty if nothing is."""
+    try:
+        picture_file.check_image(Path(os.fsdecode(path)))
+    except InputError as error:
+        return os.fsencode(str(error))
+    return b""
+
+
+def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement:
+    """The placements that draws `[..., 6]` mean under an augmentation."""
+    if augment is None:
+        return placement.at_test(tf.shape(draws)[:-1])
+    return placement.from_draws(draws, ONE_PASS.get(augment, placement.Ranges()))
+
+
+def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
+    """Joints and depths of a batch, and its pictures if they are not finished."""
+    where = placements(draws[:, : placement.DRAWS], stream.augment)
+    if stream.augment in ONE_PASS:
+        change = colours.from_draws(draws[:, placement.DRAWS :])
+        batch["image"] = projection.crop(
+            batch["image"], where, change, stream.input_size
+        )
+    else:
+        batch["image"] = resampling.network_input(batch["image"], stream.input_size)
+    joints = placement.place_joints(batch.pop("joints_2d_px"), where)
+    joints = tf.cast(joints / codec.CROP_SIZE_PX, tf.float32)
+    flipped = where.flipped
+    batch["joints_2d"] = _swapped(joints, flipped)
+    z_mm = batch["joints_3d_mm"][..., 2]
+    if stream.augment in ONE_PASS:
+        # The original forgets this: its mirrored people have left and right depths
+        # exchanged.
+        z_mm = _swapped(z_mm[..., None], flipped)[..., 0]
+    batch["z_mm"] = z_mm
+    batch["depth"] = codec.encode_depth(z_mm)
+    batch["flipped"] = flipped
+    return batch
+
+
+def _swapped(joints: tf.Tensor, flipped: tf.Tensor) -> tf.Tensor:
+    """Left and right exchanged where `flipped`; joints `[B, 16, C]`."""
+    mirrored = tf.gather(joints, skeletons.FLIP_ORDER_16, axis=1)
+    return tf.where(flipped[:, None, None], mirrored, joints)

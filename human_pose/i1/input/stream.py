@@ -1,0 +1,92 @@
+"""What a stream of batches is asked for: one value, checked when it is made."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from human_pose.datasets.order import SAMPLINGS, SEEDS, Sampling
+from human_pose.files.checks import check_whole
+from human_pose.files.errors import InputError
+from human_pose.i1.codec import CROP_SIZE_PX
+
+Augment = Literal["published", "modern", "mild"]
+AUGMENTS: Final = ("published", "modern", "mild", None)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Which batches for the network; equal streams are equal on any machine.
+
+    Attributes:
+      batch_size: B.
+      augment: "published" scales, rotates and flips as the original does; "modern"
+        scales and rotates less (`placement.MODERN`), in one bilinear pass, changes
+        colours too, and exchanges left and right depths of mirrored people; "mild"
+        does so still less and mirrors nobody (`placement.MILD`); None is the
+        original's test transform, u256 = u224 / 1.12 + 28.5. Pictures of an endless
+        "modern" or "mild" stream are kept in memory if they need less than 1 GiB.
+      shuffle: random order.
+      seed: of order and augmentation, 0 to 2^30 - 1.
+      epoch: where to start: after that many passes over the samples.
+      start_step: where to start: after that many further batches.
+      input_size: S, a divisor of 256; smaller inputs are means over the crop.
+      repeat: never end. Otherwise the stream ends with the epoch, and its last batch
+        may be short.
+      skip_bad: leave out the samples that break a rule, listed in `skipped`.
+      sampling: with `shuffle`, "epochs" visits each sample once an epoch, "replacement"
+        draws anew each time, as the original does.
+
+    Raises:
+      InputError: naming the argument that is out of range, and the rule.
+    """
+
+    batch_size: int
+    augment: Augment | None = None
+    shuffle: bool = False
+    seed: int = 0
+    epoch: int = 0
+    start_step: int = 0
+    input_size: int = CROP_SIZE_PX
+    repeat: bool = False
+    skip_bad: bool = False
+    sampling: Sampling = "epochs"
+
+    def __post_init__(self) -> None:
+        check_whole("batch_size", self.batch_size, 1)
+        check_whole("seed", self.seed, 0)
+        check_whole("epoch", self.epoch, 0)
+        check_whole("start_step", self.start_step, 0)
+        check_whole("input_size", self.input_size, 1)
+        rules: tuple[tuple[str, Any, bool, str], ...] = (
+            (
+                "augment",
+                self.augment,
+                self.augment in AUGMENTS,
+                "published, modern, mild or None",
+            ),
+            (
+                "sampling",
+                self.sampling,
+                self.sampling in SAMPLINGS,
+                "epochs or replacement",
+            ),
+            ("seed", self.seed, self.seed < SEEDS, "in [0, 2^30)"),
+            (
+                "input_size",
+                self.input_size,
+                CROP_SIZE_PX % self.input_size == 0,
+                "a divisor of 256",
+            ),
+        )
+        for name, value, holds, rule in rules:
+            if not holds:
+                raise InputError(f"{name} must be {rule}; got {value!r}")
+
+    def span(self, count: int) -> tuple[int, int | None]:
+        """The positions of the first sample and behind the last, which may be none.
+
+        Args:
+          count: the number of samples in an epoch.
+        """
+        start = self.epoch * count + self.start_step * self.batch_size
+        end = None if self.repeat else max((self.epoch + 1) * count, start)
+        return start, end

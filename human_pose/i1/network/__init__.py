@@ -1,0 +1,1 @@
+"""The two-stage hourglass, and networks on disk."""

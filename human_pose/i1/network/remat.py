@@ -1,0 +1,99 @@
+"""Less memory for more time: blocks that keep their input and compute the rest again.
+
+A training step keeps every layer's output for the backward pass. Here a residual block
+keeps only what comes into it, and its layers run once more when its gradient is due
+(Chen et al., Training Deep Nets with Sublinear Memory Cost, 2016).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from human_pose.i1.network.blocks import Blocks, recomputation
+from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
+from human_pose.i1.network.hourglass import assemble
+
+
+def rematerialized(network: keras.Model, preset: str) -> keras.Model:
+    """The same network, on the same weights, for training with less memory.
+
+    Args:
+      network: made by `build_network`.
+      preset: that it was made with.
+
+    Returns:
+      A model of equal outputs and gradients. It is for `fit`: save `network`.
+    """
+    joints = network.output["heatmap"].shape[-1]
+    return assemble(
+        _Shared(network), depth_bins_of(network), joints, input_size_of(network), preset
+    )
+
+
+class _Shared(Blocks):
+    """Gives the layers of a network that is there already, in blocks."""
+
+    def __init__(self, network: keras.Model) -> None:
+        self._network = network
+
+    def convolution(self, x: Any, name: str, *sizes: Any, **options: Any) -> Any:
+        return self._network.get_layer(name)(x)
+
+    def normalized(self, x: Any, name: str) -> Any:
+        return self._network.get_layer(name)(x)
+
+    def bottleneck(self, x: Any, name: str, middle: int, out: int) -> Any:
+        return self._block(x, name)
+
+    def inception(self, x: Any, name: str, middle: int) -> Any:
+        return self._block(x, name)
+
+    def _block(self, x: Any, name: str) -> Any:
+        # Its projection reads what comes in, and its sum is what goes out.
+        entry = self._network.get_layer(f"{name}_branch2_conv").input
+        part = keras.Model(entry, self._network.get_layer(name).output)
+        return _Recomputed(part, name=f"{name}_recomputed")(x)
+
+
+class _Recomputed(keras.layers.Layer):
+    """Layers whose outputs are computed again for the backward pass."""
+
+    def __init__(self, part: keras.Model, **options: Any) -> None:
+        super().__init__(**options)
+        self._part = part
+        self.built = True
+
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """What the layers give."""
+        if not training:
+            return self._part(inputs, training=False)
+        part = self._part
+
+        @tf.custom_gradient
+        def once(x: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+            def backward(
+                upstream: tf.Tensor, variables: Sequence[tf.Variable] = ()
+            ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+                # Not before the gradient is there, and not taken for the same as the
+                # first time by whoever optimises the graph.
+                with tf.control_dependencies([upstream]):
+                    again = tf.identity(x)
+                with recomputation(), tf.GradientTape() as tape:
+                    tape.watch(again)
+                    outputs = part(again, training=True)
+                gradient, *others = tape.gradient(
+                    outputs, [again, *variables], output_gradients=upstream
+                )
+                return gradient, others
+
+            return part(x, training=True), backward
+
+        return once(inputs)
+
+    def compute_output_shape(
+        self, input_shape: tuple[int | None, ...]
+    ) -> tuple[int | None, ...]:
+        """That of the layers."""
+        return (*input_shape[:-1], self._part.output_shape[-1])

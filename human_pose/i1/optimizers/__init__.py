@@ -1,0 +1,1 @@
+"""Caffe's RMSProp, and AdamW in one pass."""

@@ -1,0 +1,23 @@
+"""From heatmaps to joints and poses."""
+
+from human_pose.i1.readout.poses import (
+    PUBLISHED,
+    READOUTS,
+    STANDARD,
+    Decoding,
+    Readout,
+    label_pose_mm,
+    pose_mm,
+    positions,
+)
+
+__all__ = [
+    "PUBLISHED",
+    "READOUTS",
+    "STANDARD",
+    "Decoding",
+    "Readout",
+    "label_pose_mm",
+    "pose_mm",
+    "positions",
+]

@@ -1,0 +1,97 @@
+"""From heatmaps to poses in millimetres, by two readouts and two protocols.
+
+A protocol says how crop positions and depths become camera-frame millimetres. Root
+depth, box and camera are the truth's in both, as in the original.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import tensorflow as tf
+
+from human_pose.files.errors import InputError
+from human_pose.i1 import codec
+from human_pose.i1.readout import volume
+
+Readout = Literal["integral", "argmax"]
+READOUTS: Final = ("integral", "argmax")
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How positions and depths in [0, 1] become millimetres.
+
+    Attributes:
+      mapping: see `codec.to_frame_px`.
+      bounds: of the depth.
+    """
+
+    mapping: codec.Mapping
+    bounds: codec.DepthBounds
+
+
+PUBLISHED: Final = Decoding("published", codec.PUBLISHED_DECODING)
+STANDARD: Final = Decoding("corrected", codec.ENCODING)
+
+
+def positions(heatmap2: tf.Tensor, depth_bins: int, readout: Readout) -> tf.Tensor:
+    """Joint positions in the volume.
+
+    Args:
+      heatmap2: `[B, H, W, J D]`.
+      depth_bins: D.
+      readout: mean of the distribution over voxels, or the highest voxel.
+
+    Returns:
+      `[B, J, 3]`: x, y of the crop and depth, each in [0, 1].
+
+    Raises:
+      InputError: if `readout` is neither.
+    """
+    if readout == "integral":
+        return volume.integral(heatmap2, depth_bins)
+    if readout == "argmax":
+        return volume.argmax(heatmap2, depth_bins)
+    raise InputError(f"readout must be integral or argmax; received {readout!r}")
+
+
+def pose_mm(
+    position: tf.Tensor, batch: Mapping[str, Any], decoding: Decoding = STANDARD
+) -> tf.Tensor:
+    """Camera-frame poses of positions in the volume.
+
+    Args:
+      position: `[B, J, 3]`, see `positions`.
+      batch: `z_mm` `[B, J]` for the root's depth, `box` and `camera`, `[B, 4]` each
+        (`datasets.images`).
+      decoding: `STANDARD` or `PUBLISHED`.
+
+    Returns:
+      `[B, J, 3]`, mm.
+    """
+    z_mm = codec.decode_depth(position[..., 2], batch["z_mm"][:, 0], decoding.bounds)
+    return codec.back_project(
+        position[..., :2], z_mm, batch["box"], batch["camera"], decoding.mapping
+    )
+
+
+def label_pose_mm(batch: Mapping[str, Any], decoding: Decoding = STANDARD) -> tf.Tensor:
+    """The camera-frame pose that a batch's labels mean, augmented as they are.
+
+    `aug_3d` of the original, when the mapping is its own.
+
+    Args:
+      batch: as for `pose_mm`, and `joints_2d` `[B, J, 2]`.
+      decoding: whose mapping is used; the labels' depths need no bounds.
+
+    Returns:
+      `[B, J, 3]`, mm.
+    """
+    return codec.back_project(
+        batch["joints_2d"],
+        batch["z_mm"],
+        batch["box"],
+        batch["camera"],
+        decoding.mapping,
+    )

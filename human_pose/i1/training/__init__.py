@@ -1,0 +1,1 @@
+"""Training of the image network, stage after stage."""

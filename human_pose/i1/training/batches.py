@@ -1,0 +1,82 @@
+"""The samples that a training of the image network uses, and those it leaves out."""
+
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from absl import logging
+
+from human_pose.datasets.images import ImageDataset, index_range, open_dataset
+from human_pose.files.paths import atomic
+from human_pose.i1.config import ImageTrainingConfig
+
+_LOGGED: Final = 3  # bad samples named in the log
+
+
+def open_samples(
+    config: ImageTrainingConfig, part: index_range.Part, **options: Any
+) -> ImageDataset:
+    """A part of the data set, read and checked.
+
+    Args:
+      config: which set, and whether bad samples may be left out.
+      part: "train" or "test".
+      **options: of `open_dataset`.
+
+    Raises:
+      InputError: for a bad sample that may not be left out, or if none is good.
+    """
+    dataset = open_dataset(config.data_dir, config.split, part, **options)
+    dataset.good_annotations(skip_bad=config.skip_bad)
+    return dataset
+
+
+def open_validation(config: ImageTrainingConfig) -> ImageDataset | None:
+    """Test samples at even distances, or None if there shall be none.
+
+    Raises:
+      InputError: see `open_samples`.
+    """
+    if not config.validation_samples:
+        return None
+    available = open_dataset(config.data_dir, config.split, "test").indices
+    places = np.linspace(0, len(available) - 1, config.validation_samples)
+    chosen = available[np.unique(places.astype(int))]
+    return open_samples(config, "test", indices=chosen.tolist())
+
+
+def identity(dataset: ImageDataset) -> str:
+    """Tells data sets apart by all annotations of their good samples.
+
+    Rows of another set mean other pictures: a stream of them does not continue.
+    """
+    annotations, checksum = dataset.annotations, 0
+    for column in vars(annotations).values():
+        if isinstance(column, np.ndarray):
+            checksum = zlib.crc32(column.tobytes(), checksum)
+    return f"{len(annotations)} (checksum {checksum:08x})"
+
+
+def list_skipped(datasets: Iterable[ImageDataset | None], path: Path) -> None:
+    """Writes a line for every sample that is left out, and logs how many they are.
+
+    Args:
+      datasets: read; the places of None are passed over.
+      path: the file; it is removed if there are none.
+
+    Raises:
+      InputError: if it cannot be written.
+    """
+    opened = [dataset for dataset in datasets if dataset is not None]
+    reasons = [bad.reason for dataset in opened for bad in dataset.skipped]
+    if not reasons:
+        path.unlink(missing_ok=True)
+        return
+    with atomic(path) as temporary:
+        temporary.write_text("".join(f"{reason}\n" for reason in reasons), "utf-8")
+    logging.warning(
+        "left out %d of %d samples, listed in %s; the first: %s",
+        len(reasons), sum(map(len, opened)), path, "; ".join(reasons[:_LOGGED]),
+    )  # fmt: skip

@@ -1,0 +1,18 @@
+"""How far a training of the image network is."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+      stage: place of the running stage, from 0.
+      step: batches of this stage already taken.
+      total: updates of all stages so far, the step of TensorBoard.
+    """
+
+    stage: int = 0
+    step: int = 0
+    total: int = 0

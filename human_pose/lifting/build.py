@@ -1,0 +1,30 @@
+"""Makes a lifter from its configuration and files."""
+
+from human_pose.lifting import (
+    PPCALifter,
+    load_checkpoint,
+    read_cameras,
+    read_checkpoint,
+    read_mixture,
+)
+from human_pose.lifting.config import LifterConfig
+
+
+def build_lifter(config: LifterConfig) -> PPCALifter:
+    """Makes a lifter, with its checkpoint's parameters if there is one.
+
+    Raises:
+      InputError: if a file cannot be read or fits another number of models.
+    """
+    lifter = PPCALifter(
+        read_mixture(config.mixture_path, config.models),
+        read_cameras(config.cameras_path),
+        solver=config.solver,
+        derivative=config.derivative,
+        damping=config.damping,
+        dtype=config.dtype,
+    )
+    if config.check_path is not None:
+        checkpoint = read_checkpoint(config.check_path, config.models)
+        load_checkpoint(lifter, checkpoint, as_published=config.as_published)
+    return lifter

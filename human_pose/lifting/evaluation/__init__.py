@@ -1,0 +1,1 @@
+"""Errors of a lifter on test frames, its report and pictures."""

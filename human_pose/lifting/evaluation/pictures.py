@@ -1,0 +1,138 @@
+"""Pictures of one frame: its detections in four views, and the 3D poses beside them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from mpl_toolkits.mplot3d import Axes3D
+
+from human_pose.geometry.skeletons import UNDETECTED_JOINT, VIEWS
+from human_pose.runs import drawing
+
+_GRID_PX: Final = 100
+_POSES_MIDDLE: Final = 0.76  # of the figure's width
+_DOTS_PER_INCH: Final = 120
+
+
+def frame_figure(
+    joints_2d_px: Any,
+    reconstruction_mm: Any,
+    truth_mm: Any = None,
+    *,
+    title: str = "",
+    figure: Figure | None = None,
+) -> Figure:
+    """Draws one frame: its detections in every view, and the 3D poses beside them.
+
+    Args:
+      joints_2d_px: `[4, 17, 2]`, pixels, y down; joint 9 is not drawn.
+      reconstruction_mm: `[17, 3]`, mm, z up.
+      truth_mm: `[17, 3]`, mm, in the same frame, or None.
+      title: above the 3D poses, for example their error in mm.
+      figure: an empty figure to draw into, for example a window's.
+
+    Returns:
+      The figure.
+    """
+    figure = figure or Figure()
+    figure.set_size_inches(13, 6)
+    figure.set_dpi(_DOTS_PER_INCH)
+    views, rooms = _layout(figure)
+    draw_views(views, joints_2d_px)
+    for room, azimuth_deg in zip(rooms, drawing.AZIMUTHS_DEG, strict=True):
+        drawing.draw_poses(room, reconstruction_mm, truth_mm, azimuth_deg=azimuth_deg)
+    figure.text(_POSES_MIDDLE, 0.955, title, ha="center", va="top", fontsize="large")
+    figure.legend(
+        handles=_legend(truth_mm is not None),
+        loc="lower center",
+        bbox_to_anchor=(_POSES_MIDDLE, 0.02),
+        ncols=4,
+        frameon=False,
+        title=f"grid {drawing.GRID_MM} mm",
+        title_fontsize="small",
+    )
+    return figure
+
+
+def draw_views(
+    views: Sequence[Axes], joints_2d_px: Any, visibility: Any = None
+) -> None:
+    """Draws the detections of one frame, each view in its axes, all at one scale.
+
+    Args:
+      views: one axes per view.
+      joints_2d_px: `[V, 17, 2]`, pixels, y down.
+      visibility: `[V, 17]`, zero where a joint is not drawn; default: joint 9 only.
+    """
+    joints_2d_px = np.asarray(joints_2d_px, dtype=np.float64)
+    visible = _visible(joints_2d_px.shape[:-1], visibility)
+    seen = [joints[shown] for joints, shown in zip(joints_2d_px, visible, strict=True)]
+    extent = max(drawing.extents_of(joints).max() for joints in seen)
+    for number, (axes, joints) in enumerate(zip(views, seen, strict=True), start=1):
+        drawing.draw_skeleton(
+            axes, joints_2d_px[number - 1], drawing.DETECTION, visible[number - 1]
+        )
+        if len(joints):
+            (left, right), (top, bottom) = drawing.limits_of(joints, extent)
+            axes.set(xlim=(left, right), ylim=(bottom, top))  # y down
+        axes.text(0.04, 0.95, f"view {number}", va="top", transform=axes.transAxes)
+        axes.set_aspect("equal")
+        axes.tick_params(labelsize="x-small", colors=drawing.TEXT_COLOUR, length=0)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(drawing.grid_locator(_GRID_PX, extent))
+        axes.grid(color=drawing.GRID_COLOUR, linewidth=0.6)
+        axes.spines[:].set_color(drawing.FRAME_COLOUR)
+
+
+def _layout(figure: Figure) -> tuple[list[Axes], list[Axes3D]]:
+    """Axes of the four views, two by two, and of the 3D poses to their right."""
+    halves = figure.add_gridspec(1, 2, width_ratios=(0.92, 1.08), wspace=0.02)
+    halves.update(left=0.035, right=1, bottom=0.05, top=0.95)
+    grid = halves[0].subgridspec(2, 2, wspace=0.16, hspace=0.12)
+    views = [figure.add_subplot(grid[k]) for k in range(VIEWS)]
+    grid = halves[1].subgridspec(1, len(drawing.AZIMUTHS_DEG), wspace=0)
+    with rc_context(drawing.ROOM_LOOK):
+        rooms = [
+            figure.add_subplot(grid[k], projection="3d")
+            for k in range(len(drawing.AZIMUTHS_DEG))
+        ]
+    return views, rooms
+
+
+def _legend(with_truth: bool) -> list[Line2D]:
+    kinds = {"reconstruction": drawing.RECONSTRUCTION}
+    if with_truth:
+        kinds["truth"] = drawing.TRUTH
+    lines = [
+        Line2D(
+            [],
+            [],
+            color=drawing.MIDDLE_COLOUR,
+            label=name,
+            **drawing.line_options(style),
+        )
+        for name, style in kinds.items()
+    ]
+    sides = {"left side": drawing.LEFT_COLOUR, "right side": drawing.RIGHT_COLOUR}
+    return lines + [
+        Line2D(
+            [],
+            [],
+            color=colour,
+            label=name,
+            **drawing.line_options(drawing.RECONSTRUCTION),
+        )
+        for name, colour in sides.items()
+    ]
+
+
+def _visible(shape: tuple[int, ...], visibility: Any) -> np.ndarray:
+    if visibility is not None:
+        return np.asarray(visibility) != 0
+    visible = np.ones(shape, dtype=bool)
+    visible[..., UNDETECTED_JOINT] = False
+    return visible

@@ -1,0 +1,1 @@
+"""Fitting the mixture of probabilistic PCA models."""

@@ -1,0 +1,1 @@
+"""What any run leaves, resumes and shows; knows no model."""

@@ -1,0 +1,136 @@
+"""The folder of one run, `<results_dir>/<name>`: what lies where, and who made it.
+
+Training makes `check/` and `logger/`; evaluation makes `images/`, `evaluations/` and
+the `.npy` files. Each replaces only its own kind; a converted checkpoint in `check/`
+counts as a training's.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from human_pose.files.errors import InputError
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths of one run; nothing is made before `make`.
+
+    Attributes:
+      path: the run's folder.
+      state_name: of the file that a resumed training starts from.
+    """
+
+    path: Path
+    state_name: str = "training_state.h5"
+
+    @property
+    def check(self) -> Path:
+        """Folder of checkpoints, training state and settings."""
+        return self.path / "check"
+
+    @property
+    def logger(self) -> Path:
+        """Folder of TensorBoard events."""
+        return self.path / "logger"
+
+    @property
+    def partial_checkpoint(self) -> Path:
+        """The newest checkpoint within an epoch."""
+        return self.check / "partial_checkpoint.h5"
+
+    def epoch_checkpoint(self, epoch: int) -> Path:
+        """The checkpoint after epoch number `epoch`, counted from 0."""
+        return self.check / f"epoch_{epoch}.h5"
+
+    def stage_checkpoint(self, stage: str) -> Path:
+        """The image network after, or so far within, a stage of its curriculum."""
+        return self.check / f"{stage}.keras"
+
+    @property
+    def training_state(self) -> Path:
+        """What a resumed training starts from."""
+        return self.check / self.state_name
+
+    @property
+    def settings(self) -> Path:
+        """The training's settings, JSON."""
+        return self.check / "settings.json"
+
+    @property
+    def skipped(self) -> Path:
+        """Why samples were left out of a training, a line for each."""
+        return self.check / "skipped.txt"
+
+    def check_writable(self) -> None:
+        """Fails now instead of after the work.
+
+        Raises:
+          InputError: if the folder is none, or cannot be made or written to.
+        """
+        existing = next(p for p in (self.path, *self.path.parents) if p.exists())
+        if not existing.is_dir():
+            raise InputError(f"{self.path}: cannot be made; {existing} is not a folder")
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise InputError(f"{self.path}: cannot be written; no permission")
+
+    def check_training(self, *, resume: bool, overwrite: bool) -> None:
+        """Protects an earlier training run.
+
+        Raises:
+          InputError: if there is one and neither flag is set, or there is none to
+            resume.
+        """
+        if resume and not self.training_state.is_file():
+            raise InputError(f"{self.training_state}: not found; nothing to --resume")
+        if resume or overwrite:
+            return
+        if self.training_state.is_file():
+            raise InputError(
+                f"{self.path} already holds a training run; --resume continues it, "
+                "--overwrite replaces it, --name chooses another folder"
+            )
+        for path in self._made_by_training():
+            raise InputError(
+                f"{self.path} already holds {path.relative_to(self.path)}; --overwrite "
+                "removes all checkpoints and curves there, --name chooses another "
+                "folder"
+            )
+
+    def make(self) -> None:
+        """Makes the folder with its four parts, where they are missing.
+
+        Raises:
+          InputError: if that is impossible.
+        """
+        for part in ("check", "logger", "images", "evaluations"):
+            try:
+                (self.path / part).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(
+                    f"{self.path / part}: cannot be made: {error.strerror}"
+                ) from error
+
+    def remove_training(self) -> None:
+        """Removes what training made, and nothing else."""
+        for path in list(self._made_by_training()):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def remove_leftovers(self) -> None:
+        """Removes the temporary files of a process that was killed while writing."""
+        for pattern in (".*.h5", ".*.keras", ".*.npz", ".*.txt"):
+            for path in self.check.glob(pattern):
+                path.unlink()
+
+    def _made_by_training(self) -> Iterator[Path]:
+        for pattern in ("epoch_*.h5", "*.keras", "training_state.*", ".*.h5"):
+            yield from self.check.glob(pattern)
+        yield from self.logger.rglob("events.out.tfevents.*")
+        for path in (self.partial_checkpoint, self.settings, self.skipped):
+            if path.exists():
+                yield path

@@ -1,0 +1,75 @@
+"""Measures of reconstructed frames, and their means over frames and actions.
+
+Two families. The training errors are the original project's metrics 0, 1 and 2, in mm
+over its 17 joints. The common measures are those of the field, on poses centred at the
+hip, over the 16 joints that are ever detected and over all 17.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from human_pose.geometry import metrics
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of a root-centred pose.
+
+    Attributes:
+      name: for table heads.
+      unit: "mm" or "%".
+      of: from truth and reconstruction, `[..., J, 3]` mm, to one number per pose.
+    """
+
+    name: str
+    unit: str
+    of: Callable[[Any, Any], Any]
+
+
+COMMON_MEASURES: Final = (
+    Measure("MPJPE", "mm", metrics.mpjpe),
+    Measure("PA-MPJPE", "mm", metrics.pa_mpjpe),
+    Measure("N-MPJPE", "mm", metrics.n_mpjpe),
+    Measure("PCK@150", "%", lambda truth, pose: 100 * metrics.pck(truth, pose)),
+    Measure("AUC", "%", lambda truth, pose: 100 * metrics.auc(truth, pose)),
+)
+
+
+def common(truth_mm: Any, reconstruction_mm: Any) -> np.ndarray:
+    """The `COMMON_MEASURES` of poses `[F, J, 3]`, mm, joint 0 the root: `[F, 5]`."""
+    truth = metrics.root_centred(truth_mm)
+    pose = metrics.root_centred(reconstruction_mm)
+    return np.stack([measure.of(truth, pose) for measure in COMMON_MEASURES], axis=-1)
+
+
+def action_means(
+    actions: np.ndarray, values: np.ndarray, labels: Sequence[str]
+) -> np.ndarray:
+    """Means by action; NaN for an action without frames.
+
+    Args:
+      actions: int `[F]`, index into `labels`.
+      values: `[F, ...]`.
+      labels: names of the A actions.
+
+    Returns:
+      `[A, ...]`.
+    """
+    means = np.full((len(labels), *values.shape[1:]), np.nan)
+    for action in np.unique(actions):
+        means[action] = values[actions == action].mean(axis=0)
+    return means
+
+
+def mean_over_frames(values: np.ndarray) -> np.ndarray:
+    """The frame-weighted mean: every frame of `values`, `[F, ...]`, counts alike."""
+    return np.asarray(values.mean(axis=0))
+
+
+def mean_over_actions(actions: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The action-weighted mean: every action that has frames counts alike."""
+    means = [values[actions == action].mean(axis=0) for action in np.unique(actions)]
+    return np.asarray(np.mean(means, axis=0))

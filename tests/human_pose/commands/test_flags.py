@@ -1,0 +1,183 @@
+import pytest
+from absl import flags
+
+from human_pose.commands import flags as settings
+from human_pose.files.errors import InputError
+from human_pose.files.paths import PROJECT_ROOT
+from human_pose.lifting.config import EvaluationConfig, TrainingConfig
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A current folder that holds `data/` with empty files of the right names."""
+    (tmp_path / "data" / "testing").mkdir(parents=True)
+    for name in ("train_sh.h5", "model_parameters.h5", "avg_cameras.h5"):
+        (tmp_path / "data" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def parse(*arguments):
+    flag_values = flags.FlagValues()
+    settings.define_main_flags(flag_values)
+    flag_values(["main.py", *arguments])
+    return flag_values
+
+
+def main_settings(*arguments):
+    return settings.main_settings(parse(*arguments))
+
+
+def test_defaults_are_the_originals(folder):
+    values = parse().flag_values_dict()
+    originals = {
+        "wlr": 5e-2,
+        "batch_size": 4,
+        "train": False,
+        "epochs": 20,
+        "metric": 2,
+        "models": 3,
+        "input_path": "data/train_sh.h5",
+        "check_path": None,
+        "save_f": 100,
+        "name": "New_test",
+        "l2_solver": False,
+    }
+    assert {name: values[name] for name in originals} == originals
+
+
+def test_evaluates_by_default(folder):
+    chosen = main_settings()
+    assert chosen.run_folder == PROJECT_ROOT / "results" / "New_test"
+    assert chosen.task == EvaluationConfig(
+        data_dir=folder / "data", subsample=5, metric=2, batch_size=4
+    )
+    assert chosen.lifter.mixture_path == folder / "data" / "model_parameters.h5"
+    assert chosen.lifter.check_path is None
+    assert (chosen.lifter.solver, chosen.lifter.dtype) == ("huber", "float64")
+    assert (chosen.lifter.derivative, chosen.lifter.damping) == ("trust_region", 0)
+
+
+@pytest.mark.parametrize("spelling", ["--train", "--train=1", "--train=True"])
+def test_trains_on_request(folder, spelling):
+    task = main_settings(spelling, "--epochs=3", "--noshuffle").task
+    assert task == TrainingConfig(
+        input_path=folder / "data" / "train_sh.h5",
+        subsample=5,
+        metric=2,
+        learning_rate=0.05,
+        batch_size=4,
+        epochs=3,
+        save_every=100,
+        shuffle=False,
+        seed=0,
+        resume=False,
+        overwrite=False,
+    )
+
+
+@pytest.mark.parametrize("spelling", ["--train=False", "--train=0", "--notrain"])
+def test_false_means_false(folder, spelling):
+    assert isinstance(main_settings(spelling).task, EvaluationConfig)
+
+
+def test_l2_solver(folder):
+    assert main_settings("--l2_solver=1").lifter.solver == "l2"
+    assert main_settings("--l2_solver=False").lifter.solver == "huber"
+
+
+def test_data_dir_holds_the_training_file_and_parameters(folder):
+    (folder / "data").rename(folder / "mine")
+    chosen = main_settings("--train", "--data_dir=mine")
+    assert chosen.task.input_path == folder / "mine" / "train_sh.h5"
+    assert chosen.lifter.cameras_path == folder / "mine" / "avg_cameras.h5"
+
+
+def test_input_path_outranks_data_dir(folder):
+    (folder / "other.h5").touch()
+    chosen = main_settings("--train", "--input_path=other.h5")
+    assert chosen.task.input_path == folder / "other.h5"
+
+
+def test_parameters_dir(folder):
+    (folder / "parameters").mkdir()
+    for name in ("model_parameters.h5", "avg_cameras.h5"):
+        (folder / "data" / name).rename(folder / "parameters" / name)
+    lifter = main_settings("--parameters_dir=parameters").lifter
+    assert lifter.mixture_path.parent == folder / "parameters"
+    assert lifter.cameras_path.parent == folder / "parameters"
+
+
+@pytest.mark.parametrize("place", ["check.h5", "results/check.h5"])
+def test_check_path_is_looked_for_as_given_and_under_results_dir(folder, place):
+    (folder / "results").mkdir()
+    (folder / place).touch()
+    arguments = ["--check_path=check.h5", f"--results_dir={folder / 'results'}"]
+    assert main_settings(*arguments).lifter.check_path == folder / place
+
+
+def test_missing_check_path_lists_the_places(folder):
+    with pytest.raises(InputError) as raised:
+        main_settings("--check_path=absent.h5", f"--results_dir={folder}/out")
+    for place in (folder, PROJECT_ROOT, folder / "out"):
+        assert f"{place}/absent.h5" in str(raised.value)
+
+
+def test_check_path_none_is_no_checkpoint(folder):
+    assert main_settings("--check_path=none").lifter.check_path is None
+
+
+def test_resume_needs_no_checkpoint(folder):
+    chosen = main_settings("--train", "--resume", "--check_path=gone.h5")
+    assert chosen.lifter.check_path is None
+
+
+def test_missing_data_names_file_and_remedy(folder):
+    (folder / "data" / "train_sh.h5").unlink()
+    with pytest.raises(InputError, match=r"train_sh\.h5 not found.*set\.sh data"):
+        main_settings("--train", "--data_dir=" + str(folder / "data"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--batch_size=0"], "batch_size=0: lower|batch_size=0.*positive"),
+        (["--batch_size=4.5"], "batch_size=4.5"),
+        (["--subsample=0"], "subsample=0"),
+        (["--epochs=0"], "epochs=0"),
+        (["--save_f=0"], "save_f=0"),
+        (["--seed=-1"], "seed=-1"),
+        (["--models=4"], "models=4: must be 3, 6 or 10"),
+        (["--metric=3"], "metric=3: must be 0, 1 or 2"),
+        (["--wlr=0"], "wlr=0.0: must be positive"),
+        (["--wlr=nan"], "wlr=nan: must be positive"),
+        (["--damping=-1"], "damping=-1.0: must be 0 or more"),
+        (["--derivative=implicit"], "derivative=implicit"),
+        (["--dtype=float16"], "dtype=float16"),
+        (["--train=maybe"], "train=maybe"),
+        (["--name=../up"], "name=../up: must be a plain folder name"),
+        (["--name=.."], "must be a plain folder name"),
+        (["--name="], "must be a plain folder name"),
+        (["--name=two\nlines"], "must be a plain folder name"),
+        ([f"--name={128 * 'é'}"], "must be a plain folder name"),
+        (["--results_dir="], "results_dir=: must name a file or folder"),
+        (["--data_dir="], "data_dir=: must name a file or folder"),
+        (["--check_path="], "check_path=: must name a file or folder"),
+        (["--no_such_flag=1"], "Unknown command line flag 'no_such_flag'"),
+        (["--resume"], "need --train"),
+        (["--overwrite"], "need --train"),
+        (["--train", "--resume", "--overwrite"], "exclude each other"),
+        (["--derivative=unrolled", "--damping=1"], "belongs to --derivative"),
+    ],
+)
+def test_bad_values_are_refused(arguments, message):
+    with pytest.raises(flags.Error, match=message):
+        parse(*arguments)
+
+
+def test_every_flag_is_shown_by_help():
+    flag_values = flags.FlagValues()
+    settings.define_main_flags(flag_values)
+    shown = flag_values.main_module_help()
+    for name in flag_values:
+        assert name in shown

@@ -1,0 +1,206 @@
+import errno
+import os
+import stat
+
+import h5py
+import numpy as np
+import pytest
+
+from human_pose.files.errors import InputError
+from human_pose.files.h5 import read_h5, write_h5
+from human_pose.files.paths import PROJECT_ROOT, atomic, locate
+
+
+class TestLocate:
+    def test_current_folder_comes_before_the_root(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        assert locate("setup.cfg") == PROJECT_ROOT / "setup.cfg"
+        (tmp_path / "setup.cfg").touch()
+        assert locate("setup.cfg") == tmp_path / "setup.cfg"
+
+    def test_further_folders_come_last(self, tmp_path):
+        (tmp_path / "setup.cfg").touch()
+        (tmp_path / "check.h5").touch()
+        assert locate("check.h5", also_under=[tmp_path]) == tmp_path / "check.h5"
+        assert locate("setup.cfg", also_under=[tmp_path]) == PROJECT_ROOT / "setup.cfg"
+
+    def test_absolute_paths_and_home_are_taken_as_they_are(self, tmp_path, monkeypatch):
+        (tmp_path / "a.h5").touch()
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert locate(tmp_path / "a.h5") == tmp_path / "a.h5"
+        assert locate("~/a.h5") == tmp_path / "a.h5"
+
+    def test_error_lists_every_place(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(InputError) as error:
+            locate("none.h5", also_under=[tmp_path / "more"])
+        places = [tmp_path, PROJECT_ROOT, tmp_path / "more"]
+        assert str(error.value) == "none.h5 not found; looked for " + ", ".join(
+            str(place / "none.h5") for place in places
+        )
+
+    def test_error_names_an_absolute_path_once(self, tmp_path):
+        with pytest.raises(InputError) as error:
+            locate(tmp_path / "none.h5", also_under=[tmp_path])
+        assert str(error.value).count(str(tmp_path)) == 2  # what, and where
+
+
+class TestAtomic:
+    def test_makes_folders_and_replaces(self, tmp_path):
+        path = tmp_path / "a/b/file.txt"
+        for text in ("first", "second"):
+            with atomic(path) as temporary:
+                assert temporary.suffix == ".txt"
+                temporary.write_text(text)
+            assert path.read_text() == text
+        assert list(path.parent.iterdir()) == [path]
+
+    @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+    def test_failure_leaves_the_old_file(self, tmp_path, error):
+        path = tmp_path / "file"
+        path.write_text("old")
+        with pytest.raises(error), atomic(path) as temporary:
+            temporary.write_text("half")
+            raise error
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_full_disk_is_named_and_leaves_the_old_file(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_text("old")
+        with pytest.raises(InputError, match=f"{path}: cannot be written: .*space"):
+            with atomic(path) as temporary:
+                temporary.write_text("half")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_target_is_untouched_until_the_end(self, tmp_path):
+        path = tmp_path / "file"
+        with atomic(path) as temporary:
+            temporary.write_text("new")
+            assert not path.exists()
+
+    def test_readable_by_others_as_the_umask_allows(self, tmp_path):
+        before = os.umask(0o027)
+        try:
+            with atomic(tmp_path / "file"):
+                pass
+            assert os.umask(0o027) == 0o027
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+    def test_unwritable_place_is_named(self, tmp_path):
+        (tmp_path / "file").touch()
+        path = tmp_path / "file/below"
+        with pytest.raises(InputError, match=rf"{path}: cannot be written"):
+            with atomic(path):
+                pass
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "a.h5"
+    write_h5(
+        path,
+        {
+            "x": np.arange(6.0).reshape(2, 3),
+            "y": np.arange(2),
+            "epoch": np.int64(6),
+            "single": np.float32([1.5]),
+        },
+    )
+    return path
+
+
+class TestReadH5:
+    def test_round_trip(self, path):
+        arrays = read_h5(path, {"x": ("F", 3), "y": ("F",), "epoch": ()})
+        np.testing.assert_array_equal(arrays["x"], [[0, 1, 2], [3, 4, 5]])
+        np.testing.assert_array_equal(arrays["y"], [0, 1])
+        assert arrays["x"].dtype == np.float64
+        assert arrays["y"].dtype == np.int64
+        assert arrays["epoch"] == 6
+
+    def test_floats_become_float64(self, path):
+        single = read_h5(path, {"single": (1,)})["single"]
+        assert single.dtype == np.float64
+        assert single == 1.5
+
+    @pytest.mark.parametrize(
+        ("shapes", "message"),
+        [
+            ({"x": (2, 4)}, "x must have shape [2, 4]; received [2, 3]"),
+            ({"x": (2,)}, "x must have shape [2]; received [2, 3]"),
+            ({"x": ("F", 3), "y": ("F", 2)}, "y must have shape [2, 2]; received [2]"),
+            ({"y": ("F",), "x": (3, "F")}, "x must have shape [3, 2]; received [2, 3]"),
+            ({"z": (1,)}, "must hold z; it holds epoch, single, x, y"),
+        ],
+    )
+    def test_wrong_contents(self, path, shapes, message):
+        with pytest.raises(InputError) as error:
+            read_h5(path, shapes)
+        assert str(error.value) == f"{path}: {message}"
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_values_that_are_not_finite(self, path, value):
+        with h5py.File(path, "r+") as file:
+            file["x"][1, 1:] = value
+        with pytest.raises(InputError) as error:
+            read_h5(path, {"x": (2, 3)})
+        assert str(error.value) == (
+            f"{path}: x must be finite; 2 values are not, the first at [1, 1]"
+        )
+
+    @pytest.mark.parametrize("value", ["text", [1j]])
+    def test_values_that_are_no_real_numbers(self, path, value):
+        with h5py.File(path, "w") as file:
+            file["x"] = value
+        with pytest.raises(InputError, match="x must be real numbers"):
+            read_h5(path, {"x": (1,)})
+
+    def test_group_in_place_of_a_dataset(self, path):
+        with h5py.File(path, "w") as file:
+            file.create_group("x")
+        with pytest.raises(InputError, match=f"{path}: x must be a dataset"):
+            read_h5(path, {"x": (1,)})
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(InputError, match="no such file"):
+            read_h5(tmp_path / "none.h5", {})
+        with pytest.raises(InputError, match="must be a file; it is a folder"):
+            read_h5(tmp_path, {})
+
+    def test_truncated_at_any_length(self, path):
+        data = path.read_bytes()
+        lengths = [0, 8, 100, len(data) // 2, len(data) - 100, len(data) - 1]
+        for length in lengths:
+            path.write_bytes(data[:length])
+            with pytest.raises(InputError) as error:
+                read_h5(path, {"x": (2, 3)})
+            assert str(error.value).startswith(f"{path}: is not a readable HDF5 file")
+            assert "\n" not in str(error.value)
+
+    def test_damaged_data(self, tmp_path):
+        path = tmp_path / "a.h5"
+        rng = np.random.default_rng(0)
+        write_h5(path, {"x": rng.normal(size=1000)})
+        data = bytearray(path.read_bytes())
+        data[-2000:-1000] = bytes(1000)  # inside the compressed values
+        path.write_bytes(data)
+        with pytest.raises(InputError, match="is not a readable HDF5 file"):
+            read_h5(path, {"x": (1000,)})
+
+
+class TestWriteH5:
+    def test_equal_arrays_give_equal_bytes(self, tmp_path):
+        arrays = {"x": np.arange(100.0), "n": 3}
+        for name in ("a.h5", "b.h5"):
+            write_h5(tmp_path / name, arrays)
+        assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+    def test_failure_leaves_nothing(self, tmp_path):
+        with pytest.raises(TypeError):
+            write_h5(tmp_path / "a.h5", {"x": np.ones(3), "y": [object()]})
+        assert not list(tmp_path.iterdir())

@@ -1,0 +1,217 @@
+"""Evaluation of a stand-in whose heatmaps are known: both protocols in closed form."""
+
+import csv
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from human_pose.datasets.images import Skipped, open_dataset
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeletons import JOINTS_16_OF_32
+from human_pose.i1 import build_network, readout
+from human_pose.i1.evaluation import run as evaluation
+from human_pose.i1.input import Stream, batches
+from human_pose.i1.objective import targets
+
+SIZE, DEPTH_BINS = 16, 64
+
+
+class Answers:
+    """Gives for every image of a set the heatmaps of its labels; notes what it saw."""
+
+    def __init__(self, dataset, skip_bad=False):
+        stream = Stream(100, input_size=4 * SIZE, skip_bad=skip_bad)
+        self._all = next(iter(batches(dataset, stream)))
+        self.seen = []
+
+    def __call__(self, image, training):
+        heatmaps = tf.py_function(self._answer, [image], [tf.float32, tf.float32])
+        joints = tf.ensure_shape(heatmaps[0], [None, SIZE, SIZE, 16])
+        volume = tf.ensure_shape(heatmaps[1], [None, SIZE, SIZE, 16 * DEPTH_BINS])
+        return {"heatmap": joints, "heatmap2": volume}
+
+    def _answer(self, image):
+        known = self._all["image"].numpy()
+        same = (known[None] == image.numpy()[:, None]).all((2, 3, 4))
+        assert same.any(1).all(), "an image that the set does not have"
+        rows = same.argmax(1)
+        self.seen += self._all["index"].numpy()[rows].tolist()
+        joints, depth = (
+            tf.gather(self._all[name], rows) for name in ("joints_2d", "depth")
+        )
+        return (
+            targets.heatmaps_2d(joints, SIZE, "unbiased"),
+            targets.heatmaps_3d(joints, depth, DEPTH_BINS, SIZE, "unbiased"),
+        )
+
+
+@pytest.fixture
+def dataset(root):
+    return open_dataset(root, part="test")
+
+
+def evaluated(dataset, tmp_path, network=None, **options):
+    return evaluation.evaluate(
+        network or Answers(dataset),
+        dataset,
+        tmp_path / "run",
+        depth_bins=DEPTH_BINS,
+        input_size=4 * SIZE,
+        verbose=False,
+        **options,
+    )
+
+
+def published_error_mm(dataset):
+    """What a perfect prediction errs by in the published protocol, joint by joint."""
+    batch = next(iter(batches(dataset, Stream(3, input_size=4 * SIZE))))
+    depth = batch["depth"].numpy()
+    shift = 54.548589 - 142.8638 * depth
+    box, camera = batch["box"].numpy(), batch["camera"].numpy()
+    frame = batch["joints_2d"].numpy() * (box[:, None, 2:] - box[:, None, :2])
+    rays = (frame + box[:, None, :2] - camera[:, None, 2:]) / camera[:, None, :2]
+    vectors = np.concatenate([rays, np.ones_like(rays[..., :1])], -1) * shift[..., None]
+    return np.linalg.norm(vectors, axis=-1).mean(-1)
+
+
+def test_labels_read_back_have_their_depths(dataset, tmp_path):
+    """What is left is the depth's resolution of 1 / 64 of 2 m.
+
+    The camera of the made-up set does not belong to its joints, so that only depths can
+    be compared with the truth.
+    """
+    found = evaluated(dataset, tmp_path)
+    np.testing.assert_array_equal(found.index, [9, 10, 11])
+    truth_z, z = found.truth_mm[..., 2], found.poses_mm["argmax"][..., 2]
+    inside = np.abs(truth_z - truth_z[:, :1]) < 900
+    assert inside.mean() > 0.9
+    assert np.abs(z - truth_z)[inside].max() < 1986.05 / 64
+    relative = [p - p[:, :1] for p in (found.truth_mm, found.poses_mm["integral"])]
+    expected = np.linalg.norm(relative[0] - relative[1], axis=-1).mean(-1)
+    np.testing.assert_allclose(found.errors_mm, expected, rtol=1e-6)
+    stored = np.load(tmp_path / "run" / "errors.npy")
+    np.testing.assert_array_equal(stored, found.errors_mm)
+
+
+def test_batches_are_mixed_and_results_are_in_order(root, tmp_path):
+    dataset = open_dataset(root, part="train")
+    network = Answers(dataset)
+    found = evaluated(dataset, tmp_path, network, batch_size=4)
+    order = network.seen[: len(found.index)]  # drawn samples follow
+    assert order != sorted(order)
+    assert found.index.tolist() == sorted(order) == dataset.annotations.index.tolist()
+
+
+def test_the_published_protocol_has_its_depth_error(dataset, tmp_path, monkeypatch):
+    """Exact positions, so that only the other bounds err."""
+    shown = list(batches(dataset, Stream(2, input_size=4 * SIZE)))
+
+    def exact(heatmap2, depth_bins, name):
+        joints = [b["joints_2d"] for b in shown]
+        depth = [b["depth"] for b in shown]
+        every = tf.concat([tf.concat(joints, 0), tf.concat(depth, 0)[..., None]], -1)
+        rows = tf.cast(heatmap2[:, 0, 0, 0], tf.int32)
+        return tf.gather(every, rows)
+
+    def network(image, training):
+        images = tf.concat([b["image"] for b in shown], 0)
+        same = tf.reduce_all(images[None] == image[:, None], [2, 3, 4])
+        row = tf.cast(tf.argmax(tf.cast(same, tf.int32), axis=1), tf.float32)
+        volume = tf.tile(row[:, None, None, None], [1, SIZE, SIZE, 16 * DEPTH_BINS])
+        return {"heatmap": volume[..., :16], "heatmap2": volume}
+
+    monkeypatch.setattr(readout, "positions", exact)
+    found = evaluated(dataset, tmp_path, network)
+    np.testing.assert_allclose(
+        found.published_mm["integral"], published_error_mm(dataset), rtol=1e-3
+    )
+    # The standard protocol decodes them without error.
+    z_error = found.poses_mm["integral"][..., 2] - found.truth_mm[..., 2]
+    np.testing.assert_allclose(z_error, 0, atol=0.1)
+
+
+def test_writes_arrays_report_and_pictures(dataset, tmp_path):
+    found = evaluated(dataset, tmp_path, readout="argmax", description={"Name": "x"})
+    folder = tmp_path / "run"
+    poses, truth = (np.load(folder / f"{name}.npy") for name in ("poses", "truth"))
+    assert poses.shape == truth.shape == (3, 1, 3, 16)
+    joints = np.stack([_joints(index) for index in (9, 10, 11)])
+    np.testing.assert_allclose(truth[:, 0].swapaxes(1, 2), joints, rtol=1e-6)
+    np.testing.assert_array_equal(poses[1, 0].T, found.poses_mm["argmax"][1])
+    table = np.load(folder / "tabled_res.npy")
+    assert table.shape == (16,)
+    assert np.flatnonzero(np.isfinite(table)).tolist() == [2, 15]  # Eating, all
+    np.testing.assert_allclose(table[[2, 15]], found.errors_mm.mean())
+    text = (folder / "evaluations" / "report.md").read_text()
+    for part in (
+        "## Standard protocol, integral readout",
+        "## Standard protocol, argmax readout",
+        "## As published (mm)",
+        "| Eating | 3 |",
+        "- Name: x",
+        "3 of",
+    ):
+        assert part in text
+    for name in ("best", "median", "worst"):
+        assert (folder / "images" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+    assert "argmax, as published (mm)" in found.table()
+
+
+def test_lists_what_it_left_out(root, tmp_path):
+    (root / "bbx_all_new" / "10.txt").write_text("1 2 1 2")
+    dataset = open_dataset(root, part="test")
+    with pytest.raises(InputError, match=r"/10.txt: .*; --skip_bad=1 leaves it"):
+        evaluated(dataset, tmp_path, network=build_network)
+    found = evaluated(dataset, tmp_path, Answers(dataset, skip_bad=True), skip_bad=True)
+    assert found.index.tolist() == [9, 11]
+    text = (tmp_path / "run" / "evaluations" / "report.md").read_text()
+    assert "## Samples left out (1)" in text
+    assert "bbx_all_new/10.txt" in text
+
+
+def test_lists_many_samples_left_out_in_a_file(dataset, tmp_path, monkeypatch, caplog):
+    bad = tuple(Skipped(100 + i, f"a/{i}.txt: bad, as is said") for i in range(25))
+    answers = Answers(dataset)
+    monkeypatch.setattr(type(dataset), "skipped", bad)
+    with caplog.at_level("WARNING", logger="absl"):
+        evaluated(dataset, tmp_path, answers, skip_bad=True)
+    folder = tmp_path / "run" / "evaluations"
+    message = f"left out 25 of 3 samples, listed in {folder / 'skipped.csv'}"
+    assert caplog.messages == [message]
+    text = (folder / "report.md").read_text()
+    assert "a/19.txt" in text and "a/20.txt" not in text
+    assert "- and 5 more; all: [skipped.csv](skipped.csv)" in text
+    with (folder / "skipped.csv").open(newline="") as file:
+        head, *lines = csv.reader(file)
+    assert head == ["index", "reason"]
+    assert [(int(index), reason) for index, reason in lines] == list(bad)
+    monkeypatch.undo()
+    evaluated(dataset, tmp_path, answers)
+    assert not (folder / "skipped.csv").exists()
+
+
+def test_names_the_sample_of_a_prediction_that_is_not_finite(dataset, tmp_path):
+    def network(image, training):
+        nan = tf.fill([tf.shape(image)[0], SIZE, SIZE, 16 * DEPTH_BINS], float("nan"))
+        return {"heatmap": nan[..., :16], "heatmap2": nan}
+
+    with pytest.raises(FloatingPointError, match="sample 9 is not finite"):
+        evaluated(dataset, tmp_path, network)
+
+
+def test_many_evaluations_in_a_process_cause_no_warning(dataset, tmp_path, caplog):
+    answers = Answers(dataset)
+    for _ in range(6):  # TensorFlow complains of the fifth function traced in a row
+        evaluated(dataset, tmp_path, answers)
+    assert not caplog.messages
+
+
+def test_refuses_another_readout(dataset, tmp_path):
+    with pytest.raises(InputError, match="integral or argmax; received 'mean'"):
+        evaluated(dataset, tmp_path, readout="mean")
+
+
+def _joints(index):
+    offsets = np.random.default_rng([3, index]).normal(0, 300, (32, 3))
+    return (offsets + np.array([0, 0, 5000])).round(6)[list(JOINTS_16_OF_32)]

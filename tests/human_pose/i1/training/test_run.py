@@ -1,0 +1,429 @@
+"""Training on a few made-up pictures: stages, states, summaries and options."""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from human_pose.files.errors import InputError
+from human_pose.i1 import curriculum
+from human_pose.i1.caffe import caffemodel
+from human_pose.i1.config import ImageTrainingConfig
+from human_pose.i1.network import checkpoint
+from human_pose.i1.network.blocks import Blocks
+from human_pose.i1.training import callbacks
+from human_pose.i1.training import run as training
+from human_pose.i1.training.plan import plan
+from human_pose.runs.folder import RunFolder
+
+CONFIG = ImageTrainingConfig(
+    data_dir=None,
+    split="corrected",
+    recipe="published",
+    preset="tiny",
+    stage=None,
+    loss=None,
+    max_depth_bins=8,
+    every=1,
+    check_path=None,
+    learning_rate=1e-3,
+    iterations=2,
+    batch_size=2,
+    augment=None,
+    accumulate=1,
+    mixed_precision=False,
+    jit=False,
+    remat=False,
+    skip_bad=False,
+    save_every=1,
+    validation_samples=2,
+    validate_every=2,
+    seed=3,
+    resume=False,
+    overwrite=False,
+)
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Inputs of 64 px, and two stages: the second of another depth."""
+    for recipe in ("published", "modern"):
+        scaling = dataclasses.replace(
+            curriculum.SCALINGS[recipe, "tiny"], input_size=64
+        )
+        monkeypatch.setitem(curriculum.SCALINGS, (recipe, "tiny"), scaling)
+    stages = tuple(map(curriculum.PUBLISHED.stage, ("d4_ada", "d8_ada")))
+    recipe = dataclasses.replace(curriculum.PUBLISHED, stages=stages)
+    monkeypatch.setitem(curriculum.RECIPES, "published", recipe)
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch, request):
+    """A few layers in the place of the network, where its blocks do not matter."""
+    if "large" not in request.keywords:
+        monkeypatch.setattr(training, "build_network", few_layers)
+
+
+def few_layers(depth_bins, input_size, batch_norm, **options):
+    make = Blocks(4, batch_norm)
+    image = keras.Input((input_size, input_size, 3), name="image")
+    x = make.convolution(image, "conv_1", 4, 5, strides=4)
+    x = make.normalized(x, "bn_1")
+    x = make.convolution(x, "fc_1", 4, 3)
+    outputs = {
+        "heatmap": make.convolution(x, "conv_2_n", 16),
+        "heatmap2": make.convolution(x, f"conv_5_d{depth_bins}", 16 * depth_bins),
+    }
+    return keras.Model(image, outputs)
+
+
+@pytest.fixture
+def config(root):
+    return dataclasses.replace(CONFIG, data_dir=root)
+
+
+def folder_of(path):
+    return RunFolder(path, state_name="training_state.npz")
+
+
+def weights(folder, stage):
+    network = checkpoint.load_network(folder.stage_checkpoint(stage))
+    return {weight.path: np.asarray(weight) for weight in network.weights}
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(saves, monkeypatch):
+    """Makes training fail right after it has saved that often."""
+    seen = []
+    save = callbacks.Saver.on_epoch_end
+
+    def counting(self, *arguments):
+        save(self, *arguments)
+        seen.append(0)
+        if len(seen) == saves:
+            raise Stopped
+
+    monkeypatch.setattr(callbacks.Saver, "on_epoch_end", counting)
+
+
+def test_a_stopped_run_ends_as_one_that_was_not(config, tmp_path, monkeypatch):
+    whole, parts = folder_of(tmp_path / "whole"), folder_of(tmp_path / "parts")
+    training.train(config, whole)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stop_after(3, patch)  # in the second stage
+        training.train(config, parts)
+    state = np.load(parts.training_state)
+    assert json.loads(str(state["header"]))["progress"] == {
+        "stage": 1, "step": 1, "total": 3
+    }  # fmt: skip
+    training.train(dataclasses.replace(config, resume=True), parts)
+    for stage in ("d4_ada", "d8_ada"):
+        expected, actual = weights(whole, stage), weights(parts, stage)
+        assert expected.keys() == actual.keys()
+        for name in expected:
+            # Sums over threads differ in their last digits, and RMSProp's first steps
+            # have the sign of a gradient: most of a weight's step is of that size.
+            np.testing.assert_allclose(
+                actual[name], expected[name], rtol=1e-3, atol=2e-4, err_msg=name
+            )
+    # A run that is done is left alone.
+    training.train(dataclasses.replace(config, resume=True), parts)
+
+
+def test_the_second_stage_starts_from_the_first(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    training.train(dataclasses.replace(config, learning_rate=1e-12), folder)
+    first, second = weights(folder, "d4_ada"), weights(folder, "d8_ada")
+    new = {name for name in second if name.startswith("conv_5_d8")}
+    assert second.keys() - first.keys() == new
+    for name in second.keys() - new:
+        if "moving" not in name:
+            np.testing.assert_allclose(second[name], first[name], atol=1e-9)
+
+
+def test_writes_every_term_and_error_for_tensorboard(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    training.train(dataclasses.replace(config, validate_every=1), folder)
+    tags, steps = {}, {}
+    for part in ("train", "validation"):
+        events = EventAccumulator(str(folder.logger / part))
+        events.Reload()
+        tags[part] = set(events.Tags()["tensors"])
+        steps[part] = [event.step for event in events.Tensors("loss")]
+    measured = {
+        "loss", "adaptive_heatmap_2d", "adaptive_heatmap_3d", "adaptive_joints_2d",
+        "adaptive_depth", "adaptive_stage_1_joints_2d", "euclidean_heatmap_3d",
+        "integral_mpjpe_mm", "argmax_mpjpe_mm",
+    }  # fmt: skip
+    assert tags["train"] == measured | {"learning_rate"}
+    assert measured <= tags["validation"]
+    assert steps["train"] == [1, 2, 3, 4]
+
+
+def test_each_stage_starts_its_last_layer_by_its_own_deviation(
+    config, tmp_path, monkeypatch
+):
+    seen = []
+
+    def noting(depth_bins, **options):
+        seen.append((depth_bins, options["last_layer_std"]))
+        return few_layers(depth_bins, **options)
+
+    monkeypatch.setattr(training, "build_network", noting)
+    config = dataclasses.replace(
+        config, recipe="modern", max_depth_bins=None, iterations=1, validation_samples=0
+    )
+    training.train(config, folder_of(tmp_path / "run"))
+    assert seen == [(16, 0.002)]
+
+
+def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
+    """Two batches to an update: on equal batches the update of one."""
+    batches = training.batches
+
+    def same(dataset, stream):
+        plain = {"start_step": 0, "shuffle": False, "augment": None}
+        stream = dataclasses.replace(stream, **plain)
+        return batches(dataset, stream).take(1).repeat()
+
+    monkeypatch.setattr(training, "batches", same)
+    config = dataclasses.replace(
+        config, stage="d4_ada", iterations=1, validation_samples=0
+    )
+    folders = [folder_of(tmp_path / f"{n}") for n in (1, 2)]
+    for accumulate, folder in zip((1, 2), folders, strict=True):
+        training.train(dataclasses.replace(config, accumulate=accumulate), folder)
+    one, two = (weights(folder, "d4_ada") for folder in folders)
+    for name in one:
+        if "moving" not in name:
+            np.testing.assert_allclose(two[name], one[name], atol=1e-4, err_msg=name)
+
+
+def test_several_steps_in_one_call_are_those_one_by_one(config, tmp_path, monkeypatch):
+    config = dataclasses.replace(
+        config, stage="d8_ada", iterations=7, save_every=4, validation_samples=0
+    )
+    config = dataclasses.replace(config, accumulate=3)  # calls of 3 of 12 and 9 steps
+    calls = []
+    count = callbacks.Counter.on_train_batch_end
+
+    def noting(self, batch, logs):
+        count(self, batch, logs)
+        calls[-1].append(self._progress.step)
+
+    monkeypatch.setattr(callbacks.Counter, "on_train_batch_end", noting)
+    folders = [folder_of(tmp_path / f"{n}") for n in (3, 1)]
+    for most, folder in zip((4, 1), folders, strict=True):
+        scaling = dataclasses.replace(
+            curriculum.SCALINGS["published", "tiny"], steps_per_execution=most
+        )
+        monkeypatch.setitem(curriculum.SCALINGS, ("published", "tiny"), scaling)
+        calls.append([])
+        training.train(config, folder)
+        with np.load(folder.training_state) as state:
+            progress = json.loads(str(state["header"]))["progress"]
+        assert progress == {"stage": 0, "step": 21, "total": 7}
+    assert calls == [list(range(3, 22, 3)), list(range(1, 22))]
+    several, single = (weights(folder, "d8_ada") for folder in folders)
+    for name in single:
+        np.testing.assert_allclose(several[name], single[name], rtol=1e-6, atol=1e-7)
+
+
+# Statistics of two samples on maps of one pixel amplify rounding: other kernels change
+# the gradients by percents, whether XLA's or those without oneDNN.
+@pytest.mark.large
+@pytest.mark.parametrize(
+    ("option", "tolerance"), [("jit", 1e-2), ("mixed_precision", 0.05), ("remat", 1e-5)]
+)
+def test_an_option_changes_the_loss_within_rounding(
+    config, tmp_path, monkeypatch, option, tolerance
+):
+    def losses(**options):
+        seen = []
+        count = callbacks.Counter.on_train_batch_end
+
+        def noting(self, batch, logs):
+            seen.append(logs["loss"])
+            count(self, batch, logs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(callbacks.Counter, "on_train_batch_end", noting)
+            chosen = dataclasses.replace(
+                config,
+                stage="d4_ada",
+                validation_samples=0,
+                overwrite=True,
+                # RMSProp's first step has the sign of each gradient, also of rounding.
+                learning_rate=1e-5,
+                **options,
+            )
+            training.train(chosen, folder_of(tmp_path / "run"))
+        return seen
+
+    plain, changed = losses(), losses(**{option: True})
+    np.testing.assert_allclose(changed, plain, rtol=tolerance)
+
+
+def test_stops_when_the_loss_is_not_finite(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "human_pose.i1.objective.terms.targets.heatmaps_2d",
+        lambda joints, size, peak: tf.fill([2, size, size, 16], float("nan")),
+    )
+    with pytest.raises(
+        FloatingPointError, match=r"loss is nan in stage d4_ada, step 1"
+    ):
+        training.train(config, folder_of(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("recipe", ["published", "modern"])
+def test_no_diverged_state_replaces_a_good_one(config, tmp_path, recipe):
+    """The first step's loss is finite; it tells nothing of the weights it leaves."""
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(
+        config,
+        recipe=recipe,
+        max_depth_bins=16,
+        learning_rate=1e30,
+        iterations=3,
+        validation_samples=0,
+    )
+    with pytest.raises(FloatingPointError, match=r"step 1 of stage .* is kept"):
+        training.train(config, folder)
+    with np.load(folder.training_state) as state:
+        assert json.loads(str(state["header"]))["progress"]["step"] == 0
+    assert not list(folder.check.glob("*.keras"))
+
+
+def test_starts_from_no_solver_state(config, tmp_path):
+    path = tmp_path / "net.solverstate"
+    path.write_bytes(b"\x08\x05")  # iteration 5
+    folder = folder_of(tmp_path / "run")
+    with pytest.raises(InputError, match=r"net.solverstate: is a solver's state;"):
+        training.train(dataclasses.replace(config, check_path=path), folder)
+
+
+def test_refuses_to_start_from_weights_that_are_not_finite(config, tmp_path):
+    network = few_layers(4, 64, "batch")
+    network.get_layer("fc_1").bias.assign(np.full(4, np.nan))
+    path = tmp_path / "net.keras"
+    checkpoint.save_network(network, path)
+    folder = folder_of(tmp_path / "run")
+    with pytest.raises(InputError, match=r"net.keras: has weights that are not finite"):
+        training.train(dataclasses.replace(config, check_path=path), folder)
+    assert not folder.path.exists()
+
+
+def test_protects_a_run_and_its_conditions(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
+    training.train(config, folder)
+    with pytest.raises(InputError, match=r"already holds a training run"):
+        training.train(config, folder)
+    again = dataclasses.replace(config, resume=True)
+    for changes, message in (
+        ({"seed": 4}, r"other conditions: seed was 3, is 4$"),
+        ({"every": 2}, r": every was 1, is 2, samples was \d+ \(.*\), is \d+ \(.*\)$"),
+        ({"iterations": 9}, r": recipe.stages\[0\].iterations was 2, is 9$"),
+        ({"stage": None}, r": recipe.stages had 1 entries, has 2$"),
+        ({"stage": "d8_ada"}, r"stages\[0\].depth_bins was 4, is 8, .* and \d more$"),
+    ):
+        with pytest.raises(InputError, match=message):
+            training.train(dataclasses.replace(again, **changes), folder)
+    # A run that is resumed needs no other weights.
+    training.train(dataclasses.replace(again, check_path=tmp_path / "gone"), folder)
+    folder.training_state.write_bytes(b"PK\x03\x04nothing")
+    with pytest.raises(InputError, match=r"not a readable training state"):
+        training.train(dataclasses.replace(config, resume=True), folder)
+
+
+def other_blobs(network):
+    """Caffe's weights of a network, one layer of which has another size."""
+    blobs = caffemodel.export(network)
+    return blobs | {"fc_1": [blobs["fc_1"][0][:3], blobs["fc_1"][1]]}
+
+
+def test_overwrites_a_run_only_by_one_that_is_possible(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
+    training.train(config, folder)
+    before = {path: path.read_bytes() for path in folder.check.iterdir()}
+    network = checkpoint.load_network(folder.stage_checkpoint("d4_ada"))
+    odd = tmp_path / "odd.caffemodel"
+    caffemodel.write(odd, other_blobs(network))
+    for change, message in (
+        ({"seed": 2**30}, r"--seed must be from 0 to 1073741823; received 1073741824"),
+        ({"check_path": odd}, r"odd.caffemodel: .*does not fit.*fc_1 has 3x"),
+    ):
+        with pytest.raises(InputError, match=message):
+            training.train(
+                dataclasses.replace(config, overwrite=True, **change), folder
+            )
+        assert {p: p.read_bytes() for p in folder.check.iterdir()} == before
+
+
+def test_every_stage_needs_a_seed(config):
+    with pytest.raises(InputError, match=r"--seed must be from 0 to 1073740823;"):
+        plan(dataclasses.replace(config, seed=2**30 - 1000))
+    plan(dataclasses.replace(config, seed=2**30 - 1001))
+
+
+def test_starts_from_a_checkpoint(config, tmp_path):
+    first, second = folder_of(tmp_path / "first"), folder_of(tmp_path / "second")
+    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
+    training.train(config, first)
+    training.train(
+        dataclasses.replace(
+            config,
+            stage="d8_ada",
+            check_path=first.stage_checkpoint("d4_ada"),
+            learning_rate=1e-12,
+        ),
+        second,
+    )
+    before, after = weights(first, "d4_ada"), weights(second, "d8_ada")
+    np.testing.assert_allclose(after["fc_1/kernel"], before["fc_1/kernel"], atol=1e-9)
+
+
+def test_starts_from_caffes_weights_by_name(config, tmp_path):
+    """Layers that the file has not stay new, and others in it are left out."""
+    first, second = folder_of(tmp_path / "first"), folder_of(tmp_path / "second")
+    config = dataclasses.replace(
+        config, stage="d4_ada", validation_samples=0, learning_rate=1e-12
+    )
+    training.train(config, first)
+    network = checkpoint.load_network(first.stage_checkpoint("d4_ada"))
+    blobs = caffemodel.export(network) | {"extra": [np.ones(3)]}
+    blobs["fc_1"] = [blobs["fc_1"][0] + 1, blobs["fc_1"][1]]
+    del blobs["conv_2_n"]
+    path = tmp_path / "mpii.caffemodel"
+    caffemodel.write(path, blobs)
+    training.train(dataclasses.replace(config, check_path=path, seed=9), second)
+    before, after = weights(first, "d4_ada"), weights(second, "d4_ada")
+    np.testing.assert_allclose(
+        after["fc_1/kernel"], before["fc_1/kernel"] + 1, rtol=1e-6
+    )
+    assert np.abs(after["conv_2_n/kernel"] - before["conv_2_n/kernel"]).max() > 1e-3
+
+
+def test_leaves_out_bad_samples_and_lists_them(config, root, tmp_path):
+    (root / "camera_all" / "2.txt").write_text("nothing")
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", iterations=1)
+    with pytest.raises(InputError, match=r"--skip_bad=1 leaves it out"):
+        training.train(config, folder)
+    training.train(dataclasses.replace(config, skip_bad=True), folder)
+    assert "camera_all/2.txt" in folder.skipped.read_text()
+
+
+def test_names_the_stages_there_are(config):
+    with pytest.raises(InputError, match=r"one of d4_ada, d8_ada .*received d5"):
+        plan(dataclasses.replace(config, stage="d5"))
+    with pytest.raises(InputError, match=r"--depth_limit=2 leaves out every stage"):
+        plan(dataclasses.replace(config, max_depth_bins=2))
