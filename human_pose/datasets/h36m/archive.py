@@ -10,15 +10,17 @@ from pathlib import Path
 from human_pose.datasets.disk import require_free_space
 from human_pose.datasets.h36m.names import CAMERAS_FILE, RawFile
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic
+from human_pose.files.paths import atomic, check_is_file
 
 
-def check_archive(path: Path) -> None:
+def check_archive(path: str | os.PathLike[str]) -> None:
     """Refuses a file that is no zip archive, such as a server's "not found" page.
 
     Raises:
       InputError: if it is none.
     """
+    path = Path(path)
+    check_is_file(path)
     if not zipfile.is_zipfile(path):
         raise InputError(
             f"{path}: must be a zip archive; received {path.stat().st_size} bytes "

@@ -5,6 +5,7 @@ human pose estimation" (ICCV 2017): 3D positions of 32 joints, and 2D detections
 joints by a stacked hourglass network in each of four views.
 """
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -47,7 +48,11 @@ class _Target:
 
 
 def build_pose_files(
-    raw: Path, folder: Path, *, partial: bool, report: Callable[[str], None]
+    raw: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    partial: bool,
+    report: Callable[[str], None],
 ) -> None:
     """Makes training/, testing/, train_sh.h5 and test_sh.h5 from unpacked files.
 
@@ -64,6 +69,7 @@ def build_pose_files(
       InputError: if files are missing (with `partial`: if no recording is whole), a raw
         file is damaged or of another shape, or the disk is full.
     """
+    raw, folder = Path(raw), Path(folder)
     available = _available(raw, partial=partial, report=report)
     for name, subjects in (("train", TRAIN_SUBJECTS), ("test", TEST_SUBJECTS)):
         chosen = [r for r in available if r.subject in subjects]
@@ -83,13 +89,14 @@ def build_pose_files(
             join_pose_files(whole, parts)
 
 
-def read_recording(raw: Path, recording: Recording) -> PoseSet:
+def read_recording(raw: str | os.PathLike[str], recording: Recording) -> PoseSet:
     """Reads one recording's raw files.
 
     Raises:
       InputError: if one is missing, damaged or of another shape, or they do not have
         equally many frames.
     """
+    raw = Path(raw)
     joints_3d_mm = _read_positions(raw / recording.positions.uniform)
     frames = len(joints_3d_mm)
     joints_2d_px = np.zeros((frames, VIEWS, JOINTS, 2))
