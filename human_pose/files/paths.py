@@ -20,7 +20,9 @@ PROJECT_ROOT: Final = (
 MOST_TEXT_BYTES: Final = 1 << 20
 
 
-def locate(path: str | os.PathLike[str], *, also_under: Iterable[Path] = ()) -> Path:
+def locate(
+    path: str | os.PathLike[str], *, also_under: Iterable[str | os.PathLike[str]] = ()
+) -> Path:
     """Finds an existing file or folder.
 
     Args:

@@ -37,7 +37,7 @@ class ImageDataset:
 
     def __init__(
         self,
-        root: Path,
+        root: str | os.PathLike[str],
         ranges: Sequence[IndexRange],
         whole_ranges: Sequence[IndexRange],
         indices: np.ndarray,
@@ -45,7 +45,7 @@ class ImageDataset:
         trust_index: bool,
         progress: Progress | None,
     ):
-        self.root = root
+        self.root = Path(root)
         self.indices = indices
         self._ranges = tuple(ranges)
         self._whole_ranges = tuple(whole_ranges)
