@@ -4,8 +4,10 @@ A new reader of files gets a row in `READERS`.
 """
 
 import resource
+import shutil
 import time
 import warnings
+import zipfile
 from dataclasses import dataclass
 
 import h5py
@@ -15,6 +17,8 @@ import numpy as np
 import pytest
 from mutants import mutants
 
+from human_pose.datasets.h36m import archive
+from human_pose.datasets.h36m.names import RawFile
 from human_pose.datasets.images import kept_index, layout, open_dataset
 from human_pose.datasets.images.index_range import read_ranges
 from human_pose.datasets.images.picture_file import check_image
@@ -155,6 +159,23 @@ def make_solver_state(folder):
     return folder / "a.solverstate"
 
 
+def make_archive(folder):
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as made:
+        for name in ("cameras.h5", "S1/a.h5"):
+            made.writestr(f"h36m/{name}", name.encode() * 99)
+    return folder / "a.zip"
+
+
+def read_archive(path):
+    folder = path.with_name("raw")
+    shutil.rmtree(folder, ignore_errors=True)
+    files = [RawFile("S1/a.h5", "S1/b.h5")]
+    archive.unpack(path, folder, files, report=lambda _: None)
+    # What it lacks is reported elsewhere.
+    found = sorted(part for part in folder.rglob("*.h5"))
+    return {part.name: part.read_bytes() for part in found}
+
+
 def make_stream(folder):
     np.savez(folder / "a.npz", points=np.ones((5, 3)), outliers=np.ones((5, 9)))
     return folder / "a.npz"
@@ -214,6 +235,7 @@ READERS = {
     "state in npz": Reader(make_npz_state, read_npz_state, summed=True),
     "kept index": Reader(make_kept_index, read_kept_index, summed=True),
     "stream": Reader(make_stream, read_stream, summed=True),
+    "archive": Reader(make_archive, read_archive),
     "caffemodel": Reader(make_caffemodel, caffemodel.read),
     "solver state": Reader(make_solver_state, caffemodel.read, refused=True),
     "box": Reader(text_of("bbx_all_new"), layout.read_box),
