@@ -12,21 +12,17 @@ import tensorflow as tf
 from wiberg_tf._autodiff import first_order, probe, with_backward, with_tangents
 from wiberg_tf._bounds import Restricted
 from wiberg_tf._box import Box
-from wiberg_tf._lanczos import adaptive_damping
-from wiberg_tf._linear import (
-    DENSE_LIMIT,
-    Adaptive,
-    adaptive_rule,
-    insist,
-    solve_conjugate_gradient,
-    solve_dense,
-)
-from wiberg_tf._minres import solve_minres
+from wiberg_tf._linear.checks import insist
+from wiberg_tf._linear.conjugate_gradient import solve_conjugate_gradient
+from wiberg_tf._linear.damping import Adaptive, adaptive_rule
+from wiberg_tf._linear.dense import DENSE_LIMIT, solve_dense
+from wiberg_tf._linear.lanczos import adaptive_damping
+from wiberg_tf._linear.minres import solve_minres
+from wiberg_tf._linear.structured import LinearSolve, solve_insisting
 from wiberg_tf._mixed import pull_back, push_forward, refuse_unused
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
-from wiberg_tf._structured import LinearSolve, solve_insisting
 
 Solve = Callable[..., Solution]
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._box import restrict
-from wiberg_tf._newton import Newton
+from wiberg_tf._iterate import Solver, ended
+from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._residuals import residual_energy
 from wiberg_tf._solution import Status
-from wiberg_tf._solve import Solver, ended
-from wiberg_tf._structured import LinearSolve, solve_structured
+from wiberg_tf._solvers.newton import Newton
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._linear import SINGULAR, dot, insist
+from wiberg_tf._linear.checks import NAN, SINGULAR, dot, insist
 from wiberg_tf._problem import Problem
 
 
@@ -102,7 +102,7 @@ def solve_minres(
     solved = ~(residual > 100 * precision * start)
     message = f"Minimal residuals do not converge: {SINGULAR} Residual:"
     with insist(solved, message, tf.reduce_max(residual)):
-        return tf.where(solved, end.v, float("nan"))
+        return tf.where(solved, end.v, NAN)
 
 
 class _Minres(NamedTuple):
