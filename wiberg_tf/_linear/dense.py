@@ -1,13 +1,39 @@
 """Dense solves of the damped system (H + λI) v = u: Cholesky, or eigenvalues."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import tensorflow as tf
 
 from wiberg_tf._linear.checks import INDEFINITE, NAN, SINGULAR, insist
 from wiberg_tf._linear.damping import Adaptive
+from wiberg_tf._linear.solver import LinearSolver
 from wiberg_tf._problem import Problem, round_off
 
 # Up to this many unknowns a dense Hessian is cheaper than Hessian-vector products.
 DENSE_LIMIT = 256
+
+
+@dataclass(frozen=True)
+class Dense(LinearSolver):
+    """Forms H, one Hessian-vector product per unknown, and factors it.
+
+    By Cholesky, or through eigenvalues where that fails. For few unknowns, up to some
+    hundreds. Problems with u = 0 may be singular.
+    """
+
+    matrix_free: ClassVar[bool] = False
+
+    def solve(
+        self,
+        problem: Problem,
+        x: tf.Tensor,
+        damping: tf.Tensor | Adaptive,
+        right: tf.Tensor,
+        indefinite: bool,
+    ) -> tf.Tensor:
+        """See the base class."""
+        return solve_dense(problem, x, damping, right, indefinite)
 
 
 def eigen(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
