@@ -100,9 +100,15 @@ def solve(
     """Minimises, in plain TensorFlow operations as differentiable as asked for.
 
     Raises:
+      TypeError: for another `differentiability` than a `Differentiability`.
       ValueError: for bounds that the solver does not take, a callable solver that is to
         be checkpointed, or one that returns anything else than the like of `initial`.
     """
+    if not isinstance(differentiability, Differentiability):
+        raise TypeError(
+            "`differentiability` must be a wt.Differentiability; "
+            f"received {differentiability!r}"
+        )
     checkpoint = differentiability is Differentiability.CHECKPOINTED
     packing = Packing(initial, batch_dims)
     problem = Problem(energy, packing, parameters, box)

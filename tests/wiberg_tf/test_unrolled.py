@@ -180,3 +180,14 @@ def test_derivatives_of_the_callers_own_ask_for_what_they_need(kind):
         np.testing.assert_allclose(by_captured, [0.875], rtol=1e-12)
     else:
         assert by_captured is None
+
+
+@pytest.mark.parametrize("kind", [True, None, "unrolled"], ids=str)
+def test_another_differentiability_is_refused(kind):
+    with pytest.raises(TypeError, match=f"`differentiability` .*received {kind!r}$"):
+        wt.argmin(
+            lambda x, t: tf.reduce_sum((x - t) ** 2),
+            tf.zeros(1),
+            tf.ones(1),
+            derivative=_Asking(kind),
+        )
