@@ -8,15 +8,16 @@ make_pictures tell what is made.
 """
 
 import sys
+from types import ModuleType
 
 from absl import flags
 
-from human_pose.commands import make_pictures, make_poses, shell
+from human_pose.commands import shell
 
 
 def run() -> None:
     """Runs the command with the process's arguments."""
-    kind = make_pictures if _wants_pictures(sys.argv) else make_poses
+    kind = _kind(sys.argv)
 
     def define_flags(flag_values: flags.FlagValues) -> None:
         kind.define_flags(flag_values)
@@ -24,6 +25,17 @@ def run() -> None:
         shell.show_in_help(flag_values, __name__)
 
     shell.run(kind.work, define_flags)
+
+
+def _kind(arguments: list[str]) -> ModuleType:
+    """The command for these arguments; the other is not loaded."""
+    if _wants_pictures(arguments):
+        from human_pose.commands import make_pictures
+
+        return make_pictures
+    from human_pose.commands import make_poses
+
+    return make_poses
 
 
 def _define_images(flag_values: flags.FlagValues) -> None:
