@@ -35,11 +35,11 @@ def locate(
     Raises:
       InputError: if it exists nowhere; the message lists every place tried.
     """
-    path = Path(path).expanduser()
+    path, here = Path(path).expanduser(), _current_folder()
     paths = [path, *(Path(folder).expanduser() / path for folder in also_under)]
     # An absolute path is one place.
     places = dict.fromkeys(
-        base / each for each in paths for base in (Path.cwd(), PROJECT_ROOT)
+        base / each for each in paths for base in (here, PROJECT_ROOT)
     )
     for place in places:
         if place.exists():
@@ -49,7 +49,8 @@ def locate(
 
 def output_path(path: str | os.PathLike[str]) -> Path:
     """The absolute path of what is to be written; relative to the current folder."""
-    return Path(path).expanduser().absolute()
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else _current_folder() / path
 
 
 @contextmanager
@@ -83,6 +84,13 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)  # gone already if all went well
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the current folder does not exist any more") from None
 
 
 def check_is_file(path: Path) -> None:
