@@ -8,9 +8,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from human_pose.files import errors
-from human_pose.geometry.skeletons import LEFT_JOINTS, LIMBS, RIGHT_JOINTS
+from human_pose.geometry.skeletons import LIFTER_17
 from human_pose.lifting.evaluation import pictures
 from human_pose.runs import drawing
+
+LIMBS = LIFTER_17.limbs
+LEFT_JOINTS, RIGHT_JOINTS = LIFTER_17.left, LIFTER_17.right
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_a_given_visibility_decides(views):
 
 def test_left_and_right_have_their_colours(pose):
     axes = Figure().add_subplot(projection="3d")
-    drawing.draw_poses(axes, pose)
+    drawing.draw_poses(axes, pose, skeleton=LIFTER_17)
     drawn = limbs(axes)
     assert len(drawn) == len(LIMBS)
     for a, b in LIMBS:
@@ -109,7 +112,7 @@ def test_left_and_right_have_their_colours(pose):
 def test_poses_are_drawn_where_they_are_at_one_scale(pose):
     truth = pose + 100
     axes = Figure().add_subplot(projection="3d")
-    drawing.draw_poses(axes, pose, truth)
+    drawing.draw_poses(axes, pose, truth, skeleton=LIFTER_17)
     drawn = limbs(axes)
     assert len(drawn) == 2 * len(LIMBS)
     for a, b in LIMBS:
