@@ -61,9 +61,17 @@ def action_means(
 
     Returns:
       `[A, ...]`.
+
+    Raises:
+      ValueError: if an action is none of the labels.
     """
     means = np.full((len(labels), *values.shape[1:]), np.nan)
     for action in np.unique(actions):
+        if not 0 <= action < len(labels):
+            raise ValueError(
+                f"`actions` must be numbers of the {len(labels)} `labels`. "
+                f"Received: {action}"
+            )
         means[action] = values[actions == action].mean(axis=0)
     return means
 
