@@ -9,12 +9,14 @@ from typing import Final
 
 from human_pose.files.errors import InputError, one_line
 
-_ABOVE_PACKAGE: Final = Path(__file__).resolve().parents[2]
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
 
-# The checkout; for a package installed without one, the current folder.
-PROJECT_ROOT: Final = (
-    _ABOVE_PACKAGE if (_ABOVE_PACKAGE / "set.sh").exists() else Path.cwd()
-)
+# Whether the package is used from a checkout, where it is not installed or editable.
+IN_CHECKOUT: Final = (_PACKAGE.parent / "set.sh").is_file()
+
+# What relative paths fall back to, for reading: the checkout, or the files that a wheel
+# has of it (setup.py), which are laid out alike.
+PROJECT_ROOT: Final = _PACKAGE.parent if IN_CHECKOUT else _PACKAGE / "embedded"
 
 # Text files here have a line or a page; a megabyte is a book.
 MOST_TEXT_BYTES: Final = 1 << 20
@@ -23,24 +25,35 @@ MOST_TEXT_BYTES: Final = 1 << 20
 def locate(
     path: str | os.PathLike[str], *, also_under: Iterable[str | os.PathLike[str]] = ()
 ) -> Path:
-    """Finds an existing file or folder.
+    """Finds an existing file or folder, to be read.
 
     Args:
-      path: absolute, or relative to the current folder, the project's root or one of
-        `also_under`, tried in that order.
-      also_under: further folders to look in.
+      path: absolute, or relative to the current folder, else to `PROJECT_ROOT`; then
+        the same in each folder of `also_under`.
+      also_under: further folders to look in, absolute or relative as `path`.
+
+    Returns:
+      An absolute path.
 
     Raises:
       InputError: if it exists nowhere; the message lists every place tried.
     """
-    path = Path(path).expanduser()
-    places = [Path.cwd() / path, PROJECT_ROOT / path]
-    places += [Path(folder) / path for folder in also_under]
-    places = list(dict.fromkeys(places))  # an absolute path is one place
+    path, here = Path(path).expanduser(), _current_folder()
+    paths = [path, *(Path(folder).expanduser() / path for folder in also_under)]
+    # An absolute path is one place.
+    places = dict.fromkeys(
+        base / each for each in paths for base in (here, PROJECT_ROOT)
+    )
     for place in places:
         if place.exists():
             return place
     raise InputError(f"{path} not found; looked for {', '.join(map(str, places))}")
+
+
+def output_path(path: str | os.PathLike[str]) -> Path:
+    """The absolute path of what is to be written; relative to the current folder."""
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else _current_folder() / path
 
 
 @contextmanager
@@ -130,6 +143,13 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = MOST_TEXT_BYTES) -
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from error
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the current folder does not exist any more") from None
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

@@ -434,6 +434,28 @@ def test_files_of_the_toy_example_are_read(tmp_path):
     assert (info.action_number, info.camera, info.frame) == (11, 2, 2048)
 
 
+def test_a_camera_of_human36m_becomes_a_value_with_its_lens(tmp_path):
+    path = tmp_path / "1.txt"
+    path.write_text(made_up.CAMERA)
+    camera = layout.read_camera(path).camera()
+    # The file has k1 k2 k3 and p1 p2.
+    np.testing.assert_allclose(
+        camera.distortion,
+        [-0.207099, 0.247775, -0.001424, -0.000976, -0.003075],
+        rtol=1e-6,
+    )
+    np.testing.assert_allclose(
+        camera.position_mm, [1841.107028, 4955.284623, 1563.445396], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        camera.intrinsics_px, [1145.049405, 1143.781096, 512.541505, 515.451487]
+    )
+    # The middle of the room, a metre high, is in the picture; its lens moves it little.
+    seen = camera.project(np.array([0.0, 0.0, 1000.0]))
+    assert np.abs(seen - 512).max() < 200
+    assert 1e-3 < np.abs(camera.undistort(seen) - seen).max() < 1
+
+
 @pytest.mark.parametrize(
     "options",
     [{"batch_size": 0}, {"batch_size": 2.5}, {"batch_size": True}, {"augment": "old"},
