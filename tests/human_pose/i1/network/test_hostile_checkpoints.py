@@ -122,7 +122,7 @@ def test_versions_of_keras_that_run_programs_are_not_installed():
         *setup["options.extras_require"].values(),
     ]
     lines = [line for section in sections for line in section.splitlines()]
-    (wanted,) = (line for line in lines if line.startswith("keras"))
+    (wanted,) = {line for line in lines if line.startswith("keras")}
     allowed = Requirement(wanted).specifier
     assert keras.__version__ in allowed
     for version in ("3.6.0", "3.8.0", "3.11.3", "3.12.0", "3.12.2", "3.13.2", "3.14.1"):
