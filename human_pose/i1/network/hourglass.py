@@ -7,12 +7,13 @@ the stem (int-3dhuman-I1; Sun et al., ECCV 2018). Layer names are the original's
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import keras
 
 from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
+from human_pose.i1.config import PRESETS, Preset
 from human_pose.i1.network.blocks import BatchNorm, Blocks, Initializer
 
 # The innermost of the four levels is one block.
@@ -26,8 +27,8 @@ DTYPES: Final = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True)
-class Preset:
-    """Sizes of a network; the topology is one.
+class Sizes:
+    """What a preset makes of the network; the topology is one.
 
     Attributes:
       unit: channels per unit, of which layers have 1 to 8.
@@ -38,7 +39,10 @@ class Preset:
     repeats: int
 
 
-PRESETS: Final = {"published": Preset(64, 3), "tiny": Preset(8, 1)}
+SIZES: Final[dict[Preset, Sizes]] = {
+    "published": Sizes(64, 3),
+    "tiny": Sizes(8, 1),
+}
 
 
 @keras.saving.register_keras_serializable("human_pose")
@@ -77,7 +81,7 @@ class PoseNetwork(keras.Model):
         depth_bins: int,
         joints: int = 16,
         input_size: int = 256,
-        preset: Literal["published", "tiny"] = "published",
+        preset: Preset = "published",
         batch_norm: BatchNorm = "batch",
         initializer: Initializer = "published",
         last_layer_std: float = _HEATMAP_STD,
@@ -105,7 +109,7 @@ class PoseNetwork(keras.Model):
         )
         # === Functional Model ===
         make = Blocks(
-            PRESETS[preset].unit, batch_norm, initializer, dtype=dtype, seed=seed
+            SIZES[preset].unit, batch_norm, initializer, dtype=dtype, seed=seed
         )
         image, heatmaps = assemble(
             make, depth_bins, joints, input_size, preset, last_layer_std
@@ -148,11 +152,11 @@ def assemble(
     depth_bins: int,
     joints: int,
     input_size: int,
-    preset: str,
+    preset: Preset,
     last_layer_std: float = _HEATMAP_STD,
 ) -> tuple[Any, dict[str, Any]]:
     """Input and outputs of the layers that `make` gives; see `PoseNetwork`."""
-    sizes = PRESETS[preset]
+    sizes = SIZES[preset]
     unit = sizes.unit
     image = keras.Input((input_size, input_size, 3), dtype="float32", name="image")
     early, features = _stem(make, image, unit)
@@ -235,7 +239,7 @@ def _joined(make: Blocks, low: Any, skip: Any, name: str) -> Any:
 def _check(**values: Any) -> None:
     """Checks what is a choice, or a number with a further rule."""
     choices: tuple[tuple[str, tuple[str, ...], str], ...] = (
-        ("preset", tuple(PRESETS), f"one of {', '.join(PRESETS)}"),
+        ("preset", PRESETS, f"one of {', '.join(PRESETS)}"),
         ("batch_norm", get_args(BatchNorm), "batch or moving"),
         ("initializer", get_args(Initializer), "published or scaled"),
         ("dtype", DTYPES, f"one of {', '.join(DTYPES)}"),
