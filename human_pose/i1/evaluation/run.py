@@ -109,7 +109,7 @@ def evaluate(
         by the statistics of the batch gives other results for another size.
       skip_bad: leave out samples that break a rule.
       description: what was evaluated, for the report.
-      depth_bins: D, of what is no `PoseNetwork`.
+      depth_bins: D; a `PoseNetwork` knows its own.
       input_size: S, px, likewise.
       verbose: shows a progress bar with the running error.
 
@@ -121,7 +121,8 @@ def evaluate(
     check_readout(readout)
     folder = Path(folder)
     if isinstance(network, PoseNetwork):
-        depth_bins, input_size = network.depth_bins, network.input_size
+        depth_bins = depth_bins or network.depth_bins
+        input_size = input_size or network.input_size
     if depth_bins is None or input_size is None:
         raise InputError(
             "`depth_bins` and `input_size` are needed beside a network that has none"
