@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from human_pose.i1 import codec as geometry
     from human_pose.i1.caffe import caffemodel
     from human_pose.i1.network import checkpoint
+    from human_pose.i1.network.checkpoint import load_network, save_network
     from human_pose.i1.network.hourglass import PoseNetwork, build_network
     from human_pose.i1.objective import losses, targets
     from human_pose.i1.optimizers.rmsprop import CaffeRMSProp
     from human_pose.i1.readout import volume
+    from human_pose.i1.sample import find_pose, find_poses
 
 __all__ = [
     "CaffeRMSProp",
@@ -25,9 +27,13 @@ __all__ = [
     "checkpoint",
     "codec",
     "curriculum",
+    "find_pose",
+    "find_poses",
     "geometry",
+    "load_network",
     "losses",
     "readout",
+    "save_network",
     "targets",
     "volume",
 ]
@@ -42,9 +48,13 @@ __getattr__ = lazy(
         "checkpoint": "network.checkpoint",
         "codec": "codec",
         "curriculum": "curriculum",
+        "find_pose": "sample",
+        "find_poses": "sample",
         "geometry": "codec",  # its name in version 0.1
+        "load_network": "network.checkpoint",
         "losses": "objective.losses",
         "readout": "readout",
+        "save_network": "network.checkpoint",
         "targets": "objective.targets",
         "volume": "readout.volume",
     },
