@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from human_pose.i1 import codec, readout
+from human_pose.geometry import metrics
+from human_pose.i1 import readout
 
 Network = Callable[..., Mapping[str, tf.Tensor]]
 # Poses and errors of one batch, by name.
@@ -83,10 +84,10 @@ def _measure(
             position = readout.positions(heatmap2, depth_bins, name)
             pose_mm = readout.pose_mm(position, batch)
             result[f"{name}_pose_mm"] = pose_mm
-            result[f"{name}_error_mm"] = codec.mpjpe_mm(
-                codec.relative_to_root(truth_mm), codec.relative_to_root(pose_mm)
+            result[f"{name}_error_mm"] = metrics.mpjpe(
+                metrics.root_centred(truth_mm), metrics.root_centred(pose_mm)
             )
-            result[f"{name}_published_mm"] = codec.mpjpe_mm(
+            result[f"{name}_published_mm"] = metrics.mpjpe(
                 label_mm, readout.pose_mm(position, batch, readout.PUBLISHED)
             )
         return result
