@@ -11,6 +11,7 @@ and besides `evaluations/report.md` with all measures and the protocol, and pict
 the best, the median and the worst frame in `images/`.
 """
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -81,8 +82,8 @@ class Evaluation:
 
 def evaluate(
     lifter: Lifter,
-    data_dir: Path,
-    folder: Path,
+    data_dir: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
     *,
     metric: int = 2,
     subsample: int = 5,
@@ -98,7 +99,7 @@ def evaluate(
       lifter: a `PPCALifter`, or anything that is called like one.
       data_dir: the folder that holds `testing/`.
       folder: the run's folder; made if need be.
-      metric: 0, 1 or 2, the error to store (see `metrics.training_error`).
+      metric: 0, 1 or 2, the error to store (see `comparison.training_error`).
       subsample: every how many frames of each file one is used.
       batch_size: frames lifted at once; changes no result.
       description: what the lifter was made from, for the report.
@@ -109,7 +110,8 @@ def evaluate(
         written.
       FloatingPointError: naming the frame, if a reconstruction is not finite.
     """
-    frames = read_action_frames(data_dir / "testing", subsample)
+    folder = Path(folder)
+    frames = read_action_frames(Path(data_dir) / "testing", subsample)
     truth, reconstruction = reconstruct(
         lifter, frames.poses, batch_size=batch_size, verbose=verbose
     )
