@@ -103,7 +103,7 @@ def ready_streams() -> None:
         except OSError:
             # Else the next file that is opened would take the number, and what native
             # code prints would be written into it.
-            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     for name, number in (("stdout", _STDOUT), ("stderr", _STDERR)):
         stream = getattr(sys, name)
         if stream is None:  # it was closed when Python started

@@ -34,7 +34,7 @@ def read_checkpoint(path: str | os.PathLike[str], models: int) -> Checkpoint:
     found = read_h5(path, {"exp_weights": ("M", 1)})["exp_weights"]
     if len(found) != models:
         raise InputError(
-            f"{path}: is a checkpoint of {len(found)} models; --models is {models}"
+            f"{path}: is a checkpoint of {len(found)} models; `models` is {models}"
         )
     arrays = read_h5(path, {**parameter_shapes(models), "epoch": ()})
     epoch = int(arrays.pop("epoch"))

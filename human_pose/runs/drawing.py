@@ -6,6 +6,8 @@ dashed. Only Matplotlib's object interface is used, so nothing needs a display.
 """
 
 import os
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -138,14 +140,33 @@ def figure_image(figure: Figure) -> np.ndarray:
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+def plain(text: str) -> str:
+    """Text to be drawn letter by letter, as the name of a file: `$` begins no formula.
+
+    What is no text in it, as bytes of a name that are no UTF-8, is drawn as its number.
+    """
+    return text.encode("utf-8", "backslashreplace").decode().replace("$", r"\$")
+
+
+def save(
+    figure: Figure,
+    path: str | os.PathLike[str],
+    *,
+    notes: Mapping[str, str] | None = None,
+) -> None:
     """Writes the figure, atomically, in the format of the path's suffix.
+
+    Args:
+      figure: whose text may have letters that its font lacks; they become boxes.
+      path: where to.
+      notes: texts to keep in the file; the format decides which there are.
 
     Raises:
       InputError: if the folder cannot be made or written to.
     """
-    with atomic(path) as temporary:
-        figure.savefig(temporary)
+    with atomic(path) as temporary, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(temporary, metadata=notes)
 
 
 def _limbs(visible: np.ndarray, skeleton: Skeleton) -> list[tuple[int, int]]:

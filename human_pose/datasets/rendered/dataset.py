@@ -178,10 +178,10 @@ def _whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         if not (folder / RECIPE_FILE).is_file():
             raise InputError(
                 f"{folder}: has no {RECIPE_FILE}, so it was not made by this command "
-                "and is left alone; move it away or choose another --data_dir"
+                "and is left alone; move it away or choose another place"
             )
         if not overwrite:
-            raise InputError(f"{folder} is there already; --overwrite replaces it")
+            raise InputError(f"{folder} is there already; `overwrite` replaces it")
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ def pose_figure(
         axes.imshow(values, cmap="magma", aspect="auto" if column == 2 else "equal")
         axes.set_title(name, fontsize="small")
         axes.set(xticks=[], yticks=[])
-    figure.suptitle(title, fontsize="medium")
+    figure.suptitle(drawing.plain(title), fontsize="medium")
     return figure
 
 

@@ -45,7 +45,14 @@ def frame_figure(
     draw_views(views, joints_2d_px)
     for room, azimuth_deg in zip(rooms, drawing.AZIMUTHS_DEG, strict=True):
         drawing.draw_poses(room, reconstruction_mm, truth_mm, azimuth_deg=azimuth_deg)
-    figure.text(_POSES_MIDDLE, 0.955, title, ha="center", va="top", fontsize="large")
+    figure.text(
+        _POSES_MIDDLE,
+        0.955,
+        drawing.plain(title),
+        ha="center",
+        va="top",
+        fontsize="large",
+    )
     figure.legend(
         handles=_legend(truth_mm is not None),
         loc="lower center",
