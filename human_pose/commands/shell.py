@@ -1,5 +1,6 @@
 """What every command does around its work: parse flags, report mistakes in one line."""
 
+import contextlib
 import os
 import re
 import sys
@@ -142,17 +143,27 @@ def load_tensorflow() -> None:
     A command works the same beside a notebook's `MPLBACKEND`, another backend of Keras
     and a `keras.json` with other conventions.
     """
+    _import_matplotlib()  # first, because Keras imports it, and TensorFlow Keras
     os.environ["KERAS_BACKEND"] = "tensorflow"
     _import_tensorflow()
     import keras
 
     keras.config.set_image_data_format("channels_last")
     keras.config.set_floatx("float32")
-    try:
-        import matplotlib  # noqa: F401
-    except ValueError:
-        # It names a backend that is not installed here, as a notebook's for its own.
-        del os.environ["MPLBACKEND"]
+    keras.config.set_epsilon(1e-7)
+
+
+def _import_matplotlib() -> None:
+    """Imports Matplotlib, also where `MPLBACKEND` names what is not installed here.
+
+    A notebook sets it for its own environment; importing would fail.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    import matplotlib
+
+    if backend:
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend
 
 
 def _import_tensorflow() -> None:
