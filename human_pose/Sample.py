@@ -15,8 +15,6 @@ if __package__ in (None, ""):
     # hide another package of that name.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from absl import flags, logging
-
 from human_pose.commands import flags as settings
 from human_pose.commands import shell
 from human_pose.commands.sample_flags import FrameConfig
@@ -25,6 +23,7 @@ from human_pose.i1.config import ImageSampleConfig
 from human_pose.lifting.config import METRICS
 
 if TYPE_CHECKING:
+    from absl import flags
     from matplotlib.figure import Figure
 
     from human_pose.datasets.pose_files import PoseSet
@@ -40,7 +39,7 @@ METRIC_MEANINGS = (
 )
 
 
-def main(flag_values: flags.FlagValues) -> None:
+def main(flag_values: "flags.FlagValues") -> None:
     """Prints the pose that the flags ask for, and saves a picture of it."""
     chosen = settings.sample_settings(flag_values)
     if isinstance(chosen, ImageSampleConfig):
@@ -139,6 +138,7 @@ def read_frame(path: Path, frame: int) -> "PoseSet":
 
 def new_window() -> "Figure | None":
     """A figure that has a window, or None without a screen."""
+    from absl import logging
     from matplotlib import pyplot
 
     try:

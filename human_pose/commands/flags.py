@@ -11,13 +11,10 @@ from typing import Final
 
 from absl import flags
 
-from human_pose.commands import image_flags, lifter_flags, sample_flags, shell
+from human_pose.commands import image_flags, lifter_flags, places, sample_flags, shell
 from human_pose.commands.tasks import Default, Table, Task
 from human_pose.i1.config import ImageSampleConfig
 from human_pose.lifting.config import EvaluationConfig, LifterConfig, TrainingConfig
-
-_DATA_HINT = "./set.sh data makes the embedded data"
-_SAMPLE_CHECKPOINT = "results/trained_model.h5"
 
 _EVERY_TASK: Final = frozenset({"model", "name", "results_dir"})
 _WORK_ON_DATA: Final = _EVERY_TASK | {
@@ -32,7 +29,7 @@ _LIFTER: Final = _WORK_ON_DATA | {
     "input_path", "wlr", "epochs", "save_f", "shuffle", "seed", "derivative", "damping",
 }  # fmt: skip
 _IMAGES: Final = _WORK_ON_DATA | {"split", "skip_bad"}
-_PICTURES: Final = Default("data/images")
+_PICTURES: Final = Default(places.PICTURES_DIR)
 _ALL_SAMPLES: Final = Default(1)
 _STAGES_OWN: Final = Default(None, "the stage's own")
 
@@ -159,7 +156,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
 def define_sample_flags(flag_values: flags.FlagValues) -> None:
     """Defines the flags of `Sample.py`."""
     lifter_flags.define_lifter_flags(flag_values)
-    flag_values.set_default("check_path", _SAMPLE_CHECKPOINT)
+    flag_values.set_default("check_path", places.TRAINED_MODEL)
     sample_flags.define_frame_flags(flag_values)
     flags.DEFINE_boolean(
         "show",
@@ -242,21 +239,4 @@ def sample_settings(
 
 
 def _run_folder(flag_values: flags.FlagValues) -> Path:
-    return results_dir(flag_values) / flag_values.name
-
-
-def results_dir(flag_values: flags.FlagValues) -> Path:
-    """The folder of all results, absolute; it may not exist yet."""
-    from human_pose.files.paths import PROJECT_ROOT
-
-    return PROJECT_ROOT / Path(flag_values.results_dir).expanduser()
-
-
-def _locate_data(path: Path) -> Path:
-    from human_pose.files.errors import InputError
-    from human_pose.files.paths import locate
-
-    try:
-        return locate(path)
-    except InputError as error:
-        raise InputError(f"{error} ({_DATA_HINT})") from None
+    return places.results_dir(flag_values) / flag_values.name

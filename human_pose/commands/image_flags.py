@@ -4,12 +4,10 @@ Part of `flags.py`, for which it imports no TensorFlow either.
 """
 
 from pathlib import Path
-from typing import Final
 
 from absl import flags
 
-from human_pose.commands import flags as places
-from human_pose.commands import shell
+from human_pose.commands import places, shell
 from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
@@ -23,8 +21,6 @@ from human_pose.i1.config import (
     ImageEvaluationConfig,
     ImageTrainingConfig,
 )
-
-_DATA_HINT: Final = "./set.sh data --images makes the embedded pictures"
 
 ImageTask = ImageTrainingConfig | ImageEvaluationConfig | ConversionConfig
 
@@ -128,12 +124,10 @@ def task(asked: Asked) -> ImageTask:
             overwrite=asked.overwrite,
         )
     # A resumed run holds its own weights.
-    check_path = None if asked.resume else asked.check_path
-    if check_path is not None:
-        check_path = locate(
-            check_path, also_under=[places.results_dir(asked.flag_values)]
-        )
-    data_dir = _data_dir(asked)
+    check_path = None
+    if asked.check_path is not None and not asked.resume:
+        check_path = places.checkpoint(asked.flag_values)
+    data_dir = places.pictures_dir(asked.data_dir)
     if asked.train:
         return _training_config(asked, data_dir, check_path)
     if check_path is None:
@@ -178,10 +172,3 @@ def _training_config(
         resume=asked.resume,
         overwrite=asked.overwrite,
     )
-
-
-def _data_dir(asked: Asked) -> Path:
-    try:
-        return locate(asked.data_dir)
-    except InputError as error:
-        raise InputError(f"{error} ({_DATA_HINT})") from None

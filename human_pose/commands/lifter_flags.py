@@ -9,8 +9,7 @@ from typing import Final, Literal
 
 from absl import flags
 
-from human_pose.commands import flags as places
-from human_pose.commands import shell
+from human_pose.commands import places, shell
 from human_pose.commands.tasks import Asked
 from human_pose.files.paths import locate
 from human_pose.lifting.config import (
@@ -23,7 +22,6 @@ from human_pose.lifting.config import (
     TrainingConfig,
 )
 
-_TRAINING_FILE: Final = "train_sh.h5"
 _MAX_SEED: Final = 2**31 - 1
 
 
@@ -43,8 +41,7 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "check_path",
         None,
-        "Checkpoint to start from; looked for as given, from the project's root, and "
-        "under results_dir.",
+        "Checkpoint to start from; looked for as given, and under results_dir.",
         **own,
     )
     flags.DEFINE_boolean(
@@ -56,7 +53,7 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string(
         "data_dir",
-        "data",
+        places.DATA_DIR,
         "Folder with train_sh.h5 and testing/, or of pictures.",
         **own,
     )
@@ -67,10 +64,7 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     flags.DEFINE_string(
-        "results_dir",
-        "results",
-        "Folder of all results; relative to the project's root.",
-        **own,
+        "results_dir", places.RESULTS_DIR, "Folder of all results.", **own
     )
     shell.refuse_empty(
         flag_values, "check_path", "data_dir", "parameters_dir", "results_dir"
@@ -107,8 +101,8 @@ def define_run_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string(
         "input_path",
-        f"data/{_TRAINING_FILE}",
-        f"Training frames (default: {_TRAINING_FILE} in data_dir).",
+        f"{places.DATA_DIR}/{places.TRAINING_FILE}",
+        f"Training frames (default: {places.TRAINING_FILE} in data_dir).",
         **own,
     )
     shell.refuse_empty(flag_values, "input_path")
@@ -187,7 +181,7 @@ def lifter_config(
         mixture_path=locate(folder / "model_parameters.h5"),
         cameras_path=locate(folder / "avg_cameras.h5"),
         check_path=(
-            locate(check_path, also_under=[places.results_dir(asked.flag_values)])
+            places.checkpoint(asked.flag_values)
             # The original's default is the word.
             if check_path and check_path.lower() != "none"
             else None
@@ -197,11 +191,8 @@ def lifter_config(
 
 
 def _training_config(asked: Asked) -> TrainingConfig:
-    path = Path(asked.input_path)
-    if not asked.given("input_path"):
-        path = Path(asked.data_dir) / _TRAINING_FILE
     return TrainingConfig(
-        input_path=places._locate_data(path),
+        input_path=places.training_file(asked.flag_values),
         subsample=asked.subsample,
         metric=asked.metric,
         learning_rate=asked.wlr,
@@ -217,7 +208,7 @@ def _training_config(asked: Asked) -> TrainingConfig:
 
 def _evaluation_config(asked: Asked) -> EvaluationConfig:
     return EvaluationConfig(
-        data_dir=places._locate_data(Path(asked.data_dir) / "testing").parent,
+        data_dir=places.evaluation_dir(asked.flag_values),
         subsample=asked.subsample,
         metric=asked.metric,
         batch_size=asked.batch_size,

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from absl import flags
 
-from human_pose.commands import flags as places
-from human_pose.commands import lifter_flags, shell
+from human_pose.commands import lifter_flags, places, shell
 from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
@@ -46,7 +45,7 @@ def define_frame_flags(flag_values: flags.FlagValues) -> None:
     """Defines the flags of `Sample.py` for a frame of a pose file."""
     own = {"flag_values": flag_values}
     flags.DEFINE_string(
-        "input_path", "data/sample.h5", "Pose file with the frame to lift.", **own
+        "input_path", places.SAMPLE_FILE, "Pose file with the frame to lift.", **own
     )
     shell.refuse_empty(flag_values, "input_path")
     flags.DEFINE_integer(
@@ -135,7 +134,7 @@ def frame_config(asked: Asked) -> FrameConfig:
     folder = places.results_dir(asked.flag_values)
     return FrameConfig(
         lifter=lifter_flags.lifter_config(asked),
-        input_path=places._locate_data(Path(asked.input_path)),
+        input_path=places.pose_file(asked.input_path),
         frame=asked.frame,
         picture_path=folder / "sample" / f"frame_{asked.frame}.png",
         show=asked.show,
@@ -155,7 +154,7 @@ def picture_config(asked: Asked) -> ImageSampleConfig:
     image = locate(asked.image)
     chosen = ImageSampleConfig(
         image=image,
-        check_path=locate(asked.check_path, also_under=[results_dir]),
+        check_path=places.checkpoint(asked.flag_values),
         box=_four_numbers(asked.box),
         camera=_four_numbers(asked.camera),
         root_depth_mm=asked.root_depth_mm,

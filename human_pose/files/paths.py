@@ -9,33 +9,47 @@ from typing import Final
 
 from human_pose.files.errors import InputError, one_line
 
-_ABOVE_PACKAGE: Final = Path(__file__).resolve().parents[2]
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
 
-# The checkout; for a package installed without one, the current folder.
-PROJECT_ROOT: Final = (
-    _ABOVE_PACKAGE if (_ABOVE_PACKAGE / "set.sh").exists() else Path.cwd()
-)
+# Whether the package is used from a checkout, where it is not installed or editable.
+IN_CHECKOUT: Final = (_PACKAGE.parent / "set.sh").is_file()
+
+# What relative paths fall back to, for reading: the checkout, or the files that a wheel
+# has of it (setup.py), which are laid out alike.
+PROJECT_ROOT: Final = _PACKAGE.parent if IN_CHECKOUT else _PACKAGE / "embedded"
 
 
-def locate(path: str | os.PathLike[str], *, also_under: Iterable[Path] = ()) -> Path:
-    """Finds an existing file or folder.
+def locate(
+    path: str | os.PathLike[str], *, also_under: Iterable[str | os.PathLike[str]] = ()
+) -> Path:
+    """Finds an existing file or folder, to be read.
 
     Args:
-      path: absolute, or relative to the current folder, the project's root or one of
-        `also_under`, tried in that order.
-      also_under: further folders to look in.
+      path: absolute, or relative to the current folder, else to `PROJECT_ROOT`; then
+        the same in each folder of `also_under`.
+      also_under: further folders to look in, absolute or relative as `path`.
+
+    Returns:
+      An absolute path.
 
     Raises:
       InputError: if it exists nowhere; the message lists every place tried.
     """
     path = Path(path).expanduser()
-    places = [Path.cwd() / path, PROJECT_ROOT / path]
-    places += [Path(folder) / path for folder in also_under]
-    places = list(dict.fromkeys(places))  # an absolute path is one place
+    paths = [path, *(Path(folder).expanduser() / path for folder in also_under)]
+    # An absolute path is one place.
+    places = dict.fromkeys(
+        base / each for each in paths for base in (Path.cwd(), PROJECT_ROOT)
+    )
     for place in places:
         if place.exists():
             return place
     raise InputError(f"{path} not found; looked for {', '.join(map(str, places))}")
+
+
+def output_path(path: str | os.PathLike[str]) -> Path:
+    """The absolute path of what is to be written; relative to the current folder."""
+    return Path(path).expanduser().absolute()
 
 
 @contextmanager

@@ -109,8 +109,16 @@ class Noting(Asked):
         return value
 
 
-# What no configuration takes: the folder of the run, and what the table decides by.
-ELSEWHERE = {"model", "name", "results_dir", "train", "convert_caffemodel", "image"}
+# What is not read by a configuration: the places, and what the table decides by.
+ELSEWHERE = {
+    "input_path",
+    "model",
+    "name",
+    "results_dir",
+    "train",
+    "convert_caffemodel",
+    "image",
+}
 
 
 @pytest.mark.parametrize("name", [task.name for task in settings.MAIN.tasks])
