@@ -25,13 +25,11 @@ from human_pose.datasets.pose_files import (
 from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5
-from human_pose.geometry.skeletons import JOINTS, VIEWS
+from human_pose.geometry.skeleton import convert
+from human_pose.geometry.skeletons import LIFTER_17, RECORDED_32, VIEWS
 
-_RAW_JOINTS: Final = 32
+_RAW_JOINTS: Final = len(RECORDED_32)
 _DETECTED_JOINTS: Final = 16
-
-# Of the 32 raw joints, those of our skeleton, in its order.
-_KEPT_JOINTS: Final = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
 
 # The joint of our skeleton that each of the detector's 16 is; 9 is not among them.
 _JOINT_OF_DETECTION: Final = [3, 2, 1, 4, 5, 6, 0, 7, 8, 10, 16, 15, 14, 11, 12, 13]
@@ -92,7 +90,7 @@ def read_recording(raw: Path, recording: Recording) -> PoseSet:
     """
     joints_3d_mm = _read_positions(raw / recording.positions.uniform)
     frames = len(joints_3d_mm)
-    joints_2d_px = np.zeros((frames, VIEWS, JOINTS, 2))
+    joints_2d_px = np.zeros((frames, VIEWS, len(LIFTER_17), 2))
     for view, file in enumerate(recording.detections):
         path = raw / file.uniform
         detections_px = read_h5(path, {"poses": ("T", _DETECTED_JOINTS, 2)})["poses"]
@@ -113,7 +111,8 @@ def _read_positions(path: Path) -> np.ndarray:
     positions = read_h5(path, {"3D_positions": (3 * _RAW_JOINTS, "T")})["3D_positions"]
     if not positions.size:
         raise InputError(f"{path}: must hold at least one frame; received none")
-    return positions.T.reshape(-1, _RAW_JOINTS, 3)[:, _KEPT_JOINTS].astype(np.float64)
+    joints = positions.T.reshape(-1, _RAW_JOINTS, 3)
+    return convert(joints, RECORDED_32, LIFTER_17).astype(np.float64)
 
 
 def _read_rotations(path: Path, subject: int) -> np.ndarray:

@@ -23,6 +23,7 @@ import numpy as np
 
 from human_pose.datasets.images.picture_file import check_image
 from human_pose.files.errors import InputError
+from human_pose.geometry.cameras import Camera
 from human_pose.geometry.limits import (
     FOCAL_LENGTHS_PX,
     MAX_COORDINATE_MM,
@@ -62,7 +63,8 @@ class CameraFile:
       centre_mm: `[3]`, the camera's centre in the world.
       focal_px: `[2]`, x and y.
       principal_px: `[2]`, x and y.
-      radial: `[3]`; tangential: `[2]`: the lens distortion, which nothing here uses.
+      radial: `[3]`, k1 k2 k3; tangential: `[2]`, p1 p2: the lens distortion, which
+        neither the network nor its original uses.
     """
 
     rotation: np.ndarray
@@ -71,6 +73,21 @@ class CameraFile:
     principal_px: np.ndarray
     radial: np.ndarray
     tangential: np.ndarray
+
+    def camera(self) -> Camera:
+        """The camera with its lens.
+
+        Raises:
+          ValueError: if the nine numbers of `R:` are no rotation.
+        """
+        return Camera.at(
+            self.centre_mm,
+            self.rotation,
+            focal_px=self.focal_px,
+            centre_px=self.principal_px,
+            radial=self.radial.tolist(),
+            tangential=self.tangential.tolist(),
+        )
 
 
 @dataclass(frozen=True)

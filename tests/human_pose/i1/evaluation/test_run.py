@@ -1,6 +1,7 @@
 """Evaluation of a stand-in whose heatmaps are known: both protocols in closed form."""
 
 import csv
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -156,6 +157,15 @@ def test_writes_arrays_report_and_pictures(dataset, tmp_path):
     for name in ("best", "median", "worst"):
         assert (folder / "images" / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
     assert "argmax, as published (mm)" in found.table()
+
+
+def test_actions_are_counted_by_the_image_datas_own_labels(dataset, tmp_path):
+    found = evaluated(dataset, tmp_path)
+    labels = ("Directions", "Discussion", "Eating", "another")
+    with mock.patch.object(evaluation, "ACTIONS", labels):
+        means = found.action_errors_mm
+    assert np.flatnonzero(np.isfinite(means)).tolist() == [2, 4]
+    np.testing.assert_allclose(means[[2, 4]], found.errors_mm.mean())
 
 
 def test_lists_what_it_left_out(root, tmp_path):
