@@ -171,7 +171,7 @@ def save(
       InputError: if the folder cannot be made or written to.
     """
     with atomic(path) as temporary:
-        figure.savefig(temporary, metadata=notes)
+        figure.savefig(temporary, **({"metadata": dict(notes)} if notes else {}))
 
 
 def _colour(skeleton: Skeleton, *joints: int) -> str:
