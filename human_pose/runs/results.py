@@ -171,13 +171,13 @@ def write_arrays(
 
 
 def write_report(folder: str | os.PathLike[str], text: str) -> None:
-    """Writes the report, Markdown.
+    """Writes the report, Markdown in UTF-8; bytes of names that are none as numbers.
 
     Raises:
       InputError: if the file cannot be written.
     """
     with atomic(Path(folder) / REPORT) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def frames_of_note(errors_mm: np.ndarray) -> dict[str, int]:

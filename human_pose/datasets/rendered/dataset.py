@@ -115,7 +115,8 @@ def generate(
             (temporary / name).mkdir()
         for block in blocks:
             write_range(temporary, block.subject, block.action, block.first, block.last)
-        (temporary / "README.md").write_text(readme(recipe.count, recipe.seed))
+        text = readme(recipe.count, recipe.seed)
+        (temporary / "README.md").write_text(text, encoding="utf-8")
         _render(temporary, recipe, blocks, processes or _cores(), progress)
         (temporary / RECIPE_FILE).write_text(json.dumps(asdict(recipe)) + "\n")
 

@@ -282,7 +282,9 @@ def _write_skipped(skipped: Sequence[Skipped], path: Path) -> None:
     """Lists every sample left out."""
     with (
         atomic(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
+        temporary.open(
+            "w", newline="", encoding="utf-8", errors="backslashreplace"
+        ) as file,
     ):
         lines = csv.writer(file)
         lines.writerow(("index", "reason"))

@@ -175,3 +175,9 @@ def test_frames_of_note():
     errors = np.array([3.0, 1, 4, 1, 5, 9])
     assert results.frames_of_note(errors) == {"best": 1, "median": 0, "worst": 5}
     assert results.frames_of_note(errors[:1]) == {"best": 0, "median": 0, "worst": 0}
+
+
+def test_a_report_may_tell_of_any_name(tmp_path):
+    results.write_report(tmp_path, "of 中 and a byte that is none, \udcff")
+    text = (tmp_path / results.REPORT).read_text("utf-8")
+    assert text == "of 中 and a byte that is none, \\udcff"
