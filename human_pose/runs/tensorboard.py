@@ -1,5 +1,6 @@
 """Events for TensorBoard: scalars, histograms and pictures of the steps of a run."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,8 @@ class Events:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._writer = tf.summary.create_file_writer(str(folder))
+        # As bytes, because a name may be no UTF-8, which TensorFlow's strings are.
+        self._writer = tf.summary.create_file_writer(os.fsencode(folder))
 
     def write(
         self,
