@@ -4,6 +4,10 @@ Usage:
   python human_pose/Sample.py
   python human_pose/Sample.py --input_path=data/testing/Walking_sh.h5 --frame=10
   python human_pose/Sample.py --image=person.png --check_path=<a .keras checkpoint>
+
+The result goes to sample/ in results_dir, as frame_<number>.png, or <picture>.png and
+.csv. Where that is another input's, the names of the input and its folder, and a number
+that follows from its whole path, are added to the name.
 """
 
 import sys

@@ -1,6 +1,7 @@
 """What every command does around its work: parse flags, report mistakes in one line."""
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -44,12 +45,24 @@ def run(
     ready_streams()
     define_flags(flags.FLAGS)
     try:
-        app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
+        try:
+            app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
+        finally:
+            sys.stdout.flush()  # what is left, where a failure can still be told
     except BrokenPipeError:
-        # Whoever read the output has seen enough, as in `main.py --help | head`. Python
-        # would complain once more when it closes the stream at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
+        # Whoever read the output has seen enough, as in `main.py --help | head`.
+        _drop_output()
         sys.exit(_PIPE_CLOSED)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        sys.exit(f"{_program()}: the output cannot be written: {error.strerror}")
+
+
+def _drop_output() -> None:
+    """Lets the rest go nowhere: Python would complain once more at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
 
 
 def guarded(

@@ -102,6 +102,22 @@ def test_closed_streams_are_no_error(closed, flag, code):
     assert "Traceback" not in done.stderr + done.stdout
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_line(unbuffered):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, MAIN, "--help"],
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("main.py: the output cannot be written: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_what_is_printed_never_ends_in_a_file(tmp_path):
     """A file would take the number of a closed stream, to which native code prints."""
     code = (
