@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from human_pose.files.faces import lazy
 
 if TYPE_CHECKING:
+    from human_pose.files.arrays import Shape
     from human_pose.files.errors import InputError
-    from human_pose.files.h5 import COMPRESSION, Shape, read_h5, write_h5
+    from human_pose.files.h5 import COMPRESSION, read_h5, write_h5
+    from human_pose.files.npz import read_npz, write_npz
     from human_pose.files.paths import PROJECT_ROOT, atomic, check_is_file, locate
 
 __all__ = [
@@ -21,14 +23,18 @@ __all__ = [
     "check_is_file",
     "locate",
     "read_h5",
+    "read_npz",
     "write_h5",
+    "write_npz",
 ]
 
 __getattr__ = lazy(
     __name__,
     {
         "InputError": "errors",
-        **dict.fromkeys(("COMPRESSION", "Shape", "read_h5", "write_h5"), "h5"),
+        "Shape": "arrays",
+        **dict.fromkeys(("COMPRESSION", "read_h5", "write_h5"), "h5"),
+        **dict.fromkeys(("read_npz", "write_npz"), "npz"),
         **dict.fromkeys(("PROJECT_ROOT", "atomic", "check_is_file", "locate"), "paths"),
     },
 )

@@ -1,12 +1,13 @@
 """Checks of the numbers that callers give."""
 
+import json
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from human_pose.files.errors import InputError
+from human_pose.files.errors import InputError, one_line
 
 
 def check_whole(name: str, value: Any, least: int) -> None:
@@ -38,3 +39,22 @@ def whole_numbers(name: str, values: Iterable[Any]) -> np.ndarray:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def json_object(where: str, content: str | bytes) -> dict[str, Any]:
+    """The names and values of a JSON object.
+
+    Args:
+      where: what holds it, to begin the error with.
+      content: the text, or its bytes in UTF-8.
+
+    Raises:
+      InputError: if it is none.
+    """
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} must be JSON ({one_line(error)})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{where} must be names with values")
+    return values

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from human_pose.files.checks import check_whole, whole_numbers
+from human_pose.files.checks import check_whole, json_object, whole_numbers
 from human_pose.files.errors import InputError
 
 
@@ -35,3 +35,17 @@ def test_sorts_whole_numbers_each_once():
 def test_refuses_other_lists(values, message):
     with pytest.raises(InputError, match=message):
         whole_numbers("n", values)
+
+
+def test_takes_a_json_object():
+    assert json_object("a.h5: conditions", b'{"seed": 1}') == {"seed": 1}
+    assert json_object("a.h5: conditions", "{}") == {}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff\xfe\xfd", b"[1]", "1", "[" * 100_000, "9" * 5000]
+)
+def test_refuses_other_json(content):
+    with pytest.raises(InputError, match=r"^a\.h5: conditions must be ") as error:
+        json_object("a.h5: conditions", content)
+    assert "\n" not in str(error.value)

@@ -52,11 +52,11 @@ def test_an_evaluated_folder_is_free_for_training(tmp_path):
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        ("check/epoch_0.h5", "already holds check/epoch_0.h5; --overwrite removes all"),
-        ("check/partial_checkpoint.h5", "holds check/partial_checkpoint.h5; --over"),
-        ("check/training_state.h5", "already holds a training run; --resume continues"),
-        ("check/skipped.txt", "already holds check/skipped.txt; --overwrite"),
-        ("check/d8.keras", "already holds check/d8.keras; --overwrite"),  # converted
+        ("check/epoch_0.h5", "already holds check/epoch_0.h5; `overwrite` removes all"),
+        ("check/partial_checkpoint.h5", "holds check/partial_checkpoint.h5; `over"),
+        ("check/training_state.h5", "already holds a training run; `resume` continues"),
+        ("check/skipped.txt", "already holds check/skipped.txt; `overwrite"),
+        ("check/d8.keras", "already holds check/d8.keras; `overwrite"),  # converted
         ("logger/events.out.tfevents.1.host", "already holds logger/events.out"),
     ],
 )

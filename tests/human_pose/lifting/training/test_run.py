@@ -259,12 +259,12 @@ def test_resume_refuses_other_conditions(configs, tmp_path):
     training.train(lifter, dataclasses.replace(config, epochs=1), folder)
     before = folder.training_state.read_bytes()
     for change, message in (
-        ({"batch_size": 5}, "batch_size = 4; received 5"),
-        ({"seed": 8}, "seed = 7; received 8"),
-        ({"metric": 1}, "metric = 2; received 1"),
-        ({"learning_rate": 0.1}, "wlr = 0.05; received 0.1"),
-        ({"subsample": 1}, "number of frames = 11; received 22"),
-        ({"shuffle": False}, "shuffle = True; received False"),
+        ({"batch_size": 5}, "batch_size was 4, is 5"),
+        ({"seed": 8}, "seed was 7, is 8"),
+        ({"metric": 1}, "metric was 2, is 1"),
+        ({"learning_rate": 0.1}, "wlr was 0.05, is 0.1"),
+        ({"subsample": 1}, "number of frames was 11, is 22"),
+        ({"shuffle": False}, "shuffle was True, is False"),
     ):
         changed = dataclasses.replace(config, resume=True, **change)
         with pytest.raises(InputError, match=message):
@@ -277,7 +277,7 @@ def test_resume_refuses_other_conditions(configs, tmp_path):
 
 def test_resume_needs_a_run(configs, tmp_path):
     lifter, config = configs
-    with pytest.raises(InputError, match="nothing to --resume"):
+    with pytest.raises(InputError, match="nothing to `resume`"):
         training.train(
             lifter,
             dataclasses.replace(config, resume=True),
@@ -302,7 +302,7 @@ def test_earlier_run_is_protected(configs, tmp_path):
     folder = RunFolder(tmp_path / "run")
     training.train(lifter, config, folder)
     before = {p: p.read_bytes() for p in folder.path.rglob("*") if p.is_file()}
-    with pytest.raises(InputError, match=r"already holds.*--resume.*--overwrite"):
+    with pytest.raises(InputError, match=r"already holds.*`resume`.*`overwrite`"):
         training.train(lifter, config, folder)
     assert before == {p: p.read_bytes() for p in folder.path.rglob("*") if p.is_file()}
 
