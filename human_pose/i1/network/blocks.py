@@ -156,7 +156,22 @@ class Convolution(keras.layers.Conv2D):
         """`[B, H, W, C]` to `[B, H', W', filters]`."""
         if self.kernel_size == (1, 1) and self.strides == (1, 1):
             return self._products(inputs)
+        if distribution.in_parts():
+            return self._of_any(inputs) + self.bias
         return self.convolution_op(inputs, self.kernel) + self.bias
+
+    def _of_any(self, inputs: Tensor) -> Tensor:
+        """The convolution where a replica may have no sample: oneDNN then gives its
+        input back, of another shape.
+        """
+        kernel = self.kernel
+        shape = self.compute_output_shape(inputs.shape)
+        outputs = tf.cond(
+            tf.shape(inputs)[0] > 0,
+            lambda: self.convolution_op(inputs, kernel),
+            lambda: tf.zeros([0, *shape[1:]], inputs.dtype),
+        )
+        return tf.ensure_shape(outputs, shape)
 
     def _products(self, x: Tensor) -> Tensor:
         _, height, width, channels = x.shape
