@@ -64,4 +64,4 @@ class Accumulating(keras.optimizers.Optimizer):
                     variable, change, args=(gradient, gathered), group=False
                 )
 
-        tf.cond((self.iterations.value + 1) % batches == 0, step, gather)
+        tf.cond((self._iterations.value + 1) % batches == 0, step, gather)
