@@ -9,16 +9,15 @@ the progress as an array of its own.
 
 import json
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 
-from human_pose.files.errors import InputError, one_line
+from human_pose.files.errors import InputError
 from human_pose.files.h5 import Shape, read_h5, write_h5
-from human_pose.files.paths import atomic
+from human_pose.files.npz import read_npz, write_npz
 
 P = TypeVar("P")
 # By name; a sequence's are named by their places.
@@ -60,9 +59,7 @@ def write_state(
         return
     content = {"progress": vars(progress), _CONDITIONS: dict(conditions)}
     arrays[_HEADER] = np.array(json.dumps(content))
-    # Not compressed: weights hardly shrink, and a large network has half a gigabyte.
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+    write_npz(path, arrays)
 
 
 def read_progress(
@@ -108,16 +105,7 @@ def restore_variables(path: str | os.PathLike[str], variables: Variables) -> Non
     path = Path(path)
     variables = _named(variables)
     shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    if _is_h5(path):
-        arrays = read_h5(path, shapes)
-    else:
-        arrays = _read_npz(path, list(shapes))
-    for name, shape in shapes.items():
-        if arrays[name].shape != shape:
-            raise InputError(
-                f"{path}: variable {name} must have shape {shape}; "
-                f"it has {arrays[name].shape}"
-            )
+    arrays = (read_h5 if _is_h5(path) else read_npz)(path, shapes)
     for name, variable in variables.items():
         variable.assign(arrays[name])
 
@@ -133,7 +121,7 @@ def _is_h5(path: Path) -> bool:
 
 
 def _read_header(path: Path) -> Any:
-    return json.loads(str(_read_npz(path, [_HEADER])[_HEADER]))
+    return json.loads(str(read_npz(path, {}, {_HEADER: ()})[_HEADER]))
 
 
 def _read_h5_header(path: Path, kind: Callable[..., Any]) -> Any:
@@ -165,14 +153,3 @@ def _differences(saved: Any, wanted: Any, name: str = "") -> Iterator[str]:
 def _said(value: Any) -> str:
     """A value, or only its kind where that would be long."""
     return type(value).__name__ if isinstance(value, dict | list) else str(value)
-
-
-def _read_npz(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path}: is not a readable training state ({one_line(error)})"
-        ) from error
