@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from human_pose.i1 import codec as geometry
     from human_pose.i1.caffe import caffemodel
     from human_pose.i1.network import checkpoint
-    from human_pose.i1.network.hourglass import build_network
+    from human_pose.i1.network.hourglass import PoseNetwork, build_network
     from human_pose.i1.objective import losses, targets
     from human_pose.i1.optimizers.rmsprop import CaffeRMSProp
     from human_pose.i1.readout import volume
 
 __all__ = [
     "CaffeRMSProp",
+    "PoseNetwork",
     "build_network",
     "caffemodel",
     "checkpoint",
@@ -35,6 +36,7 @@ __getattr__ = lazy(
     __name__,
     {
         "CaffeRMSProp": "optimizers.rmsprop",
+        "PoseNetwork": "network.hourglass",
         "build_network": "network.hourglass",
         "caffemodel": "caffe.caffemodel",
         "checkpoint": "network.checkpoint",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -19,7 +18,7 @@ from human_pose.geometry.skeletons import JOINT_NAMES_16
 from human_pose.i1 import codec, readout, viewpoint
 from human_pose.i1.config import ImageSampleConfig
 from human_pose.i1.input import placement, resampling
-from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
+from human_pose.i1.network.hourglass import PoseNetwork
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Sample:
         return self.joints_3d_mm - self.joints_3d_mm[:1]
 
 
-def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
+def find_pose(network: PoseNetwork, config: ImageSampleConfig) -> Sample:
     """Finds the pose of the person in a picture.
 
     Args:
@@ -67,9 +66,9 @@ def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
     height, width = picture.shape[:2]
     box = _whole_box(config.box or _square(width, height), width, height)
     view = viewpoint.complete(config.camera, config.root_depth_mm, box, width, height)
-    image = crop(picture, box, input_size_of(network))
+    image = crop(picture, box, network.input_size)
     outputs = network(image[None], training=False)
-    bins = depth_bins_of(network)
+    bins = network.depth_bins
     position = readout.positions(outputs["heatmap2"], bins, config.readout)
     batch: Mapping[str, Any] = {
         "z_mm": tf.constant([[view.root_depth_mm]], tf.float32),

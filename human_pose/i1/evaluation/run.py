@@ -24,7 +24,7 @@ from human_pose.files.paths import atomic
 from human_pose.i1 import codec, readout
 from human_pose.i1.evaluation import pictures, report
 from human_pose.i1.input import Stream, batches
-from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
+from human_pose.i1.network.hourglass import PoseNetwork
 from human_pose.runs import drawing, measures, results
 
 REPORT: Final = results.REPORT
@@ -104,8 +104,8 @@ def evaluate(
         by the statistics of the batch gives other results for another size.
       skip_bad: leave out samples that break a rule.
       description: what was evaluated, for the report.
-      depth_bins: D; default: the network's.
-      input_size: S, px; default: the network's.
+      depth_bins: D, of what is no `PoseNetwork`.
+      input_size: S, px, likewise.
       verbose: shows a progress bar with the running error.
 
     Raises:
@@ -113,8 +113,12 @@ def evaluate(
         evaluation is at work there.
       FloatingPointError: naming the sample, if a prediction is not finite.
     """
-    depth_bins = depth_bins or depth_bins_of(network)
-    input_size = input_size or input_size_of(network)
+    if isinstance(network, PoseNetwork):
+        depth_bins, input_size = network.depth_bins, network.input_size
+    if depth_bins is None or input_size is None:
+        raise InputError(
+            "`depth_bins` and `input_size` are needed beside a network that has none"
+        )
     count = len(dataset.good_annotations(skip_bad=skip_bad))
     # Neighbours in a data set are alike, batches in training are not: statistics of the
     # batch are those that the network learned with only if batches are mixed here too.
