@@ -1,4 +1,4 @@
-"""Trains on one device and on two, in a process of its own: `python replicas.py CASE FILE`.
+"""Trains on one device and on two: `python replicas.py CASE FILE OPTIONS`.
 
 Logical devices must be set before TensorFlow starts. FILE, npz, gets what both have
 found, `one/<name>` and `two/<name>`.

@@ -164,9 +164,8 @@ class Convolution(keras.layers.Conv2D):
         return self.convolution_op(inputs, self.kernel) + self.bias
 
     def _of_any(self, inputs: Tensor) -> Tensor:
-        """The convolution where a replica may have no sample: oneDNN then gives its
-        input back, of another shape.
-        """
+        """The convolution, also where a replica has no sample."""
+        # OneDNN then gives its input back, which has another shape.
         kernel = self.kernel
         shape = self.compute_output_shape(inputs.shape)
         outputs = tf.cond(

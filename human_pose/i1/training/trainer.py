@@ -1,5 +1,6 @@
 """The network as `keras.Model.fit` trains it on batches of `datasets.images`."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,6 +12,10 @@ from human_pose.i1.objective.terms import Objective
 from human_pose.runs import distribution
 
 _LOSS: Final = "loss"
+# For each bin of the heatmaps. Labels are at most 1: an error of 45 in every bin, or of
+# 500 where the loss is adaptive, is no network's that learns. Errors in mm are bounded
+# by the crop and the depths that heatmaps cover, whatever these hold.
+_LARGEST_LOSS: Final = 1e3
 
 
 class PoseTrainer(distribution.BuiltModel):
@@ -48,10 +53,20 @@ class PoseTrainer(distribution.BuiltModel):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        """One mean for each logged value; Keras's own of the loss is none of a batch
-        in parts.
-        """
+        """One mean for each logged value."""
+        # Keras's own of the loss takes parts of a batch for batches.
         return [*self._meters.values()]
+
+    @property
+    def largest_loss(self) -> float:
+        """The loss above which heatmaps mean nothing."""
+        shapes = [output.shape[1:] for output in self.network.output.values()]
+        return _LARGEST_LOSS * sum(math.prod(shape) for shape in shapes)
+
+    def loss_now(self, batch: Mapping[str, tf.Tensor]) -> float:
+        """The loss of a batch by the weights as they are, measured nowhere."""
+        outputs = self.network(batch["image"], training=False)
+        return float(tf.add_n([*self.objective(outputs, batch).values()]))
 
     def call(
         self, batch: Mapping[str, Any], training: bool = False

@@ -15,6 +15,7 @@ from human_pose.i1.caffe import caffemodel
 from human_pose.i1.config import ImageTrainingConfig
 from human_pose.i1.network import checkpoint, hourglass
 from human_pose.i1.training import callbacks
+from human_pose.i1.training import build, stages
 from human_pose.i1.training import run as training
 from human_pose.i1.training.plan import plan
 from human_pose.runs.folder import RunFolder
@@ -174,7 +175,7 @@ def test_each_stage_starts_its_last_layer_by_its_own_deviation(
         seen.append((depth_bins, options["last_layer_std"]))
         return hourglass.build_network(depth_bins, **options)
 
-    monkeypatch.setattr(training, "build_network", noting)
+    monkeypatch.setattr(build, "build_network", noting)
     config = dataclasses.replace(
         config, recipe="modern", max_depth_bins=None, iterations=1, validation_samples=0
     )
@@ -184,14 +185,14 @@ def test_each_stage_starts_its_last_layer_by_its_own_deviation(
 
 def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
     """Two batches to an update: on equal batches the update of one."""
-    batches = training.batches
+    batches = stages.batches
 
     def same(dataset, stream):
         plain = {"start_step": 0, "shuffle": False, "augment": None}
         stream = dataclasses.replace(stream, **plain)
         return batches(dataset, stream).take(1).repeat()
 
-    monkeypatch.setattr(training, "batches", same)
+    monkeypatch.setattr(stages, "batches", same)
     config = dataclasses.replace(
         config, stage="d4_ada", iterations=1, validation_samples=0
     )
