@@ -79,13 +79,7 @@ def read_progress(
       InputError: if it cannot be read, or belongs to a run under other conditions.
     """
     path = Path(path)
-    try:
-        content = _read_h5_header(path, kind) if _is_h5(path) else _read_header(path)
-        saved, progress = dict(content[_CONDITIONS]), kind(**content["progress"])
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: is no training state of this kind") from error
+    saved, progress = _read(path, kind)
     differences = [*_differences(saved, dict(conditions))]
     if differences:
         more = len(differences) - _LISTED
@@ -95,6 +89,21 @@ def read_progress(
             f"{', '.join(differences[:_LISTED])}{end}"
         )
     return progress
+
+
+def read_conditions(
+    path: str | os.PathLike[str], kind: Callable[..., Any]
+) -> dict[str, Any]:
+    """Under what conditions a state was saved.
+
+    Args:
+      path: the file.
+      kind: the dataclass of the progress that was saved.
+
+    Raises:
+      InputError: if it cannot be read.
+    """
+    return _read(Path(path), kind)[0]
 
 
 def restore_variables(path: str | os.PathLike[str], variables: Variables) -> None:
@@ -109,6 +118,17 @@ def restore_variables(path: str | os.PathLike[str], variables: Variables) -> Non
     arrays = (read_h5 if _is_h5(path) else read_npz)(path, shapes)
     for name, variable in variables.items():
         variable.assign(arrays[name])
+
+
+def _read(path: Path, kind: Callable[..., P]) -> tuple[dict[str, Any], P]:
+    """Conditions and progress."""
+    try:
+        content = _read_h5_header(path, kind) if _is_h5(path) else _read_header(path)
+        return dict(content[_CONDITIONS]), kind(**content["progress"])
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: is no training state of this kind") from error
 
 
 def _named(variables: Variables) -> dict[str, Any]:
