@@ -63,7 +63,8 @@ def test_names_what_a_step_has_left(variable, loss, message):
 
 
 @pytest.mark.parametrize(
-    ("loss", "reason"), [(fails, "not invertible"), (insists, "`linear_solve` returned")]
+    ("loss", "reason"),
+    [(fails, "not invertible"), (insists, "`linear_solve` returned")],
 )
 def test_a_failed_solve_is_divergence(loss, reason):
     with pytest.raises(FloatingPointError) as raised:

@@ -42,6 +42,11 @@ while left:
 """
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(lock, "_WAIT_S", 0.1)
+
+
 @contextmanager
 def holder(folder):
     """A process that holds the lock until it is killed or the block ends."""
