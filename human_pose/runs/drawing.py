@@ -170,8 +170,9 @@ def save(
     Raises:
       InputError: if the folder cannot be made or written to.
     """
+    options: dict[str, Any] = {"metadata": dict(notes)} if notes else {}
     with atomic(path) as temporary:
-        figure.savefig(temporary, **({"metadata": dict(notes)} if notes else {}))
+        figure.savefig(temporary, **options)
 
 
 def _colour(skeleton: Skeleton, *joints: int) -> str:

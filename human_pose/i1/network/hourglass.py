@@ -7,18 +7,20 @@ the stem (int-3dhuman-I1; Sun et al., ECCV 2018). Layer names are the original's
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import keras
 
 from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
+from human_pose.i1.config import PRESETS, Preset
 from human_pose.i1.network.blocks import BatchNorm, Blocks, Initializer
 
 # The innermost of the four levels is one block.
 _INNER_LEVELS: Final = ("level4", "level3", "level2")
 _HEATMAP_STD: Final = 0.01  # int-3dhuman-I1's filler
 _SMALLEST_INPUT: Final = 64  # the stem and four levels halve it six times
+_MOST_CHANNELS: Final = 2**16  # of the last layer: 64 times the original's most
 # The layer whose name says D.
 LAST_LAYER: Final = re.compile(r"conv_5_d(\d+)")
 # Keras's policies by which the weights, statistics and heatmaps are float32.
@@ -26,8 +28,8 @@ DTYPES: Final = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclass(frozen=True)
-class Preset:
-    """Sizes of a network; the topology is one.
+class Sizes:
+    """What a preset makes of the network; the topology is one.
 
     Attributes:
       unit: channels per unit, of which layers have 1 to 8.
@@ -38,7 +40,10 @@ class Preset:
     repeats: int
 
 
-PRESETS: Final = {"published": Preset(64, 3), "tiny": Preset(8, 1)}
+SIZES: Final[dict[Preset, Sizes]] = {
+    "published": Sizes(64, 3),
+    "tiny": Sizes(8, 1),
+}
 
 
 @keras.saving.register_keras_serializable("human_pose")
@@ -77,7 +82,7 @@ class PoseNetwork(keras.Model):
         depth_bins: int,
         joints: int = 16,
         input_size: int = 256,
-        preset: Literal["published", "tiny"] = "published",
+        preset: Preset = "published",
         batch_norm: BatchNorm = "batch",
         initializer: Initializer = "published",
         last_layer_std: float = _HEATMAP_STD,
@@ -94,8 +99,10 @@ class PoseNetwork(keras.Model):
             check_whole(argument, value, least)
         if seed is not None:
             check_whole("seed", seed, 0)
+        if depth_bins * joints > _MOST_CHANNELS:
+            rule = f"must be at most {_MOST_CHANNELS}"
+            raise InputError("depth_bins times joints", rule, depth_bins * joints)
         _check(
-            depth_bins=depth_bins,
             input_size=input_size,
             preset=preset,
             batch_norm=batch_norm,
@@ -105,7 +112,7 @@ class PoseNetwork(keras.Model):
         )
         # === Functional Model ===
         make = Blocks(
-            PRESETS[preset].unit, batch_norm, initializer, dtype=dtype, seed=seed
+            SIZES[preset].unit, batch_norm, initializer, dtype=dtype, seed=seed
         )
         image, heatmaps = assemble(
             make, depth_bins, joints, input_size, preset, last_layer_std
@@ -148,11 +155,11 @@ def assemble(
     depth_bins: int,
     joints: int,
     input_size: int,
-    preset: str,
+    preset: Preset,
     last_layer_std: float = _HEATMAP_STD,
 ) -> tuple[Any, dict[str, Any]]:
     """Input and outputs of the layers that `make` gives; see `PoseNetwork`."""
-    sizes = PRESETS[preset]
+    sizes = SIZES[preset]
     unit = sizes.unit
     image = keras.Input((input_size, input_size, 3), dtype="float32", name="image")
     early, features = _stem(make, image, unit)
@@ -235,7 +242,7 @@ def _joined(make: Blocks, low: Any, skip: Any, name: str) -> Any:
 def _check(**values: Any) -> None:
     """Checks what is a choice, or a number with a further rule."""
     choices: tuple[tuple[str, tuple[str, ...], str], ...] = (
-        ("preset", tuple(PRESETS), f"one of {', '.join(PRESETS)}"),
+        ("preset", PRESETS, f"one of {', '.join(PRESETS)}"),
         ("batch_norm", get_args(BatchNorm), "batch or moving"),
         ("initializer", get_args(Initializer), "published or scaled"),
         ("dtype", DTYPES, f"one of {', '.join(DTYPES)}"),

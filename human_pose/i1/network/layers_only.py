@@ -9,7 +9,7 @@ import keras
 
 from human_pose.files.errors import InputError
 from human_pose.i1.network.blocks import Convolution, ScaledBatchNormalization
-from human_pose.i1.network.hourglass import LAST_LAYER, PRESETS, PoseNetwork
+from human_pose.i1.network.hourglass import LAST_LAYER, SIZES, PoseNetwork
 
 
 def from_layers(model: keras.Model) -> PoseNetwork:
@@ -47,7 +47,7 @@ def _config(model: keras.Model) -> dict[str, Any]:
         raise InputError("has no layer conv_5_d<depth bins>")
     depth_bins = int(last.rpartition("d")[2])
     first, normalised = (layers.get(name) for name in ("conv_1", "bn_1"))
-    presets = {sizes.unit: name for name, sizes in PRESETS.items()}
+    presets = {sizes.unit: name for name, sizes in SIZES.items()}
     if not (
         isinstance(first, Convolution)
         and isinstance(layers[last], Convolution)

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from human_pose.i1.network.blocks import Blocks, recomputation
-from human_pose.i1.network.hourglass import PRESETS, PoseNetwork, assemble
+from human_pose.i1.network.hourglass import SIZES, PoseNetwork, assemble
 
 
 def rematerialized(network: PoseNetwork) -> keras.Model:
@@ -40,7 +40,7 @@ class _Shared(Blocks):
 
     def __init__(self, network: PoseNetwork) -> None:
         super().__init__(
-            PRESETS[network.preset].unit,
+            SIZES[network.preset].unit,
             network.batch_norm,
             network.initializer,
             dtype=network.dtype_policy.name,
