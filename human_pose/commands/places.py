@@ -111,11 +111,11 @@ def make_embedded_data(folder: Path) -> None:
 
     if any(path.exists() for path in data_files(folder)):
         return  # somebody's own, or unfinished: not ours to complete
-    print(f"No data found: making the embedded data in {folder}", flush=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # Half of the files would pass for all of them, so they come at once.
         with tempfile.TemporaryDirectory(dir=folder, prefix=".making.") as made:
+            print(f"No data found: making the embedded data in {folder}", flush=True)
             generate(made)
             for name in sorted(os.listdir(made)):
                 os.rename(Path(made, name), folder / name)

@@ -20,6 +20,8 @@ PROJECT_ROOT: Final = _PACKAGE.parent if IN_CHECKOUT else _PACKAGE / "embedded"
 
 # In the name of every temporary file, before the ending that some libraries ask for.
 _PART: Final = ".part"
+# Text files here have a line or a page; a megabyte is a book.
+MOST_TEXT_BYTES: Final = 1 << 20
 
 
 def locate(
@@ -38,11 +40,11 @@ def locate(
     Raises:
       InputError: if it exists nowhere; the message lists every place tried.
     """
-    path = Path(path).expanduser()
+    path, here = Path(path).expanduser(), _current_folder()
     paths = [path, *(Path(folder).expanduser() / path for folder in also_under)]
     # An absolute path is one place.
     places = dict.fromkeys(
-        base / each for each in paths for base in (Path.cwd(), PROJECT_ROOT)
+        base / each for each in paths for base in (here, PROJECT_ROOT)
     )
     for place in places:
         if place.exists():
@@ -52,7 +54,8 @@ def locate(
 
 def output_path(path: str | os.PathLike[str]) -> Path:
     """The absolute path of what is to be written; relative to the current folder."""
-    return Path(path).expanduser().absolute()
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else _current_folder() / path
 
 
 @contextmanager
@@ -97,16 +100,67 @@ def leftovers(folder: Path) -> Iterator[Path]:
     return folder.glob(f".*.????????{_PART}*")
 
 
-def check_is_file(path: Path) -> None:
-    """Refuses what is no file.
+def check_is_file(path: str | os.PathLike[str]) -> None:
+    """Refuses what is no file, such as a pipe, whose reader would wait for ever.
 
     Raises:
-      InputError: naming it, if it is a folder or does not exist.
+      InputError: naming it, if it is something else or does not exist.
     """
+    path = Path(path)
+    if path.is_file():
+        return
     if path.is_dir():
         raise InputError(f"{path}: must be a file; it is a folder")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    if path.exists():
+        raise InputError(f"{path}: must be a file; it is a device or a pipe")
+    raise InputError(f"{path}: no such file")
+
+
+def read_bytes(path: str | os.PathLike[str], most_bytes: int) -> bytes:
+    """The content of a small file.
+
+    Args:
+      path: the file.
+      most_bytes: how large it may be.
+
+    Raises:
+      InputError: naming the file, if it is missing, unreadable or larger.
+    """
+    path = Path(path)
+    check_is_file(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(most_bytes + 1)
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise InputError(f"{path}: cannot be read: {reason}") from error
+    if len(content) > most_bytes:
+        raise InputError(f"{path}: must have at most {most_bytes} bytes; it has more")
+    return content
+
+
+def read_text(path: str | os.PathLike[str], most_bytes: int = MOST_TEXT_BYTES) -> str:
+    """The text of a small file in UTF-8, without the byte-order mark of some editors.
+
+    Args:
+      path: the file.
+      most_bytes: how large it may be.
+
+    Raises:
+      InputError: naming the file, if it is missing, unreadable, larger or not text.
+    """
+    content = read_bytes(path, most_bytes)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from error
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the current folder does not exist any more") from None
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

@@ -53,6 +53,7 @@ def distort(plane: np.ndarray, numbers: tuple[float, ...]) -> np.ndarray:
     return _distorted(plane, _full(numbers))[0]
 
 
+@np.errstate(over="ignore")
 def unfolded(plane: np.ndarray, numbers: tuple[float, ...]) -> np.ndarray:
     """Whether the lens shows a ray, `[..., 2]`, on its own side of the fold: `[...]`.
 
@@ -67,6 +68,8 @@ def unfolded(plane: np.ndarray, numbers: tuple[float, ...]) -> np.ndarray:
     return np.asarray(inside & (np.linalg.det(_distorted(near, k)[1]) > 0))
 
 
+# Points too far away for a number are not found, as those that no ray reaches.
+@np.errstate(over="ignore", invalid="ignore")
 def undistort(
     shown: np.ndarray, numbers: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -90,9 +93,13 @@ def undistort(
     value, slope = _distorted(rays, k)
     error = _size(shown - value)
     for _ in range(_MOST_STEPS):
+        # Each point stops by itself: its ray does not depend on the others.
+        moving = (error > _ROUNDING) & (step_size > _LEAST_STEP)
+        if not moving.any():
+            break
         step = _solved(slope, shown - value)
         tried = rays + step_size[..., None] * step
-        inside = np.linalg.norm(tried, axis=-1) < limit
+        inside = moving & (np.linalg.norm(tried, axis=-1) < limit)
         tried = np.where(inside[..., None], tried, rays)
         tried_value, tried_slope = _distorted(tried, k)
         tried_error = _size(shown - tried_value)
@@ -103,8 +110,6 @@ def undistort(
         value = np.where(better[..., None], tried_value, value)
         slope = np.where(better[..., None, None], tried_slope, slope)
         error = np.where(better, tried_error, error)
-        if np.all((error <= _ROUNDING) | (step_size < _LEAST_STEP)):
-            break
     found = finite & (error <= _ACCURATE * np.maximum(_size(shown), 1.0))
     found &= unfolded(rays, numbers)
     return np.where(found[..., None], rays, np.nan), found

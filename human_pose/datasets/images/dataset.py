@@ -90,7 +90,7 @@ class ImageDataset:
             plural = "s" if len(others) > 1 else ""
             more = f" (and {len(others)} more bad sample{plural})" if others else ""
             them = "them" if others else "it"
-            raise InputError(f"{first.reason}{more}; --skip_bad=1 leaves {them} out")
+            raise InputError(f"{first.reason}{more}; `skip_bad` leaves {them} out")
         if not len(self.annotations):
             raise InputError(
                 f"{self.root}: none of the {len(self)} samples can be used; "
@@ -133,8 +133,9 @@ def open_dataset(
     available = indices_of(chosen, every)
     if not len(available):
         raise InputError(
-            "every (--subsample) must divide the index of a sample; none of the "
-            f"{split} {part} samples has a multiple of {every}"
+            "every",
+            f"must divide the index of one of the {split} {part} samples",
+            every,
         )
     if indices is not None:
         wanted = whole_numbers("indices", indices)

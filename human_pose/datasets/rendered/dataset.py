@@ -23,8 +23,8 @@ from human_pose.datasets.images.writing import FOLDERS, write_range
 from human_pose.datasets.protocol import IMAGE_ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.datasets.rendered.record import readme, write_shot
 from human_pose.datasets.rendered.shots import moment
+from human_pose.datasets.synthetic.rig import CAMERAS
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeletons import VIEWS
 
 SUBJECTS: Final = (*TRAIN_SUBJECTS, *TEST_SUBJECTS)
 
@@ -164,8 +164,8 @@ def _ignore_interrupts() -> None:
 
 def _render_block(folder: Path, recipe: Recipe, block: Block) -> int:
     """Renders the pictures of a block; returns their number."""
-    for number, first in enumerate(range(block.first, block.last + 1, VIEWS)):
-        views = min(VIEWS, block.last + 1 - first)
+    for number, first in enumerate(range(block.first, block.last + 1, CAMERAS)):
+        views = min(CAMERAS, block.last + 1 - first)
         shots = moment(block.subject, block.action, number, views, recipe.seed)
         for index, shot in enumerate(shots, start=first):
             write_shot(folder, index, block.subject, block.action, number, shot)

@@ -13,8 +13,8 @@ from human_pose.datasets.rendered.joints import to_32_joints
 from human_pose.datasets.rendered.picture import SIZE_PX, render
 from human_pose.datasets.synthetic import BODIES, subject_cameras
 from human_pose.datasets.synthetic.motion import perform
+from human_pose.datasets.synthetic.rig import CAMERAS
 from human_pose.geometry.cameras import Camera
-from human_pose.geometry.skeletons import VIEWS
 
 _SEATED: Final = ("Eating", "Sitting", "Smoking")
 _STOOL_SHARE: Final = 0.7
@@ -78,7 +78,7 @@ def moment(
       seed: everything random follows from it.
     """
     key = [seed, _PICTURES, subject, IMAGE_ACTIONS.index(action), number]
-    streams = np.random.SeedSequence(key).spawn(2 + VIEWS)
+    streams = np.random.SeedSequence(key).spawn(2 + CAMERAS)
     motion, look, *pictures = map(np.random.default_rng, streams)
     take = perform(POSE_ACTIONS[action], BODIES[subject], motion, _TAKE_FRAMES)
     frame = int(motion.integers(_TAKE_FRAMES))

@@ -14,6 +14,7 @@ from human_pose.geometry.cameras import Camera, look_at
 # Corner signs in the order of `skeletons.VIEW_NAMES`: the first two views see the
 # person from one long side of the room, the last two from the other.
 _CORNERS: Final = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+CAMERAS: Final = len(_CORNERS)
 
 
 @dataclass(frozen=True)

@@ -232,10 +232,11 @@ class TestMaking:
         with pytest.raises(InputError, match=r"data: cannot be written: Permission"):
             places.make_embedded_data(folder / "data")
 
-    def test_a_file_in_its_place_is_named(self, folder):
+    def test_a_file_in_its_place_is_named(self, folder, capsys):
         (folder / "data").touch()
         with pytest.raises(InputError, match=r"data: cannot be written: "):
             places.make_embedded_data(folder / "data")
+        assert capsys.readouterr().out == ""
 
 
 class TestCommandInMessages:

@@ -160,7 +160,7 @@ def test_no_ray_is_invented():
     highest = 1000 * edge * 2 / 3
     near = lens.undistort(np.array([0.999 * highest, 0]))
     assert 0.9 * 1000 * edge < near[0] < 1000 * edge
-    for shown in ([1.001 * highest, 0], [0, -1e5], [np.inf, 0]):
+    for shown in ([1.001 * highest, 0], [0, -1e5], [1e300, 0], [np.inf, 0]):
         with pytest.raises(ValueError, match="Received: 1 points where it does not"):
             lens.undistort(np.array([[0, 0], shown]))
     # The same numbers would show a ray beyond the fold once more.

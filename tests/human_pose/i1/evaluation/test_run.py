@@ -171,7 +171,7 @@ def test_actions_are_counted_by_the_image_datas_own_labels(dataset, tmp_path):
 def test_lists_what_it_left_out(root, tmp_path):
     (root / "bbx_all_new" / "10.txt").write_text("1 2 1 2")
     dataset = open_dataset(root, part="test")
-    with pytest.raises(InputError, match=r"/10.txt: .*; --skip_bad=1 leaves it"):
+    with pytest.raises(InputError, match=r"/10.txt: .*; `skip_bad` leaves it"):
         evaluated(dataset, tmp_path, network=build_network)
     found = evaluated(dataset, tmp_path, Answers(dataset, skip_bad=True), skip_bad=True)
     assert found.index.tolist() == [9, 11]
