@@ -20,6 +20,7 @@ PROJECT_ROOT: Final = _PACKAGE.parent if IN_CHECKOUT else _PACKAGE / "embedded"
 
 # In the name of every temporary file, before the ending that some libraries ask for.
 _PART: Final = ".part"
+
 # Text files here have a line or a page; a megabyte is a book.
 MOST_TEXT_BYTES: Final = 1 << 20
 
