@@ -148,8 +148,8 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     lifter_flags.define_lifter_flags(flag_values)
     lifter_flags.define_run_flags(flag_values)
     image_flags.define_flags(flag_values)
-    _check_together(flag_values)
     MAIN.rule(flag_values)
+    _check_together(flag_values)
     shell.show_in_help(flag_values, __name__)
 
 

@@ -54,9 +54,10 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     _define_training_flags(flag_values)
     flags.register_multi_flags_validator(
-        ["convert_caffemodel", "depth_bins"],
+        ["model", "convert_caffemodel", "depth_bins"],
         lambda values: (
-            (values["convert_caffemodel"] is None) == (values["depth_bins"] is None)
+            values["model"] != "i1"
+            or (values["convert_caffemodel"] is None) == (values["depth_bins"] is None)
         ),
         "--convert_caffemodel and --depth_bins need each other",
         flag_values,
