@@ -4,6 +4,10 @@ Usage:
   python human_pose/Sample.py
   python human_pose/Sample.py --input_path=data/testing/Walking_sh.h5 --frame=10
   python human_pose/Sample.py --image=person.png --check_path=<a .keras checkpoint>
+
+The result goes to sample/ in results_dir, as frame_<number>.png, or <picture>.png and
+.csv. Where that is another input's, the names of the input and its folder, and a number
+that follows from its whole path, are added to the name.
 """
 
 import sys
@@ -16,7 +20,9 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from human_pose.commands import flags as settings
-from human_pose.commands import image_flags, shell
+from human_pose.commands import shell
+from human_pose.commands.sample_flags import FrameConfig
+from human_pose.files.errors import InputError
 from human_pose.i1.config import ImageSampleConfig
 from human_pose.lifting.config import METRICS
 
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from human_pose.datasets.pose_files import PoseSet
+    from human_pose.i1.sample import Sample
 
 # Modules that load TensorFlow, h5py or Matplotlib are imported where they are needed,
 # so that --help and mistakes in the flags are answered at once.
@@ -38,25 +45,25 @@ METRIC_MEANINGS = (
 
 def main(flag_values: "flags.FlagValues") -> None:
     """Prints the pose that the flags ask for, and saves a picture of it."""
-    if flag_values.image is not None:
-        show_image_pose(image_flags.sample_config(flag_values))
-        return
     chosen = settings.sample_settings(flag_values)
+    if isinstance(chosen, ImageSampleConfig):
+        show_image_pose(chosen)
+    else:
+        show_frame_pose(chosen)
+
+
+def show_frame_pose(chosen: FrameConfig) -> None:
+    """Lifts a frame of a pose file, prints its errors and draws it."""
     frame = read_frame(chosen.input_path, chosen.frame)
     shell.load_tensorflow()
     from human_pose.lifting.build import build_lifter
     from human_pose.lifting.comparison import training_error
     from human_pose.lifting.evaluation import run as evaluation
     from human_pose.lifting.evaluation.pictures import frame_figure
-    from human_pose.runs import drawing
+    from human_pose.runs import naming
 
     truth, pose = evaluation.reconstruct(build_lifter(chosen.lifter), frame)
     errors_mm = [float(training_error(truth[0], pose[0], metric)) for metric in METRICS]
-    print(f"{chosen.input_path}, frame {chosen.frame}: four 2D poses to one 3D pose")
-    for metric, error_mm, meaning in zip(
-        METRICS, errors_mm, METRIC_MEANINGS, strict=True
-    ):
-        print(f"metric {metric}  {error_mm:7.2f} mm  {meaning}")
     figure = frame_figure(
         frame.joints_2d_px[0],
         pose[0],
@@ -64,8 +71,13 @@ def main(flag_values: "flags.FlagValues") -> None:
         title=f"error {errors_mm[2]:.1f} mm, aligned {errors_mm[1]:.1f} mm",
         figure=new_window() if chosen.show else None,
     )
-    drawing.save(figure, chosen.picture_path)
-    print(f"picture  {chosen.picture_path}")
+    picture = naming.save(figure, chosen.picture_path, chosen.input_path)
+    print(f"{chosen.input_path}, frame {chosen.frame}: four 2D poses to one 3D pose")
+    for metric, error_mm, meaning in zip(
+        METRICS, errors_mm, METRIC_MEANINGS, strict=True
+    ):
+        print(f"metric {metric}  {error_mm:7.2f} mm  {meaning}")
+    print(f"picture  {picture}")
     show(figure)
 
 
@@ -75,7 +87,7 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
     from human_pose.i1 import sample
     from human_pose.i1.evaluation import pictures
     from human_pose.i1.network.checkpoint import load_network
-    from human_pose.runs import drawing
+    from human_pose.runs import naming
 
     found = sample.find_pose(
         load_network(chosen.check_path),
@@ -85,17 +97,6 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
         root_depth_mm=chosen.root_depth_mm,
         readout=chosen.readout,
     )
-    print(sample.table(found))
-    assumed = []
-    if chosen.camera is None:
-        focal_px, _, x_px, y_px = found.camera
-        assumed.append(
-            f"focal length {focal_px:.0f} px, centre {x_px:g}, {y_px:g} (--camera)"
-        )
-    if chosen.root_depth_mm is None:
-        assumed.append(f"hip at {found.root_depth_mm:.0f} mm (--root_depth_mm)")
-    if assumed:
-        print(f"assumed  {'; '.join(assumed)}")
     figure = pictures.pose_figure(
         found.image,
         found.joints_2d,
@@ -105,11 +106,28 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
         title=chosen.image.name,
         figure=new_window() if chosen.show else None,
     )
-    drawing.save(figure, chosen.picture_path)
-    sample.write_joints(found, chosen.joints_path)
-    print(f"picture  {chosen.picture_path}")
-    print(f"joints   {chosen.joints_path}")
+    picture = naming.save(figure, chosen.picture_path, chosen.image)
+    joints = picture.with_suffix(".csv")
+    sample.write_joints(found, joints)
+    print(sample.table(found))
+    if assumed := assumptions(chosen, found):
+        print(f"assumed  {'; '.join(assumed)}")
+    print(f"picture  {picture}")
+    print(f"joints   {joints}")
     show(figure)
+
+
+def assumptions(chosen: ImageSampleConfig, found: "Sample") -> list[str]:
+    """What was not given and follows from the box, with the flags that give it."""
+    assumed = []
+    if chosen.camera is None:
+        focal_px, _, x_px, y_px = found.camera
+        assumed.append(
+            f"focal length {focal_px:.0f} px, centre {x_px:g}, {y_px:g} (--camera)"
+        )
+    if chosen.root_depth_mm is None:
+        assumed.append(f"hip at {found.root_depth_mm:.0f} mm (--root_depth_mm)")
+    return assumed
 
 
 def read_frame(path: Path, frame: int) -> "PoseSet":
@@ -119,7 +137,6 @@ def read_frame(path: Path, frame: int) -> "PoseSet":
       InputError: if it is no pose file, or too short.
     """
     from human_pose.datasets.pose_files import read_pose_file
-    from human_pose.files.errors import InputError
 
     poses = read_pose_file(path)
     if frame >= len(poses):

@@ -36,8 +36,12 @@ def main(flag_values: "flags.FlagValues") -> None:
     """Does what the flags ask for."""
     if flag_values.model == "i1":
         work_on_images(settings.image_settings(flag_values))
-        return
-    chosen = settings.main_settings(flag_values)
+    else:
+        work_on_views(settings.main_settings(flag_values))
+
+
+def work_on_views(chosen: settings.MainSettings) -> None:
+    """Trains or evaluates a lifter."""
     if isinstance(chosen.task, TrainingConfig):
         train(chosen.run_folder, chosen.lifter, chosen.task)
     else:
@@ -97,17 +101,7 @@ def work_on_images(chosen: settings.ImageSettings) -> None:
         case ImageEvaluationConfig() as config:
             evaluate_images(config, folder.path)
         case ConversionConfig() as config:
-            from human_pose.i1.caffe.convert import convert
-
-            path = folder.stage_checkpoint(f"d{config.depth_bins}")
-            convert(
-                config.caffemodel,
-                path,
-                config.depth_bins,
-                preset=config.preset,
-                overwrite=config.overwrite,
-            )
-            print(f"checkpoint: {path}")
+            convert_weights(config, folder.stage_checkpoint(f"d{config.depth_bins}"))
 
 
 def evaluate_images(config: ImageEvaluationConfig, path: Path) -> None:
@@ -129,6 +123,20 @@ def evaluate_images(config: ImageEvaluationConfig, path: Path) -> None:
     )
     print(result.table())
     print(f"report: {path / evaluation.REPORT}")
+
+
+def convert_weights(config: ConversionConfig, path: Path) -> None:
+    """Makes a checkpoint, at `path`, of Caffe's weights."""
+    from human_pose.i1.caffe.convert import convert
+
+    convert(
+        config.caffemodel,
+        path,
+        config.depth_bins,
+        preset=config.preset,
+        overwrite=config.overwrite,
+    )
+    print(f"checkpoint: {path}")
 
 
 def run() -> None:

@@ -113,7 +113,7 @@ def _stream(chosen: ToySettings) -> tuple[Stream, int]:
     steps = chosen.steps or stream.length
     if steps > stream.length:
         raise InputError(
-            f"{chosen.stream}: holds {stream.length} problems; --steps={steps} needs "
+            f"{chosen.stream}: holds {stream.length} problems; `steps`={steps} needs "
             f"as many"
         )
     return stream, steps

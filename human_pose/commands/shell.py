@@ -1,15 +1,32 @@
 """What every command does around its work: parse flags, report mistakes in one line."""
 
+import contextlib
+import errno
 import os
+import re
 import sys
 from collections.abc import Callable
+from typing import Final
 
 from absl import app, flags, logging
 
+from human_pose.files.errors import InputError
+
+_STDOUT = 1
 _STDERR = 2
 _INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
 _LONGEST_NAME = 255  # bytes, on every common file system
+
+# Arguments of the libraries whose flags have other names, the first that a command has.
+_FLAGS_OF: Final = {
+    "every": ("subsample",),
+    "learning_rate": ("wlr", "lr"),
+    "max_depth_bins": ("depth_limit",),
+    "recipe": ("curriculum",),
+    "save_every": ("save_f",),
+    "streams": ("multi_seed",),
+}
 
 
 def run(
@@ -25,31 +42,88 @@ def run(
       work: does the work, given the parsed flags.
       define_flags: defines them.
     """
+    ready_streams()
     define_flags(flags.FLAGS)
     try:
-        app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
+        try:
+            app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
+        finally:
+            sys.stdout.flush()  # what is left, where a failure can still be told
     except BrokenPipeError:
-        # Whoever read the output has seen enough, as in `main.py --help | head`. Python
-        # would complain once more when it closes the stream at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read the output has seen enough, as in `main.py --help | head`.
+        _drop_output()
         sys.exit(_PIPE_CLOSED)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _drop_output()
+        sys.exit(f"{_program()}: the output cannot be written: {error.strerror}")
+
+
+def _drop_output() -> None:
+    """Lets the rest go nowhere: Python would complain once more at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)
 
 
 def guarded(
     work: Callable[[flags.FlagValues], None], flag_values: flags.FlagValues
 ) -> int:
     """Does the work; returns the exit code, also after a mistake of the user's."""
-    from human_pose.files.errors import InputError
-
     try:
         work(flag_values)
     except (InputError, FloatingPointError) as error:
-        print(f"{_program()}: {' '.join(str(error).splitlines())}", file=sys.stderr)
+        print(f"{_program()}: {said_in_flags(error, flag_values)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{_program()}: interrupted", file=sys.stderr)
         return _INTERRUPTED
     return 0
+
+
+def said_in_flags(error: Exception, flag_values: flags.FlagValues) -> str:
+    """What an error says, in one line, with flags for the arguments that they set.
+
+    Args:
+      error: names arguments in backquotes; an `InputError` also begins with one.
+      flag_values: of the command. Words that are none of its flags stay as they are.
+    """
+    line = " ".join(str(error).splitlines())
+    if isinstance(error, InputError) and error.argument is not None:
+        argument = str(error.argument)
+        if flag := _flag_of(argument, flag_values):
+            line = f"--{flag}{line.removeprefix(argument)}"
+
+    def in_flags(found: re.Match[str]) -> str:
+        flag = _flag_of(found[1], flag_values)
+        return f"--{flag}" if flag else found[0]
+
+    return re.sub(r"`(\w+)`", in_flags, line)
+
+
+def _flag_of(argument: str, flag_values: flags.FlagValues) -> str | None:
+    names = _FLAGS_OF.get(argument, (argument,))
+    return next((name for name in names if name in flag_values), None)
+
+
+def ready_streams() -> None:
+    """Makes output that can always be written, whatever it goes to.
+
+    What the stream's encoding lacks, or is no text (a file's name may be any bytes), is
+    written as its number; what goes to a closed stream is dropped.
+    """
+    for number in (0, _STDOUT, _STDERR):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Else the next file that is opened would take the number, and what native
+            # code prints would be written into it.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name, number in (("stdout", _STDOUT), ("stderr", _STDERR)):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed when Python started
+            setattr(sys, name, open(number, "w", encoding="utf-8", closefd=False))
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def show_in_help(flag_values: flags.FlagValues, module: str) -> None:
@@ -77,6 +151,35 @@ def refuse_empty(flag_values: flags.FlagValues, *names: str) -> None:
 
 
 def load_tensorflow() -> None:
+    """Imports TensorFlow, Keras and Matplotlib, whatever a user's others are set to.
+
+    A command works the same beside a notebook's `MPLBACKEND`, another backend of Keras
+    and a `keras.json` with other conventions.
+    """
+    _import_matplotlib()  # first, because Keras imports it, and TensorFlow Keras
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    _import_tensorflow()
+    import keras
+
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
+
+
+def _import_matplotlib() -> None:
+    """Imports Matplotlib, also where `MPLBACKEND` names what is not installed here.
+
+    A notebook sets it for its own environment; importing would fail.
+    """
+    backend = os.environ.pop("MPLBACKEND", None)
+    import matplotlib
+
+    if backend:
+        with contextlib.suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend
+
+
+def _import_tensorflow() -> None:
     """Imports TensorFlow without its start-up messages on the error stream.
 
     They are written by native code before it has read any log level, so the stream

@@ -119,9 +119,8 @@ class Recipe:
             if stage.name == name:
                 return stage
         names = ", ".join(stage.name for stage in self.stages)
-        raise InputError(
-            f"--stage must be one of {names} ({self.name} curriculum); received {name}"
-        )
+        rule = f"must be one of {names} ({self.name} curriculum)"
+        raise InputError("stage", rule, name)
 
 
 # Iterations are the differences of the published counters (0, 160,533, 265,747, ...);

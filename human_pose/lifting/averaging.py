@@ -97,5 +97,6 @@ def average(
         live, tf.exp(logits - tf.stop_gradient(tf.reduce_max(logits, 0))), 0
     )
     shares /= tf.reduce_sum(shares, 0)
-    model_poses = tf.reshape(model_poses, [models, frames, 3, -1])
+    # A size left open is not 17 where a replica has no frame.
+    model_poses = tf.reshape(model_poses, [models, frames, 3, x.joints.shape[-1]])
     return tf.reduce_sum(shares[..., None, None] * model_poses, 0)

@@ -6,6 +6,7 @@ dashed. Only Matplotlib's object interface is used, so nothing needs a display.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -153,14 +154,25 @@ def figure_image(figure: Figure) -> np.ndarray:
     return np.array(canvas.buffer_rgba())[..., :3]
 
 
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+def save(
+    figure: Figure,
+    path: str | os.PathLike[str],
+    *,
+    notes: Mapping[str, str] | None = None,
+) -> None:
     """Writes the figure, atomically, in the format of the path's suffix.
+
+    Args:
+      figure: the picture.
+      path: where to.
+      notes: texts to keep in the file; the format decides which there are.
 
     Raises:
       InputError: if the folder cannot be made or written to.
     """
+    options: dict[str, Any] = {"metadata": dict(notes)} if notes else {}
     with atomic(path) as temporary:
-        figure.savefig(temporary)
+        figure.savefig(temporary, **options)
 
 
 def _colour(skeleton: Skeleton, *joints: int) -> str:

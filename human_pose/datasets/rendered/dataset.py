@@ -115,7 +115,8 @@ def generate(
             (temporary / name).mkdir()
         for block in blocks:
             write_range(temporary, block.subject, block.action, block.first, block.last)
-        (temporary / "README.md").write_text(readme(recipe.count, recipe.seed))
+        text = readme(recipe.count, recipe.seed)
+        (temporary / "README.md").write_text(text, encoding="utf-8")
         _render(temporary, recipe, blocks, processes or _cores(), progress)
         (temporary / RECIPE_FILE).write_text(json.dumps(asdict(recipe)) + "\n")
 
@@ -178,10 +179,10 @@ def _whole_folder(folder: Path, overwrite: bool) -> Iterator[Path]:
         if not (folder / RECIPE_FILE).is_file():
             raise InputError(
                 f"{folder}: has no {RECIPE_FILE}, so it was not made by this command "
-                "and is left alone; move it away or choose another --data_dir"
+                "and is left alone; move it away or choose another place"
             )
         if not overwrite:
-            raise InputError(f"{folder} is there already; --overwrite replaces it")
+            raise InputError(f"{folder} is there already; `overwrite` replaces it")
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -85,7 +85,7 @@ _README: Final = """\
 
 {count} pictures, 224 x 224 px RGB, made by
 
-    ./set.sh data --images --count={count} --seed={seed}
+    human_pose.datasets.rendered.generate(folder, Recipe(count={count}, seed={seed}))
 
 Subjects {train} are for training, {test} for tests; they differ in body, and
 each has four cameras of its own. Nobody was recorded or photographed; bodies, motions

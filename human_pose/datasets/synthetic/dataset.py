@@ -121,7 +121,7 @@ def generate(
     if present and not overwrite:
         raise InputError(
             f"{present[0]} is there already, as are {len(present) - 1} more of the "
-            f"{len(data_files(data_dir))} files; --overwrite replaces them"
+            f"{len(data_files(data_dir))} files; `overwrite` replaces them"
         )
     contents = _contents(Path(data_dir), recipe)
     for done, (path, poses) in enumerate(contents, start=1):

@@ -80,7 +80,9 @@ def build(
     def picture(row: tf.Tensor) -> tf.Tensor:
         if kept is not None:
             return tf.gather(kept, row)
-        path = tf.strings.join([folder, tf.gather(table["image"], row)], "/")
+        path = tf.strings.join(
+            [os.fsencode(folder), tf.gather(table["image"], row)], "/"
+        )
         image = read_picture(path, verify=verify)
         if stream.augment in ONE_PASS:
             return projection.reduced(_blue_first(image), stream.input_size)
@@ -128,7 +130,7 @@ def reduced_pictures(
     Returns:
       uint8 `[N, side, side, 3]`, see `projection.reduced`.
     """
-    paths = tf.strings.join([folder, tf.constant(annotations.image)], "/")
+    paths = tf.strings.join([os.fsencode(folder), tf.constant(annotations.image)], "/")
     return (
         tf.data.Dataset.from_tensor_slices(paths)
         .map(

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 import keras
 import tensorflow as tf
 
+from human_pose.runs import distribution
+
 Tensor = Any
 BatchNorm = Literal["batch", "moving"]
 Initializer = Literal["published", "scaled"]
@@ -53,7 +55,7 @@ class ScaledBatchNormalization(keras.layers.Layer):
         original, or the "moving" ones. Training always takes the batch's, and keeps
         the moving ones (fraction 0.999, for "moving" 0.99, unbiased variance) as Caffe
         does: weights of what was seen sum to `moving_factor`, so that the first steps
-        count in full.
+        count in full. The batch is the whole one, also where replicas share it.
       **options: of `keras.layers.Layer`.
     """
 
@@ -94,7 +96,8 @@ class ScaledBatchNormalization(keras.layers.Layer):
             return self._normalized(
                 inputs, mean=self.moving_mean.value, variance=self.moving_variance.value
             )[0]
-        outputs, mean, variance = self._normalized(inputs)
+        normalized = self._in_parts if distribution.in_parts() else self._normalized
+        outputs, mean, variance = normalized(inputs)
         if training and not _recomputing.get():
             self._move(mean, variance)
         return outputs
@@ -120,6 +123,24 @@ class ScaledBatchNormalization(keras.layers.Layer):
             **moving,
         )
 
+    def _in_parts(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `_normalized`, by statistics of all replicas' samples."""
+        x = tf.cast(inputs, self.gamma.dtype)
+        axes = [0, 1, 2]
+        number = tf.cast(tf.size(x[..., :1]), x.dtype)
+        sums = tf.concat([[number], tf.reduce_sum(x, axes)], axis=0)
+        number, sums = tf.split(distribution.total(sums), [1, x.shape[-1]])
+        mean = sums / number
+        # Squares of differences lose no digits; they are smallest at the mean, so that
+        # their sum has no gradient in it.
+        squares = tf.square(x - tf.stop_gradient(mean))
+        squares = distribution.total(tf.reduce_sum(squares, axes))
+        outputs = tf.nn.batch_normalization(
+            x, mean, squares / number, self.beta.value, self.gamma.value, _EPSILON
+        )
+        unbiased = squares / tf.maximum(number - 1, 1)
+        return tf.cast(outputs, inputs.dtype), mean, unbiased
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer."""
         return {**super().get_config(), "statistics": self.statistics}
@@ -138,7 +159,21 @@ class Convolution(keras.layers.Conv2D):
         """`[B, H, W, C]` to `[B, H', W', filters]`."""
         if self.kernel_size == (1, 1) and self.strides == (1, 1):
             return self._products(inputs)
+        if distribution.in_parts():
+            return self._of_any(inputs) + self.bias
         return self.convolution_op(inputs, self.kernel) + self.bias
+
+    def _of_any(self, inputs: Tensor) -> Tensor:
+        """The convolution, also where a replica has no sample."""
+        # OneDNN then gives its input back, which has another shape.
+        kernel = self.kernel
+        shape = self.compute_output_shape(inputs.shape)
+        outputs = tf.cond(
+            tf.shape(inputs)[0] > 0,
+            lambda: self.convolution_op(inputs, kernel),
+            lambda: tf.zeros([0, *shape[1:]], inputs.dtype),
+        )
+        return tf.ensure_shape(outputs, shape)
 
     def _products(self, x: Tensor) -> Tensor:
         _, height, width, channels = x.shape

@@ -1,13 +1,17 @@
 """Losses over pairs of predictions and targets: int-3dhuman-I1's two, and one more.
 
 A pair's tensors have equal shapes `[B, ...]`; targets get no gradient. Sums are formed
-in float32, or float64 if the prediction is float64.
+in float32, or float64 if the prediction is float64. B and every mean are those of the
+whole batch: on several replicas each holds its samples' part of the loss, and the parts
+add up to it.
 """
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 import tensorflow as tf
+
+from human_pose.runs import distribution
 
 Pair = tuple[Any, Any]
 
@@ -40,7 +44,7 @@ class AdaptiveWeightEuclidean:
         return [self._term(_difference(pair)) for pair in _checked(pairs)]
 
     def _term(self, difference: tf.Tensor) -> tf.Tensor:
-        mean = tf.reduce_mean(tf.abs(tf.stop_gradient(difference)))
+        mean = _mean(tf.abs(tf.stop_gradient(difference)))
         weight = tf.math.divide_no_nan(tf.ones_like(mean), mean)
         return _TWICE * tf.nn.l2_loss(difference) * weight / _batch(difference)
 
@@ -117,5 +121,14 @@ def _difference(pair: Pair) -> tf.Tensor:
     return tf.cast(prediction, dtype) - tf.stop_gradient(tf.cast(target, dtype))
 
 
+def _mean(values: tf.Tensor) -> tf.Tensor:
+    """The mean over the whole batch."""
+    if not distribution.in_parts():
+        return tf.reduce_mean(values)
+    number = tf.cast(tf.size(values), values.dtype)
+    whole = distribution.total(tf.stack([tf.reduce_sum(values), number]))
+    return whole[0] / whole[1]
+
+
 def _batch(difference: tf.Tensor) -> tf.Tensor:
-    return tf.cast(tf.shape(difference)[0], difference.dtype)
+    return distribution.samples(difference, difference.dtype)

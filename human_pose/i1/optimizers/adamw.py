@@ -6,12 +6,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from human_pose.i1.optimizers.accumulation import Accumulating
+
 # Decay would pull normalised scales and offsets to 0, not to rest.
 _DECAYED = "kernel"
 
 
 @keras.saving.register_keras_serializable("human_pose")
-class FusedAdamW(keras.optimizers.Adam):
+class FusedAdamW(Accumulating, keras.optimizers.Adam):
     """Adam with decoupled weight decay of kernels (Loshchilov and Hutter, 2019).
 
     The rule is that of `keras.optimizers.AdamW`, to rounding. For the network's

@@ -7,9 +7,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from human_pose.i1.optimizers.accumulation import Accumulating
+
 
 @keras.saving.register_keras_serializable("human_pose")
-class CaffeRMSProp(keras.optimizers.Optimizer):
+class CaffeRMSProp(Accumulating):
     """h ← ρ h + (1 - ρ) g²;  w ← w - rate · g / (√h + ε), biases at twice the rate.
 
     ε stands outside the root, h starts at 0 and nothing corrects for it (Caffe,

@@ -76,7 +76,9 @@ def list_skipped(datasets: Iterable[ImageDataset | None], path: Path) -> None:
         path.unlink(missing_ok=True)
         return
     with atomic(path) as temporary:
-        temporary.write_text("".join(f"{reason}\n" for reason in reasons), "utf-8")
+        text = "".join(f"{reason}\n" for reason in reasons)
+        # A name of a file may be no text.
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     logging.warning(
         "left out %d of %d samples, listed in %s; the first: %s",
         len(reasons), sum(map(len, opened)), path, "; ".join(reasons[:_LOGGED]),

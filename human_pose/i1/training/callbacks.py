@@ -4,20 +4,24 @@
 two saved states here, not a pass over the data.
 """
 
-import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from human_pose.i1.training.progress import Progress
+from human_pose.i1.training.saving import Keeper
+from human_pose.i1.training.trainer import PoseTrainer
+from human_pose.runs import divergence
+from human_pose.runs.interruption import Notice
+from human_pose.runs.tensorboard import Events
 
 Logs = dict[str, float]
 
 _VALIDATION = "val_"
+# Of the network that is kept beside the last, by validation.
+_BEST_BY = "val_integral_mpjpe_mm"
 
 
 class Counter(keras.callbacks.Callback):
@@ -28,6 +32,8 @@ class Counter(keras.callbacks.Callback):
       stage: name of the stage, for messages.
       accumulate: batches to an update.
     """
+
+    model: PoseTrainer
 
     def __init__(self, progress: Progress, stage: str, accumulate: int) -> None:
         super().__init__()
@@ -44,7 +50,7 @@ class Counter(keras.callbacks.Callback):
         """Counts the steps of one call, which may be several.
 
         Raises:
-          FloatingPointError: if the loss is not finite.
+          FloatingPointError: if the loss is not finite or means nothing.
         """
         before = self._progress.step
         self._progress.step += batch + 1 - self._counted
@@ -52,11 +58,11 @@ class Counter(keras.callbacks.Callback):
         self._progress.total += (
             self._progress.step // self._accumulate - before // self._accumulate
         )
-        if not math.isfinite(logs["loss"]):
-            raise FloatingPointError(
-                f"training diverged: loss is {logs['loss']} in stage {self._stage}, "
-                f"step {self._progress.step}; a smaller --wlr may help"
-            )
+        divergence.check_values(
+            {"loss": logs["loss"]},
+            f"in stage {self._stage}, step {self._progress.step}",
+            bounds={"loss": self.model.largest_loss},
+        )
 
 
 class Recorder(keras.callbacks.Callback):
@@ -75,54 +81,56 @@ class Recorder(keras.callbacks.Callback):
         picture: Callable[[], np.ndarray] | None,
     ) -> None:
         super().__init__()
-        self._writers = {
-            part: tf.summary.create_file_writer(str(folder / part))
-            for part in ("train", "validation")
-        }
+        self._train = Events(folder / "train")
+        self._validation = Events(folder / "validation")
         self._progress = progress
         self._picture = picture
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
         """Writes what the steps since the last time have found."""
+        step = self._progress.total
         rate = float(np.asarray(self.model.optimizer.learning_rate))
         train = {k: v for k, v in logs.items() if not k.startswith(_VALIDATION)}
-        self._write("train", train | {"learning_rate": rate})
+        self._train.write(step, train | {"learning_rate": rate})
         validation = {
             name.removeprefix(_VALIDATION): value
             for name, value in logs.items()
             if name.startswith(_VALIDATION)
         }
-        self._write("validation", validation)
-        if validation and self._picture is not None:
-            writer = self._writers["validation"]
-            with writer.as_default(self._progress.total):
-                tf.summary.image("sample", self._picture()[None])
-            writer.flush()
+        if not validation:
+            return
+        self._validation.write(step, validation)
+        if self._picture is not None:
+            self._validation.write_picture(step, "sample", self._picture())
 
     def close(self) -> None:
         """Closes the files."""
-        for writer in self._writers.values():
-            writer.close()
-
-    def _write(self, part: str, values: dict[str, Any]) -> None:
-        writer = self._writers[part]
-        with writer.as_default(self._progress.total):
-            for name, value in values.items():
-                tf.summary.scalar(name, value)
-        writer.flush()
+        self._train.close()
+        self._validation.close()
 
 
 class Saver(keras.callbacks.Callback):
-    """Saves the training, last of all.
+    """Saves the training, last of all, and ends the process when it is told to.
 
     Args:
-      save: does it.
+      keeper: saves.
+      notice: to end. Within an epoch the state is saved at once; at its end, when it
+        has been validated, lest a resumed run should leave that out.
     """
 
-    def __init__(self, save: Callable[[], None]) -> None:
+    def __init__(self, keeper: Keeper, notice: Notice) -> None:
         super().__init__()
-        self._save = save
+        self._keeper = keeper
+        self._notice = notice
+
+    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
+        """Saves and ends, if it is time to."""
+        if self._notice.received and batch + 1 < self.params["steps"]:
+            self._keeper.save()
+            self._notice.leave(self._keeper.state)
 
     def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Saves."""
-        self._save()
+        """Saves, and ends if it is time to."""
+        self._keeper.save(logs.get(_BEST_BY))
+        if self._notice.received:
+            self._notice.leave(self._keeper.state)

@@ -51,12 +51,12 @@ def plan(config: ImageTrainingConfig) -> Plan:
         if deepest is None or stage.depth_bins <= deepest
     )
     if not stages:
-        raise InputError(f"--depth_limit={deepest} leaves out every stage")
+        least = min(stage.depth_bins for stage in recipe.stages)
+        rule = f"must be {least} or more, or it leaves out every stage"
+        raise InputError("max_depth_bins", rule, deepest)
     seeds = SEEDS - SEEDS_APART * (len(stages) - 1)
     if not 0 <= config.seed < seeds:
-        raise InputError(
-            f"--seed must be from 0 to {seeds - 1}; received {config.seed}"
-        )
+        raise InputError("seed", f"must be from 0 to {seeds - 1}", config.seed)
     augment = config.augment or recipe.augment
     recipe = dataclasses.replace(recipe, stages=stages, augment=augment)
     return Plan(recipe, scaling.input_size, scaling.steps_per_execution)

@@ -11,8 +11,11 @@ class Progress:
       stage: place of the running stage, from 0.
       step: batches of this stage already taken.
       total: updates of all stages so far, the step of TensorBoard.
+      best_mm: the running stage's lowest error of a validation; None before the first,
+        as in states of version 0.1.
     """
 
     stage: int = 0
     step: int = 0
     total: int = 0
+    best_mm: float | None = None

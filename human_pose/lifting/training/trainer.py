@@ -8,6 +8,7 @@ import tensorflow as tf
 from human_pose.lifting import PPCALifter
 from human_pose.lifting.comparison import beside_truth, training_error
 from human_pose.lifting.training.batches import Batch
+from human_pose.runs import distribution
 
 
 @keras.saving.register_keras_serializable("human_pose")
@@ -40,8 +41,10 @@ class PoseError(keras.losses.Loss):
         return {**super().get_config(), "metric": self.metric}
 
 
-class LiftingTrainer(keras.Model):
+class LiftingTrainer(distribution.BuiltModel):
     """A lifter and its loss; `fit` also learns the norm of each step's gradient.
+
+    On several replicas of `tf.distribute` both are those of the whole batch.
 
     Args:
       lifter: the model to train.
@@ -51,7 +54,8 @@ class LiftingTrainer(keras.Model):
     def __init__(self, lifter: PPCALifter, metric: int) -> None:
         super().__init__(dtype="float64")
         self.lifter = lifter
-        self._error = PoseError(metric)
+        # Keras's own mean would be one of the replica's part, divided by the replicas.
+        self._error = PoseError(metric, reduction="none")
 
     def compile_as_published(self, learning_rate: float) -> None:
         """Compiles with the original's Adam, its slots made at once."""
@@ -69,15 +73,18 @@ class LiftingTrainer(keras.Model):
     def train_step(self, batch: Batch) -> dict[str, tf.Tensor]:
         """One step of the optimiser; the loss is from before it, in mm."""
         with tf.GradientTape() as tape:
-            loss = self.error(batch, training=True)
-        gradients = self._gradients(tape, loss)
-        self.optimizer.apply(gradients)
+            part = self.error(batch, training=True)
+        gradients = self._gradients(tape, part)
+        self.optimizer.apply(gradients)  # adds those of all replicas
+        loss, gradients = distribution.total((part, gradients))
         return {"loss": loss, "gradient_norm": tf.linalg.global_norm(gradients)}
 
     def error(self, batch: Batch, *, training: bool = False) -> tf.Tensor:
-        """The mean error of one batch, mm."""
+        """The mean error of one batch, mm; on a replica, its samples' part of it."""
         inputs, joints_3d_mm = batch
-        return self._error(joints_3d_mm, self(inputs, training=training))
+        errors_mm = self._error(joints_3d_mm, self(inputs, training=training))
+        frames = distribution.samples(errors_mm, errors_mm.dtype)
+        return tf.reduce_sum(errors_mm) / frames
 
     def _gradients(self, tape: tf.GradientTape, loss: tf.Tensor) -> list[tf.Tensor]:
         """One gradient per trainable variable.

@@ -118,7 +118,7 @@ def test_the_number_of_processes_changes_nothing(folder, tmp_path):
 
 
 def test_what_is_there_is_kept(folder, tmp_path):
-    with pytest.raises(InputError, match="--overwrite replaces it"):
+    with pytest.raises(InputError, match="`overwrite` replaces it"):
         generate(folder, TINY)
     (tmp_path / "images").mkdir()
     (tmp_path / "images/mine.png").touch()

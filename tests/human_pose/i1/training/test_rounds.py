@@ -12,6 +12,10 @@ from human_pose.i1.training import rounds
         (4, [(1, 2, 4), (2, 3, 3)]),
         (8, [(2, 3, 3)]),
         (11, []),
+        # From the middle of a chunk: the calls after it are as ever.
+        (1, [(0, 1, 3), (1, 2, 4), (2, 3, 3)]),
+        (7, [(1, 2, 1), (2, 3, 3)]),
+        (9, [(2, 3, 2)]),
     ],
 )
 def test_calls_go_on_where_a_state_was_saved(done, calls):
@@ -31,6 +35,12 @@ def test_calls_go_on_where_a_state_was_saved(done, calls):
 )
 def test_calls_of_several_steps_end_where_states_are_saved(total, chunk, at_once):
     assert rounds.steps_at_once(total, chunk, 10) == at_once
+
+
+def test_calls_of_several_steps_fit_those_from_the_middle_too():
+    assert rounds.steps_at_once(1000, 500, 10, done=490) == 10
+    assert rounds.steps_at_once(1000, 500, 10, done=495) == 5
+    assert rounds.steps_at_once(1000, 500, 10, done=497) == 1
 
 
 @pytest.mark.parametrize(

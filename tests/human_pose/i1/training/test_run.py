@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import os
+import random
+import signal
 
 import keras
 import numpy as np
@@ -14,9 +17,10 @@ from human_pose.i1 import curriculum
 from human_pose.i1.caffe import caffemodel
 from human_pose.i1.config import ImageTrainingConfig
 from human_pose.i1.network import checkpoint, hourglass
-from human_pose.i1.training import callbacks
+from human_pose.i1.training import build, callbacks, stages
 from human_pose.i1.training import run as training
 from human_pose.i1.training.plan import plan
+from human_pose.runs import distribution
 from human_pose.runs.folder import RunFolder
 
 CONFIG = ImageTrainingConfig(
@@ -119,7 +123,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(config, tmp_path, monkeypatch):
         training.train(config, parts)
     state = np.load(parts.training_state)
     assert json.loads(str(state["header"]))["progress"] == {
-        "stage": 1, "step": 1, "total": 3
+        "stage": 1, "step": 1, "total": 3, "best_mm": None
     }  # fmt: skip
     training.train(dataclasses.replace(config, resume=True), parts)
     for stage in ("d4_ada", "d8_ada"):
@@ -174,7 +178,7 @@ def test_each_stage_starts_its_last_layer_by_its_own_deviation(
         seen.append((depth_bins, options["last_layer_std"]))
         return hourglass.build_network(depth_bins, **options)
 
-    monkeypatch.setattr(training, "build_network", noting)
+    monkeypatch.setattr(build, "build_network", noting)
     config = dataclasses.replace(
         config, recipe="modern", max_depth_bins=None, iterations=1, validation_samples=0
     )
@@ -184,14 +188,14 @@ def test_each_stage_starts_its_last_layer_by_its_own_deviation(
 
 def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
     """Two batches to an update: on equal batches the update of one."""
-    batches = training.batches
+    batches = stages.batches
 
     def same(dataset, stream):
         plain = {"start_step": 0, "shuffle": False, "augment": None}
         stream = dataclasses.replace(stream, **plain)
         return batches(dataset, stream).take(1).repeat()
 
-    monkeypatch.setattr(training, "batches", same)
+    monkeypatch.setattr(stages, "batches", same)
     config = dataclasses.replace(
         config, stage="d4_ada", iterations=1, validation_samples=0
     )
@@ -227,7 +231,7 @@ def test_several_steps_in_one_call_are_those_one_by_one(config, tmp_path, monkey
         training.train(config, folder)
         with np.load(folder.training_state) as state:
             progress = json.loads(str(state["header"]))["progress"]
-        assert progress == {"stage": 0, "step": 21, "total": 7}
+        assert progress == {"stage": 0, "step": 21, "total": 7, "best_mm": None}
     assert calls == [list(range(3, 22, 3)), list(range(1, 22))]
     several, single = (weights(folder, "d8_ada") for folder in folders)
     for name in single:
@@ -328,7 +332,6 @@ def test_protects_a_run_and_its_conditions(config, tmp_path):
     for changes, message in (
         ({"seed": 4}, r"other conditions: seed was 3, is 4$"),
         ({"every": 2}, r": every was 1, is 2, samples was \d+ \(.*\), is \d+ \(.*\)$"),
-        ({"iterations": 9}, r": recipe.stages\[0\].iterations was 2, is 9$"),
         ({"stage": None}, r": recipe.stages had 1 entries, has 2$"),
         ({"stage": "d8_ada"}, r"stages\[0\].depth_bins was 4, is 8, .* and \d more$"),
     ):
@@ -337,7 +340,7 @@ def test_protects_a_run_and_its_conditions(config, tmp_path):
     # A run that is resumed needs no other weights.
     training.train(dataclasses.replace(again, check_path=tmp_path / "gone"), folder)
     folder.training_state.write_bytes(b"PK\x03\x04nothing")
-    with pytest.raises(InputError, match=r"not a readable training state"):
+    with pytest.raises(InputError, match=r"is no readable .npz file"):
         training.train(dataclasses.replace(config, resume=True), folder)
 
 
@@ -356,7 +359,7 @@ def test_overwrites_a_run_only_by_one_that_is_possible(config, tmp_path):
     odd = tmp_path / "odd.caffemodel"
     caffemodel.write(odd, other_blobs(network))
     for change, message in (
-        ({"seed": 2**30}, r"--seed must be from 0 to 1073741823; received 1073741824"),
+        ({"seed": 2**30}, r"seed must be from 0 to 1073741823; received 1073741824"),
         ({"check_path": odd}, r"odd.caffemodel: .*does not fit.*fc_1 has 3x"),
     ):
         with pytest.raises(InputError, match=message):
@@ -367,7 +370,7 @@ def test_overwrites_a_run_only_by_one_that_is_possible(config, tmp_path):
 
 
 def test_every_stage_needs_a_seed(config):
-    with pytest.raises(InputError, match=r"--seed must be from 0 to 1073740823;"):
+    with pytest.raises(InputError, match=r"seed must be from 0 to 1073740823;"):
         plan(dataclasses.replace(config, seed=2**30 - 1000))
     plan(dataclasses.replace(config, seed=2**30 - 1001))
 
@@ -421,7 +424,220 @@ def test_leaves_out_bad_samples_and_lists_them(config, root, tmp_path):
 
 
 def test_names_the_stages_there_are(config):
-    with pytest.raises(InputError, match=r"one of d4_ada, d8_ada .*received d5"):
+    with pytest.raises(InputError, match=r"one of d4_ada, d8_ada .*received 'd5'"):
         plan(dataclasses.replace(config, stage="d5"))
-    with pytest.raises(InputError, match=r"--depth_limit=2 leaves out every stage"):
+    with pytest.raises(
+        InputError, match=r"max_depth_bins must be 4 or more, .*; received 2"
+    ):
         plan(dataclasses.replace(config, max_depth_bins=2))
+
+
+def test_leaves_keras_as_it_is(config, tmp_path):
+    """Neither the precision nor the random state of whoever calls is changed."""
+    config = dataclasses.replace(
+        config, stage="d4_ada", iterations=1, mixed_precision=True
+    )
+    before = random.getstate(), np.random.get_state()[1].tolist()
+    training.train(config, folder_of(tmp_path / "run"))
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def progress_of(folder):
+    with np.load(folder.training_state) as state:
+        return json.loads(str(state["header"]))["progress"]
+
+
+def at_once(monkeypatch, **changes):
+    """Other steps to a call of Keras, or another schedule, of the tiny preset."""
+    scaling = curriculum.SCALINGS["published", "tiny"]
+    monkeypatch.setitem(
+        curriculum.SCALINGS,
+        ("published", "tiny"),
+        dataclasses.replace(scaling, **changes),
+    )
+
+
+def terminate_at(step, monkeypatch):
+    """Sends SIGTERM while that step is counted."""
+    count = callbacks.Counter.on_train_batch_end
+
+    def counting(self, batch, logs):
+        count(self, batch, logs)
+        if self._progress.step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(callbacks.Counter, "on_train_batch_end", counting)
+
+
+@pytest.mark.parametrize("step", [2, 4, 6, 8, 9])
+def test_sigterm_saves_a_state_that_continues_exactly(
+    config, tmp_path, monkeypatch, step
+):
+    """Also within the steps between two states, and where a validation is due."""
+    at_once(monkeypatch, steps_per_execution=2)
+    config = dataclasses.replace(
+        config, stage="d8_ada", iterations=9, save_every=4, validate_every=1
+    )
+    if step % 2:  # after the last update
+        config = dataclasses.replace(config, save_every=3)
+    whole, parts = folder_of(tmp_path / "whole"), folder_of(tmp_path / "parts")
+    training.train(config, whole)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit) as exit:
+        terminate_at(step, patch)
+        training.train(config, parts)
+    assert exit.value.code == 143
+    assert progress_of(parts)["step"] == step
+    training.train(dataclasses.replace(config, resume=True), parts)
+    assert progress_of(parts) == pytest.approx(progress_of(whole), rel=1e-3)
+    for name in ("d8_ada", "d8_ada_best"):
+        expected, actual = weights(whole, name), weights(parts, name)
+        for key in expected:
+            np.testing.assert_allclose(
+                actual[key], expected[key], rtol=1e-3, atol=1e-3, err_msg=key
+            )
+
+
+def test_goes_on_from_the_middle_in_steps_that_fit(config, tmp_path, monkeypatch):
+    """A state after a step that no call of several steps would end at."""
+    config = dataclasses.replace(
+        config, stage="d8_ada", iterations=8, save_every=4, validation_samples=0
+    )
+    folder = folder_of(tmp_path / "run")
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        terminate_at(3, patch)
+        training.train(config, folder)
+    at_once(monkeypatch, steps_per_execution=4)
+    training.train(dataclasses.replace(config, resume=True), folder)
+    assert progress_of(folder)["step"] == 8
+
+
+def test_keeps_the_best_of_the_validations(config, tmp_path, monkeypatch):
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(
+        config, stage="d4_ada", iterations=4, validate_every=1, learning_rate=1e-2
+    )
+    found = []
+    save = callbacks.Saver.on_epoch_end
+
+    def noting(self, epoch, logs):
+        # 30, 10, 20 and 40 mm.
+        logs["val_integral_mpjpe_mm"] = [30.0, 10.0, 20.0, 40.0][epoch]
+        save(self, epoch, logs)
+        found.append(weights(folder, "d4_ada"))
+
+    monkeypatch.setattr(callbacks.Saver, "on_epoch_end", noting)
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        terminate_at(3, patch)
+        training.train(config, folder)
+    assert progress_of(folder)["best_mm"] == 10
+    training.train(dataclasses.replace(config, resume=True), folder)
+    assert progress_of(folder)["best_mm"] == 10
+    best = weights(folder, "d4_ada_best")
+    for name, value in found[1].items():
+        np.testing.assert_array_equal(best[name], value)
+    assert np.abs(best["fc_1/kernel"] - found[3]["fc_1/kernel"]).max() > 1e-4
+
+
+def rewrite_header(path, change):
+    with np.load(path) as state:
+        arrays = dict(state)
+    header = json.loads(str(arrays["header"]))
+    change(header)
+    np.savez(path, **(arrays | {"header": np.array(json.dumps(header))}))
+
+
+def test_a_state_of_version_0_1_is_continued(config, tmp_path, monkeypatch):
+    """It says nothing of a best validation."""
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", iterations=3)
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stop_after(1, patch)
+        training.train(config, folder)
+    rewrite_header(folder.training_state, lambda h: h["progress"].pop("best_mm"))
+    training.train(dataclasses.replace(config, resume=True), folder)
+    assert progress_of(folder)["best_mm"] > 0
+    assert folder.stage_checkpoint("d4_ada_best").exists()
+
+
+def test_more_iterations_at_a_constant_rate_are_those_of_a_longer_run(
+    config, tmp_path, monkeypatch
+):
+    at_once(monkeypatch, schedule="constant")
+    config = dataclasses.replace(
+        config, stage="d4_ada", save_every=2, validation_samples=0
+    )
+    longer = dataclasses.replace(config, iterations=7)
+    whole, parts = folder_of(tmp_path / "whole"), folder_of(tmp_path / "parts")
+    training.train(longer, whole)
+    training.train(dataclasses.replace(config, iterations=3), parts)
+    training.train(dataclasses.replace(longer, resume=True), parts)
+    assert progress_of(parts) == progress_of(whole)
+    expected, actual = weights(whole, "d4_ada"), weights(parts, "d4_ada")
+    for name in expected:
+        np.testing.assert_allclose(
+            actual[name], expected[name], rtol=1e-3, atol=2e-4, err_msg=name
+        )
+
+
+def test_more_iterations_under_a_cosine_follow_that_of_the_new_length(
+    config, tmp_path, monkeypatch
+):
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
+    training.train(config, folder)
+    rates = []
+
+    def noting(self, epoch, logs):
+        rates.append(float(np.asarray(self.model.optimizer.learning_rate)))
+
+    monkeypatch.setattr(callbacks.Recorder, "on_epoch_end", noting)
+    training.train(dataclasses.replace(config, iterations=4, resume=True), folder)
+    assert progress_of(folder)["step"] == 4
+    cosine = keras.optimizers.schedules.CosineDecay(1e-3, 4, alpha=0.01)
+    np.testing.assert_allclose(rates, [cosine(3), cosine(4)], rtol=1e-5)
+
+
+def test_a_finished_stage_keeps_its_iterations(config, tmp_path):
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, validation_samples=0)
+    training.train(config, folder)
+    first = folder.stage_checkpoint("d4_ada").read_bytes()
+    again = dataclasses.replace(config, resume=True)
+    training.train(dataclasses.replace(again, iterations=3), folder)
+    assert progress_of(folder)["step"] == 3
+    assert folder.stage_checkpoint("d4_ada").read_bytes() == first
+    with pytest.raises(
+        InputError,
+        match=r"^iterations must be at least 3, .* stage d8_ada .*; rec.* 1$",
+    ):
+        training.train(dataclasses.replace(again, iterations=1), folder)
+    # As it is now: 2 and 3.
+    training.train(dataclasses.replace(again, iterations=3), folder)
+
+
+def test_stops_when_the_loss_means_nothing(config, tmp_path):
+    """Weights of 10^7 give finite losses."""
+    folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, learning_rate=1e6, iterations=3)
+    with pytest.raises(
+        FloatingPointError,
+        match=r"step 1 of stage d4_ada has left .* above 2.048e\+07; .* is kept",
+    ):
+        training.train(config, folder)
+    assert progress_of(folder)["step"] == 0
+    assert not list(folder.check.glob("*.keras"))
+
+
+def test_names_the_step_whose_loss_means_nothing(config, tmp_path):
+    config = dataclasses.replace(config, learning_rate=1e6, iterations=3, save_every=3)
+    with pytest.raises(
+        FloatingPointError, match=r"loss is .* in stage d4_ada, step \d, above 2.048e"
+    ):
+        training.train(config, folder_of(tmp_path / "run"))
+
+
+def test_only_the_chief_writes(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(distribution, "is_chief", lambda strategy=None: False)
+    training.train(config, folder_of(tmp_path / "run"))
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,215 @@
+"""The flags of the lifter, turned into configurations.
+
+Part of `flags.py`, for which it imports no TensorFlow either.
+"""
+
+import math
+from pathlib import Path
+from typing import Final, Literal
+
+from absl import flags
+
+from human_pose.commands import places, shell
+from human_pose.commands.tasks import Asked
+from human_pose.files.paths import locate
+from human_pose.lifting.config import (
+    DERIVATIVES,
+    DTYPES,
+    METRICS,
+    MODEL_COUNTS,
+    EvaluationConfig,
+    LifterConfig,
+    TrainingConfig,
+)
+
+_MAX_SEED: Final = 2**31 - 1
+
+
+def define_lifter_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the flags of every command that makes a lifter."""
+    own = {"flag_values": flag_values}
+    flags.DEFINE_integer(
+        "models", 3, "Components of the PPCA mixture: 3, 6 or 10.", **own
+    )
+    flags.register_validator(
+        "models", lambda n: n in MODEL_COUNTS, "must be 3, 6 or 10", flag_values
+    )
+    flags.DEFINE_boolean(
+        "l2_solver", False, "Least squares instead of the pseudo-Huber energy.", **own
+    )
+    flags.DEFINE_enum("dtype", DTYPES[0], DTYPES, "Precision of the lifter.", **own)
+    flags.DEFINE_string(
+        "check_path",
+        None,
+        "Checkpoint to start from; looked for as given, and under results_dir.",
+        **own,
+    )
+    flags.DEFINE_boolean(
+        "as_published",
+        False,
+        "hl_params and ir_reg stay 1 when a checkpoint is loaded, as in the published "
+        "evaluation.",
+        **own,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        places.DATA_DIR,
+        "Folder with train_sh.h5 and testing/, or of pictures.",
+        **own,
+    )
+    flags.DEFINE_string(
+        "parameters_dir",
+        None,
+        "Folder with model_parameters.h5 and avg_cameras.h5 (default: data_dir).",
+        **own,
+    )
+    flags.DEFINE_string(
+        "results_dir", places.RESULTS_DIR, "Folder of all results.", **own
+    )
+    shell.refuse_empty(
+        flag_values, "check_path", "data_dir", "parameters_dir", "results_dir"
+    )
+    shell.show_in_help(flag_values, __name__)
+
+
+def define_run_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the other flags of `main.py`, some of which other models share."""
+    own = {"flag_values": flag_values}
+    flags.DEFINE_integer(
+        "metric",
+        2,
+        "Training loss and stored error: 0 and 1 are Procrustes-aligned over 14 and 17 "
+        "joints, 2 is not aligned.",
+        **own,
+    )
+    flags.register_validator(
+        "metric", lambda n: n in METRICS, "must be 0, 1 or 2", flag_values
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        4,
+        "Frames in a batch.",
+        lower_bound=1,
+        **own,
+    )
+    flags.DEFINE_integer(
+        "subsample",
+        5,
+        "Every how many frames one is used.",
+        lower_bound=1,
+        **own,
+    )
+    flags.DEFINE_string(
+        "input_path",
+        f"{places.DATA_DIR}/{places.TRAINING_FILE}",
+        f"Training frames (default: {places.TRAINING_FILE} in data_dir).",
+        **own,
+    )
+    shell.refuse_empty(flag_values, "input_path")
+    flags.DEFINE_float("wlr", 5e-2, "Learning rate.", **own)
+    flags.register_validator(
+        "wlr", lambda x: 0 < x < math.inf, "must be positive", flag_values
+    )
+    flags.DEFINE_integer("epochs", 20, "Epochs to train, in all.", lower_bound=1, **own)
+    flags.DEFINE_integer(
+        "save_f",
+        100,
+        "Batches between two reports, checkpoints and saved states.",
+        lower_bound=1,
+        **own,
+    )
+    flags.DEFINE_boolean(
+        "shuffle", True, "Draw a new order of the frames in each epoch.", **own
+    )
+    flags.DEFINE_integer(
+        "seed",
+        0,
+        "Seed of the orders that --shuffle draws (i1: and of weights, augmentation).",
+        lower_bound=0,
+        upper_bound=_MAX_SEED,
+        **own,
+    )
+    flags.DEFINE_enum(
+        "derivative",
+        DERIVATIVES[0],
+        DERIVATIVES,
+        "Derivative of the solution: exact at the minimum, or of the original's steps.",
+        **own,
+    )
+    flags.DEFINE_float("damping", 0.0, "λ of the trust-region derivative.", **own)
+    flags.register_validator(
+        "damping", lambda x: 0 <= x < math.inf, "must be 0 or more", flag_values
+    )
+    flags.register_multi_flags_validator(
+        ["derivative", "damping"],
+        lambda values: values["derivative"] == "trust_region" or values["damping"] == 0,
+        "--damping belongs to --derivative=trust_region",
+        flag_values,
+    )
+    shell.show_in_help(flag_values, __name__)
+
+
+def task(asked: Asked) -> TrainingConfig | EvaluationConfig:
+    """Turns the parsed flags into what `main.py` is asked for.
+
+    Raises:
+      InputError: if a file or folder that the flags name does not exist.
+    """
+    return _training_config(asked) if asked.train else _evaluation_config(asked)
+
+
+def lifter_config(
+    asked: Asked,
+    *,
+    derivative: Literal["trust_region", "unrolled"] = "trust_region",
+    damping: float = 0.0,
+    load_checkpoint: bool = True,
+) -> LifterConfig:
+    """Turns the parsed lifter flags into a configuration.
+
+    Raises:
+      InputError: if a parameter file or the checkpoint does not exist.
+    """
+    folder = Path(asked.parameters_dir or asked.data_dir)
+    check_path = asked.check_path if load_checkpoint else None
+    return LifterConfig(
+        models=asked.models,
+        solver="l2" if asked.l2_solver else "huber",
+        derivative=derivative,
+        damping=damping,
+        dtype=asked.dtype,
+        mixture_path=locate(folder / "model_parameters.h5"),
+        cameras_path=locate(folder / "avg_cameras.h5"),
+        check_path=(
+            places.checkpoint(asked.flag_values)
+            # The original's default is the word.
+            if check_path and check_path.lower() != "none"
+            else None
+        ),
+        as_published=asked.as_published,
+    )
+
+
+def _training_config(asked: Asked) -> TrainingConfig:
+    return TrainingConfig(
+        input_path=places.training_file(asked.flag_values),
+        subsample=asked.subsample,
+        metric=asked.metric,
+        learning_rate=asked.wlr,
+        batch_size=asked.batch_size,
+        epochs=asked.epochs,
+        save_every=asked.save_f,
+        shuffle=asked.shuffle,
+        seed=asked.seed,
+        resume=asked.resume,
+        overwrite=asked.overwrite,
+    )
+
+
+def _evaluation_config(asked: Asked) -> EvaluationConfig:
+    return EvaluationConfig(
+        data_dir=places.evaluation_dir(asked.flag_values),
+        subsample=asked.subsample,
+        metric=asked.metric,
+        batch_size=asked.batch_size,
+    )

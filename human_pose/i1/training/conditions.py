@@ -1,0 +1,113 @@
+"""What must be as it was for a run to be continued, and what may have grown."""
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from absl import logging
+
+from human_pose.datasets.images import ImageDataset
+from human_pose.files.errors import InputError
+from human_pose.i1.config import ImageTrainingConfig
+from human_pose.i1.curriculum import Stage
+from human_pose.i1.training.batches import identity
+from human_pose.i1.training.plan import Plan
+from human_pose.i1.training.progress import Progress
+from human_pose.runs.state import read_conditions, read_progress
+
+# Of a configuration; the recipe and the samples come beside them.
+_NAMES = (
+    "split", "every", "preset", "accumulate", "mixed_precision", "seed", "save_every"
+)  # fmt: skip
+
+
+def conditions(
+    config: ImageTrainingConfig, chosen: Plan, data: ImageDataset
+) -> dict[str, Any]:
+    """What decides how a training goes on, JSON values by name."""
+    recipe = json.loads(json.dumps(dataclasses.asdict(chosen.recipe)))
+    return {
+        **{name: getattr(config, name) for name in _NAMES},
+        "samples": identity(data),
+        "recipe": recipe,
+    }
+
+
+def continued(
+    config: ImageTrainingConfig,
+    chosen: Plan,
+    data: ImageDataset,
+    path: str | os.PathLike[str],
+) -> tuple[Plan, Progress]:
+    """What is left of a training that was stopped.
+
+    Only the iterations may be others than before. A stage that is finished keeps its
+    own; the running one and those behind it get the new ones. Under a constant rate a
+    longer run ends as one that was meant to be so long from its start; a cosine is that
+    of the new length from here on.
+
+    Args:
+      config: of the run as it is to go on.
+      chosen: what it asks for.
+      data: the samples.
+      path: of the state.
+
+    Returns:
+      The plan, with the iterations of each stage, and how far it is.
+
+    Raises:
+      InputError: if the file is no state, the run was trained under other conditions,
+        or the running stage is longer already.
+    """
+    before = _iterations(read_conditions(path, Progress))
+    stages = chosen.recipe.stages
+    same = _with_iterations(chosen, before) if len(before) == len(stages) else chosen
+    progress = read_progress(path, conditions(config, same, data), Progress)
+    running = stages[progress.stage]
+    made = progress.step // config.accumulate
+    if running.iterations * config.accumulate < progress.step:
+        raise InputError(
+            "iterations",
+            f"must be at least {made}, the updates of stage {running.name} that are "
+            "made",
+            running.iterations,
+        )
+    for stage, old in zip(stages[: progress.stage], before, strict=False):
+        if stage.iterations != old:
+            logging.warning(
+                "stage %s is finished and keeps its %d iterations", stage.name, old
+            )
+    if running.iterations != before[progress.stage]:
+        _log_growth(chosen, running, before[progress.stage])
+    new = [stage.iterations for stage in stages[progress.stage :]]
+    return _with_iterations(chosen, [*before[: progress.stage], *new]), progress
+
+
+def _log_growth(chosen: Plan, stage: Stage, before: int) -> None:
+    logging.info(
+        "stage %s has %d iterations instead of %d", stage.name, stage.iterations, before
+    )
+    if chosen.recipe.schedule == "cosine":
+        logging.warning(
+            "the learning rate follows the cosine of %d iterations from here on; the "
+            "updates that are made followed that of %d",
+            stage.iterations, before,
+        )  # fmt: skip
+
+
+def _iterations(saved: dict[str, Any]) -> list[int]:
+    """Those of every stage, or nothing where the file has not what a state has."""
+    try:
+        return [int(stage["iterations"]) for stage in saved["recipe"]["stages"]]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _with_iterations(chosen: Plan, iterations: list[int]) -> Plan:
+    stages = tuple(
+        dataclasses.replace(stage, iterations=number)
+        for stage, number in zip(chosen.recipe.stages, iterations, strict=True)
+    )
+    recipe = dataclasses.replace(chosen.recipe, stages=stages)
+    return dataclasses.replace(chosen, recipe=recipe)

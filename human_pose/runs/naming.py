@@ -1,0 +1,75 @@
+"""Pictures that are named after an input, where another input may have the same name.
+
+Each tells in itself what it was made from. So a second one of an input replaces the
+first, and never that of another input: `cam1/0001.png` and `cam2/0001.png`.
+"""
+
+import os
+import zlib
+from pathlib import Path
+from typing import Final
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from human_pose.runs import drawing
+
+_NOTE: Final = "Input"
+_LONGEST: Final = 40  # letters of an input's name within a result's
+
+
+def save(
+    figure: Figure, path: str | os.PathLike[str], source: str | os.PathLike[str]
+) -> Path:
+    """Saves the picture of an input, at once or not at all.
+
+    Args:
+      figure: the picture.
+      path: where to, a PNG file, unless another input's picture is there.
+      source: the input.
+
+    Returns:
+      Where it is: `path`, or beside it `<name>_<folder>_<input>_<number>.png` with the
+      names of the input and its folder, and a number that follows from its whole path.
+
+    Raises:
+      InputError: if it cannot be written.
+    """
+    path, source = Path(path), Path(source).resolve()
+    unique = _beside(path, source)
+    drawing.save(figure, unique, notes={_NOTE: source.as_uri()})
+    if _is_of(path, source):
+        unique.replace(path)
+    elif not _moved_to_new(unique, path):
+        return unique
+    return path
+
+
+def _beside(path: Path, source: Path) -> Path:
+    number = zlib.crc32(os.fsencode(source))
+    names = "_".join(dict.fromkeys([path.stem, source.parent.name, source.stem]))
+    return path.with_name(f"{names[:_LONGEST]}_{number:08x}{path.suffix}")
+
+
+def _is_of(path: Path, source: Path) -> bool:
+    """Whether a picture is there that was made here, of this input."""
+    try:
+        with Image.open(path) as picture:
+            return picture.info.get(_NOTE) == source.as_uri()
+    # Whatever it is that Pillow cannot read, it was not made here.
+    except Exception:
+        return False
+
+
+def _moved_to_new(old: Path, new: Path) -> bool:
+    """Moves a file to where none is; says whether it did.
+
+    A link is never made over a file, so of two processes one is the first.
+    """
+    try:
+        new.hardlink_to(old)
+    # Beside a file being there: the name is too long, or the disk knows no links.
+    except OSError:
+        return False
+    old.unlink()
+    return True

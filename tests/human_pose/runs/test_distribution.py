@@ -1,0 +1,117 @@
+"""Training on two logical CPUs beside one; each pair in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from human_pose.runs import distribution
+
+_HELPER = Path(__file__).parents[2] / "helpers" / "replicas.py"
+
+
+def on_one_and_two(case, folder, *options):
+    """What both have found, by name."""
+    path = folder / "found.npz"
+    ended = subprocess.run(
+        [sys.executable, _HELPER, case, path, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    with np.load(path) as found:
+        names = [name.removeprefix("one/") for name in found if name[:4] == "one/"]
+        return {name: (found[f"one/{name}"], found[f"two/{name}"]) for name in names}
+
+
+def assert_equal(found, tolerance, scale=None):
+    for name, (one, two) in found.items():
+        size = scale or max(np.abs(one).max(), 1e-30)
+        np.testing.assert_allclose(
+            two, one, rtol=0, atol=tolerance * size, err_msg=name
+        )
+
+
+def test_the_lifters_training_is_that_of_one_device(tmp_path):
+    """Batches of 7, 7 and 1: parts differ in size, and one replica has none."""
+    found = on_one_and_two("lifter", tmp_path)
+    assert found["loss"][0].shape == found["gradient_norm"][0].shape == (3,)
+    assert (found["gradient_norm"][0] > 1).all()
+    assert_equal(found, 1e-12)
+
+
+def assert_i1_equal(found, tolerance):
+    """Losses, errors, statistics and gradients, up to a part of the largest."""
+    gradients = ("momentum", "square_sum", "gradient_accumulator")
+    slots = {n: v for n, v in found.items() if n.endswith(gradients)}
+    logged = {n: v for n, v in found.items() if "/" not in n}
+    statistics = {n: v for n, v in found.items() if "moving" in n}
+    assert len(logged) == 18
+    assert min(map(len, (slots, statistics))) >= 6
+    assert_equal(logged | statistics, tolerance)
+    for end in gradients:
+        of_a_kind = {n: v for n, v in slots.items() if n.endswith(end)}
+        if of_a_kind:
+            # A bias before a normalisation has no gradient but rounding.
+            largest = max(np.abs(one).max() for one, _ in of_a_kind.values())
+            assert_equal(of_a_kind, tolerance, largest)
+
+
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        (("few", "adamw", "1"), 1e-5),
+        (("few", "rmsprop", "2", "float32", "moving"), 1e-5),
+        pytest.param(
+            ("few", "adamw", "2", "mixed_bfloat16"), 5e-3, marks=pytest.mark.large
+        ),
+        pytest.param(("tiny", "adamw", "1"), 1e-5, marks=pytest.mark.large),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_the_image_networks_training_is_that_of_one_device(
+    tmp_path, options, tolerance
+):
+    """Batches of 3, 3 and 1: parts differ in size, and one replica has none."""
+    assert_i1_equal(on_one_and_two("i1", tmp_path, *options), tolerance)
+
+
+def strategy(cluster, kind, number):
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(cluster), task_type=kind, task_id=number
+    )
+    return SimpleNamespace(cluster_resolver=resolver)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "task", "writes"),
+    [
+        ({}, ("worker", 1), True),
+        ({"worker": ["a:1", "b:1"]}, ("worker", 0), True),
+        ({"worker": ["a:1", "b:1"]}, ("worker", 1), False),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, ("chief", 0), True),
+        ({"chief": ["a:1"], "worker": ["b:1"]}, ("worker", 0), False),
+        ({"worker": ["a:1"], "evaluator": ["b:1"]}, ("evaluator", 0), False),
+    ],
+)
+def test_one_process_writes(cluster, task, writes):
+    assert distribution.is_chief(strategy(cluster, *task)) == writes
+
+
+def test_alone_all_is_as_it_is():
+    assert distribution.is_chief()
+    assert not distribution.in_parts()
+    value = tf.constant([1.0, 2.0])
+    assert distribution.total(value) is value
+    assert float(distribution.samples(value, tf.float64)) == 2
+
+
+def test_several_replicas_take_one_step_at_once():
+    assert distribution.most_steps_at_once(tf.distribute.get_strategy(), 10) == 10
+    two = SimpleNamespace(num_replicas_in_sync=2)
+    assert distribution.most_steps_at_once(two, 10) == 1
