@@ -211,7 +211,7 @@ class Reader:
       make: writes a whole one into a folder, and returns its path.
       read: reads it.
       summed: checksums cover it, so that nothing but what was written may be read.
-      refused: whether even the whole file is.
+      refused: whether the whole file may be, too.
       mutants: how many are tried.
     """
 
@@ -254,7 +254,8 @@ READERS = {
     "info": Reader(text_of("info_all"), layout.read_info),
     "range": Reader(make_range, lambda path: read_ranges(path.parent)),
     "picture": Reader(lambda folder: make_set(folder) / "images/3.png", check_image),
-    "network": Reader(make_network, read_network, mutants=12),
+    # Small, for Keras is slow, and so no network of ours.
+    "network": Reader(make_network, read_network, refused=True, mutants=12),
 }
 
 
@@ -294,7 +295,6 @@ def test_damaged_files_are_refused_or_read(kind, tmp_path):
             refused += 1
             assert "\n" not in str(error), number
         else:
-            assert not reader.refused or number, number
             if reader.summed:
                 for found, expected in zip(leaves(value), whole, strict=True):
                     np.testing.assert_array_equal(found, expected, err_msg=str(number))
