@@ -1,4 +1,4 @@
-"""Trains a lifter on pose files: what `main.py --train=1` does.
+"""Trains a lifter on pose files: what `main.py` does with `train`.
 
 As in the original: Adam with its step size and ε = 0.1, clips after each step (the
 lifter's constraints), a report, a summary and a checkpoint every so many batches and a
