@@ -22,10 +22,12 @@ Usage: ./set.sh COMMAND
                    --archive=FILE uses a local h36m.zip)
   env              only make or refresh the Python environment
 
-Every command first makes .venv, or refreshes it when setup.cfg has changed.
+Relative paths in ARGS are of the folder that you are in. Every command first makes
+.venv, or refreshes it when setup.cfg or setup.py has changed.
 
 Environment: PYTHON  the Python to make .venv with (default: python3; 3.10 or newer)
-             EXTRAS  optional dependencies of setup.cfg (default: test; dev, gpu)
+             EXTRAS  optional dependencies of setup.cfg (default: test; dev, gpu), which
+                     come beside those of the commands (pose)
 EOF
 }
 
@@ -46,7 +48,10 @@ check_host_python() {
         fail "$host lacks the venv module; install it (Debian, Ubuntu: apt install python3-venv)"
 }
 
-# .venv with this project and its dependencies, installed again only when setup.cfg has
+# What decides what is installed.
+recipe() { cat "$root/setup.cfg" "$root/setup.py"; }
+
+# .venv with this project and its dependencies, installed again only when its recipe has
 # changed since. One stamp per choice of extras: installing one removes no other.
 make_environment() {
     local stamp="$venv/installed-$extras.cfg"
@@ -56,11 +61,11 @@ make_environment() {
         say "Making $venv"
         "$host" -m venv --clear "$venv"
     fi
-    if ! cmp -s "$root/setup.cfg" "$stamp"; then
+    if ! recipe | cmp -s - "$stamp"; then
         say "Installing into $venv (some minutes)"
-        "$python" -m pip install --quiet --editable "${root}[$extras]" ||
+        "$python" -m pip install --quiet --editable "${root}[pose,$extras]" ||
             fail "$("$python" --version) could not install the dependencies into $venv; if TensorFlow does not support it, take another: rm -r .venv; PYTHON=python3.12 ./set.sh ..."
-        cp "$root/setup.cfg" "$stamp"
+        recipe >"$stamp"
     fi
 }
 
@@ -72,23 +77,11 @@ run_tests() {
         "$python" -m pytest --numprocesses=auto --maxprocesses=4 "$@"
 }
 
-# Poses, or with --images pictures.
-make_data() {
-    local kind=poses argument
-    local -a others=()
-    for argument in "$@"; do
-        case "$argument" in
-            --images) kind=pictures ;;
-            *) others+=("$argument") ;;
-        esac
-    done
-    cd "$root"
-    # An empty array is unbound for `set -u` before Bash 4.4.
-    "$python" -m "human_pose.commands.make_$kind" --data_dir=data ${others[@]+"${others[@]}"}
+# Paths in the arguments are the caller's, so both stay in the caller's folder.
+make_data() { "$python" -m human_pose.commands.make_data --data_dir="$root/data" "$@"; }
+prepare_h36m() {
+    "$python" -m human_pose.commands.prepare_h36m --data_dir="$root/data/h36m" "$@"
 }
-
-# Paths in the arguments are the caller's, so stay in the caller's folder.
-prepare_h36m() { "$python" -m human_pose.commands.prepare_h36m "$@"; }
 
 run_demo() {
     local run=results/demo

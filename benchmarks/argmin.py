@@ -1,10 +1,11 @@
 """Times minimising and differentiating beside JAX, JAXopt, Optimistix and PyTorch.
 
-Every row of a table is measured in this one process, with every framework on all cores,
-in interleaved rounds; figures are medians, compiling is not counted. The rows have the
-same inputs; the last two columns tell how far minimiser and gradient are from the first
-row's (median over problems of the largest difference). Frameworks that are not
-installed are left out (`pip install -e .[bench]`).
+Every framework has a process of its own, with all cores, and the rows of a table take
+turns in interleaved rounds; figures are medians, compiling is not counted. The rows
+have the same inputs; the last two columns tell how far minimiser and gradient are from
+the first row's (median over problems of the largest difference). Frameworks that are
+not installed are left out (`pip install -e .[bench]`), and so are those that fail; a
+line on stderr says so.
 
 Memory (Linux): the highest resident memory of a process that makes the row's call, once
 compiled, less that of a process whose problem has a hundredth of the size; good to
@@ -22,41 +23,37 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import argparse
-import importlib
+import json
 import platform
 import statistics
-import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from argmin_rows import problems
+from worker import Worker, WorkerDiedError
 
-FRAMEWORKS = ("wiberg", "jax_by_hand", "with_jaxopt", "with_optimistix", "with_torch")
+FRAMEWORKS = tuple(
+    f"argmin_rows.{name}"
+    for name in (
+        "wiberg",
+        "jax_by_hand",
+        "with_jaxopt",
+        "with_optimistix",
+        "with_torch",
+    )
+)
 # What the agreement of rows that compute the same is held to.
 TOLERANCE = 1e-6
 
 
-class Row(NamedTuple):
-    """A row's module in `argmin_rows` and what it times."""
-
-    framework: str
-    call: Callable
-
-
 def main() -> None:
     arguments = _arguments()
-    if arguments.memory:
-        framework, row = arguments.memory
-        rows = _rows(arguments.only[0], arguments.size, (framework,))
-        print(_peak_mib(rows[row].call))
-        return
     print(f"{os.cpu_count()} cores, {platform.processor() or platform.machine()}")
     for name in arguments.only:
-        _print_table(name, arguments.rounds)
+        print_table(name, FRAMEWORKS, arguments.rounds)
 
 
 def _arguments() -> argparse.Namespace:
@@ -64,52 +61,107 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=31)
     names = list(problems.CASES)
     parser.add_argument("--only", nargs="+", choices=names, default=names)
-    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
-    parser.add_argument("--size", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _print_table(name: str, rounds: int) -> None:
+class Peer:
+    """A framework's process for one problem.
+
+    Args:
+      module: of the framework's rows.
+      case: the problem's name in `problems.CASES`.
+      size: of the problem.
+      **environment: variables of its own.
+
+    Attributes:
+      rows: the names of its rows; none if it is not installed, takes no part, or has
+        failed, of which a line on stderr tells.
+    """
+
+    def __init__(self, module: str, case: str, size: int, **environment: str) -> None:
+        self._module = module
+        self._worker: Worker | None = None
+        self.rows: list[str] = []
+        try:
+            self._worker = Worker(
+                "argmin_rows.peer",
+                module,
+                case,
+                str(size),
+                quiet=True,
+                **environment,
+            )
+        except WorkerDiedError as error:
+            self._leave_out(str(error))
+            return
+        greeting = json.loads(self._worker.greeting)
+        if "missing" in greeting:
+            self._leave_out(f"no {greeting['missing']}")
+        else:
+            self.rows = greeting["rows"]
+
+    def ask(self, *request: str) -> str | None:
+        """The answer; None once the process has failed."""
+        if self._worker is None:
+            return None
+        try:
+            return self._worker.ask(json.dumps(request))
+        except WorkerDiedError as error:
+            self.rows = []
+            self._leave_out(str(error))
+            return None
+
+    def stop(self) -> None:
+        """Ends the process."""
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    def _leave_out(self, reason: str) -> None:
+        self.stop()
+        name = self._module.rpartition(".")[2]
+        print(f"{name} left out: {reason}", file=sys.stderr, flush=True)
+
+
+def print_table(name: str, frameworks: Sequence[str], rounds: int) -> None:
+    """Prints the rows of a problem, of the frameworks that do not fail."""
     case = problems.CASES[name]
-    rows = _rows(name, case.size)
-    differences = _differences(rows)
-    seconds = _interleaved(rows, rounds)
+    peers = {module: Peer(module, name, case.size) for module in frameworks}
+    try:
+        results = _results(peers.values())
+        seconds = _interleaved(peers.values(), rounds)
+        modules = {row: module for module, peer in peers.items() for row in peer.rows}
+    finally:
+        for peer in peers.values():
+            peer.stop()
+    differences = _differences({row: results[row] for row in modules})
     print(f"\n| {case.title} | problems/s | ms | MiB | minimiser | gradient |")
     print("|---|---|---|---|---|---|")
-    for row, median in seconds.items():
+    for row, module in modules.items():
+        median = statistics.median(seconds[row])
         minimiser, gradient = differences[row]
-        memory = _memory(name, rows[row].framework, row)
         print(
             f"| {row} | {case.count / median:,.0f} | {1000 * median:.2f} "
-            f"| {memory} | {minimiser:.0e} | {gradient:.0e} |",
+            f"| {_memory(name, module, row)} | {minimiser:.0e} | {gradient:.0e} |",
             flush=True,
         )
 
 
-def _rows(
-    name: str, size: int, frameworks: Sequence[str] = FRAMEWORKS
-) -> dict[str, Row]:
-    """The rows of a problem; says on stderr what is not installed."""
-    problem = problems.CASES[name].make(size)
-    rows = {}
-    for framework in frameworks:
-        try:
-            module = importlib.import_module(f"argmin_rows.{framework}")
-        except ModuleNotFoundError as error:
-            print(f"{framework} left out: no {error.name}", file=sys.stderr)
-            continue
-        if hasattr(module, name):
-            calls = getattr(module, name)(problem)
-            rows |= {row: Row(framework, call) for row, call in calls.items()}
-    return rows
+def _results(peers: Sequence[Peer]) -> dict[str, list[np.ndarray]]:
+    """Minimiser and gradient of each row."""
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "result.npz")
+        for peer in peers:
+            for row in list(peer.rows):
+                if peer.ask("result", row, path) is None:
+                    break
+                with np.load(path) as arrays:
+                    results[row] = [arrays["minimiser"], arrays["gradient"]]
+    return results
 
 
-def _result(call: Callable) -> list[np.ndarray]:
-    """The minimiser and the gradient; waits for frameworks that do not."""
-    return [np.asarray(entry) for entry in call()]
-
-
-def _differences(rows: dict[str, Row]) -> dict[str, list[float]]:
+def _differences(results: dict[str, list[np.ndarray]]) -> dict[str, list[float]]:
     """How far minimiser and gradient of each row are from the first's.
 
     Medians over problems of the largest difference: some have several minima.
@@ -117,8 +169,7 @@ def _differences(rows: dict[str, Row]) -> dict[str, list[float]]:
     Raises:
       AssertionError: if rows of one algorithm differ.
     """
-    results = {name: _result(row.call) for name, row in rows.items()}
-    first = next(iter(results.values()))
+    first = next(iter(results.values()), [])
     differences = {
         name: [_difference(*pair) for pair in zip(result, first, strict=True)]
         for name, result in results.items()
@@ -134,50 +185,34 @@ def _difference(result: np.ndarray, first: np.ndarray) -> float:
     return float(np.median(gaps.max(-1)))
 
 
-def _interleaved(rows: dict[str, Row], rounds: int) -> dict[str, float]:
-    """Median seconds per call of each row."""
-    times: dict[str, list[float]] = {name: [] for name in rows}
+def _interleaved(peers: Sequence[Peer], rounds: int) -> dict[str, list[float]]:
+    """Seconds per call of each row, which take turns."""
+    times: dict[str, list[float]] = {}
     for _ in range(rounds):
-        for name, (_, call) in rows.items():
-            _result(call)  # The row before has left its own data in the caches.
-            start = time.perf_counter()
-            _result(call)
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+        for peer in peers:
+            for row in list(peer.rows):
+                answer = peer.ask("time", row)
+                if answer is None:
+                    break
+                times.setdefault(row, []).append(float(answer))
+    return times
 
 
-def _memory(name: str, framework: str, row: str) -> str:
+def _memory(name: str, module: str, row: str) -> str:
     """What a row needs for its problem and not for a tiny one, MiB."""
     if sys.platform != "linux":
         return "-"
     size = problems.CASES[name].size
-    command = [sys.executable, __file__, "--only", name, "--memory", framework, row]
-    full, tiny = (_peak_in_a_process(command, n) for n in (size, size // 100))
-    return f"{max(full - tiny, 0):.0f}"
-
-
-def _peak_in_a_process(command: list[str], size: int) -> float:
-    child = subprocess.run(
-        [*command, "--size", str(size)],
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+    peaks = []
+    for n in (size, size // 100):
         # Freed blocks go back to the system, so that compiling does not hide a call.
-        env=os.environ | {"MALLOC_TRIM_THRESHOLD_": "65536"},
-    )
-    return float(child.stdout)
-
-
-def _peak_mib(call: Callable) -> float:
-    """The highest resident memory during calls, compiling left out."""
-    _result(call)
-    # Starts the high-water mark anew.
-    Path("/proc/self/clear_refs").write_text("5")
-    for _ in range(3):
-        _result(call)
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+        peer = Peer(module, name, n, MALLOC_TRIM_THRESHOLD_="65536")
+        peaks.append(peer.ask("peak", row))
+        peer.stop()
+    full, tiny = peaks
+    if full is None or tiny is None:
+        return "-"
+    return f"{max(float(full) - float(tiny), 0):.0f}"
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from i1_rows.worker import Worker
+from worker import Worker
 
 # Options of both sides, and of ours alone.
 TIMED = {
@@ -37,9 +37,9 @@ TIMED = {
     "forward, bfloat16": ("forward", ("--bfloat16",)),
 }
 MEMORY = {
-    "ours": ("keras_side", ()),
-    "ours, `--remat`": ("keras_side", ("--remat",)),
-    "PyTorch": ("torch_side", ()),
+    "ours": ("i1_rows.keras_side", ()),
+    "ours, `--remat`": ("i1_rows.keras_side", ("--remat",)),
+    "PyTorch": ("i1_rows.torch_side", ()),
 }
 MEMORY_DEPTH_BINS = "64"
 MEMORY_STEPS = 3
@@ -96,10 +96,10 @@ def _print_times(folder: str, arguments: argparse.Namespace) -> None:
     for name, (row, options) in rows.items():
         common = (row, "--folder", folder, *options)
         sides = [
-            Worker("keras_side", *common, *jit),
-            Worker("torch_side", *common),
+            Worker("i1_rows.keras_side", *common, *jit),
+            Worker("i1_rows.torch_side", *common),
         ]
-        first = sides[0].ask()
+        first = float(sides[0].ask())
         ours, torchs = _in_turns(sides, arguments.rounds)
         print(
             f"| {name} | {ours:.3f} | {torchs:.3f} | {ours / torchs:.2f} "
@@ -112,7 +112,7 @@ def _in_turns(sides: Sequence[Worker], rounds: int) -> list[float]:
     """Median figure of each side; ends them."""
     for side in sides:
         side.ask()  # compiles, allocates
-    figures = [[side.ask() for side in sides] for _ in range(rounds)]
+    figures = [[float(side.ask()) for side in sides] for _ in range(rounds)]
     for side in sides:
         side.close()
     return [statistics.median(column) for column in zip(*figures, strict=True)]
@@ -133,8 +133,8 @@ def _print_pictures(folder: str, arguments: argparse.Namespace) -> None:
     data_dir = str(arguments.data_dir.resolve())
     common = ("pictures", "--folder", folder)
     sides = [
-        Worker("keras_side", *common, "--data_dir", data_dir),
-        Worker("torch_side", *common),
+        Worker("i1_rows.keras_side", *common, "--data_dir", data_dir),
+        Worker("i1_rows.torch_side", *common),
     ]
     ours, torchs = _in_turns(sides, arguments.rounds)
     print("\n| pictures decoded and augmented | per second |")

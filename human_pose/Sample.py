@@ -15,14 +15,13 @@ if __package__ in (None, ""):
     # hide another package of that name.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from absl import flags, logging
-
 from human_pose.commands import flags as settings
 from human_pose.commands import image_flags, shell
 from human_pose.i1.config import ImageSampleConfig
 from human_pose.lifting.config import METRICS
 
 if TYPE_CHECKING:
+    from absl import flags
     from matplotlib.figure import Figure
 
     from human_pose.datasets.pose_files import PoseSet
@@ -37,11 +36,10 @@ METRIC_MEANINGS = (
 )
 
 
-def main(flag_values: flags.FlagValues) -> None:
+def main(flag_values: "flags.FlagValues") -> None:
     """Prints the pose that the flags ask for, and saves a picture of it."""
     if flag_values.image is not None:
-        folder = settings.results_dir(flag_values)
-        show_image_pose(image_flags.sample_config(flag_values, folder))
+        show_image_pose(image_flags.sample_config(flag_values))
         return
     chosen = settings.sample_settings(flag_values)
     frame = read_frame(chosen.input_path, chosen.frame)
@@ -127,6 +125,7 @@ def read_frame(path: Path, frame: int) -> "PoseSet":
 
 def new_window() -> "Figure | None":
     """A figure that has a window, or None without a screen."""
+    from absl import logging
     from matplotlib import pyplot
 
     try:

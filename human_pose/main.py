@@ -9,13 +9,12 @@ Usage:
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __package__ in (None, ""):
     # Run as a script: Python put this folder first on the path, where `datasets` would
     # hide another package of that name.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
-
-from absl import flags
 
 from human_pose.commands import flags as settings
 from human_pose.commands import shell
@@ -26,11 +25,14 @@ from human_pose.i1.config import (
 )
 from human_pose.lifting.config import EvaluationConfig, LifterConfig, TrainingConfig
 
+if TYPE_CHECKING:
+    from absl import flags
+
 # Modules that load TensorFlow or h5py are imported where they are needed, so that
 # --help and mistakes in the flags are answered at once.
 
 
-def main(flag_values: flags.FlagValues) -> None:
+def main(flag_values: "flags.FlagValues") -> None:
     """Does what the flags ask for."""
     if flag_values.model == "i1":
         work_on_images(settings.image_settings(flag_values))

@@ -9,9 +9,10 @@ import numpy as np
 import tensorflow as tf
 
 from human_pose.files.errors import InputError
+from human_pose.files.npz import write_npz
 from ransac import pictures, table
 from ransac.energy import RobustEnergy, estimate
-from ransac.files import write_arrays, write_text
+from ransac.files import write_text
 from ransac.learning import FIRST_SIGMA, Learner, Outcome, Record, Result, Variant
 from ransac.optimizers import OPTIMIZERS
 from ransac.problems import (
@@ -58,7 +59,7 @@ def learn(chosen: ToySettings) -> None:
         result = learner.run([stream], steps, report)
     arrays = {name: entry[:, 0] for name, entry in result.record._asdict().items()}
     further = {name: x[0] for name, x in result.learned.items() if name != "sigma"}
-    write_arrays(folder / "toy_run.npz", arrays | further)
+    write_npz(folder / "toy_run.npz", arrays | further)
     _draw(chosen, variants, result)
     _tell(variants, result.record)
     print(f"results: {folder}")

@@ -1,6 +1,6 @@
 """Streams of problems: inliers around a mean to be found, among outliers."""
 
-from pathlib import Path
+import os
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -101,22 +101,18 @@ class RecordedStream:
       InputError: if the file is not there or holds something else.
     """
 
-    def __init__(self, path: Path) -> None:
-        arrays = read_arrays(path, ("points", "outliers"))
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # T problems of A inliers and B outliers.
+        shapes = {"points": ("T", "A"), "outliers": ("T", "B")}
+        arrays = read_arrays(path, shapes)
         for name, array in arrays.items():
-            if array.ndim != 2 or 0 in array.shape:
+            if not array.size:
                 raise InputError(
-                    f"{path}: {name} must have shape [T, points of a problem]; "
-                    f"received {list(array.shape)}"
+                    f"{path}: {name} must have one number or more; received "
+                    f"{list(array.shape)}"
                 )
         self._problems = Problems(arrays["points"], arrays["outliers"])
-        counts = [len(array) for array in self._problems]
-        if counts[0] != counts[1]:
-            raise InputError(
-                f"{path}: points and outliers must hold the same number of problems; "
-                f"received {counts[0]} and {counts[1]}"
-            )
-        self.length = counts[0]
+        self.length = len(arrays["points"])
         self.points = sum(array.shape[1] for array in self._problems)
         self._taken = 0
 

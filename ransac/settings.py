@@ -94,12 +94,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.register_validator(
         "name", shell.is_folder_name, "must be a plain folder name", flag_values
     )
-    flags.DEFINE_string(
-        "results_dir",
-        "results",
-        "Folder of all results; relative to the project's root.",
-        **own,
-    )
+    flags.DEFINE_string("results_dir", "results", "Folder of all results.", **own)
     flags.DEFINE_string(
         "stream",
         None,
@@ -129,12 +124,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 def toy_settings(flag_values: flags.FlagValues) -> ToySettings:
     """Turns the parsed flags into settings."""
-    from human_pose.files.paths import PROJECT_ROOT
+    from human_pose.files.paths import output_path
 
     stream = flag_values.stream
-    results = PROJECT_ROOT / Path(flag_values.results_dir).expanduser()
     return ToySettings(
-        run_folder=results / flag_values.name,
+        run_folder=output_path(flag_values.results_dir) / flag_values.name,
         steps=flag_values.steps,
         seed=flag_values.seed,
         learning_rate=flag_values.lr,

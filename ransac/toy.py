@@ -7,21 +7,23 @@ Usage:
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if __package__ in (None, ""):
     # Run as a script: Python put this folder, not the project's, first on the path.
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from absl import flags
-
 from human_pose.commands import shell
 from ransac import settings
+
+if TYPE_CHECKING:
+    from absl import flags
 
 # Modules that load TensorFlow are imported where they are needed, so that --help and
 # mistakes in the flags are answered at once.
 
 
-def main(flag_values: flags.FlagValues) -> None:
+def main(flag_values: "flags.FlagValues") -> None:
     """Does what the flags ask for."""
     chosen = settings.toy_settings(flag_values)
     shell.load_tensorflow()

@@ -21,7 +21,7 @@ esac
 
 
 class Project:
-    """A copy of the script beside a setup.cfg, run with the stand-in."""
+    """A copy of the script beside its recipe, run with the stand-in."""
 
     def __init__(self, folder):
         self.folder = folder / "a project"  # a space, as in "My Documents"
@@ -31,6 +31,7 @@ class Project:
         self.notes = folder / "notes"
         shutil.copy(ROOT / "set.sh", self.folder)
         (self.folder / "setup.cfg").write_text("[metadata]\n")
+        (self.folder / "setup.py").write_text("setup()\n")
         stand_in = folder / "python"
         stand_in.write_text(STAND_IN)
         stand_in.chmod(0o755)
@@ -60,7 +61,7 @@ def project(tmp_path):
 
 def _install(project, extras):
     return f"{project.elsewhere}: -m pip install --quiet --editable " + (
-        f"{project.folder}[{extras}]"
+        f"{project.folder}[pose,{extras}]"
     )
 
 
@@ -71,9 +72,10 @@ def test_the_environment_is_made_once(project):
     assert project.run("env")[1] == []
 
 
-def test_it_is_refreshed_when_the_dependencies_change(project):
+@pytest.mark.parametrize("recipe", ["setup.cfg", "setup.py"])
+def test_it_is_refreshed_when_its_recipe_changes(project, recipe):
     project.run("env")
-    (project.folder / "setup.cfg").write_text("[metadata]\nname = other\n")
+    (project.folder / recipe).write_text("# other\n")
     assert project.run("env")[1] == [_install(project, "test")]
     assert project.run("env")[1] == []
 
@@ -97,22 +99,28 @@ def test_arguments_are_passed_on_whole(project):
     # In the caller's folder: a relative path is the caller's.
     assert asked == [
         f"{project.elsewhere}: -m human_pose.commands.prepare_h36m "
-        "--archive=my archive.zip"
+        f"--data_dir={project.folder}/data/h36m --archive=my archive.zip"
     ]
     _, asked = project.run("test", "-k", "a or b")
     assert asked[0].startswith(f"{project.folder}: -m pytest")
     assert asked[0].endswith("-k a or b")
 
 
-def test_data_is_poses_or_pictures(project):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--images", "--count=200", "--overwrite"),
+        ("--seed=3", "--images"),
+        ("--data_dir=mine",),  # outranks the first, and is the caller's
+    ],
+)
+def test_data_goes_to_the_project_unless_told(project, arguments):
     project.run("env")
-    start = f"{project.folder}: -m human_pose.commands"
-    _, asked = project.run("data")
-    assert asked == [f"{start}.make_poses --data_dir=data"]
-    _, asked = project.run("data", "--images", "--count=200", "--overwrite")
-    assert asked == [f"{start}.make_pictures --data_dir=data --count=200 --overwrite"]
-    _, asked = project.run("data", "--seed=3", "--images")
-    assert asked == [f"{start}.make_pictures --data_dir=data --seed=3"]
+    _, asked = project.run("data", *arguments)
+    start = f"{project.elsewhere}: -m human_pose.commands.make_data"
+    own = f"--data_dir={project.folder}/data"
+    assert asked == [" ".join((start, own, *arguments))]
 
 
 def test_the_demo_stops_at_the_first_failure(project):

@@ -11,30 +11,41 @@ from typing import Any
 
 from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
-from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion, Unrolled
+from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._diagnostics import Diagnostics, diagnose
-from wiberg_tf._gradient_descent import GradientDescent
-from wiberg_tf._lbfgs import LBFGS
-from wiberg_tf._least_squares import IRLS, GaussNewton, LevenbergMarquardt
-from wiberg_tf._linear import Adaptive
-from wiberg_tf._newton import Newton
+from wiberg_tf._differentiability import Differentiability
+from wiberg_tf._iterate import Solver, ended, given
+from wiberg_tf._linear.conjugate_gradient import CG
+from wiberg_tf._linear.damping import Adaptive
+from wiberg_tf._linear.dense import Dense
+from wiberg_tf._linear.minres import MINRES
+from wiberg_tf._problem import Problem
 from wiberg_tf._residuals import ResidualEnergy
-from wiberg_tf._seeds import GridSeeds
 from wiberg_tf._solution import Solution, Stats, Status
-from wiberg_tf._solve import Solver, given
+from wiberg_tf._solvers.gradient_descent import GradientDescent
+from wiberg_tf._solvers.lbfgs import LBFGS
+from wiberg_tf._solvers.least_squares import IRLS, GaussNewton, LevenbergMarquardt
+from wiberg_tf._solvers.newton import Newton
+from wiberg_tf._solvers.seeds import GridSeeds
+from wiberg_tf._unrolled import Unrolled
 
 __all__ = [
+    "CG",
     "IRLS",
     "LBFGS",
+    "MINRES",
     "Adaptive",
+    "Dense",
     "Derivative",
     "Diagnostics",
+    "Differentiability",
     "GaussNewton",
     "GradientDescent",
     "GridSeeds",
     "Implicit",
     "LevenbergMarquardt",
     "Newton",
+    "Problem",
     "ResidualEnergy",
     "Solution",
     "Solver",
@@ -44,6 +55,7 @@ __all__ = [
     "Unrolled",
     "argmin",
     "diagnose",
+    "ended",
     "given",
     "losses",
 ]

@@ -6,14 +6,13 @@ import tensorflow as tf
 
 from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
-from wiberg_tf._lanczos import spectrum_ends
-from wiberg_tf._linear import DENSE_LIMIT, Adaptive, eigen
+from wiberg_tf._iterate import CallableSolver, Seeded, Solver, solve
+from wiberg_tf._linear.lanczos import smallest_eigenvalue as smallest_eigenvalue_of
 from wiberg_tf._nest import Packing, as_tensors
-from wiberg_tf._newton import Newton
 from wiberg_tf._problem import Energy, Problem
-from wiberg_tf._seeds import check_solver
 from wiberg_tf._solution import Solution
-from wiberg_tf._solve import CallableSolver, Seeded, Solver, solve
+from wiberg_tf._solvers.newton import Newton
+from wiberg_tf._solvers.seeds import check_solver
 
 
 def argmin(
@@ -89,7 +88,9 @@ def argmin(
     )
     if smallest_eigenvalue:
         x, theta = tf.nest.map_structure(tf.stop_gradient, (value, parameters))
-        least = _smallest_eigenvalue(energy, x, theta, batch_dims)
+        packing = Packing(x, batch_dims)
+        problem = Problem(energy, packing, theta)
+        least = smallest_eigenvalue_of(problem, packing.pack(x))
         stats = stats._replace(smallest_eigenvalue=least)
     return Solution(value, status, stats)
 
@@ -105,18 +106,3 @@ def _check(energy: Any, solver: Any, derivative: Any, batch_dims: Any) -> None:
         )
     if not isinstance(batch_dims, int) or batch_dims < 0:
         raise ValueError(f"`batch_dims` must be an integer >= 0; received {batch_dims}")
-
-
-def _smallest_eigenvalue(
-    energy: Energy, value: Any, parameters: Any, batch_dims: int
-) -> tf.Tensor:
-    """Of the Hessian, `[*batch]`; NaN where that is not finite."""
-    packing = Packing(value, batch_dims)
-    problem, x = Problem(energy, packing, parameters), packing.pack(value)
-    if packing.size > DENSE_LIMIT:
-        return spectrum_ends(problem, x, Adaptive().products).smallest
-    hessian = problem.hessian(x)
-    finite = tf.reduce_all(tf.math.is_finite(hessian), [-2, -1])
-    safe = tf.where(finite[..., None, None], hessian, 0)  # eigh may not see a NaN.
-    least = tf.reduce_min(eigen(safe)[0], -1)
-    return tf.where(finite, least, tf.constant(float("nan"), least.dtype))

@@ -63,6 +63,19 @@ def _probe(tensor: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
     return probed, seen[0] if seen else None
 
 
+def refuse_forward_mode(tensors: Sequence[tf.Tensor], name: str, instead: str) -> None:
+    """Refuses tensors that move in an active accumulator.
+
+    Raises:
+      tf.errors.UnimplementedError: for them.
+    """
+    _, tangents = probe(tensors)
+    if any(tangent is not None for tangent in tangents):
+        raise tf.errors.UnimplementedError(
+            None, None, f"Forward mode is not there with {name}; use {instead}"
+        )
+
+
 def with_tangents(
     values: Sequence[tf.Tensor],
     tangents: Sequence[tf.Tensor],
@@ -136,13 +149,16 @@ def with_backward(
 
 
 def first_order(
-    gradients: list[tf.Tensor], *sources: tf.Tensor, forward: bool = True
+    gradients: list[tf.Tensor],
+    *sources: tf.Tensor,
+    forward: bool = True,
+    refusal: str = _REFUSAL,
 ) -> list[tf.Tensor]:
     """The gradients, refusing to be differentiated with respect to the sources.
 
     They were computed with x held fixed, so differentiating them would give a wrong
     second derivative, or none, without a word. `forward` is whether an accumulator
-    that is active here asks for one, too.
+    that is active here asks for one, too; `refusal` is the error's text.
     """
     returned = list[bool]()
 
@@ -151,7 +167,7 @@ def first_order(
         def refuse(*_: tf.Tensor) -> Any:
             if not forward and not returned:
                 return [None] * len(tensors)
-            raise tf.errors.UnimplementedError(None, None, _REFUSAL)
+            raise tf.errors.UnimplementedError(None, None, refusal)
 
         return [tf.identity(entry) for entry in tensors[: len(gradients)]], refuse
 

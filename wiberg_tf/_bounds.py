@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from wiberg_tf._box import Box, restrict
-from wiberg_tf._linear import insist
+from wiberg_tf._linear.checks import insist
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Problem
 

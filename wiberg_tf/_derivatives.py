@@ -1,7 +1,6 @@
-"""How gradients flow through a minimiser: trust region, implicit, or unrolled."""
+"""How gradients flow through a minimiser: with a trust region, or implicitly."""
 
 import abc
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,24 +8,22 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from wiberg_tf._autodiff import first_order, probe, with_backward, with_tangents
+from wiberg_tf._autodiff import (
+    first_order,
+    probe,
+    with_backward,
+    with_tangents,
+)
 from wiberg_tf._bounds import Restricted
 from wiberg_tf._box import Box
-from wiberg_tf._lanczos import adaptive_damping
-from wiberg_tf._linear import (
-    DENSE_LIMIT,
-    Adaptive,
-    adaptive_rule,
-    insist,
-    solve_conjugate_gradient,
-    solve_dense,
-)
-from wiberg_tf._minres import solve_minres
-from wiberg_tf._mixed import pull_back, push_forward, refuse_unused
-from wiberg_tf._nest import Packing, entry_names
+from wiberg_tf._linear.checks import insist
+from wiberg_tf._linear.choice import Choice, check_choice, is_own, linear_solver
+from wiberg_tf._linear.damping import Adaptive, adaptive_rule
+from wiberg_tf._linear.lanczos import adaptive_damping
+from wiberg_tf._mixed import pull_back, push_forward
+from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
-from wiberg_tf._structured import LinearSolve, solve_insisting
 
 Solve = Callable[..., Solution]
 
@@ -43,7 +40,16 @@ class Derivative(abc.ABC):
         batch_dims: int,
         box: Box | None,
     ) -> Solution:
-        """Runs `solve(parameters)` and gives its value a derivative."""
+        """Runs the solve and gives its value a derivative.
+
+        Args:
+          solve: `solve(parameters, differentiability=Differentiability.NONE)`; its
+            operations have the derivatives that are asked for, and no others.
+          energy: as of `argmin`.
+          parameters: θ, a tuple, list or dict of tensors.
+          batch_dims: as of `argmin`.
+          box: the bounds, or None.
+        """
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,11 @@ class TrustRegion(Derivative):
       damping: λ ≥ 0, absolute: a number or a tensor that broadcasts to `[*batch]`; or
         "adaptive", which is `Adaptive()`, or an `Adaptive`: the smallest λ that makes
         H + λI safely positive definite. No gradient flows to it.
-      linear_solve: "dense"; "cg" (conjugate gradients on Hessian-vector products, for
-        H + λI positive definite); "minres" (minimal residuals on the same, for any);
-        "auto" (dense for few unknowns, conjugate gradients for many); or the caller's
-        own `linear_solve(x, parameters, damping, right)`.
+      linear_solve: `Dense()`, or "dense"; `CG()`, or "cg" (conjugate gradients on
+        Hessian-vector products, for H + λI positive definite); `MINRES()`, or "minres"
+        (minimal residuals on the same, for any); "auto" (dense for few unknowns,
+        conjugate gradients for many); or the caller's own
+        `linear_solve(x, parameters, damping, right)`.
       indefinite: what to do where H + λI is indefinite, so that x is no minimum:
         "refuse" raises; "solve" applies the formula as it stands, unbounded. The
         caller's own solve decides for itself, and refuses by returning NaN.
@@ -74,7 +81,7 @@ class TrustRegion(Derivative):
     """
 
     damping: float | tf.Tensor | Adaptive | Literal["adaptive"]
-    linear_solve: Literal["auto", "dense", "cg", "minres"] | LinearSolve = "auto"
+    linear_solve: Choice = "auto"
     indefinite: Literal["refuse", "solve"] = "refuse"
 
     def __post_init__(self) -> None:
@@ -88,24 +95,7 @@ class TrustRegion(Derivative):
             raise ValueError(
                 f"`damping` must be finite and >= 0; received {self.damping}"
             )
-        if not callable(self.linear_solve) and self.linear_solve not in (
-            "auto",
-            "dense",
-            *_MATRIX_FREE,
-        ):
-            raise ValueError(
-                "`linear_solve` must be auto, dense, cg, minres or a callable; "
-                f"received {self.linear_solve!r}"
-            )
-        if self.indefinite not in ("refuse", "solve"):
-            raise ValueError(
-                f"`indefinite` must be refuse or solve; received {self.indefinite!r}"
-            )
-        if self.indefinite == "solve" and self.linear_solve == "cg":
-            raise ValueError(
-                "`linear_solve` must be dense, minres or auto with indefinite='solve'; "
-                "received 'cg'"
-            )
+        check_choice(self.linear_solve, self.indefinite)
 
     def attach(
         self,
@@ -116,7 +106,7 @@ class TrustRegion(Derivative):
         box: Box | None,
     ) -> Solution:
         """See the base class."""
-        if box is not None and callable(self.linear_solve):
+        if box is not None and is_own(self.linear_solve):
             raise ValueError("`linear_solve` of your own does not go with `bounds`")
         flat, along = probe(tf.nest.flatten(parameters))
         parameters = tf.nest.pack_sequence_as(parameters, flat)
@@ -182,26 +172,12 @@ class TrustRegion(Derivative):
             _, gradient = problem.value_and_gradient(flat_x)
             problem = Restricted(problem, problem.box.held(flat_x, gradient))
             flat_right = problem.free(flat_right)
-        solve = self._method(packing.size)
-        if isinstance(damping, Adaptive) and self._matrix_free(packing.size):
+        indefinite = self.indefinite == "solve"
+        solver = linear_solver(self.linear_solve, packing.size, indefinite)
+        if isinstance(damping, Adaptive) and solver.matrix_free:
             damping = adaptive_damping(damping, problem, flat_x, flat_right)
-        return packing.unpack(solve(problem, flat_x, damping, flat_right))
-
-    def _matrix_free(self, size: int) -> bool:
-        if self.linear_solve == "auto":
-            return size > DENSE_LIMIT
-        return self.linear_solve != "dense"
-
-    def _method(self, size: int) -> Callable[..., tf.Tensor]:
-        """`solve(problem, x, damping, right) -> v` of the damped system."""
-        if callable(self.linear_solve):
-            return functools.partial(solve_insisting, self.linear_solve)
-        if not self._matrix_free(size):
-            return functools.partial(solve_dense, indefinite=self.indefinite == "solve")
-        if self.linear_solve == "auto":
-            refuse = self.indefinite == "refuse"
-            return solve_conjugate_gradient if refuse else solve_minres
-        return _MATRIX_FREE[self.linear_solve]
+        v = solver.solve(problem, flat_x, damping, flat_right, indefinite)
+        return packing.unpack(v)
 
 
 def _broadcasts(shape: tf.TensorShape, target: tf.TensorShape) -> bool:
@@ -212,55 +188,8 @@ def _broadcasts(shape: tf.TensorShape, target: tf.TensorShape) -> bool:
 
 
 def Implicit(
-    linear_solve: Literal["auto", "dense", "cg", "minres"] | LinearSolve = "auto",
+    linear_solve: Choice = "auto",
     indefinite: Literal["refuse", "solve"] = "refuse",
 ) -> TrustRegion:
     """The implicit derivative dx/dθ = −H⁻¹ ∂²E/∂x∂θ: `TrustRegion` with λ = 0."""
     return TrustRegion(0.0, linear_solve, indefinite)
-
-
-@dataclass(frozen=True)
-class Unrolled(Derivative):
-    """Reverse mode through the solver's own operations.
-
-    Exact for what the solver computed, converged or not; memory grows with its
-    iterations. Second derivatives work, and forward mode where TensorFlow has it
-    (eagerly). The solver must be made of differentiable TensorFlow operations.
-    Gradients also flow to tensors and variables that the energy captures. Unlike with
-    the other derivatives, a parameter that the energy does not use is an error at once,
-    not when its gradient is asked for.
-
-    Attributes:
-      checkpoint: keep the state between iterations only, and compute each once more in
-        the backward pass: less memory for more time. Then the solver must be a
-        `Solver`, gradients reach variables but no tensors that the energy captures,
-        and second derivatives are left to plain unrolling.
-    """
-
-    checkpoint: bool = False
-
-    def attach(
-        self,
-        solve: Solve,
-        energy: Energy,
-        parameters: Any,
-        batch_dims: int,
-        box: Box | None,
-    ) -> Solution:
-        """See the base class."""
-        del box
-        solution = solve(parameters, checkpoint=self.checkpoint)
-        packing = Packing(solution.value, batch_dims)
-        flat = tuple(tf.identity(entry) for entry in tf.nest.flatten(parameters))
-        problem = Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
-        # Nobody would call this derivative for such a parameter: TensorFlow gives None.
-        refuse_unused(
-            problem,
-            tf.stop_gradient(packing.pack(solution.value)),
-            flat,
-            entry_names(parameters, "parameters"),
-        )
-        return solution
-
-
-_MATRIX_FREE = {"cg": solve_conjugate_gradient, "minres": solve_minres}

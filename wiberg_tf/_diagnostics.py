@@ -4,7 +4,8 @@ from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._linear import Adaptive, adaptive_rule, eigen
+from wiberg_tf._linear.damping import Adaptive, adaptive_rule
+from wiberg_tf._linear.dense import eigen
 from wiberg_tf._nest import Packing, as_tensors
 from wiberg_tf._problem import Energy, Problem
 

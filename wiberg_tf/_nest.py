@@ -76,6 +76,22 @@ class Packing:
         return tf.shape(tensor)[: self.batch_dims]
 
 
+def select(mask: tf.Tensor, yes: Any, no: Any) -> Any:
+    """The nest `yes` for problems where the mask is true, `no` for the others.
+
+    Args:
+      mask: bool `[*batch]`, or with axes of size 1 after these.
+      yes: a nest of tensors `[*batch, ...]`.
+      no: a nest like it.
+    """
+
+    def choose(yes: tf.Tensor, no: tf.Tensor) -> tf.Tensor:
+        missing = max(yes.shape.rank - mask.shape.rank, 0)
+        return tf.where(mask[(..., *[tf.newaxis] * missing)], yes, no)
+
+    return tf.nest.map_structure(choose, yes, no)
+
+
 def as_tensors(nest: Any, root: str, dtype: tf.DType | None = None) -> Any:
     """The nest with tensors for entries; Python floats become `dtype`.
 

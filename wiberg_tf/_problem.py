@@ -30,6 +30,9 @@ def call_energy(energy: Energy, x: Any, parameters: Any) -> tf.Tensor:
 class Problem:
     """Independent problems min E(x; θ) that share one energy function.
 
+    What `argmin` hands to the steps of a `Solver`: whatever nest the energy takes, x is
+    here one vector per problem, `[*batch, n]`, float32 or float64; so are gradients.
+
     Args:
       energy: `energy(x, *parameters) -> [*batch]`.
       packing: how x is packed into vectors.

@@ -1,8 +1,10 @@
 """What a minimisation returns: the minimiser, and how it went, as data."""
 
 import enum
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -63,3 +65,73 @@ class Solution(NamedTuple):
     value: Any
     status: tf.Tensor
     stats: Stats
+
+    def raise_if_failed(
+        self, *, accept: Collection[Status] = (Status.NOT_CHECKED,)
+    ) -> "Solution":
+        """Raises where a problem has not converged; for callers that do not look.
+
+        Eagerly at once. In a `tf.function` when it runs, but not under
+        `jit_compile=True`, which drops assertions: look at `status` there.
+
+        Args:
+          accept: statuses that are no failures, besides `CONVERGED`; by default that
+            of the caller's own solver, which does not say.
+
+        Returns:
+          This solution.
+
+        Raises:
+          TypeError: if `accept` holds anything else than statuses.
+          tf.errors.InvalidArgumentError: for problems that failed: how many of the
+            batch with which status, and the first of them.
+        """
+        if not all(isinstance(status, Status) for status in accept):
+            raise TypeError(
+                "`accept` must hold statuses, such as wt.Status.MAX_ITERATIONS; "
+                f"received {accept!r}"
+            )
+        fine = tf.constant([Status.CONVERGED, *accept], tf.int32)
+        failed = tf.reduce_all(self.status[..., None] != fine, -1)
+        if not tf.executing_eagerly():
+            tf.debugging.Assert(~tf.reduce_any(failed), _failures(self.status, failed))
+        elif tf.reduce_any(failed):
+            raise tf.errors.InvalidArgumentError(
+                None, None, _failure(self.status.numpy(), failed.numpy())
+            )
+        return self
+
+
+def _failure(status: np.ndarray, failed: np.ndarray) -> str:
+    """The failures of a batch in a line."""
+    first = tuple(int(index) for index in np.argwhere(failed)[0])
+    reason = Status(int(status[first]))
+    if not first:
+        return f"The minimisation failed: {reason.name}. {reason.message}"
+    kinds, counts = np.unique(status[failed], return_counts=True)
+    each = ", ".join(
+        f"{count} {Status(int(kind)).name}"
+        for kind, count in zip(kinds, counts, strict=True)
+    )
+    return (
+        f"{failed.sum()} of {failed.size} minimisations failed ({each}); the first is "
+        f"problem {list(first)}: {reason.name}. {reason.message}"
+    )
+
+
+def _failures(status: tf.Tensor, failed: tf.Tensor) -> list[Any]:
+    """The same of a graph, as what an assertion prints: in operations that XLA has."""
+    flat, lost = tf.reshape(status, [-1]), tf.reshape(failed, [-1])
+    first = tf.argmax(lost, output_type=tf.int32)
+    shown: list[Any] = [_count(lost), "of", tf.size(lost), "minimisations failed:"]
+    for kind in Status:
+        if kind is not Status.CONVERGED:
+            shown += [_count(lost & (flat == int(kind))), kind.name]
+    index, rest = list[tf.Tensor](), first
+    for size in reversed(tf.unstack(tf.shape(status), status.shape.rank)):
+        index, rest = [rest % size, *index], rest // size
+    return [*shown, "; the first is problem", *index, "with status", flat[first]]
+
+
+def _count(mask: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(mask, tf.int32))

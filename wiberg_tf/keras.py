@@ -128,21 +128,33 @@ class ArgMin(keras.layers.Layer):
 
 def _describe(rule: Any) -> dict[str, Any]:
     """A solver or derivative of the library as plain data."""
-    name = type(rule).__name__
-    if getattr(wt, name, None) is not type(rule):
+    if not _is_ours(rule):
         raise ValueError(
             "to save the layer, `solver` and `derivative` must be the library's own; "
             f"received {rule!r}"
         )
-    fields = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule)}
-    for field, value in fields.items():
-        if not isinstance(value, int | float | str | None):
+    name, fields = type(rule).__name__, {}
+    for field in dataclasses.fields(rule):
+        value = getattr(rule, field.name)
+        if _is_ours(value):  # Such as a linear solver.
+            value = _describe(value)
+        elif not isinstance(value, int | float | str | None):
             raise ValueError(
-                f"to save the layer, `{field}` of {name} must be a number or a name; "
-                f"received {value!r}"
+                f"to save the layer, `{field.name}` of {name} must be a number, a name "
+                f"or the library's own; received {value!r}"
             )
+        fields[field.name] = value
     return {"name": name, "fields": fields}
 
 
+def _is_ours(value: Any) -> bool:
+    named = getattr(wt, type(value).__name__, None) is type(value)
+    return named and dataclasses.is_dataclass(value)
+
+
 def _restore(described: dict[str, Any]) -> Any:
-    return getattr(wt, described["name"])(**described["fields"])
+    fields = {
+        name: _restore(value) if isinstance(value, dict) else value
+        for name, value in described["fields"].items()
+    }
+    return getattr(wt, described["name"])(**fields)

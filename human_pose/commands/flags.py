@@ -13,7 +13,7 @@ from typing import Literal
 
 from absl import flags
 
-from human_pose.commands import image_flags, shell
+from human_pose.commands import image_flags, places, shell
 from human_pose.lifting.config import (
     DERIVATIVES,
     DTYPES,
@@ -24,10 +24,7 @@ from human_pose.lifting.config import (
     TrainingConfig,
 )
 
-_DATA_HINT = "./set.sh data makes the embedded data"
-_TRAINING_FILE = "train_sh.h5"
 _MAX_SEED = 2**31 - 1
-_SAMPLE_CHECKPOINT = "results/trained_model.h5"
 
 
 @dataclass(frozen=True)
@@ -93,8 +90,7 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "check_path",
         None,
-        "Checkpoint to start from; looked for as given, from the project's root, and "
-        "under results_dir.",
+        "Checkpoint to start from; looked for as given, and under results_dir.",
         **own,
     )
     flags.DEFINE_boolean(
@@ -106,7 +102,7 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string(
         "data_dir",
-        "data",
+        places.DATA_DIR,
         "Folder with train_sh.h5 and testing/ (i1: of pictures, data/images).",
         **own,
     )
@@ -117,10 +113,7 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     flags.DEFINE_string(
-        "results_dir",
-        "results",
-        "Folder of all results; relative to the project's root.",
-        **own,
+        "results_dir", places.RESULTS_DIR, "Folder of all results.", **own
     )
     shell.refuse_empty(
         flag_values, "check_path", "data_dir", "parameters_dir", "results_dir"
@@ -173,9 +166,9 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
     """Defines the flags of `Sample.py`."""
     own = {"flag_values": flag_values}
     define_lifter_flags(flag_values)
-    flag_values.set_default("check_path", _SAMPLE_CHECKPOINT)
+    flag_values.set_default("check_path", places.TRAINED_MODEL)
     flags.DEFINE_string(
-        "input_path", "data/sample.h5", "Pose file with the frame to lift.", **own
+        "input_path", places.SAMPLE_FILE, "Pose file with the frame to lift.", **own
     )
     shell.refuse_empty(flag_values, "input_path")
     flags.DEFINE_integer(
@@ -192,8 +185,8 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
     own = {"flag_values": flag_values}
     flags.DEFINE_string(
         "input_path",
-        f"data/{_TRAINING_FILE}",
-        f"Training frames (default: {_TRAINING_FILE} in data_dir).",
+        f"{places.DATA_DIR}/{places.TRAINING_FILE}",
+        f"Training frames (default: {places.TRAINING_FILE} in data_dir).",
         **own,
     )
     shell.refuse_empty(flag_values, "input_path")
@@ -276,7 +269,7 @@ def main_settings(flag_values: flags.FlagValues) -> MainSettings:
       InputError: if a file or folder that the flags name does not exist.
     """
     return MainSettings(
-        run_folder=results_dir(flag_values) / flag_values.name,
+        run_folder=places.results_dir(flag_values) / flag_values.name,
         lifter=lifter_config(
             flag_values,
             derivative=flag_values.derivative,
@@ -298,10 +291,9 @@ def image_settings(flag_values: flags.FlagValues) -> ImageSettings:
     Raises:
       InputError: if a file or folder that the flags name does not exist.
     """
-    folder = results_dir(flag_values)
     return ImageSettings(
-        run_folder=folder / flag_values.name,
-        task=image_flags.task(flag_values, folder),
+        run_folder=places.results_dir(flag_values) / flag_values.name,
+        task=image_flags.task(flag_values),
     )
 
 
@@ -314,9 +306,9 @@ def sample_settings(flag_values: flags.FlagValues) -> SampleSettings:
     frame = flag_values.frame
     return SampleSettings(
         lifter=lifter_config(flag_values),
-        input_path=_locate_data(Path(flag_values.input_path)),
+        input_path=places.pose_file(flag_values.input_path),
         frame=frame,
-        picture_path=results_dir(flag_values) / "sample" / f"frame_{frame}.png",
+        picture_path=places.results_dir(flag_values) / "sample" / f"frame_{frame}.png",
         show=flag_values.show,
     )
 
@@ -346,7 +338,7 @@ def lifter_config(
         mixture_path=locate(folder / "model_parameters.h5"),
         cameras_path=locate(folder / "avg_cameras.h5"),
         check_path=(
-            locate(check_path, also_under=[results_dir(flag_values)])
+            places.checkpoint(flag_values)
             # The original's default is the word.
             if check_path and check_path.lower() != "none"
             else None
@@ -355,19 +347,9 @@ def lifter_config(
     )
 
 
-def results_dir(flag_values: flags.FlagValues) -> Path:
-    """The folder of all results, absolute; it may not exist yet."""
-    from human_pose.files.paths import PROJECT_ROOT
-
-    return PROJECT_ROOT / Path(flag_values.results_dir).expanduser()
-
-
 def _training_config(flag_values: flags.FlagValues) -> TrainingConfig:
-    path = Path(flag_values.input_path)
-    if flag_values["input_path"].using_default_value:
-        path = Path(flag_values.data_dir) / _TRAINING_FILE
     return TrainingConfig(
-        input_path=_locate_data(path),
+        input_path=places.training_file(flag_values),
         subsample=flag_values.subsample,
         metric=flag_values.metric,
         learning_rate=flag_values.wlr,
@@ -383,18 +365,8 @@ def _training_config(flag_values: flags.FlagValues) -> TrainingConfig:
 
 def _evaluation_config(flag_values: flags.FlagValues) -> EvaluationConfig:
     return EvaluationConfig(
-        data_dir=_locate_data(Path(flag_values.data_dir) / "testing").parent,
+        data_dir=places.evaluation_dir(flag_values),
         subsample=flag_values.subsample,
         metric=flag_values.metric,
         batch_size=flag_values.batch_size,
     )
-
-
-def _locate_data(path: Path) -> Path:
-    from human_pose.files.errors import InputError
-    from human_pose.files.paths import locate
-
-    try:
-        return locate(path)
-    except InputError as error:
-        raise InputError(f"{error} ({_DATA_HINT})") from None

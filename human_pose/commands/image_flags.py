@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from absl import flags
 
-from human_pose.commands import shell
+from human_pose.commands import places, shell
 from human_pose.geometry.limits import (
     FOCAL_LENGTHS_PX,
     MAX_COORDINATE_PX,
@@ -30,7 +30,6 @@ from human_pose.i1.config import (
 
 MODELS: Final = ("lifter", "i1")
 
-_DATA_HINT: Final = "./set.sh data --images makes the embedded pictures"
 _BATCH_SIZE: Final = 2  # of the original's tests
 _LIFTER_ONLY: Final = (
     "models", "l2_solver", "dtype", "as_published", "parameters_dir", "metric",
@@ -182,9 +181,7 @@ def _is_camera(texts: list[str] | None) -> bool:
     )
 
 
-def sample_config(
-    flag_values: flags.FlagValues, results_dir: Path
-) -> ImageSampleConfig:
+def sample_config(flag_values: flags.FlagValues) -> ImageSampleConfig:
     """Turns the parsed flags of `Sample.py --image` into a configuration.
 
     Raises:
@@ -197,9 +194,10 @@ def sample_config(
     if not flag_values["check_path"].present:
         raise InputError("--image needs --check_path, a .keras checkpoint")
     image = locate(flag_values.image)
+    results_dir = places.results_dir(flag_values)
     chosen = ImageSampleConfig(
         image=image,
-        check_path=locate(flag_values.check_path, also_under=[results_dir]),
+        check_path=places.checkpoint(flag_values),
         box=_four_numbers(flag_values.box),
         camera=_four_numbers(flag_values.camera),
         root_depth_mm=flag_values.root_depth_mm,
@@ -308,12 +306,8 @@ def _refuse_beside(names: Iterable[str], other: str) -> None:
         raise flags.ValidationError(f"--{name} has no effect beside {other}")
 
 
-def task(flag_values: flags.FlagValues, results_dir: Path) -> Task:
+def task(flag_values: flags.FlagValues) -> Task:
     """Turns the parsed flags into what `--model=i1` is asked for.
-
-    Args:
-      flag_values: parsed.
-      results_dir: where checkpoints are looked for, too.
 
     Raises:
       InputError: if a file or folder that the flags name does not exist.
@@ -329,10 +323,10 @@ def task(flag_values: flags.FlagValues, results_dir: Path) -> Task:
             overwrite=flag_values.overwrite,
         )
     # A resumed run holds its own weights.
-    check_path = None if flag_values.resume else flag_values.check_path
-    if check_path is not None:
-        check_path = locate(check_path, also_under=[results_dir])
-    data_dir = _data_dir(flag_values)
+    check_path = None
+    if flag_values.check_path is not None and not flag_values.resume:
+        check_path = places.checkpoint(flag_values)
+    data_dir = places.pictures_dir(_given(flag_values, "data_dir", places.PICTURES_DIR))
     if flag_values.train:
         return _training_config(flag_values, data_dir, check_path)
     if check_path is None:
@@ -383,13 +377,3 @@ def _given(flag_values: flags.FlagValues, name: str, otherwise: Any) -> Any:
     """The value of a flag whose default is the lifter's."""
     flag = flag_values[name]
     return flag.value if flag.present else otherwise
-
-
-def _data_dir(flag_values: flags.FlagValues) -> Path:
-    from human_pose.files.errors import InputError
-    from human_pose.files.paths import locate
-
-    try:
-        return locate(_given(flag_values, "data_dir", "data/images"))
-    except InputError as error:
-        raise InputError(f"{error} ({_DATA_HINT})") from None

@@ -8,15 +8,15 @@ minutes; equal seeds give equal pictures on any number of processes.
 
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from absl import flags, logging
 
 from human_pose.commands import shell
+from human_pose.commands.places import DATA_DIR
 from human_pose.datasets.rendered.dataset import RECIPE_FILE, Recipe, generate
-from human_pose.files.paths import PROJECT_ROOT
+from human_pose.files.paths import output_path
 
 _BAR = 40  # characters
 _REPORTS = 10  # lines where there is no terminal
@@ -27,11 +27,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     own = {"flag_values": flag_values}
     default = Recipe()
     flags.DEFINE_string(
-        "data_dir",
-        "data",
-        "Where to: images/ in this folder; relative to the project's root.",
-        **own,
+        "data_dir", DATA_DIR, "Where to: images/ in this folder.", **own
     )
+    shell.refuse_empty(flag_values, "data_dir")
     flags.DEFINE_integer(
         "count",
         default.count,
@@ -46,12 +44,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "processes", 0, "How many work at once; 0: all cores.", lower_bound=0, **own
     )
     flags.DEFINE_boolean("overwrite", False, "Replace pictures made before.", **own)
+    shell.show_in_help(flag_values, __name__)
 
 
-def _work(flag_values: flags.FlagValues) -> None:
+def work(flag_values: flags.FlagValues) -> None:
+    """Renders the pictures that the flags ask for, unless some are there."""
     logging.set_verbosity(logging.INFO)
     signal.signal(signal.SIGTERM, _interrupt)  # cleans up as after Ctrl-C
-    folder = PROJECT_ROOT / Path(flag_values.data_dir).expanduser() / "images"
+    folder = output_path(flag_values.data_dir) / "images"
     if (folder / RECIPE_FILE).is_file() and not flag_values.overwrite:
         print(f"Pictures are in {folder} already; --overwrite makes them anew.")
         return
@@ -86,4 +86,4 @@ class _Report:
 
 
 if __name__ == "__main__":
-    shell.run(_work, define_flags)
+    shell.run(work, define_flags)

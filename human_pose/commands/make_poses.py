@@ -12,8 +12,9 @@ from pathlib import Path
 from absl import flags, logging
 
 from human_pose.commands import shell
+from human_pose.commands.places import DATA_DIR
 from human_pose.datasets.synthetic import Recipe, data_files, generate
-from human_pose.files.paths import PROJECT_ROOT
+from human_pose.files.paths import output_path
 
 _REPORT_EVERY = 10  # files
 
@@ -21,18 +22,19 @@ _REPORT_EVERY = 10  # files
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the command's flags."""
     own = {"flag_values": flag_values}
-    flags.DEFINE_string(
-        "data_dir", "data", "Where to; relative to the project's root.", **own
-    )
+    flags.DEFINE_string("data_dir", DATA_DIR, "Where to.", **own)
+    shell.refuse_empty(flag_values, "data_dir")
     flags.DEFINE_integer(
         "seed", Recipe().seed, "Other seeds make other motions.", lower_bound=0, **own
     )
     flags.DEFINE_boolean("overwrite", False, "Replace files made before.", **own)
+    shell.show_in_help(flag_values, __name__)
 
 
-def _work(flag_values: flags.FlagValues) -> None:
+def work(flag_values: flags.FlagValues) -> None:
+    """Makes the data that the flags ask for, unless it is there."""
     logging.set_verbosity(logging.INFO)
-    folder = PROJECT_ROOT / Path(flag_values.data_dir).expanduser()
+    folder = output_path(flag_values.data_dir)
     if not flag_values.overwrite and all(map(Path.exists, data_files(folder))):
         print(f"The embedded data is in {folder} already; --overwrite makes it anew.")
         return
@@ -51,4 +53,4 @@ def _report(path: Path, done: int, total: int) -> None:
 
 
 if __name__ == "__main__":
-    shell.run(_work, define_flags)
+    shell.run(work, define_flags)

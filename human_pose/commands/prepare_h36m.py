@@ -21,7 +21,7 @@ from human_pose.datasets.h36m.build import build_pose_files
 from human_pose.datasets.h36m.names import recordings
 from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.files.errors import InputError
-from human_pose.files.paths import PROJECT_ROOT, locate
+from human_pose.files.paths import locate, output_path
 from human_pose.lifting.config import MODEL_COUNTS
 
 _ARCHIVE_NAME: Final = "h36m.zip"
@@ -71,9 +71,7 @@ class H36MConfig:
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the command's flags."""
     own = {"flag_values": flag_values}
-    flags.DEFINE_string(
-        "data_dir", "data/h36m", "Where to; relative to the project's root.", **own
-    )
+    flags.DEFINE_string("data_dir", "data/h36m", "Where to.", **own)
     flags.DEFINE_string(
         "archive", None, "A local h36m.zip, instead of downloading it.", **own
     )
@@ -92,6 +90,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "partial", False, "Leave out recordings that lack a file.", **own
     )
+    shell.refuse_empty(flag_values, "data_dir")
+    shell.show_in_help(flag_values, __name__)
 
 
 def prepare(config: H36MConfig, report: Callable[[str], None]) -> None:
@@ -172,7 +172,7 @@ def _fetch_archive(config: H36MConfig, report: Callable[[str], None]) -> Path:
 
 def _config(flag_values: flags.FlagValues) -> H36MConfig:
     return H36MConfig(
-        folder=PROJECT_ROOT / Path(flag_values.data_dir).expanduser(),
+        folder=output_path(flag_values.data_dir),
         archive=locate(flag_values.archive) if flag_values.archive else None,
         archive_url=flag_values.archive_url,
         parameters_url=flag_values.parameters_url,
@@ -190,5 +190,10 @@ def _work(flag_values: flags.FlagValues) -> None:
     )
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Runs the command with the process's arguments."""
     shell.run(_work, define_flags)
+
+
+if __name__ == "__main__":
+    run()

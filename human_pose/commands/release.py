@@ -1,6 +1,6 @@
 """Makes the files that are committed beside the code, anew; nothing else writes them.
 
-    python -m human_pose.commands.release
+    python -m human_pose.commands.release    # in the project's root
 
 data/model_parameters.h5 and data/avg_cameras.h5 are fitted to the embedded data's
 training subjects, data/sample.h5 holds frames of its test subjects, and
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from absl import flags, logging
 
-from human_pose.commands import shell
+from human_pose.commands import places, shell
 from human_pose.datasets.pose_files import (
     action_file_names,
     concatenate,
@@ -30,7 +30,7 @@ from human_pose.datasets.pose_files import (
 from human_pose.datasets.protocol import ACTIONS, TRAIN_SUBJECTS
 from human_pose.datasets.synthetic import Recipe, generate, subject_cameras
 from human_pose.files.errors import InputError
-from human_pose.files.paths import PROJECT_ROOT, atomic
+from human_pose.files.paths import atomic, output_path
 from human_pose.lifting.config import MODEL_COUNTS
 from human_pose.runs.folder import RunFolder
 
@@ -50,15 +50,11 @@ _MODELS: Final = 3
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the command's flags."""
     own = {"flag_values": flag_values}
+    flags.DEFINE_string("data_dir", places.DATA_DIR, "Where to.", **own)
     flags.DEFINE_string(
-        "data_dir", "data", "Where to; relative to the project's root.", **own
+        "results_dir", places.RESULTS_DIR, "Where the trained model goes.", **own
     )
-    flags.DEFINE_string(
-        "results_dir",
-        "results",
-        "Where the trained model goes; relative to the project's root.",
-        **own,
-    )
+    shell.refuse_empty(flag_values, "data_dir", "results_dir")
     flags.DEFINE_boolean("train", True, "Also train trained_model.h5.", **own)
 
 
@@ -143,9 +139,9 @@ def write_trained_model(made: Path, parameters_dir: Path, path: Path) -> None:
         f"--results_dir={run.path.parent}",
         f"--name={run.path.name}",
     ]
-    main = PROJECT_ROOT / "human_pose" / "main.py"
     logging.info("main.py %s", " ".join(arguments))
-    done = subprocess.run([sys.executable, str(main), *arguments], check=False)
+    command = [sys.executable, "-m", "human_pose.main", *arguments]
+    done = subprocess.run(command, check=False)
     if done.returncode:
         raise InputError(f"the training failed with exit code {done.returncode}")
     with atomic(path) as temporary:
@@ -156,8 +152,8 @@ def write_trained_model(made: Path, parameters_dir: Path, path: Path) -> None:
 def _work(flag_values: flags.FlagValues) -> None:
     logging.set_verbosity(logging.INFO)
     shell.load_tensorflow()  # by way of human_pose.lifting
-    data_dir = PROJECT_ROOT / Path(flag_values.data_dir).expanduser()
-    results_dir = PROJECT_ROOT / Path(flag_values.results_dir).expanduser()
+    data_dir = output_path(flag_values.data_dir)
+    results_dir = places.results_dir(flag_values)
     release(data_dir, results_dir, train=flag_values.train)
     print(f"The files to commit are in {data_dir} and {results_dir}.")
 

@@ -5,7 +5,7 @@ here and ours there.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,7 +26,7 @@ _SHAPES: Final[dict[str, Shape]] = {
 
 # No image is so large and no studio so wide: a number beyond is damage, and its powers
 # would overflow long after the file is forgotten. Pixels, and millimetres.
-_LARGEST: Final = {"joint_2d": 1e6, "joint_3d": 1e7}
+_LARGEST: Final = {"joint_2d": 1e6, "joint_3d": 1e7, "camera": 1e6}
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def read_pose_file(path: str | os.PathLike[str]) -> PoseSet:
     }
     if not len(arrays["joint_2d"]):
         raise InputError(f"{path}: must hold at least one frame; received none")
-    _check_sizes(path, arrays["joint_2d"], arrays["joint_3d"])
+    _check_sizes(path, arrays)
     return PoseSet(arrays["joint_2d"], arrays["joint_3d"], arrays["camera"])
 
 
@@ -108,16 +108,17 @@ def action_file_names(action: str) -> tuple[str, str]:
 
 
 def _check_sizes(
-    path: str | os.PathLike[str], joints_2d_px: np.ndarray, joints_3d_mm: np.ndarray
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
 ) -> None:
     """Refuses frames that cannot be lifted, or measured, because of their size."""
-    for name, joints in (("joint_2d", joints_2d_px), ("joint_3d", joints_3d_mm)):
-        size = np.abs(joints).max(axis=tuple(range(1, joints.ndim)))
-        if size.max() > _LARGEST[name]:
+    for name, limit in _LARGEST.items():
+        size = np.abs(arrays[name]).max(axis=tuple(range(1, arrays[name].ndim)))
+        if size.max() > limit:
             raise InputError(
-                f"{path}: {name} must be within ±{_LARGEST[name]:g}; frame "
-                f"{size.argmax()} has {size.max():g}"
+                f"{path}: {name} must be within ±{limit:g}; frame {size.argmax()} has "
+                f"{size.max():g}"
             )
+    joints_2d_px, joints_3d_mm = arrays["joint_2d"], arrays["joint_3d"]
     # Views are brought to one height, poses to one size, by division.
     heights = np.delete(joints_2d_px[..., 1], UNDETECTED_JOINT, axis=-1)
     flat = (np.ptp(heights, axis=-1) == 0).all(axis=-1)

@@ -4,6 +4,7 @@ A damaged or hostile file of a few kilobytes can declare terabytes.
 """
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ _LONGEST_REASON: Final = 200  # letters of what a library says
 
 
 @contextmanager
-def refusing(path: Path, verdict: str) -> Iterator[None]:
+def refusing(path: str | os.PathLike[str], verdict: str) -> Iterator[None]:
     """Turns whatever a library raises over a file into one line.
 
     h5py and zipfile report damage by errors of a dozen kinds, and not by the same ones
@@ -56,7 +57,9 @@ def refusing(path: Path, verdict: str) -> Iterator[None]:
         raise InputError(f"{path}: {verdict} ({reason})") from error
 
 
-def check_names(path: Path, wanted: Iterable[str], held: Iterable[str]) -> None:
+def check_names(
+    path: str | os.PathLike[str], wanted: Iterable[str], held: Iterable[str]
+) -> None:
     """Refuses a file that lacks something.
 
     Raises:
@@ -80,8 +83,8 @@ class Declared:
       path: the file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
         self._sizes: dict[str, int] = {}
         self._bytes = 0
 

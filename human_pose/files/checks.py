@@ -41,6 +41,28 @@ def _is_whole(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def check_within(where: str, values: np.ndarray, lowest: float, highest: float) -> None:
+    """Checks numbers of a file, which beyond some size can only be damage.
+
+    Args:
+      where: file and name, to begin the error with.
+      values: any shape.
+      lowest: the least that they may be.
+      highest: the most that they may be.
+
+    Raises:
+      InputError: naming the first that is outside.
+    """
+    outside = np.argwhere((values < lowest) | (values > highest))
+    if len(outside):
+        place = tuple(int(i) for i in outside[0])
+        at = f" at {list(place)}" if place else ""
+        raise InputError(
+            f"{where} must be from {lowest:g} to {highest:g}; received "
+            f"{values[place]:g}{at}"
+        )
+
+
 def json_object(where: str, content: str | bytes) -> dict[str, Any]:
     """The names and values of a JSON object.
 

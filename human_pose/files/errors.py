@@ -25,7 +25,8 @@ class InputError(ValueError):
         line = subject if rule is None else f"{subject} {rule}"
         if received is not _NOTHING:
             line = f"{line}; received {received!r}"
-        super().__init__(line)
+        # Names of files, and what stands in them, may break lines.
+        super().__init__("\\n".join(line.splitlines()))
 
 
 def one_line(error: BaseException) -> str:

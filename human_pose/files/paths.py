@@ -9,36 +9,54 @@ from typing import Final
 
 from human_pose.files.errors import InputError, one_line
 
-_ABOVE_PACKAGE: Final = Path(__file__).resolve().parents[2]
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
 
-# The checkout; for a package installed without one, the current folder.
-PROJECT_ROOT: Final = (
-    _ABOVE_PACKAGE if (_ABOVE_PACKAGE / "set.sh").exists() else Path.cwd()
-)
+# Whether the package is used from a checkout, where it is not installed or editable.
+IN_CHECKOUT: Final = (_PACKAGE.parent / "set.sh").is_file()
+
+# What relative paths fall back to, for reading: the checkout, or the files that a wheel
+# has of it (setup.py), which are laid out alike.
+PROJECT_ROOT: Final = _PACKAGE.parent if IN_CHECKOUT else _PACKAGE / "embedded"
+
+# Text files here have a line or a page; a megabyte is a book.
+MOST_TEXT_BYTES: Final = 1 << 20
 
 # In the name of every temporary file, before the ending that some libraries ask for.
 _PART: Final = ".part"
 
 
-def locate(path: str | os.PathLike[str], *, also_under: Iterable[Path] = ()) -> Path:
-    """Finds an existing file or folder.
+def locate(
+    path: str | os.PathLike[str], *, also_under: Iterable[str | os.PathLike[str]] = ()
+) -> Path:
+    """Finds an existing file or folder, to be read.
 
     Args:
-      path: absolute, or relative to the current folder, the project's root or one of
-        `also_under`, tried in that order.
-      also_under: further folders to look in.
+      path: absolute, or relative to the current folder, else to `PROJECT_ROOT`; then
+        the same in each folder of `also_under`.
+      also_under: further folders to look in, absolute or relative as `path`.
+
+    Returns:
+      An absolute path.
 
     Raises:
       InputError: if it exists nowhere; the message lists every place tried.
     """
-    path = Path(path).expanduser()
-    places = [Path.cwd() / path, PROJECT_ROOT / path]
-    places += [Path(folder) / path for folder in also_under]
-    places = list(dict.fromkeys(places))  # an absolute path is one place
+    path, here = Path(path).expanduser(), _current_folder()
+    paths = [path, *(Path(folder).expanduser() / path for folder in also_under)]
+    # An absolute path is one place.
+    places = dict.fromkeys(
+        base / each for each in paths for base in (here, PROJECT_ROOT)
+    )
     for place in places:
         if place.exists():
             return place
     raise InputError(f"{path} not found; looked for {', '.join(map(str, places))}")
+
+
+def output_path(path: str | os.PathLike[str]) -> Path:
+    """The absolute path of what is to be written; relative to the current folder."""
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else _current_folder() / path
 
 
 @contextmanager
@@ -74,25 +92,76 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)  # gone already if all went well
 
 
-def leftovers(folder: Path) -> Iterator[Path]:
+def leftovers(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """The temporary files in a folder of processes that were killed while writing.
 
     Those of living ones are among them: only for a folder that nobody writes to.
     """
     # Eight letters are what `tempfile` draws.
-    return folder.glob(f".*.????????{_PART}*")
+    return Path(folder).glob(f".*.????????{_PART}*")
 
 
-def check_is_file(path: Path) -> None:
-    """Refuses what is no file.
+def check_is_file(path: str | os.PathLike[str]) -> None:
+    """Refuses what is no file, such as a pipe, whose reader would wait for ever.
 
     Raises:
-      InputError: naming it, if it is a folder or does not exist.
+      InputError: naming it, if it is something else or does not exist.
     """
+    path = Path(path)
+    if path.is_file():
+        return
     if path.is_dir():
         raise InputError(f"{path}: must be a file; it is a folder")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    if path.exists():
+        raise InputError(f"{path}: must be a file; it is a device or a pipe")
+    raise InputError(f"{path}: no such file")
+
+
+def read_bytes(path: str | os.PathLike[str], most_bytes: int) -> bytes:
+    """The content of a small file.
+
+    Args:
+      path: the file.
+      most_bytes: how large it may be.
+
+    Raises:
+      InputError: naming the file, if it is missing, unreadable or larger.
+    """
+    path = Path(path)
+    check_is_file(path)
+    try:
+        with path.open("rb") as file:
+            content = file.read(most_bytes + 1)
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise InputError(f"{path}: cannot be read: {reason}") from error
+    if len(content) > most_bytes:
+        raise InputError(f"{path}: must have at most {most_bytes} bytes; it has more")
+    return content
+
+
+def read_text(path: str | os.PathLike[str], most_bytes: int = MOST_TEXT_BYTES) -> str:
+    """The text of a small file in UTF-8, without the byte-order mark of some editors.
+
+    Args:
+      path: the file.
+      most_bytes: how large it may be.
+
+    Raises:
+      InputError: naming the file, if it is missing, unreadable, larger or not text.
+    """
+    content = read_bytes(path, most_bytes)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from error
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the current folder does not exist any more") from None
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

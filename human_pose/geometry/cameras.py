@@ -1,36 +1,157 @@
-"""Pinhole cameras without lens distortion.
+"""Calibrated cameras as values: a pinhole and, if need be, its lens.
 
-    x_cam = R x_world + t,    pixel = focal * (x_cam, y_cam) / z_cam + centre
+    x_cam = R x_world + t,    pixel = focal * lens(x_cam / z_cam, y_cam / z_cam) + c
 
 The camera frame has x to the image's right, y down its columns and z along the optical
-axis (OpenCV's convention); world points are millimetres, image points pixels.
+axis (OpenCV's convention); world points are millimetres, image points pixels. What a
+lens does to a point stands in `distortion`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
+from human_pose.geometry import distortion
 
-@dataclass(frozen=True)
+# Rotations come from files with few digits: how far R Rᵀ may be from I.
+_ORTHONORMAL: Final = 1e-3
+
+_SHAPES: Final = {
+    "rotation": (3, 3),
+    "translation_mm": (3,),
+    "focal_px": (2,),
+    "centre_px": (2,),
+}
+
+
+@dataclass(frozen=True, eq=False)
 class Camera:
-    """A calibrated pinhole camera.
+    """A calibrated camera; equal to another one if all of its numbers are.
+
+    The arrays are copied, as float64, and cannot be written to.
 
     Attributes:
-      rotation: float64 `[3, 3]`, world to camera, orthonormal.
+      rotation: float64 `[3, 3]`, world to camera, orthonormal and right-handed.
       translation_mm: float64 `[3]`; the world's origin in the camera frame.
       focal_px: float64 `[2]`, focal lengths along x and y.
       centre_px: float64 `[2]`, the principal point.
+      distortion: the lens' numbers in OpenCV's order, k1 k2 p1 p2 [k3 [k4 k5 k6]];
+        empty for a lens that does not distort.
+      size_px: width and height of the image, or None if they are not known.
+      name: by which cameras and their views are matched.
+
+    Raises:
+      ValueError: if a shape is another, a number is not finite, a focal length or size
+        not positive, or the rotation is none.
     """
 
     rotation: np.ndarray
     translation_mm: np.ndarray
     focal_px: np.ndarray
     centre_px: np.ndarray
+    distortion: tuple[float, ...] = ()
+    size_px: tuple[int, int] | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for field, shape in _SHAPES.items():
+            array = np.array(getattr(self, field), np.float64)
+            if array.shape != shape or not np.isfinite(array).all():
+                raise ValueError(
+                    f"`{field}` must be finite numbers of shape {list(shape)}. "
+                    f"Received: {array.tolist()}"
+                )
+            array.setflags(write=False)
+            object.__setattr__(self, field, array)
+        numbers = tuple(float(number) for number in self.distortion)
+        distortion.check(numbers)
+        object.__setattr__(self, "distortion", numbers)
+        if np.any(self.focal_px <= 0):
+            raise ValueError(
+                f"`focal_px` must be positive. Received: {self.focal_px.tolist()}"
+            )
+        if self.size_px is not None:
+            width, height = map(int, self.size_px)
+            if min(width, height) <= 0:
+                raise ValueError(
+                    f"`size_px` must be positive. Received: {self.size_px}"
+                )
+            object.__setattr__(self, "size_px", (width, height))
+        off = np.abs(self.rotation @ self.rotation.T - np.eye(3)).max()
+        if off > _ORTHONORMAL or np.linalg.det(self.rotation) < 0:
+            raise ValueError(
+                "`rotation` must be orthonormal and right-handed. "
+                f"Received: {self.rotation.tolist()}"
+            )
+
+    @classmethod
+    def at(
+        cls,
+        position_mm: Any,
+        rotation: Any,
+        *,
+        focal_px: Any,
+        centre_px: Any,
+        radial: Sequence[float] = (),
+        tangential: Sequence[float] = (),
+        size_px: tuple[int, int] | None = None,
+        name: str = "",
+    ) -> "Camera":
+        """A camera by its place, as Human3.6M's files give it.
+
+        Their `T` is the optical centre, x_cam = R (x_world - T), and their `k` and `p`
+        are k1 k2 k3 and p1 p2. Some readers of them (VideoPose3D) hold p2 p1 instead.
+
+        Args:
+          position_mm: the optical centre `[3]`, world mm.
+          rotation: `[3, 3]`, world to camera.
+          focal_px: `[2]`.
+          centre_px: `[2]`.
+          radial: k1 k2 k3, or nothing.
+          tangential: p1 p2, or nothing.
+          size_px: width and height of the image.
+          name: the camera's.
+
+        Raises:
+          ValueError: as `Camera`, or if there are other than three and two numbers of
+            the lens.
+        """
+        k, p = map(tuple, (radial, tangential))
+        if (len(k), len(p)) not in {(0, 0), (3, 2)}:
+            raise ValueError(
+                "`radial` and `tangential` must be three numbers and two, or none. "
+                f"Received: {len(k)} and {len(p)}"
+            )
+        numbers = (*k[:2], *p, *k[2:])
+        rotation = np.asarray(rotation, np.float64)
+        return cls(
+            rotation,
+            -rotation @ np.asarray(position_mm, np.float64),
+            focal_px,
+            centre_px,
+            # All zeros are a lens that does not distort.
+            numbers if any(numbers) else (),
+            size_px,
+            name,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Camera) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
 
     @property
     def position_mm(self) -> np.ndarray:
         """The optical centre in the world, `[3]`, mm."""
         return -self.rotation.T @ self.translation_mm
+
+    @property
+    def intrinsics_px(self) -> np.ndarray:
+        """fx, fy, cx, cy: `[4]`, the camera without its lens and its place."""
+        return np.concatenate([self.focal_px, self.centre_px])
 
     def to_camera(self, points_mm: np.ndarray) -> np.ndarray:
         """World points `[..., 3]` in the camera frame `[..., 3]`, mm."""
@@ -40,13 +161,14 @@ class Camera:
         """Images of world points.
 
         Args:
-          points_mm: `[..., 3]`, world millimetres.
+          points_mm: `[..., 3]`, world millimetres; NaN gives NaN.
 
         Returns:
           `[..., 2]` pixels; they may lie outside the image.
 
         Raises:
-          ValueError: if a point is not in front of the camera.
+          ValueError: if a point is not in front of the camera, or so far aside that the
+            lens' numbers fold it back towards the middle.
         """
         x, y, depth = np.moveaxis(self.to_camera(points_mm), -1, 0)
         if np.any(depth <= 0):
@@ -54,7 +176,53 @@ class Camera:
                 "`points_mm` must lie in front of the camera. "
                 f"Received: {np.sum(depth <= 0)} points behind it"
             )
-        return self.focal_px * np.stack([x, y], -1) / depth[..., None] + self.centre_px
+        if not self.distortion:
+            scaled = self.focal_px * np.stack([x, y], -1)
+            return scaled / depth[..., None] + self.centre_px
+        plane = np.stack([x, y], -1) / depth[..., None]
+        unseen = np.isnan(plane).any(axis=-1)
+        folded = np.sum(~unseen & ~distortion.unfolded(plane, self.distortion))
+        if folded:
+            raise ValueError(
+                "`points_mm` must lie where the lens does not fold the image. "
+                f"Received: {folded} points beyond"
+            )
+        return self._to_px(distortion.distort(plane, self.distortion))
+
+    def undistort(self, points_px: np.ndarray) -> np.ndarray:
+        """Where a lens that does not distort would show the same points.
+
+        Args:
+          points_px: `[..., 2]`, pixels; NaN, a point not seen, stays NaN.
+
+        Returns:
+          `[..., 2]`, pixels of the pinhole camera; `project` of a camera without
+          distortion gives them, and that of this one the `points_px` to 1e-9 px.
+
+        Raises:
+          ValueError: if no ray, of those that the lens does not fold, is seen at one of
+            the points.
+        """
+        points = np.asarray(points_px, np.float64)
+        if not self.distortion:
+            return points.copy()
+        plane = (points - self.centre_px) / self.focal_px
+        rays, found = distortion.undistort(plane, self.distortion)
+        found |= np.isnan(points).any(axis=-1)
+        if not found.all():
+            raise ValueError(
+                "`points_px` must be where the lens shows something. "
+                f"Received: {np.sum(~found)} points where it does not, the first at "
+                f"{points[~found][0].tolist()}"
+            )
+        return self._to_px(rays)
+
+    def _to_px(self, plane: np.ndarray) -> np.ndarray:
+        return np.asarray(self.focal_px * plane + self.centre_px)
+
+    def _key(self) -> tuple[Any, ...]:
+        arrays = (tuple(getattr(self, field).ravel().tolist()) for field in _SHAPES)
+        return (*arrays, self.distortion, self.size_px, self.name)
 
 
 def look_at(

@@ -12,10 +12,12 @@ is implicit (see `_best_rotation`) instead of the derivative of an SVD, whose
 First derivatives only.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import tensorflow as tf
+
+Gradient = Literal["true", "published"]
 
 ROOT: Final = 0  # the hip centre
 
@@ -26,10 +28,32 @@ PCK_THRESHOLD_MM: Final = 150.0
 AUC_THRESHOLDS_MM: Final = tuple(float(mm) for mm in range(0, 151, 5))
 
 
-def mpjpe(truth: Any, reconstruction: Any) -> tf.Tensor:
-    """Mean per-joint position error, mm, without any alignment."""
+def mpjpe(truth: Any, reconstruction: Any, *, gradient: Gradient = "true") -> tf.Tensor:
+    """Mean per-joint position error, mm, without any alignment.
+
+    Args:
+      truth: `[..., J, 3]`, mm.
+      reconstruction: `[..., J, 3]`, mm.
+      gradient: "true", or "published": the layer of the original image network, a
+        monitor without weight, passes back the gradient of the mean squared distance
+        instead.
+
+    Returns:
+      `[...]`, mm. The mean over samples of absolute camera-frame poses is what that
+      network's original calls "error(mm)".
+
+    Raises:
+      ValueError: if `gradient` is neither, or the poses have not the same joints.
+    """
     truth, reconstruction = checked_pair(truth, reconstruction)
-    return tf.reduce_mean(joint_distances(truth, reconstruction), axis=-1)
+    mean = tf.reduce_mean(joint_distances(truth, reconstruction), axis=-1)
+    if gradient == "true":
+        return mean
+    if gradient != "published":
+        raise ValueError(f"gradient must be true or published; received {gradient!r}")
+    squares = tf.reduce_sum(tf.square(reconstruction - truth), axis=-1)
+    squares = tf.reduce_mean(squares, axis=-1)
+    return squares + tf.stop_gradient(mean - squares)
 
 
 def root_centred(joints: Any, root: int = ROOT) -> tf.Tensor:
@@ -43,8 +67,8 @@ def pa_mpjpe(truth: Any, reconstruction: Any) -> tf.Tensor:
     return mpjpe(truth, procrustes_align(truth, reconstruction))
 
 
-def n_mpjpe(truth: Any, reconstruction: Any) -> tf.Tensor:
-    """MPJPE, mm, of root-centred poses after the best scale of each.
+def n_mpjpe(truth: Any, reconstruction: Any, *, root: int = ROOT) -> tf.Tensor:
+    """MPJPE, mm, of poses centred at joint `root` after the best scale of each.
 
     Scale <truth, rec> / <rec, rec>: Rhodin et al., Unsupervised Geometry-Aware
     Representation Learning for 3D Human Pose Estimation, ECCV 2018,
@@ -52,7 +76,7 @@ def n_mpjpe(truth: Any, reconstruction: Any) -> tf.Tensor:
     keeps scale 0.
     """
     truth, reconstruction = checked_pair(truth, reconstruction)
-    truth, reconstruction = root_centred(truth), root_centred(reconstruction)
+    truth, reconstruction = (root_centred(p, root) for p in (truth, reconstruction))
     scale = tf.math.divide_no_nan(
         _inner(truth, reconstruction), _inner(reconstruction, reconstruction)
     )
@@ -60,25 +84,30 @@ def n_mpjpe(truth: Any, reconstruction: Any) -> tf.Tensor:
 
 
 def pck(
-    truth: Any, reconstruction: Any, *, threshold_mm: float = PCK_THRESHOLD_MM
+    truth: Any,
+    reconstruction: Any,
+    *,
+    threshold_mm: float = PCK_THRESHOLD_MM,
+    root: int = ROOT,
 ) -> tf.Tensor:
-    """Share, in [0, 1], of joints nearer than `threshold_mm`, poses root-centred.
+    """Share, in [0, 1], of joints nearer than `threshold_mm`, centred at joint `root`.
 
     Strictly nearer, as the evaluation code of MPI-INF-3DHP counts (reference at
     `PCK_THRESHOLD_MM`). Not differentiable.
     """
     truth, reconstruction = checked_pair(truth, reconstruction)
-    distances = joint_distances(root_centred(truth), root_centred(reconstruction))
+    truth, reconstruction = (root_centred(p, root) for p in (truth, reconstruction))
+    distances = joint_distances(truth, reconstruction)
     return tf.reduce_mean(tf.cast(distances < threshold_mm, distances.dtype), axis=-1)
 
 
-def auc(truth: Any, reconstruction: Any) -> tf.Tensor:
+def auc(truth: Any, reconstruction: Any, *, root: int = ROOT) -> tf.Tensor:
     """Mean, in [0, 1], of `pck` over the thresholds 0, 5, ..., 150 mm.
 
     No joint is nearer than 0 mm, so a perfect pose scores 30/31. Not differentiable.
     """
     curve = [
-        pck(truth, reconstruction, threshold_mm=threshold)
+        pck(truth, reconstruction, threshold_mm=threshold, root=root)
         for threshold in AUC_THRESHOLDS_MM
     ]
     return tf.add_n(curve) / len(curve)

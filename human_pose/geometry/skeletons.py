@@ -1,7 +1,8 @@
-"""The Human3.6M skeletons: names, limbs, sides, and the size measure's tree.
+"""The Human3.6M skeletons as values, the size measure's tree, and the conversions.
 
 The lifter's 17 joints come first; the image network's 16, the recorded 32 and the 17 of
-coarse-to-fine prediction follow, with the conversions between them.
+coarse-to-fine prediction follow. Their own words for joints are aliases of the common
+names (`skeleton`), and the constants below are read off the values.
 
 Joint order and trees follow the data files of Tome et al., "Rethinking Pose in 3D"
 (3DV 2018). World coordinates are millimetres with z up; images are pixels, y down.
@@ -11,56 +12,39 @@ from typing import Any, Final
 
 import numpy as np
 
-from human_pose.geometry.skeleton import Skeleton
+from human_pose.geometry.skeleton import Skeleton, convert
 
-JOINT_NAMES: Final = (
-    "hip",
-    "right_hip",
-    "right_knee",
-    "right_foot",
-    "left_hip",
-    "left_knee",
-    "left_foot",
-    "spine",
-    "thorax",
-    "neck",
-    "head_top",
-    "left_shoulder",
-    "left_elbow",
-    "left_wrist",
-    "right_shoulder",
-    "right_elbow",
-    "right_wrist",
+LIFTER_17: Final = Skeleton.grown(
+    {
+        "pelvis": None,
+        "right_hip": "pelvis",
+        "right_knee": "right_hip",
+        "right_ankle": "right_knee",
+        "left_hip": "pelvis",
+        "left_knee": "left_hip",
+        "left_ankle": "left_knee",
+        "spine": "pelvis",
+        "thorax": "spine",
+        "neck": "thorax",
+        "head_top": "neck",
+        "left_shoulder": "thorax",
+        "left_elbow": "left_shoulder",
+        "left_wrist": "left_elbow",
+        "right_shoulder": "thorax",
+        "right_elbow": "right_shoulder",
+        "right_wrist": "right_elbow",
+    },
+    # The stacked-hourglass detector has no such joint: files hold (0, 0) there, and the
+    # lifter always masks it.
+    undetected=("neck",),
+    aliases={"hip": "pelvis", "right_foot": "right_ankle", "left_foot": "left_ankle"},
 )
-JOINTS: Final = len(JOINT_NAMES)
+JOINTS: Final = len(LIFTER_17)
+UNDETECTED_JOINT: Final = LIFTER_17.index("neck")
 
 # The four Human3.6M cameras, in the order of every `[..., V, ...]` axis.
 VIEW_NAMES: Final = ("54138969", "55011271", "58860488", "60457274")
 VIEWS: Final = len(VIEW_NAMES)
-
-# The stacked-hourglass detector has no such joint: files hold (0, 0) there, and the
-# lifter always masks it.
-UNDETECTED_JOINT: Final = 9
-
-# Anatomical limbs, for drawing.
-LIMBS: Final = (
-    (0, 1),
-    (1, 2),
-    (2, 3),
-    (0, 4),
-    (4, 5),
-    (5, 6),
-    (0, 7),
-    (7, 8),
-    (8, 9),
-    (9, 10),
-    (8, 11),
-    (11, 12),
-    (12, 13),
-    (8, 14),
-    (14, 15),
-    (15, 16),
-)
 
 # The edges whose joint norm measures a pose's size. It is the tree of a 16-joint
 # skeleton applied to 17-joint indices (joint 16 is unused, head top to left shoulder
@@ -84,113 +68,160 @@ NORMALISATION_TREE: Final = (
     (14, 15),
 )
 
-RIGHT_JOINTS: Final = (1, 2, 3, 14, 15, 16)
-LEFT_JOINTS: Final = (4, 5, 6, 11, 12, 13)
+# The 32 joints as recorded, each with its common name if it has one. The others are
+# copies (Spine of Hips, both collars of Neck, thumbs of wrists) and the ends of fingers
+# and toes, kept by the motion-capture format.
+_RECORDED: Final = {
+    "Hips": "pelvis",
+    "RightUpLeg": "right_hip",
+    "RightLeg": "right_knee",
+    "RightFoot": "right_ankle",
+    "RightToeBase": None,
+    "Site": None,
+    "LeftUpLeg": "left_hip",
+    "LeftLeg": "left_knee",
+    "LeftFoot": "left_ankle",
+    "LeftToeBase": None,
+    "Site_1": None,
+    "Spine": None,
+    "Spine1": "spine",
+    "Neck": "thorax",
+    "Head": "neck",
+    "Site_2": "head_top",
+    "LeftShoulder": None,
+    "LeftArm": "left_shoulder",
+    "LeftForeArm": "left_elbow",
+    "LeftHand": "left_wrist",
+    "LeftHandThumb": None,
+    "Site_3": None,
+    "L_Wrist_End": None,
+    "Site_4": None,
+    "RightShoulder": None,
+    "RightArm": "right_shoulder",
+    "RightForeArm": "right_elbow",
+    "RightHand": "right_wrist",
+    "RightHandThumb": None,
+    "Site_5": None,
+    "R_Wrist_End": None,
+    "Site_6": None,
+}
+_ALIASES_32: Final = {word: name for word, name in _RECORDED.items() if name}
+_WORDS: Final = {name: word for word, name in _ALIASES_32.items()}
 
-# The 32 joints as recorded. Several are copies of others (11 of 0, 16, 24 of 13, ...),
-# kept by the motion-capture format for the ends of fingers and toes.
-JOINT_NAMES_32: Final = (
-    "Hips",
-    "RightUpLeg",
-    "RightLeg",
-    "RightFoot",
-    "RightToeBase",
-    "Site",
-    "LeftUpLeg",
-    "LeftLeg",
-    "LeftFoot",
-    "LeftToeBase",
-    "Site_1",
-    "Spine",
-    "Spine1",
-    "Neck",
-    "Head",
-    "Site_2",
-    "LeftShoulder",
-    "LeftArm",
-    "LeftForeArm",
-    "LeftHand",
-    "LeftHandThumb",
-    "Site_3",
-    "L_Wrist_End",
-    "Site_4",
-    "RightShoulder",
-    "RightArm",
-    "RightForeArm",
-    "RightHand",
-    "RightHandThumb",
-    "Site_5",
-    "R_Wrist_End",
-    "Site_6",
+# The tree of the recording: a copy hangs on the joint that it is a copy of.
+RECORDED_32: Final = Skeleton.grown(
+    {
+        "pelvis": None,
+        "right_hip": "pelvis",
+        "right_knee": "right_hip",
+        "right_ankle": "right_knee",
+        "RightToeBase": "right_ankle",
+        "Site": "RightToeBase",
+        "left_hip": "pelvis",
+        "left_knee": "left_hip",
+        "left_ankle": "left_knee",
+        "LeftToeBase": "left_ankle",
+        "Site_1": "LeftToeBase",
+        "Spine": "pelvis",
+        "spine": "Spine",
+        "thorax": "spine",
+        "neck": "thorax",
+        "head_top": "neck",
+        "LeftShoulder": "thorax",
+        "left_shoulder": "LeftShoulder",
+        "left_elbow": "left_shoulder",
+        "left_wrist": "left_elbow",
+        "LeftHandThumb": "left_wrist",
+        "Site_3": "LeftHandThumb",
+        "L_Wrist_End": "left_wrist",
+        "Site_4": "L_Wrist_End",
+        "RightShoulder": "thorax",
+        "right_shoulder": "RightShoulder",
+        "right_elbow": "right_shoulder",
+        "right_wrist": "right_elbow",
+        "RightHandThumb": "right_wrist",
+        "Site_5": "RightHandThumb",
+        "R_Wrist_End": "right_wrist",
+        "Site_6": "R_Wrist_End",
+    },
+    aliases=_ALIASES_32,
+    pairs=(
+        *LIFTER_17.pairs,
+        ("LeftToeBase", "RightToeBase"),
+        ("Site_1", "Site"),
+        ("LeftShoulder", "RightShoulder"),
+        ("LeftHandThumb", "RightHandThumb"),
+        ("Site_3", "Site_5"),
+        ("L_Wrist_End", "R_Wrist_End"),
+        ("Site_4", "Site_6"),
+    ),
 )
-JOINTS_32: Final = len(JOINT_NAMES_32)
+JOINT_NAMES_32: Final = tuple(_RECORDED)
+JOINTS_32: Final = len(RECORDED_32)
 
-# The 16 joints of the image network, as positions in the 32.
-JOINTS_16_OF_32: Final = (0, 1, 2, 3, 6, 7, 8, 13, 14, 15, 17, 18, 19, 25, 26, 27)
-JOINT_NAMES_16: Final = tuple(JOINT_NAMES_32[joint] for joint in JOINTS_16_OF_32)
-JOINTS_16: Final = len(JOINT_NAMES_16)
+# The image network's joints: without the lifter's spine.
+IMAGE_16: Final = Skeleton.grown(
+    {
+        "pelvis": None,
+        "right_hip": "pelvis",
+        "right_knee": "right_hip",
+        "right_ankle": "right_knee",
+        "left_hip": "pelvis",
+        "left_knee": "left_hip",
+        "left_ankle": "left_knee",
+        "thorax": "pelvis",
+        "neck": "thorax",
+        "head_top": "neck",
+        "left_shoulder": "thorax",
+        "left_elbow": "left_shoulder",
+        "left_wrist": "left_elbow",
+        "right_shoulder": "thorax",
+        "right_elbow": "right_shoulder",
+        "right_wrist": "right_elbow",
+    },
+    aliases={word: name for word, name in _ALIASES_32.items() if name != "spine"},
+)
+# The network's words for its joints, and their positions in the 32.
+JOINT_NAMES_16: Final = tuple(_WORDS[name] for name in IMAGE_16.names)
+JOINTS_16_OF_32: Final = tuple(RECORDED_32.index(name) for name in IMAGE_16.names)
 
-# Right and left joints that a mirror image swaps.
-FLIP_PAIRS_16: Final = ((1, 4), (2, 5), (3, 6), (13, 10), (14, 11), (15, 12))
 # `joints[..., FLIP_ORDER_16, :]` is the mirror image's joints.
-FLIP_ORDER_16: Final = (0, 4, 5, 6, 1, 2, 3, 7, 8, 9, 13, 14, 15, 10, 11, 12)
+FLIP_ORDER_16: Final = IMAGE_16.flip_order
 
-LIMBS_16: Final = (
-    (0, 1),
-    (1, 2),
-    (2, 3),
-    (0, 4),
-    (4, 5),
-    (5, 6),
-    (0, 7),
-    (7, 8),
-    (8, 9),
-    (7, 10),
-    (10, 11),
-    (11, 12),
-    (7, 13),
-    (13, 14),
-    (14, 15),
-)
-RIGHT_JOINTS_16: Final = (1, 2, 3, 13, 14, 15)
-LEFT_JOINTS_16: Final = (4, 5, 6, 10, 11, 12)
-
-
-SKELETON_LIFTER: Final = Skeleton(JOINTS, LIMBS, LEFT_JOINTS, RIGHT_JOINTS)
-SKELETON_16: Final = Skeleton(JOINTS_16, LIMBS_16, LEFT_JOINTS_16, RIGHT_JOINTS_16)
-
-# The 17 joints of coarse-to-fine volumetric prediction: the 16 and Spine1, legs left
+# The 17 joints of coarse-to-fine volumetric prediction: the 16 and the spine, legs left
 # before right. No network here uses them.
-JOINT_NAMES_17: Final = (
-    "Hips",
-    "LeftUpLeg",
-    "LeftLeg",
-    "LeftFoot",
-    "RightUpLeg",
-    "RightLeg",
-    "RightFoot",
-    "Spine1",
-    "Neck",
-    "Head",
-    "Site_2",
-    "LeftArm",
-    "LeftForeArm",
-    "LeftHand",
-    "RightArm",
-    "RightForeArm",
-    "RightHand",
+COARSE_17: Final = Skeleton.grown(
+    {
+        "pelvis": None,
+        "left_hip": "pelvis",
+        "left_knee": "left_hip",
+        "left_ankle": "left_knee",
+        "right_hip": "pelvis",
+        "right_knee": "right_hip",
+        "right_ankle": "right_knee",
+        "spine": "pelvis",
+        "thorax": "spine",
+        "neck": "thorax",
+        "head_top": "neck",
+        "left_shoulder": "thorax",
+        "left_elbow": "left_shoulder",
+        "left_wrist": "left_elbow",
+        "right_shoulder": "thorax",
+        "right_elbow": "right_shoulder",
+        "right_wrist": "right_elbow",
+    },
+    aliases=_ALIASES_32,
 )
-# Where joint i of the 16 stands in those 17. The original's table; as it lists no place
-# for the neck in the 17's position 7 (Spine1), that joint stays unset.
-JOINTS_17_OF_16: Final = (0, 4, 5, 6, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16)
+JOINT_NAMES_17: Final = tuple(_WORDS[name] for name in COARSE_17.names)
 
-# What `to_32_joints` gives a joint that the 16 do not have.
-_FILL_2D: Final = 0.5
-# The original's table ends 4 entries early, and C fills it with zeros: the root.
+# What the original gives a joint that its source does not have.
+_FILL: Final = 0.5
+# The original's table of the 32 ends 4 entries early, and C fills it with zeros: the
+# root.
 _UNLISTED_OF_32: Final = (28, 29, 30, 31)
 
 
-def to_16_joints(joints: Any) -> Any:
+def to_16_joints(joints: Any) -> np.ndarray:
     """The image network's 16 joints of the recorded 32.
 
     Args:
@@ -199,10 +230,10 @@ def to_16_joints(joints: Any) -> Any:
     Returns:
       `[..., 16, C]`.
     """
-    return np.asarray(joints)[..., JOINTS_16_OF_32, :]
+    return convert(joints, RECORDED_32, IMAGE_16)
 
 
-def to_32_joints(joints_2d: Any) -> Any:
+def to_32_joints(joints_2d: Any) -> np.ndarray:
     """The 16 joints at their places among 32, for tools that expect those.
 
     Args:
@@ -212,25 +243,20 @@ def to_32_joints(joints_2d: Any) -> Any:
       `[..., 32, 2]`; the other joints are 0.5 as in the original, the last four the
       root.
     """
-    joints_2d = np.asarray(joints_2d)
-    result = np.full((*joints_2d.shape[:-2], JOINTS_32, 2), _FILL_2D, joints_2d.dtype)
-    result[..., JOINTS_16_OF_32, :] = joints_2d
-    result[..., _UNLISTED_OF_32, :] = joints_2d[..., :1, :]
+    result = convert(joints_2d, IMAGE_16, RECORDED_32, fill=_FILL)
+    result[..., _UNLISTED_OF_32, :] = result[..., :1, :]
     return result
 
 
-def to_17_joints(joints: Any, fill: float = 0.5) -> Any:
+def to_17_joints(joints: Any, fill: Any = _FILL) -> np.ndarray:
     """The 16 joints at their places among coarse-to-fine prediction's 17.
 
     Args:
       joints: array `[..., 16, C]`.
-      fill: the value of Spine1, which the 16 do not have.
+      fill: the value of the spine, which the 16 do not have; the original's table
+        leaves it unset.
 
     Returns:
       `[..., 17, C]`.
     """
-    joints = np.asarray(joints)
-    shape = (*joints.shape[:-2], len(JOINT_NAMES_17), joints.shape[-1])
-    result = np.full(shape, fill, joints.dtype)
-    result[..., JOINTS_17_OF_16, :] = joints
-    return result
+    return convert(joints, IMAGE_16, COARSE_17, fill=fill)

@@ -14,7 +14,6 @@ import tensorflow as tf
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 
 Mapping = Literal["published", "corrected"]
-Gradient = Literal["true", "published"]
 
 
 CROP_SIZE_PX: Final = 256
@@ -152,37 +151,3 @@ def back_project(
     z_mm = tf.cast(z_mm, frame_px.dtype)[..., None]
     plane = (frame_px - camera[..., 2:]) / camera[..., :2] * z_mm
     return tf.concat([plane, z_mm], axis=-1)
-
-
-def mpjpe_mm(
-    truth_mm: Any, prediction_mm: Any, gradient: Gradient = "true"
-) -> tf.Tensor:
-    """Mean distance of the joints, not aligned in any way.
-
-    Args:
-      truth_mm: floating `[..., J, 3]`.
-      prediction_mm: likewise.
-      gradient: "true", or "published": the original's layer, a monitor without weight,
-        passes back the gradient of the mean squared distance instead.
-
-    Returns:
-      `[...]`, mm. The mean over samples of absolute camera-frame poses is the
-      original's "error(mm)".
-
-    Raises:
-      ValueError: if `gradient` is neither.
-    """
-    difference = prediction_mm - truth_mm
-    mean_mm = tf.reduce_mean(tf.norm(difference, axis=-1), axis=-1)
-    if gradient == "true":
-        return mean_mm
-    if gradient != "published":
-        raise ValueError(f"gradient must be true or published; received {gradient!r}")
-    squares = tf.reduce_mean(tf.reduce_sum(difference**2, axis=-1), axis=-1)
-    return squares + tf.stop_gradient(mean_mm - squares)
-
-
-def relative_to_root(joints_3d_mm: Any) -> tf.Tensor:
-    """Poses `[..., J, 3]` from their joint 0."""
-    joints_3d_mm = tf.convert_to_tensor(joints_3d_mm)
-    return joints_3d_mm - joints_3d_mm[..., :1, :]

@@ -2,13 +2,20 @@
 
 import os
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from human_pose.files.checks import check_within
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5, write_h5
 from human_pose.lifting.lifter import PPCALifter
 from human_pose.lifting.variables import ROBUST_NAMES, parameter_shapes
+
+# What is beyond is damage. The largest number of the published file is 35, and the
+# joint weights, clipped to 1e5, have the widest range.
+_LARGEST: Final = 1e6
+_LARGEST_EPOCH: Final = 1e9
 
 
 @dataclass(frozen=True)
@@ -29,16 +36,19 @@ def read_checkpoint(path: str | os.PathLike[str], models: int) -> Checkpoint:
 
     Raises:
       InputError: if the file is missing, truncated, of another number of models, or
-        holds NaN.
+        holds NaN or a number that no training comes to.
     """
     found = read_h5(path, {"exp_weights": ("M", 1)})["exp_weights"]
     if len(found) != models:
         raise InputError(
-            f"{path}: is a checkpoint of {len(found)} models; --models is {models}"
+            f"{path}: is a checkpoint of {len(found)} models; `models` is {models}"
         )
     arrays = read_h5(path, {**parameter_shapes(models), "epoch": ()})
-    epoch = int(arrays.pop("epoch"))
-    return Checkpoint(arrays, epoch)
+    epoch = arrays.pop("epoch")
+    check_within(f"{path}: epoch", epoch, 0, _LARGEST_EPOCH)
+    for name, array in arrays.items():
+        check_within(f"{path}: {name}", array, -_LARGEST, _LARGEST)
+    return Checkpoint(arrays, int(epoch))
 
 
 def write_checkpoint(

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.files.arrays import Shape
+from human_pose.files.checks import check_within
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5, write_h5
 from human_pose.geometry.skeletons import JOINTS, VIEWS
@@ -19,6 +20,12 @@ from human_pose.lifting.method import METHOD
 
 # Basis vectors per model; the lifter's systems are laid out for this number.
 BASIS_SIZE: Final = METHOD.basis
+
+# What is beyond is damage. Files in single precision are as good as unit vectors.
+_LARGEST_MM: Final = 1e5
+_INVERSE_DEVIATIONS: Final = (1e-6, 1e3)  # 1/mm: of a kilometre, and of a micrometre
+_UNIT_TOLERANCE: Final = 1e-3
+_LARGEST_UNIT: Final = 1 + _UNIT_TOLERANCE
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ def read_mixture(path: str | os.PathLike[str], models: int) -> MixtureParameters
 
     Raises:
       InputError: if the file is missing or unreadable, has no such mixture, or one of
-        another shape, with NaN, or with deviations that are not positive.
+        another shape, with NaN, with deviations that are not positive, a basis that
+        is not orthonormal, or numbers that are no person's.
     """
     names = _names(models)
     arrays = read_h5(path, dict(zip(names, _shapes(models), strict=True)))
@@ -58,6 +66,19 @@ def read_mixture(path: str | os.PathLike[str], models: int) -> MixtureParameters
     if smallest <= 0:
         raise InputError(
             f"{path}: {names[2]} must be positive; its smallest value is {smallest:g}"
+        )
+    for name, array, lowest, highest in (
+        (names[0], mixture.mean_poses_mm, -_LARGEST_MM, _LARGEST_MM),
+        (names[1], mixture.bases, -_LARGEST_UNIT, _LARGEST_UNIT),
+        (names[2], mixture.inverse_deviations, *_INVERSE_DEVIATIONS),
+    ):
+        check_within(f"{path}: {name}", array, lowest, highest)
+    bases = mixture.bases.reshape(models, BASIS_SIZE, -1).astype(np.float64)
+    error = np.abs(bases @ bases.transpose(0, 2, 1) - np.eye(BASIS_SIZE)).max()
+    if error > _UNIT_TOLERANCE:
+        raise InputError(
+            f"{path}: {names[1]} must be orthonormal; its products are wrong by "
+            f"{error:.2g}"
         )
     return mixture
 
@@ -91,9 +112,13 @@ def read_cameras(path: str | os.PathLike[str]) -> np.ndarray:
       float64 `[4, 3, 3]`; rows are image x, image y (down) and depth.
 
     Raises:
-      InputError: if the file is missing, unreadable, of another shape or holds NaN.
+      InputError: if the file is missing, unreadable, of another shape, or holds NaN or
+        a number beyond those of rotations.
     """
-    return read_h5(path, {"cams": (VIEWS, 3, 3)})["cams"]
+    cameras = read_h5(path, {"cams": (VIEWS, 3, 3)})["cams"]
+    # Averages of rotations are none: only their numbers are bounded as theirs.
+    check_within(f"{path}: cams", cameras, -_LARGEST_UNIT, _LARGEST_UNIT)
+    return cameras
 
 
 def write_cameras(path: str | os.PathLike[str], cameras: np.ndarray) -> None:

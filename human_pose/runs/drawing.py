@@ -13,12 +13,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import Locator, MultipleLocator, NullLocator
 from mpl_toolkits.mplot3d import Axes3D
 
 from human_pose.files.paths import atomic
 from human_pose.geometry.skeleton import Skeleton
-from human_pose.geometry.skeletons import SKELETON_LIFTER, UNDETECTED_JOINT
 
 # Okabe and Ito's colour-blind-safe blue and vermilion.
 LEFT_COLOUR: Final = "#0072B2"
@@ -36,8 +36,6 @@ ROOM_LOOK: Final = {
     "axes3d.zaxis.panecolor": "#F7F7F7",
 }
 
-# Without the neck the head still belongs to the thorax.
-_HEAD_WITHOUT_NECK: Final = (8, 10)
 _MARGIN: Final = 0.08  # of the drawn extent, on each side
 _LEAST_BREADTH: Final = 0.6  # of the height, of the room around a 3D pose
 # Parts of the 3D axes that the room fills; Matplotlib leaves a third empty.
@@ -72,8 +70,8 @@ def draw_poses(
     reconstruction_mm: Any,
     truth_mm: Any = None,
     *,
+    skeleton: Skeleton,
     azimuth_deg: float = AZIMUTHS_DEG[0],
-    skeleton: Skeleton = SKELETON_LIFTER,
 ) -> None:
     """Draws a reconstruction over the truth, neither moved nor aligned.
 
@@ -81,8 +79,8 @@ def draw_poses(
       axes: 3D axes.
       reconstruction_mm: `[J, 3]`, mm, z up.
       truth_mm: `[J, 3]`, mm, or None.
-      azimuth_deg: from where to look, about the vertical.
       skeleton: of J joints.
+      azimuth_deg: from where to look, about the vertical.
     """
     reconstruction = np.asarray(reconstruction_mm, dtype=np.float64)
     joints = reconstruction
@@ -100,9 +98,10 @@ def draw_skeleton(
     joints: np.ndarray,
     style: Style,
     visible: np.ndarray | None = None,
-    skeleton: Skeleton = SKELETON_LIFTER,
+    *,
+    skeleton: Skeleton,
 ) -> None:
-    """Draws limbs between visible joints, and the joints.
+    """Draws limbs between visible joints (`Skeleton.visible_limbs`), and the joints.
 
     Args:
       axes: of as many dimensions as the joints.
@@ -112,8 +111,8 @@ def draw_skeleton(
       skeleton: of J joints.
     """
     if visible is None:
-        visible = np.ones(skeleton.joints, dtype=bool)
-    for a, b in _limbs(visible, skeleton):
+        visible = np.ones(len(skeleton), dtype=bool)
+    for a, b in skeleton.visible_limbs(visible.tolist()):
         axes.plot(
             *joints[[a, b]].T, color=_colour(skeleton, a, b), **line_options(style)
         )
@@ -131,6 +130,22 @@ def draw_skeleton(
         )
 
 
+def plain(text: str) -> str:
+    r"""A text that Matplotlib draws as it stands, such as the name of somebody's file.
+
+    A `$` is no mathematics. Characters that none of Matplotlib's fonts
+    (`rcParams["font.family"]`) has, and halves of characters in names that are not
+    UTF-8, are written as Python would: a picture with `\u732b` is better than none.
+    """
+    families = FontProperties().get_family()
+    fonts = [get_font(findfont(FontProperties(family=[f]))) for f in families]
+    drawn = {ord("\n")}.union(*(font.get_charmap() for font in fonts))
+    shown = (
+        c if ord(c) in drawn else c.encode("unicode_escape").decode() for c in text
+    )
+    return "".join(shown).replace("$", r"\$")
+
+
 def figure_image(figure: Figure) -> np.ndarray:
     """The figure as an image, uint8 `[H, W, 3]`, for example for TensorBoard."""
     canvas = FigureCanvasAgg(figure)
@@ -146,17 +161,6 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """
     with atomic(path) as temporary:
         figure.savefig(temporary)
-
-
-def _limbs(visible: np.ndarray, skeleton: Skeleton) -> list[tuple[int, int]]:
-    limbs = [(a, b) for a, b in skeleton.limbs if visible[a] and visible[b]]
-    if (
-        skeleton is SKELETON_LIFTER
-        and not visible[UNDETECTED_JOINT]
-        and all(visible[list(_HEAD_WITHOUT_NECK)])
-    ):
-        limbs.append(_HEAD_WITHOUT_NECK)
-    return limbs
 
 
 def _colour(skeleton: Skeleton, *joints: int) -> str:

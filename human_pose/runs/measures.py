@@ -16,33 +16,37 @@ from human_pose.geometry import metrics
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure of a root-centred pose.
+    """A measure of a pose that is centred at its root.
 
     Attributes:
       name: for table heads.
       unit: "mm" or "%".
-      of: from truth and reconstruction, `[..., J, 3]` mm, to one number per pose.
+      of: from truth and reconstruction, `[..., J, 3]` mm, and the number of their root
+        joint, to one number per pose.
     """
 
     name: str
     unit: str
-    of: Callable[[Any, Any], Any]
+    of: Callable[[Any, Any, int], Any]
 
 
 COMMON_MEASURES: Final = (
-    Measure("MPJPE", "mm", metrics.mpjpe),
-    Measure("PA-MPJPE", "mm", metrics.pa_mpjpe),
-    Measure("N-MPJPE", "mm", metrics.n_mpjpe),
-    Measure("PCK@150", "%", lambda truth, pose: 100 * metrics.pck(truth, pose)),
-    Measure("AUC", "%", lambda truth, pose: 100 * metrics.auc(truth, pose)),
+    Measure("MPJPE", "mm", lambda t, p, root: metrics.mpjpe(t, p)),
+    Measure("PA-MPJPE", "mm", lambda t, p, root: metrics.pa_mpjpe(t, p)),
+    Measure("N-MPJPE", "mm", lambda t, p, root: metrics.n_mpjpe(t, p, root=root)),
+    Measure("PCK@150", "%", lambda t, p, root: 100 * metrics.pck(t, p, root=root)),
+    Measure("AUC", "%", lambda t, p, root: 100 * metrics.auc(t, p, root=root)),
 )
 
 
-def common(truth_mm: Any, reconstruction_mm: Any) -> np.ndarray:
-    """The `COMMON_MEASURES` of poses `[F, J, 3]`, mm, joint 0 the root: `[F, 5]`."""
-    truth = metrics.root_centred(truth_mm)
-    pose = metrics.root_centred(reconstruction_mm)
-    return np.stack([measure.of(truth, pose) for measure in COMMON_MEASURES], axis=-1)
+def common(
+    truth_mm: Any, reconstruction_mm: Any, *, root: int = metrics.ROOT
+) -> np.ndarray:
+    """The `COMMON_MEASURES` of poses `[F, J, 3]`, mm, centred at `root`: `[F, 5]`."""
+    truth = metrics.root_centred(truth_mm, root)
+    pose = metrics.root_centred(reconstruction_mm, root)
+    columns = [measure.of(truth, pose, root) for measure in COMMON_MEASURES]
+    return np.stack(columns, axis=-1)
 
 
 def action_means(
@@ -57,9 +61,17 @@ def action_means(
 
     Returns:
       `[A, ...]`.
+
+    Raises:
+      ValueError: if an action is none of the labels.
     """
     means = np.full((len(labels), *values.shape[1:]), np.nan)
     for action in np.unique(actions):
+        if not 0 <= action < len(labels):
+            raise ValueError(
+                f"`actions` must be numbers of the {len(labels)} `labels`. "
+                f"Received: {action}"
+            )
         means[action] = values[actions == action].mean(axis=0)
     return means
 

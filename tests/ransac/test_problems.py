@@ -65,11 +65,11 @@ def test_a_recorded_stream_is_replayed(tmp_path):
         ({"points": np.ones((2, 3))}, "must hold outliers; it holds points"),
         (
             {"points": np.ones((2, 3)), "outliers": np.ones((3, 3))},
-            "same number of problems; received 2 and 3",
+            r"outliers must have shape \[2, B\]; received \[3, 3\]",
         ),
         (
             {"points": np.ones(3), "outliers": np.ones((3, 3))},
-            r"points must have shape \[T, points of a problem\]; received \[3\]",
+            r"points must have shape \[T, A\]; received \[3\]",
         ),
         (
             {"points": np.ones((2, 0)), "outliers": np.ones((2, 3))},

@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 from absl import flags
 
-from human_pose.files.paths import PROJECT_ROOT
 from ransac import settings
 from ransac.optimizers import OPTIMIZERS
 from ransac.problems import SETTINGS
@@ -19,7 +18,7 @@ def parse(*arguments):
 
 def test_defaults_are_the_originals():
     assert parse() == settings.ToySettings(
-        run_folder=PROJECT_ROOT / "results" / "toy",
+        run_folder=Path.cwd() / "results" / "toy",
         steps=None,
         seed=0,
         learning_rate=0.5,

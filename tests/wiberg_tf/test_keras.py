@@ -1,6 +1,7 @@
 """The Keras layer: dtypes, training, saving."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -68,6 +69,22 @@ def test_models_are_saved_and_loaded(tmp_path):
     restored = loaded.get_layer("minimum")
     assert restored.solver == wt.Newton()
     assert restored.derivative == wt.Implicit()
+
+
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        wt.TrustRegion(0.1, wt.CG(tolerance=1e-6, max_iterations=50)),
+        wt.TrustRegion(wt.Adaptive(condition=50.0), wt.Dense()),
+        wt.Implicit(wt.MINRES(), "solve"),
+        wt.Unrolled(checkpoint=True),
+    ],
+    ids=str,
+)
+def test_the_librarys_own_options_are_saved(derivative):
+    layer = wt.keras.ArgMin(_ridge, (2,), derivative=derivative)
+    config = json.loads(json.dumps(layer.get_config()))
+    assert wt.keras.ArgMin.from_config(config).derivative == derivative
 
 
 def test_what_cannot_be_saved_is_named():

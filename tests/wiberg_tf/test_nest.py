@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from wiberg_tf._nest import Packing, entry_names
+from wiberg_tf._nest import Packing, entry_names, select
 
 
 class _Pose(NamedTuple):
@@ -85,3 +85,20 @@ def test_names_follow_the_order_of_flatten():
     ]
     assert len(names) == len(tf.nest.flatten(nest))
     assert tf.nest.flatten(nest) == [4, 5, 1, 2, 3]
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_select_chooses_whole_problems(mode):
+    mask = tf.constant([True, False, True])
+    ones = {"a": tf.ones(3), "b": (tf.ones([3, 2]), tf.ones([3, 2, 2]))}
+    zeros = tf.nest.map_structure(tf.zeros_like, ones)
+    choose = tf.function(select) if mode == "graph" else select
+    chosen = choose(mask, ones, zeros)
+    for entry in tf.nest.flatten(chosen):
+        expected = np.zeros(entry.shape)
+        expected[[0, 2]] = 1
+        np.testing.assert_array_equal(entry, expected)
+    # A mask may have the axes of size 1 already.
+    np.testing.assert_array_equal(
+        select(mask[:, None], ones["b"], zeros["b"])[0], chosen["b"][0]
+    )

@@ -81,3 +81,113 @@ def test_checkpoints_need_a_solver_with_steps():
             solver=wt.given,
             derivative=wt.Unrolled(checkpoint=True),
         )
+
+
+@pytest.mark.parametrize("checkpoint", [None, 1, "states"])
+def test_checkpoint_is_a_boolean(checkpoint):
+    """None meant neither: a solve that nothing may differentiate."""
+    with pytest.raises(TypeError, match="`checkpoint` must be True or False; received"):
+        wt.Unrolled(checkpoint=checkpoint)
+
+
+def test_what_each_spelling_gives_is_said():
+    kinds = wt.Differentiability
+    assert wt.Unrolled().differentiability is kinds.UNROLLED
+    assert wt.Unrolled(checkpoint=False) == wt.Unrolled()
+    assert wt.Unrolled(checkpoint=True).differentiability is kinds.CHECKPOINTED
+
+
+def _second(checkpoint, mode):
+    """A second derivative through two steps of Newton."""
+    theta = tf.constant([0.7, 1.2], tf.float64)
+
+    def compute(theta):
+        with tf.GradientTape() as outer:
+            outer.watch(theta)
+            with tf.GradientTape() as inner:
+                inner.watch(theta)
+                x = wt.argmin(
+                    lambda x, t: tf.reduce_sum(tf.cosh(x * t) - x * t * t),
+                    tf.zeros(2, tf.float64),
+                    (theta,),
+                    solver=wt.Newton(max_iterations=2),
+                    derivative=wt.Unrolled(checkpoint=checkpoint),
+                ).value
+                loss = tf.reduce_sum(x * x * x)
+            gradient = inner.gradient(loss, theta)
+        return outer.gradient(gradient, theta)
+
+    return (tf.function(compute) if mode == "graph" else compute)(theta)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_second_derivatives_are_there_or_refused(mode):
+    assert np.abs(_second(False, mode)).max() > 1e-2
+    with pytest.raises(
+        tf.errors.UnimplementedError, match=r"Second derivatives .*use Unrolled\(\)"
+    ):
+        _second(True, mode)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_checkpoints_refuse_forward_mode(mode):
+    theta = tf.constant([0.7], tf.float64)
+
+    def push(theta):
+        with tf.autodiff.ForwardAccumulator(theta, tf.ones_like(theta)) as accumulator:
+            value = wt.argmin(
+                lambda x, t: tf.reduce_sum(tf.cosh(x - t)),
+                tf.zeros(1, tf.float64),
+                (theta,),
+                derivative=wt.Unrolled(checkpoint=True),
+            ).value
+        return accumulator.jvp(value)
+
+    with pytest.raises(
+        tf.errors.UnimplementedError, match=r"Forward mode .*use Unrolled\(\)"
+    ):
+        (tf.function(push) if mode == "graph" else push)(theta)
+
+
+class _Asking(wt.Derivative):
+    """A derivative of the caller's own, which takes what the solve has."""
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def attach(self, solve, energy, parameters, batch_dims, box):
+        del energy, batch_dims, box
+        return solve(parameters, differentiability=self.kind)
+
+
+@pytest.mark.parametrize("kind", ["UNROLLED", "CHECKPOINTED"])
+def test_derivatives_of_the_callers_own_ask_for_what_they_need(kind):
+    theta = tf.constant([1.0], tf.float64)
+    captured = tf.constant([0.0], tf.float64)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([theta, captured])
+        value = wt.argmin(
+            lambda x, t: 0.5 * tf.reduce_sum((x - t - captured) ** 2),
+            tf.zeros(1, tf.float64),
+            (theta,),
+            solver=wt.GradientDescent(rate=0.5, max_iterations=3),
+            derivative=_Asking(wt.Differentiability[kind]),
+        ).value
+    # x₃ = (1 − 2⁻³) θ: of the steps, not of the minimum.
+    np.testing.assert_allclose(tape.gradient(value, theta), [0.875], rtol=1e-12)
+    by_captured = tape.gradient(value, captured)
+    if kind == "UNROLLED":
+        np.testing.assert_allclose(by_captured, [0.875], rtol=1e-12)
+    else:
+        assert by_captured is None
+
+
+@pytest.mark.parametrize("kind", [True, None, "unrolled"], ids=str)
+def test_another_differentiability_is_refused(kind):
+    with pytest.raises(TypeError, match=f"`differentiability` .*received {kind!r}$"):
+        wt.argmin(
+            lambda x, t: tf.reduce_sum((x - t) ** 2),
+            tf.zeros(1),
+            tf.ones(1),
+            derivative=_Asking(kind),
+        )

@@ -9,16 +9,19 @@ from pathlib import Path
 
 from human_pose.datasets.disk import require_free_space
 from human_pose.datasets.h36m.names import CAMERAS_FILE, RawFile
+from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic
+from human_pose.files.paths import atomic, check_is_file
 
 
-def check_archive(path: Path) -> None:
+def check_archive(path: str | os.PathLike[str]) -> None:
     """Refuses a file that is no zip archive, such as a server's "not found" page.
 
     Raises:
       InputError: if it is none.
     """
+    path = Path(path)
+    check_is_file(path)
     if not zipfile.is_zipfile(path):
         raise InputError(
             f"{path}: must be a zip archive; received {path.stat().st_size} bytes "
@@ -52,7 +55,7 @@ def unpack(
     """
     archive, folder = Path(archive), Path(folder)
     check_archive(archive)
-    try:
+    with refusing(archive, "cannot be unpacked"):
         folder.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(archive) as source:
             members = _members(archive, source, files)
@@ -68,15 +71,6 @@ def unpack(
                 with source.open(member) as packed, atomic(folder / name) as target:
                     with target.open("wb") as unpacked:
                         shutil.copyfileobj(packed, unpacked)
-    except (
-        OSError,
-        EOFError,
-        NotImplementedError,  # a compression that Python lacks
-        RuntimeError,  # encrypted
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise InputError(f"{archive}: cannot be unpacked: {error}") from error
 
 
 def _members(

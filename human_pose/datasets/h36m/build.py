@@ -5,6 +5,7 @@ human pose estimation" (ICCV 2017): 3D positions of 32 joints, and 2D detections
 joints by a stacked hourglass network in each of four views.
 """
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -25,13 +26,11 @@ from human_pose.datasets.pose_files import (
 from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5
-from human_pose.geometry.skeletons import JOINTS, VIEWS
+from human_pose.geometry.skeleton import convert
+from human_pose.geometry.skeletons import LIFTER_17, RECORDED_32, VIEWS
 
-_RAW_JOINTS: Final = 32
+_RAW_JOINTS: Final = len(RECORDED_32)
 _DETECTED_JOINTS: Final = 16
-
-# Of the 32 raw joints, those of our skeleton, in its order.
-_KEPT_JOINTS: Final = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
 
 # The joint of our skeleton that each of the detector's 16 is; 9 is not among them.
 _JOINT_OF_DETECTION: Final = [3, 2, 1, 4, 5, 6, 0, 7, 8, 10, 16, 15, 14, 11, 12, 13]
@@ -47,7 +46,11 @@ class _Target:
 
 
 def build_pose_files(
-    raw: Path, folder: Path, *, partial: bool, report: Callable[[str], None]
+    raw: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    partial: bool,
+    report: Callable[[str], None],
 ) -> None:
     """Makes training/, testing/, train_sh.h5 and test_sh.h5 from unpacked files.
 
@@ -64,6 +67,7 @@ def build_pose_files(
       InputError: if files are missing (with `partial`: if no recording is whole), a raw
         file is damaged or of another shape, or the disk is full.
     """
+    raw, folder = Path(raw), Path(folder)
     available = _available(raw, partial=partial, report=report)
     for name, subjects in (("train", TRAIN_SUBJECTS), ("test", TEST_SUBJECTS)):
         chosen = [r for r in available if r.subject in subjects]
@@ -83,16 +87,17 @@ def build_pose_files(
             join_pose_files(whole, parts)
 
 
-def read_recording(raw: Path, recording: Recording) -> PoseSet:
+def read_recording(raw: str | os.PathLike[str], recording: Recording) -> PoseSet:
     """Reads one recording's raw files.
 
     Raises:
       InputError: if one is missing, damaged or of another shape, or they do not have
         equally many frames.
     """
+    raw = Path(raw)
     joints_3d_mm = _read_positions(raw / recording.positions.uniform)
     frames = len(joints_3d_mm)
-    joints_2d_px = np.zeros((frames, VIEWS, JOINTS, 2))
+    joints_2d_px = np.zeros((frames, VIEWS, len(LIFTER_17), 2))
     for view, file in enumerate(recording.detections):
         path = raw / file.uniform
         detections_px = read_h5(path, {"poses": ("T", _DETECTED_JOINTS, 2)})["poses"]
@@ -113,7 +118,8 @@ def _read_positions(path: Path) -> np.ndarray:
     positions = read_h5(path, {"3D_positions": (3 * _RAW_JOINTS, "T")})["3D_positions"]
     if not positions.size:
         raise InputError(f"{path}: must hold at least one frame; received none")
-    return positions.T.reshape(-1, _RAW_JOINTS, 3)[:, _KEPT_JOINTS].astype(np.float64)
+    joints = positions.T.reshape(-1, _RAW_JOINTS, 3)
+    return convert(joints, RECORDED_32, LIFTER_17).astype(np.float64)
 
 
 def _read_rotations(path: Path, subject: int) -> np.ndarray:

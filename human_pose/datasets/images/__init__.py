@@ -1,23 +1,31 @@
 """Pictures of people with their 3D joints, in the layout of the original's data.
 
 layout, index_range   the files, and which sample belongs to whom
+writing               the same files, written
+picture_file          pictures, checked and decoded
 annotations           the text files, read once and kept as arrays
 kept_index            these arrays on the disk
 file_state            whether files have changed since
-placement, resampling the original's scaling, rotation, crop and flip
-projection            one pass in their place, for the modern augmentation
-colours               random light and colour
-sampling, pipeline    deterministic streams of batches
 dataset               what a user opens
 """
 
-from human_pose.datasets.images.annotations import Annotations
-from human_pose.datasets.images.dataset import ImageDataset, open_dataset
-from human_pose.datasets.images.index_range import IndexRange
-from human_pose.datasets.images.kept_index import Skipped
-from human_pose.datasets.images.layout import CameraFile, InfoFile, Sample, read_sample
+from typing import TYPE_CHECKING
+
 from human_pose.datasets.protocol import IMAGE_ACTIONS as ACTIONS
 from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.files.faces import lazy
+
+if TYPE_CHECKING:
+    from human_pose.datasets.images.annotations import Annotations
+    from human_pose.datasets.images.dataset import ImageDataset, open_dataset
+    from human_pose.datasets.images.index_range import IndexRange
+    from human_pose.datasets.images.kept_index import Skipped
+    from human_pose.datasets.images.layout import (
+        CameraFile,
+        InfoFile,
+        Sample,
+        read_sample,
+    )
 
 __all__ = [
     "ACTIONS",
@@ -33,3 +41,19 @@ __all__ = [
     "open_dataset",
     "read_sample",
 ]
+
+# Whoever writes this layout needs no TensorFlow.
+__getattr__ = lazy(
+    __name__,
+    {
+        "Annotations": "annotations",
+        "CameraFile": "layout",
+        "ImageDataset": "dataset",
+        "IndexRange": "index_range",
+        "InfoFile": "layout",
+        "Sample": "layout",
+        "Skipped": "kept_index",
+        "open_dataset": "dataset",
+        "read_sample": "layout",
+    },
+)

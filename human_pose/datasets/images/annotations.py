@@ -8,10 +8,12 @@ cannot be written to works too, but is read anew each time.
 """
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -40,6 +42,11 @@ from human_pose.geometry import skeletons
 
 # Reading waits for the disk more than for Python.
 _READERS: Final = 8
+
+# How many samples there may be in the ranges for each that is in the folder. Human3.6M
+# has 105 ranges, and whoever holds one of them alone may leave the others out.
+_MOST_MISSING: Final = 1000
+_MOST_DIGITS: Final = 7  # of an index
 
 Progress = Callable[[IndexRange, int, int], None]
 
@@ -75,7 +82,7 @@ class Annotations:
 
 
 def read_annotations(
-    root: Path,
+    root: str | os.PathLike[str],
     ranges: Sequence[IndexRange],
     indices: np.ndarray,
     *,
@@ -90,7 +97,13 @@ def read_annotations(
       indices: int64 `[N]`, those wanted of them, sorted.
       trust_index: take what is kept without looking at the files.
       progress: called after each range with it, its place from 1, and their number.
+
+    Raises:
+      InputError: if next to none of the samples is there.
     """
+    root = Path(root)
+    if not all(shard_path(root, item).exists() for item in ranges):
+        _check_present(root, ranges)
     parts = []
     for place, item in enumerate(ranges, 1):
         wanted = indices[(indices >= item.first) & (indices <= item.last)]
@@ -99,6 +112,36 @@ def read_annotations(
         if progress:
             progress(item, place, len(ranges))
     return _joined(parts)
+
+
+def _check_present(root: Path, ranges: Sequence[IndexRange]) -> None:
+    """Refuses ranges of samples that are not there, before each is looked for.
+
+    A wrong digit in a range file makes ten million of them, and minutes of search.
+    """
+    count = sum(item.last + 1 - item.first for item in ranges)
+    wanted = -(-count // _MOST_MISSING)
+    folder = root / TEXT_FOLDERS[0]
+    try:
+        with os.scandir(folder) as entries:
+            found = (entry for entry in entries if _is_of(ranges, entry.name))
+            present = sum(1 for _ in islice(found, wanted))
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be read: {error.strerror}") from error
+    if present < wanted:
+        raise InputError(
+            f"{root}: index_range names {count} samples, {ranges[0].first} to "
+            f"{ranges[-1].last}, of which {folder.name} has {present or 'none'}"
+        )
+
+
+def _is_of(ranges: Sequence[IndexRange], name: str) -> bool:
+    """Whether a file's name is that of a sample of sorted ranges."""
+    stem = name.removesuffix(".txt")
+    if not (stem.isascii() and stem.isdecimal()) or len(stem) > _MOST_DIGITS:
+        return False
+    place = bisect_right(ranges, int(stem), key=lambda item: item.first) - 1
+    return place >= 0 and int(stem) <= ranges[place].last
 
 
 def _range(root: Path, item: IndexRange, trust_index: bool) -> Shard:

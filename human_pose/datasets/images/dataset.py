@@ -37,7 +37,7 @@ class ImageDataset:
 
     def __init__(
         self,
-        root: Path,
+        root: str | os.PathLike[str],
         ranges: Sequence[IndexRange],
         whole_ranges: Sequence[IndexRange],
         indices: np.ndarray,
@@ -45,7 +45,7 @@ class ImageDataset:
         trust_index: bool,
         progress: Progress | None,
     ):
-        self.root = root
+        self.root = Path(root)
         self.indices = indices
         self._ranges = tuple(ranges)
         self._whole_ranges = tuple(whole_ranges)
@@ -91,7 +91,7 @@ class ImageDataset:
             plural = "s" if len(others) > 1 else ""
             more = f" (and {len(others)} more bad sample{plural})" if others else ""
             them = "them" if others else "it"
-            raise InputError(f"{first.reason}{more}; --skip_bad=1 leaves {them} out")
+            raise InputError(f"{first.reason}{more}; `skip_bad` leaves {them} out")
         if not len(self.annotations):
             raise InputError(
                 f"{self.root}: none of the {len(self)} samples can be used; "
@@ -134,8 +134,9 @@ def open_dataset(
     available = indices_of(chosen, every)
     if not len(available):
         raise InputError(
-            "every (--subsample) must divide the index of a sample; none of the "
-            f"{split} {part} samples has a multiple of {every}"
+            "every",
+            f"must divide the index of one of the {split} {part} samples",
+            every,
         )
     if indices is not None:
         wanted = whole_numbers("indices", indices)

@@ -3,7 +3,6 @@
 import os
 import zlib
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -20,7 +19,7 @@ def status_of(path: bytes) -> FileStatus:
     return status.st_size, status.st_mtime_ns
 
 
-def state_of(folder: Path, names: Iterable[bytes]) -> str:
+def state_of(folder: str | os.PathLike[str], names: Iterable[bytes]) -> str:
     """The `checksum` of files in a folder; some two microseconds a file."""
     start = os.path.join(os.fsencode(folder), b"")
     return checksum([status_of(start + name) for name in names])

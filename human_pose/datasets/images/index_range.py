@@ -5,6 +5,7 @@ subject's frames of one action, whatever the camera. Human3.6M in this layout ha
 such files for the indices 0 to 2108570, subjects in the order 1, 5, 6, 7, 8, 9, 11.
 """
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -66,7 +67,7 @@ class IndexRange:
         return IMAGE_ACTIONS.index(self.action)
 
 
-def read_ranges(folder: Path) -> tuple[IndexRange, ...]:
+def read_ranges(folder: str | os.PathLike[str]) -> tuple[IndexRange, ...]:
     """Reads every range file of a folder.
 
     Args:
@@ -80,6 +81,7 @@ def read_ranges(folder: Path) -> tuple[IndexRange, ...]:
         subject, not two whole numbers in order, an index that no set reaches, or ranges
         that overlap.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
             f"{folder}: no such folder; it must hold files like S1_Directions_range.txt"

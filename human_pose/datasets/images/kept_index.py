@@ -4,7 +4,8 @@ Each range (one subject's action) has one file, `<root>/.index/<range>.npz`, wit
 a sample: its numbers, and which state the files were in that they come from.
 """
 
-import zipfile
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -12,14 +13,34 @@ import numpy as np
 from absl import logging
 
 from human_pose.datasets.images.index_range import IndexRange
+from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic
+from human_pose.files.npz import read_npz, write_npz
+from human_pose.geometry.skeletons import JOINT_NAMES_16
 
 _FOLDER: Final = ".index"
 # Of every kept file: raise it when what is kept, or a rule, changes.
 _VERSION: Final = "version 6"
 # Of the numbers of good samples.
-ARRAYS: Final = ("box", "camera", "joints_2d_px", "joints_3d_mm", "image")
+NUMBERS: Final = ("box", "camera", "joints_2d_px", "joints_3d_mm")
+ARRAYS: Final = (*NUMBERS, "image")
+
+_JOINTS: Final = len(JOINT_NAMES_16)
+# N good samples, K skipped ones, M pictures.
+_SHAPES: Final[Mapping[str, Shape]] = {
+    "index": ("N",),
+    "box": ("N", 4),
+    "camera": ("N", 4),
+    "joints_2d_px": ("N", _JOINTS, 2),
+    "joints_3d_mm": ("N", _JOINTS, 3),
+    "skipped_index": ("K",),
+}
+_TEXTS: Final[Mapping[str, Shape]] = {
+    "image": ("N",),
+    "skipped_reason": ("K",),
+    "pictures": ("M",),
+    **dict.fromkeys(("version", "texts_state", "pictures_state"), ()),
+}
 
 
 class Skipped(NamedTuple):
@@ -50,31 +71,39 @@ class Shard(NamedTuple):
     pictures_state: str
 
 
-def shard_path(root: Path, item: IndexRange) -> Path:
+def shard_path(root: str | os.PathLike[str], item: IndexRange) -> Path:
     """Where a range is kept."""
-    return root / _FOLDER / f"{item.name}_{item.first}_{item.last}.npz"
+    return Path(root) / _FOLDER / f"{item.name}_{item.first}_{item.last}.npz"
 
 
-def read_shard(path: Path) -> Shard | None:
+def read_shard(path: str | os.PathLike[str]) -> Shard | None:
     """What is kept, whatever has changed since; None if nothing can be used."""
     try:
-        with np.load(path) as file:
-            if str(file["version"]) != _VERSION:
-                return None
-            skipped = zip(file["skipped_index"], file["skipped_reason"], strict=True)
-            return Shard(
-                file["index"],
-                {name: file[name] for name in ARRAYS},
-                tuple(Skipped(int(index), str(reason)) for index, reason in skipped),
-                file["pictures"],
-                str(file["texts_state"]),
-                str(file["pictures_state"]),
-            )
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        kept = read_npz(path, _SHAPES, _TEXTS)
+    except InputError:
         return None  # absent or damaged: it is made again
+    if str(kept["version"]) != _VERSION or not _is_sound(kept):
+        return None
+    skipped = zip(kept["skipped_index"], kept["skipped_reason"], strict=True)
+    return Shard(
+        kept["index"],
+        {name: kept[name] for name in ARRAYS},
+        tuple(Skipped(int(index), str(reason)) for index, reason in skipped),
+        kept["pictures"],
+        str(kept["texts_state"]),
+        str(kept["pictures_state"]),
+    )
 
 
-def write_shard(path: Path, shard: Shard) -> None:
+def _is_sound(kept: Mapping[str, np.ndarray]) -> bool:
+    """Whether types and order are those that `write_shard` gives."""
+    names = ("image", "pictures", *NUMBERS, "index", "skipped_index")
+    kinds = [kept[name].dtype.kind for name in names]
+    ordered = all((np.diff(kept[name]) > 0).all() for name in names[-2:])
+    return "".join(kinds) == "SSffffii" and ordered
+
+
+def write_shard(path: str | os.PathLike[str], shard: Shard) -> None:
     """Keeps a range, or warns that its folder cannot be written to."""
     arrays: dict[str, Any] = shard.arrays | {
         "version": np.array(_VERSION),
@@ -86,7 +115,6 @@ def write_shard(path: Path, shard: Shard) -> None:
         "pictures_state": np.array(shard.pictures_state),
     }
     try:
-        with atomic(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        write_npz(path, arrays)
     except InputError as error:  # a read-only disc is no reason to stop
         logging.warning("the index is not kept: %s", error)

@@ -14,6 +14,7 @@ Numbers are separated by any white space; lines mean nothing. `<i>.txt` is sampl
 `images/` holds the pictures, 224 x 224 PNG.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ import numpy as np
 
 from human_pose.datasets.images.picture_file import check_image
 from human_pose.files.errors import InputError
+from human_pose.files.paths import read_text
+from human_pose.geometry.cameras import Camera
 from human_pose.geometry.limits import (
     FOCAL_LENGTHS_PX,
     MAX_COORDINATE_MM,
@@ -62,7 +65,8 @@ class CameraFile:
       centre_mm: `[3]`, the camera's centre in the world.
       focal_px: `[2]`, x and y.
       principal_px: `[2]`, x and y.
-      radial: `[3]`; tangential: `[2]`: the lens distortion, which nothing here uses.
+      radial: `[3]`, k1 k2 k3; tangential: `[2]`, p1 p2: the lens distortion, which
+        neither the network nor its original uses.
     """
 
     rotation: np.ndarray
@@ -71,6 +75,21 @@ class CameraFile:
     principal_px: np.ndarray
     radial: np.ndarray
     tangential: np.ndarray
+
+    def camera(self) -> Camera:
+        """The camera with its lens.
+
+        Raises:
+          ValueError: if the nine numbers of `R:` are no rotation.
+        """
+        return Camera.at(
+            self.centre_mm,
+            self.rotation,
+            focal_px=self.focal_px,
+            centre_px=self.principal_px,
+            radial=self.radial.tolist(),
+            tangential=self.tangential.tolist(),
+        )
 
 
 @dataclass(frozen=True)
@@ -104,28 +123,14 @@ class Sample:
     image: Path
 
 
-def text_path(root: Path, folder: str, index: int) -> Path:
+def text_path(root: str | os.PathLike[str], folder: str, index: int) -> Path:
     """The file of one sample in one folder."""
-    return root / folder / f"{index}.txt"
+    return Path(root) / folder / f"{index}.txt"
 
 
-def read_text(path: Path) -> str:
-    """The text of a file.
-
-    Raises:
-      InputError: naming the file, if it is missing, unreadable or not text.
-    """
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from error
-
-
-def read_numbers(path: Path, count: int, dtype: type = np.float64) -> np.ndarray:
+def read_numbers(
+    path: str | os.PathLike[str], count: int, dtype: type = np.float64
+) -> np.ndarray:
     """The numbers of a file, `[count]` of a type.
 
     Raises:
@@ -135,7 +140,7 @@ def read_numbers(path: Path, count: int, dtype: type = np.float64) -> np.ndarray
     return _numbers(path, read_text(path).split(), count, dtype)
 
 
-def read_box(path: Path) -> np.ndarray:
+def read_box(path: str | os.PathLike[str]) -> np.ndarray:
     """A file of `bbx_all_new`: float32 `[4]` x1 y1 x2 y2.
 
     Raises:
@@ -152,7 +157,7 @@ def read_box(path: Path) -> np.ndarray:
     return box
 
 
-def read_joints(path: Path, axes: Literal[2, 3]) -> np.ndarray:
+def read_joints(path: str | os.PathLike[str], axes: Literal[2, 3]) -> np.ndarray:
     """A file of joints, float32 `[32, axes]`: px of the picture, or mm from the camera.
 
     Raises:
@@ -165,7 +170,7 @@ def read_joints(path: Path, axes: Literal[2, 3]) -> np.ndarray:
     return _within(path, joints, MAX_COORDINATE_MM, "mm")
 
 
-def read_camera(path: Path) -> CameraFile:
+def read_camera(path: str | os.PathLike[str]) -> CameraFile:
     """A file of `camera_all`.
 
     Raises:
@@ -202,7 +207,7 @@ def read_camera(path: Path) -> CameraFile:
     )
 
 
-def read_info(path: Path) -> InfoFile:
+def read_info(path: str | os.PathLike[str]) -> InfoFile:
     """A file of `info_all`: seven lines, the last a repetition of the first.
 
     Raises:
@@ -219,7 +224,7 @@ def read_info(path: Path) -> InfoFile:
     return InfoFile(lines[0], action_number, lines[2], subaction, camera, frame)
 
 
-def read_image_path(path: Path, root: Path) -> Path:
+def read_image_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> Path:
     r"""The picture that a file of `image_path_file` names, under `<root>/images`.
 
     The original's paths are of the machine that made them (`E:\frame_images\20.png`);
@@ -234,10 +239,10 @@ def read_image_path(path: Path, root: Path) -> Path:
         raise InputError(f"{path}: must be one line with a path; got {len(lines)}")
     if "\0" in lines[0]:
         raise InputError(f"{path}: must be a path without NUL; got {lines[0]!r}")
-    return root / "images" / re.split(r"[\\/]", lines[0].strip())[-1]
+    return Path(root) / "images" / re.split(r"[\\/]", lines[0].strip())[-1]
 
 
-def read_sample(root: Path, index: int) -> Sample:
+def read_sample(root: str | os.PathLike[str], index: int) -> Sample:
     """Reads and checks every file of a sample, the picture included.
 
     Raises:
@@ -248,7 +253,7 @@ def read_sample(root: Path, index: int) -> Sample:
     return sample
 
 
-def read_texts(root: Path, index: int) -> Sample:
+def read_texts(root: str | os.PathLike[str], index: int) -> Sample:
     """Reads and checks the text files of a sample; its picture may not be there.
 
     Raises:
@@ -278,7 +283,11 @@ def read_texts(root: Path, index: int) -> Sample:
 
 
 def _numbers(
-    path: Path, words: list[str], count: int, dtype: type, field: str = ""
+    path: str | os.PathLike[str],
+    words: list[str],
+    count: int,
+    dtype: type,
+    field: str = "",
 ) -> np.ndarray:
     if len(words) != count:
         plural = "s" if count > 1 else ""
@@ -301,7 +310,11 @@ def _numbers(
 
 
 def _within(
-    path: Path, values: np.ndarray, limit: float, unit: str, field: str = ""
+    path: str | os.PathLike[str],
+    values: np.ndarray,
+    limit: float,
+    unit: str,
+    field: str = "",
 ) -> np.ndarray:
     """The values, if none is farther from 0 than the limit."""
     farthest = values.flat[np.argmax(np.abs(values))]

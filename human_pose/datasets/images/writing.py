@@ -1,5 +1,6 @@
 """Writes the files of the layout that this package reads."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -21,9 +22,11 @@ FOLDERS: Final = (
 )
 
 
-def write_range(root: Path, subject: int, action: str, first: int, last: int) -> None:
+def write_range(
+    root: str | os.PathLike[str], subject: int, action: str, first: int, last: int
+) -> None:
     """Writes which pictures, `first` to `last`, are of a subject's action."""
-    path = root / "index_range" / f"S{subject}_{action}_range.txt"
+    path = Path(root) / "index_range" / f"S{subject}_{action}_range.txt"
     path.write_text(f"{first} {last}\n")
 
 

@@ -9,7 +9,8 @@ dataset                folders of them, for training and test subjects
 A source of data to try the image network with, and no more: nobody was photographed.
 """
 
+from human_pose.datasets.protocol import IMAGE_ACTIONS as ACTIONS
 from human_pose.datasets.rendered.dataset import Recipe, generate, index_ranges
-from human_pose.datasets.rendered.shots import ACTIONS, Shot, moment
+from human_pose.datasets.rendered.shots import Shot, moment
 
 __all__ = ["ACTIONS", "Recipe", "Shot", "generate", "index_ranges", "moment"]

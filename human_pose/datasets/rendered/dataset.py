@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Final
 
 from human_pose.datasets.images.writing import FOLDERS, write_range
-from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.protocol import IMAGE_ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.datasets.rendered.record import readme, write_shot
-from human_pose.datasets.rendered.shots import ACTIONS, moment
+from human_pose.datasets.rendered.shots import moment
+from human_pose.datasets.synthetic.rig import CAMERAS
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeletons import VIEWS
 
 SUBJECTS: Final = (*TRAIN_SUBJECTS, *TEST_SUBJECTS)
 
@@ -65,13 +65,13 @@ def index_ranges(recipe: Recipe) -> tuple[Block, ...]:
     Raises:
       InputError: if there are too few pictures for all subjects and actions.
     """
-    smallest = len(SUBJECTS) * len(ACTIONS)
+    smallest = len(SUBJECTS) * len(IMAGE_ACTIONS)
     if recipe.count < smallest:
         raise InputError(
             f"count must be at least {smallest}, one picture for each subject and "
             f"action; received {recipe.count}"
         )
-    test_blocks = len(TEST_SUBJECTS) * len(ACTIONS)
+    test_blocks = len(TEST_SUBJECTS) * len(IMAGE_ACTIONS)
     train_blocks = smallest - test_blocks
     test = min(
         max(round(recipe.count * recipe.test_share), test_blocks),
@@ -80,9 +80,9 @@ def index_ranges(recipe: Recipe) -> tuple[Block, ...]:
     sizes = _shares(recipe.count - test, train_blocks) + _shares(test, test_blocks)
     blocks, first = [], 0
     for position, size in enumerate(sizes):
-        subject, action = divmod(position, len(ACTIONS))
+        subject, action = divmod(position, len(IMAGE_ACTIONS))
         last = first + size - 1
-        blocks.append(Block(SUBJECTS[subject], ACTIONS[action], first, last))
+        blocks.append(Block(SUBJECTS[subject], IMAGE_ACTIONS[action], first, last))
         first = last + 1
     return tuple(blocks)
 
@@ -163,8 +163,8 @@ def _ignore_interrupts() -> None:
 
 def _render_block(folder: Path, recipe: Recipe, block: Block) -> int:
     """Renders the pictures of a block; returns their number."""
-    for number, first in enumerate(range(block.first, block.last + 1, VIEWS)):
-        views = min(VIEWS, block.last + 1 - first)
+    for number, first in enumerate(range(block.first, block.last + 1, CAMERAS)):
+        views = min(CAMERAS, block.last + 1 - first)
         shots = moment(block.subject, block.action, number, views, recipe.seed)
         for index, shot in enumerate(shots, start=first):
             write_shot(folder, index, block.subject, block.action, number, shot)

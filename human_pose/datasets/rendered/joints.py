@@ -1,6 +1,6 @@
 """The embedded people's 17 joints as Human3.6M's 32, feet and hands added.
 
-Names are those of `skeleton.JOINT_NAMES_32`. As in Human3.6M, several of the 32 are
+Names are those of `skeletons.JOINT_NAMES_32`. As in Human3.6M, several of the 32 are
 copies: the back's lower end is the hip, both collars are the neck, thumbs are wrists.
 """
 
@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.geometry.skeletons import JOINT_NAMES, JOINT_NAMES_32
+from human_pose.geometry.skeletons import LIFTER_17, RECORDED_32
 
 # Which of the 17 each of the 32 is. Those not listed are added by `to_32_joints`.
 _SAME: Final = {
@@ -52,7 +52,7 @@ _PELVIS_SHARE: Final = 0.15
 
 def index(name: str) -> int:
     """The position of a name among the 32."""
-    return JOINT_NAMES_32.index(name)
+    return RECORDED_32.index(name)
 
 
 def to_32_joints(joints_mm: np.ndarray) -> np.ndarray:
@@ -60,14 +60,14 @@ def to_32_joints(joints_mm: np.ndarray) -> np.ndarray:
 
     Args:
       joints_mm: `[17, 3]`, world mm, z up, the floor at 0, order of
-        `skeleton.JOINT_NAMES`.
+        `skeletons.LIFTER_17`.
 
     Returns:
-      float64 `[32, 3]`, world mm, order of `skeleton.JOINT_NAMES_32`.
+      float64 `[32, 3]`, world mm, order of `skeletons.RECORDED_32`.
     """
-    result = np.zeros((len(JOINT_NAMES_32), 3))
+    result = np.zeros((len(RECORDED_32), 3))
     for name, same in _SAME.items():
-        result[index(name)] = joints_mm[JOINT_NAMES.index(same)]
+        result[index(name)] = joints_mm[LIFTER_17.index(same)]
     for side, ends in (
         ("Right", ("Site", "5", "R", "6")),
         ("Left", ("Site_1", "3", "L", "4")),

@@ -7,9 +7,10 @@ import numpy as np
 from PIL import Image
 
 from human_pose.datasets.images import writing
+from human_pose.datasets.protocol import IMAGE_ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.datasets.rendered.picture import SIZE_PX
-from human_pose.datasets.rendered.shots import ACTIONS, Shot
-from human_pose.geometry.skeletons import JOINT_NAMES_32, JOINTS_16_OF_32, VIEW_NAMES
+from human_pose.datasets.rendered.shots import Shot
+from human_pose.geometry.skeletons import JOINT_NAMES_16, JOINT_NAMES_32, VIEW_NAMES
 
 # Human3.6M's numbers: 1 is the empty room, 2 is Directions.
 _FIRST_ACTION: Final = 2
@@ -27,13 +28,13 @@ def write_shot(
       root: the folder; it has the `FOLDERS`.
       index: the picture's.
       subject: who.
-      action: does what, one of `ACTIONS`.
+      action: does what, one of `IMAGE_ACTIONS`.
       number: which moment of these.
       shot: the picture and its truth.
     """
     video = f"S{subject} {action}.{VIEW_NAMES[shot.view]}"
     info = (
-        *(video, ACTIONS.index(action) + _FIRST_ACTION, action),
+        *(video, IMAGE_ACTIONS.index(action) + _FIRST_ACTION, action),
         *(number + 1, shot.view + 1, shot.frame + 1, video),
     )
     texts = {
@@ -55,9 +56,14 @@ def write_shot(
 
 def readme(count: int, seed: int) -> str:
     """What stands in the folder's README.md."""
-    used = ", ".join(JOINT_NAMES_32[joint] for joint in JOINTS_16_OF_32)
+    used = ", ".join(JOINT_NAMES_16)
     return _README.format(
-        count=count, seed=seed, joints=", ".join(JOINT_NAMES_32), used=used
+        count=count,
+        seed=seed,
+        train=", ".join(map(str, TRAIN_SUBJECTS)),
+        test=" and ".join(map(str, TEST_SUBJECTS)),
+        joints=", ".join(JOINT_NAMES_32),
+        used=used,
     )
 
 
@@ -81,7 +87,7 @@ _README: Final = """\
 
     ./set.sh data --images --count={count} --seed={seed}
 
-Subjects 1, 5, 6, 7, 8 are for training, 9 and 11 for tests; they differ in body, and
+Subjects {train} are for training, {test} for tests; they differ in body, and
 each has four cameras of its own. Nobody was recorded or photographed; bodies, motions
 and pictures are this project's own, under its licence (Apache-2.0).
 

@@ -6,24 +6,15 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.datasets.protocol import ACTIONS as POSE_ACTIONS
+from human_pose.datasets.protocol import IMAGE_ACTIONS, POSE_ACTIONS
 from human_pose.datasets.rendered import wardrobe
 from human_pose.datasets.rendered.figure import GIRTHS, Figure, build
 from human_pose.datasets.rendered.joints import to_32_joints
 from human_pose.datasets.rendered.picture import SIZE_PX, render
 from human_pose.datasets.synthetic import BODIES, subject_cameras
 from human_pose.datasets.synthetic.motion import perform
+from human_pose.datasets.synthetic.rig import CAMERAS
 from human_pose.geometry.cameras import Camera
-from human_pose.geometry.skeletons import VIEWS
-
-# The layout's names, in alphabetical order, which is that of Human3.6M's numbers.
-_LONG_NAMES: Final = {
-    "Photo": "TakingPhoto",
-    "WalkDog": "WalkingDog",
-    "WalkTogether": "WalkingTogether",
-}
-_POSE_NAMES: Final = {_LONG_NAMES.get(name, name): name for name in POSE_ACTIONS}
-ACTIONS: Final = tuple(sorted(_POSE_NAMES))
 
 _SEATED: Final = ("Eating", "Sitting", "Smoking")
 _STOOL_SHARE: Final = 0.7
@@ -81,15 +72,15 @@ def moment(
 
     Args:
       subject: a key of `BODIES`.
-      action: one of `ACTIONS`.
+      action: one of `IMAGE_ACTIONS`.
       number: which moment; each has random numbers of its own.
       views: how many cameras, 1 to 4.
       seed: everything random follows from it.
     """
-    key = [seed, _PICTURES, subject, ACTIONS.index(action), number]
-    streams = np.random.SeedSequence(key).spawn(2 + VIEWS)
+    key = [seed, _PICTURES, subject, IMAGE_ACTIONS.index(action), number]
+    streams = np.random.SeedSequence(key).spawn(2 + CAMERAS)
     motion, look, *pictures = map(np.random.default_rng, streams)
-    take = perform(_POSE_NAMES[action], BODIES[subject], motion, _TAKE_FRAMES)
+    take = perform(POSE_ACTIONS[action], BODIES[subject], motion, _TAKE_FRAMES)
     frame = int(motion.integers(_TAKE_FRAMES))
     joints = to_32_joints(take.joints_3d_mm[frame])
     clothes = wardrobe.draw(look)

@@ -1,6 +1,7 @@
 """Embedded data: plausible articulated human motion that this project invents.
 
-    angles, tracks, postures, actions    what a person does, as joint angles
+    angles, tracks, postures             joint angles, and layers of them
+    upright, seated, gaits, actions      what a person does, as a score of layers
     body, kinematics, grounding, motion  how a body of some size does it on a floor
     rig, detector                        what four cameras and a 2D detector see of it
     dataset                              pose files of training and test subjects
@@ -8,7 +9,6 @@
 Nothing of it is recorded from or fitted to a person.
 """
 
-from human_pose.datasets.protocol import TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.datasets.synthetic.body import BODIES
 from human_pose.datasets.synthetic.dataset import (
     Recipe,
@@ -20,8 +20,6 @@ from human_pose.datasets.synthetic.dataset import (
 
 __all__ = [
     "BODIES",
-    "TEST_SUBJECTS",
-    "TRAIN_SUBJECTS",
     "Recipe",
     "data_files",
     "generate",

@@ -10,13 +10,24 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.geometry.skeletons import UNDETECTED_JOINT
+from human_pose.geometry.skeletons import LIFTER_17, UNDETECTED_JOINT
 
-# Ankles, elbows and wrists.
-EXTREMITIES: Final = (3, 6, 12, 13, 15, 16)
+
+def _joints(side: str, *names: str) -> tuple[int, ...]:
+    return tuple(LIFTER_17.index(f"{side}_{name}") for name in names)
+
+
+EXTREMITIES: Final = tuple(
+    joint
+    for side in ("right", "left")
+    for joint in _joints(side, "ankle", "elbow", "wrist")
+)
 
 # Arm and leg with their counterparts; each pair is confused as a whole.
-_EXCHANGES: Final = (((14, 15, 16), (11, 12, 13)), ((1, 2, 3), (4, 5, 6)))
+_EXCHANGES: Final = tuple(
+    (_joints("right", *limb), _joints("left", *limb))
+    for limb in (("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle"))
+)
 
 
 @dataclass(frozen=True)

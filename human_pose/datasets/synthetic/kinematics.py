@@ -10,7 +10,7 @@ import numpy as np
 
 from human_pose.datasets.synthetic.angles import Angles
 from human_pose.datasets.synthetic.body import Body
-from human_pose.geometry.skeletons import JOINTS
+from human_pose.geometry.skeletons import LIFTER_17
 
 
 def _direction(x: float, y: float, z: float) -> np.ndarray:
@@ -38,7 +38,7 @@ def joints_from_hip(body: Body, angles: Angles, heading_rad: np.ndarray) -> np.n
       float64 `[F, 17, 3]`, mm, z up; joint 0 is 0.
     """
     rad = {name: np.deg2rad(track) for name, track in angles.items()}
-    joints = np.zeros((len(heading_rad), JOINTS, 3))
+    joints = np.zeros((len(heading_rad), len(LIFTER_17), 3))
     pelvis = (
         turn("z", heading_rad)
         @ turn("x", -rad["pelvis_pitch"])

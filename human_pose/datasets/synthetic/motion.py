@@ -45,7 +45,7 @@ def perform(action: str, body: Body, rng: np.random.Generator, frames: int) -> T
     """One take of an action.
 
     Args:
-      action: one of `pose_files.ACTIONS`.
+      action: one of `protocol.ACTIONS`.
       body: who does it.
       rng: source of everything that varies.
       frames: number of frames, F, at `RATE_HZ`.

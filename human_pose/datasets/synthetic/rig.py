@@ -11,9 +11,10 @@ import numpy as np
 
 from human_pose.geometry.cameras import Camera, look_at
 
-# Corner signs in the order of `skeleton.VIEW_NAMES`: the first two views see the person
-# from one long side of the room, the last two from the other.
+# Corner signs in the order of `skeletons.VIEW_NAMES`: the first two views see the
+# person from one long side of the room, the last two from the other.
 _CORNERS: Final = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+CAMERAS: Final = len(_CORNERS)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from human_pose.geometry.skeletons import SKELETON_16
+from human_pose.geometry.skeletons import IMAGE_16
 from human_pose.runs import drawing
 
 # Of what the network takes, (grey level - 128) / 256.
@@ -36,7 +36,7 @@ def pose_figure(
       truth_mm: likewise, or None.
       heatmap: `[H, W, 16]` of the first stage, or None.
       heatmap2: `[H, W, 16, D]` of the second, or None.
-      title: above everything.
+      title: above everything; any characters.
       figure: an empty figure to draw into, for example a window's.
 
     Returns:
@@ -58,14 +58,14 @@ def pose_figure(
     for column, azimuth_deg in enumerate(drawing.AZIMUTHS_DEG, start=1):
         with rc_context(drawing.ROOM_LOOK):
             room = figure.add_subplot(grid[0, column], projection="3d")
-        drawing.draw_poses(room, *poses, azimuth_deg=azimuth_deg, skeleton=SKELETON_16)
+        drawing.draw_poses(room, *poses, skeleton=IMAGE_16, azimuth_deg=azimuth_deg)
     names = ("stage 1: highest of all joints", "volume from the front", "from above")
     for column, (name, values) in enumerate(zip(names, maps, strict=False)):
         axes = figure.add_subplot(grid[1, column])
         axes.imshow(values, cmap="magma", aspect="auto" if column == 2 else "equal")
         axes.set_title(name, fontsize="small")
         axes.set(xticks=[], yticks=[])
-    figure.suptitle(title, fontsize="medium")
+    figure.suptitle(drawing.plain(title), fontsize="medium")
     return figure
 
 
@@ -75,7 +75,7 @@ def draw_on_image(axes: Axes, image: Any, joints_2d: Any) -> None:
     axes.imshow(np.clip(grey, 0, _WHITE).astype(np.uint8))
     # A pixel's centre has a whole number.
     joints_px = np.asarray(joints_2d) * grey.shape[0] - 0.5
-    drawing.draw_skeleton(axes, joints_px, drawing.DETECTION, skeleton=SKELETON_16)
+    drawing.draw_skeleton(axes, joints_px, drawing.DETECTION, skeleton=IMAGE_16)
     axes.set(xticks=[], yticks=[])
 
 

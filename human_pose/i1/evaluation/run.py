@@ -21,7 +21,8 @@ from absl import logging
 from human_pose.datasets.images import ACTIONS, ImageDataset, Skipped
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
-from human_pose.i1 import codec, readout
+from human_pose.geometry import metrics
+from human_pose.i1 import readout
 from human_pose.i1.evaluation import pictures, report
 from human_pose.i1.input import Stream, batches
 from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
@@ -197,10 +198,10 @@ def _measure(
             position = readout.positions(heatmap2, depth_bins, name)
             pose_mm = readout.pose_mm(position, batch)
             result[f"{name}_pose_mm"] = pose_mm
-            result[f"{name}_error_mm"] = codec.mpjpe_mm(
-                codec.relative_to_root(truth_mm), codec.relative_to_root(pose_mm)
+            result[f"{name}_error_mm"] = metrics.mpjpe(
+                metrics.root_centred(truth_mm), metrics.root_centred(pose_mm)
             )
-            result[f"{name}_published_mm"] = codec.mpjpe_mm(
+            result[f"{name}_published_mm"] = metrics.mpjpe(
                 label_mm, readout.pose_mm(position, batch, readout.PUBLISHED)
             )
         return result
@@ -331,13 +332,13 @@ def sample_figure(
     outputs = network(batch["image"], training=False)
     heatmap2 = outputs["heatmap2"]
     position = readout.positions(heatmap2, depth_bins, chosen)
-    pose_mm = codec.relative_to_root(readout.pose_mm(position, batch))
+    pose_mm = metrics.root_centred(readout.pose_mm(position, batch))
     size = heatmap2.shape[1]
     return pictures.pose_figure(
         batch["image"][0],
         position[0, :, :2],
         pose_mm[0],
-        codec.relative_to_root(batch["joints_3d_mm"])[0],
+        metrics.root_centred(batch["joints_3d_mm"])[0],
         heatmap=outputs["heatmap"][0],
         heatmap2=np.reshape(heatmap2[0], [size, size, -1, depth_bins]),
         title=title,

@@ -1,11 +1,13 @@
 """Networks on disk: one `.keras` file holds layers, weights and sizes."""
 
+import os
 import re
 from pathlib import Path
 from typing import Final
 
 import keras
 
+from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, check_is_file
 
@@ -31,7 +33,7 @@ def input_size_of(network: keras.Model) -> int:
     return int(network.input_shape[1])
 
 
-def save_network(network: keras.Model, path: Path) -> None:
+def save_network(network: keras.Model, path: str | os.PathLike[str]) -> None:
     """Writes a network, atomically.
 
     Raises:
@@ -41,24 +43,22 @@ def save_network(network: keras.Model, path: Path) -> None:
         network.save(temporary)
 
 
-def load_network(path: Path) -> keras.Model:
+def load_network(path: str | os.PathLike[str]) -> keras.Model:
     """Reads a network that `save_network` wrote.
 
     Raises:
       InputError: naming the file, if it is missing, unreadable or another model.
     """
+    path = Path(path)
     if path.suffix != ".keras":
         raise InputError(
             f"{path}: must be a .keras checkpoint of an I1 network; "
-            "--convert_caffemodel makes one from Caffe's"
+            "`convert_caffemodel` makes one from Caffe's"
         )
     check_is_file(path)
-    # Keras reports a damaged file by errors of many kinds.
-    try:
-        network = keras.models.load_model(path, compile=False)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise InputError(f"{path}: is not a readable checkpoint ({reason})") from error
+    with refusing(path, "is not a readable checkpoint"):
+        # Nothing in the file may name a function to be run.
+        network = keras.models.load_model(path, compile=False, safe_mode=True)
     try:
         depth_bins_of(network)
     except InputError as error:

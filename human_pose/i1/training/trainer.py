@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from human_pose.i1 import codec, readout
+from human_pose.geometry import metrics
+from human_pose.i1 import readout
 from human_pose.i1.objective.terms import Objective
 
 
@@ -73,11 +74,11 @@ class PoseTrainer(keras.Model):
     def _errors_mm(
         self, outputs: Mapping[str, tf.Tensor], batch: Mapping[str, Any]
     ) -> dict[str, tf.Tensor]:
-        truth_mm = codec.relative_to_root(readout.label_pose_mm(batch))
+        truth_mm = metrics.root_centred(readout.label_pose_mm(batch))
         heatmap2 = tf.stop_gradient(outputs["heatmap2"])
         errors_mm = {}
         for name in readout.READOUTS:
             position = readout.positions(heatmap2, self.objective.depth_bins, name)
-            pose_mm = codec.relative_to_root(readout.pose_mm(position, batch))
-            errors_mm[f"{name}_mpjpe_mm"] = codec.mpjpe_mm(truth_mm, pose_mm)
+            pose_mm = metrics.root_centred(readout.pose_mm(position, batch))
+            errors_mm[f"{name}_mpjpe_mm"] = metrics.mpjpe(truth_mm, pose_mm)
         return errors_mm

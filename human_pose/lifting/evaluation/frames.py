@@ -1,5 +1,6 @@
 """The test frames of the 15 actions, read from `testing/`."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,12 +46,13 @@ class ActionFrames:
         return f"{name}, frame {self.frame_numbers[frame]}"
 
 
-def read_action_frames(folder: Path, subsample: int) -> ActionFrames:
+def read_action_frames(folder: str | os.PathLike[str], subsample: int) -> ActionFrames:
     """Reads both takes of every action, every `subsample`-th frame of each file.
 
     Raises:
       InputError: if no file of any action is there, or one is no pose file.
     """
+    folder = Path(folder)
     sets, actions, files, frame_numbers, missing = [], [], [], [], []
     for action, action_name in enumerate(ACTIONS):
         for name in action_file_names(action_name):

@@ -1,5 +1,6 @@
 """Pictures of one frame: its detections in four views, and the 3D poses beside them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -10,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from mpl_toolkits.mplot3d import Axes3D
 
-from human_pose.geometry.skeletons import UNDETECTED_JOINT, VIEWS
+from human_pose.geometry.skeleton import Skeleton
+from human_pose.geometry.skeletons import LIFTER_17
 from human_pose.runs import drawing
 
 _GRID_PX: Final = 100
@@ -24,15 +26,17 @@ def frame_figure(
     truth_mm: Any = None,
     *,
     title: str = "",
+    skeleton: Skeleton = LIFTER_17,
     figure: Figure | None = None,
 ) -> Figure:
     """Draws one frame: its detections in every view, and the 3D poses beside them.
 
     Args:
-      joints_2d_px: `[4, 17, 2]`, pixels, y down; joint 9 is not drawn.
-      reconstruction_mm: `[17, 3]`, mm, z up.
-      truth_mm: `[17, 3]`, mm, in the same frame, or None.
-      title: above the 3D poses, for example their error in mm.
+      joints_2d_px: `[V, J, 2]`, pixels, y down; undetected joints are not drawn.
+      reconstruction_mm: `[J, 3]`, mm, z up.
+      truth_mm: `[J, 3]`, mm, in the same frame, or None.
+      title: above the 3D poses, for example their error in mm; any characters.
+      skeleton: of J joints.
       figure: an empty figure to draw into, for example a window's.
 
     Returns:
@@ -41,10 +45,12 @@ def frame_figure(
     figure = figure or Figure()
     figure.set_size_inches(13, 6)
     figure.set_dpi(_DOTS_PER_INCH)
-    views, rooms = _layout(figure)
-    draw_views(views, joints_2d_px)
+    views, rooms = _layout(figure, len(joints_2d_px))
+    draw_views(views, joints_2d_px, skeleton=skeleton)
+    poses = (reconstruction_mm, truth_mm)
     for room, azimuth_deg in zip(rooms, drawing.AZIMUTHS_DEG, strict=True):
-        drawing.draw_poses(room, reconstruction_mm, truth_mm, azimuth_deg=azimuth_deg)
+        drawing.draw_poses(room, *poses, skeleton=skeleton, azimuth_deg=azimuth_deg)
+    title = drawing.plain(title)
     figure.text(_POSES_MIDDLE, 0.955, title, ha="center", va="top", fontsize="large")
     figure.legend(
         handles=_legend(truth_mm is not None),
@@ -59,22 +65,35 @@ def frame_figure(
 
 
 def draw_views(
-    views: Sequence[Axes], joints_2d_px: Any, visibility: Any = None
+    views: Sequence[Axes],
+    joints_2d_px: Any,
+    visibility: Any = None,
+    *,
+    skeleton: Skeleton = LIFTER_17,
 ) -> None:
     """Draws the detections of one frame, each view in its axes, all at one scale.
 
     Args:
       views: one axes per view.
-      joints_2d_px: `[V, 17, 2]`, pixels, y down.
-      visibility: `[V, 17]`, zero where a joint is not drawn; default: joint 9 only.
+      joints_2d_px: `[V, J, 2]`, pixels, y down.
+      visibility: `[V, J]`, zero where a joint is not drawn; default: at undetected
+        joints only.
+      skeleton: of J joints.
     """
     joints_2d_px = np.asarray(joints_2d_px, dtype=np.float64)
-    visible = _visible(joints_2d_px.shape[:-1], visibility)
+    visible = np.zeros(joints_2d_px.shape[:-1], dtype=bool)
+    visible[:, skeleton.detected] = True
+    if visibility is not None:
+        visible = np.asarray(visibility) != 0
     seen = [joints[shown] for joints, shown in zip(joints_2d_px, visible, strict=True)]
     extent = max(drawing.extents_of(joints).max() for joints in seen)
     for number, (axes, joints) in enumerate(zip(views, seen, strict=True), start=1):
         drawing.draw_skeleton(
-            axes, joints_2d_px[number - 1], drawing.DETECTION, visible[number - 1]
+            axes,
+            joints_2d_px[number - 1],
+            drawing.DETECTION,
+            visible[number - 1],
+            skeleton=skeleton,
         )
         if len(joints):
             (left, right), (top, bottom) = drawing.limits_of(joints, extent)
@@ -88,12 +107,15 @@ def draw_views(
         axes.spines[:].set_color(drawing.FRAME_COLOUR)
 
 
-def _layout(figure: Figure) -> tuple[list[Axes], list[Axes3D]]:
-    """Axes of the four views, two by two, and of the 3D poses to their right."""
+def _layout(figure: Figure, count: int) -> tuple[list[Axes], list[Axes3D]]:
+    """Axes of the views, four two by two, and of the 3D poses to their right."""
+    columns = math.isqrt(count - 1) + 1
     halves = figure.add_gridspec(1, 2, width_ratios=(0.92, 1.08), wspace=0.02)
     halves.update(left=0.035, right=1, bottom=0.05, top=0.95)
-    grid = halves[0].subgridspec(2, 2, wspace=0.16, hspace=0.12)
-    views = [figure.add_subplot(grid[k]) for k in range(VIEWS)]
+    grid = halves[0].subgridspec(
+        -(-count // columns), columns, wspace=0.16, hspace=0.12
+    )
+    views = [figure.add_subplot(grid[k]) for k in range(count)]
     grid = halves[1].subgridspec(1, len(drawing.AZIMUTHS_DEG), wspace=0)
     with rc_context(drawing.ROOM_LOOK):
         rooms = [
@@ -128,11 +150,3 @@ def _legend(with_truth: bool) -> list[Line2D]:
         )
         for name, colour in sides.items()
     ]
-
-
-def _visible(shape: tuple[int, ...], visibility: Any) -> np.ndarray:
-    if visibility is not None:
-        return np.asarray(visibility) != 0
-    visible = np.ones(shape, dtype=bool)
-    visible[..., UNDETECTED_JOINT] = False
-    return visible

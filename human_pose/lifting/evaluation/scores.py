@@ -1,16 +1,14 @@
 """Measures of lifted frames: the original's three errors and the field's."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from human_pose.geometry.skeletons import JOINTS, UNDETECTED_JOINT
+from human_pose.geometry.skeletons import LIFTER_17
 from human_pose.lifting.comparison import training_error
 from human_pose.lifting.config import METRICS
 from human_pose.runs.measures import common
-
-DETECTED_JOINTS: Final = tuple(j for j in range(JOINTS) if j != UNDETECTED_JOINT)
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,10 @@ def score(actions: np.ndarray, truth_mm: Any, reconstruction_mm: Any) -> Scores:
     training = [
         training_error(truth_mm, reconstruction_mm, metric) for metric in METRICS
     ]
+    detected = LIFTER_17.detected
     return Scores(
         actions=actions,
         training_errors_mm=np.stack(training, axis=-1),
-        common_16=common(
-            truth_mm[:, DETECTED_JOINTS], reconstruction_mm[:, DETECTED_JOINTS]
-        ),
+        common_16=common(truth_mm[:, detected], reconstruction_mm[:, detected]),
         common_17=common(truth_mm, reconstruction_mm),
     )

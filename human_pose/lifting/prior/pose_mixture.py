@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeletons import JOINT_NAMES, JOINTS, LIMBS
+from human_pose.geometry.skeletons import JOINTS, LIFTER_17
 from human_pose.lifting.parameters import BASIS_SIZE, MixtureParameters
 from human_pose.lifting.prior.mixture_em import Fit, Progress, fit_mixture
 
@@ -48,7 +48,7 @@ def align(poses_mm: np.ndarray) -> np.ndarray:
     """
     poses = _checked(poses_mm)
     poses = poses - poses.mean(axis=1, keepdims=True)
-    index = JOINT_NAMES.index
+    index = LIFTER_17.index
     right = np.sum(
         [poses[:, index(r)] - poses[:, index(l)] for r, l in _TO_THE_RIGHT], 0
     )
@@ -58,7 +58,7 @@ def align(poses_mm: np.ndarray) -> np.ndarray:
     x, y, z = np.moveaxis(poses, -1, 0)  # [F, 17] each
     cosine, sine = cosine[:, None], sine[:, None]
     turned = np.stack([cosine * x + sine * y, cosine * y - sine * x, z], -1)
-    ends = np.array(LIMBS).T
+    ends = np.array(LIFTER_17.limbs).T
     limbs = np.linalg.norm(turned[:, ends[0]] - turned[:, ends[1]], axis=-1)
     size = limbs.sum(axis=1)
     return turned * (size.mean() / size)[:, None, None]

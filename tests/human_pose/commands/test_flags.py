@@ -48,7 +48,7 @@ def test_defaults_are_the_originals(folder):
 
 def test_evaluates_by_default(folder):
     chosen = main_settings()
-    assert chosen.run_folder == PROJECT_ROOT / "results" / "New_test"
+    assert chosen.run_folder == folder / "results" / "New_test"
     assert chosen.task == EvaluationConfig(
         data_dir=folder / "data", subsample=5, metric=2, batch_size=4
     )

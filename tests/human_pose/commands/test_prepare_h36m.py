@@ -33,7 +33,7 @@ def published_parameters(tmp_path):
     mixtures = {
         models: MixtureParameters(
             np.ones((models, 3, 17)),
-            np.ones((models, 25, 3, 17)),
+            np.tile(np.eye(25, 51).reshape(25, 3, 17), (models, 1, 1, 1)),
             np.ones((models, 26)),
         )
         for models in MODEL_COUNTS

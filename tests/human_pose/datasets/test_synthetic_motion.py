@@ -11,7 +11,7 @@ from human_pose.datasets.synthetic.grounding import grounded
 from human_pose.datasets.synthetic.kinematics import joints_from_hip
 from human_pose.datasets.synthetic.motion import RATE_HZ, perform
 from human_pose.datasets.synthetic.tracks import ease
-from human_pose.geometry.skeletons import LEFT_JOINTS, LIMBS, RIGHT_JOINTS
+from human_pose.geometry.skeletons import LIFTER_17
 
 FRAMES = 40
 BODY = BODIES[6]
@@ -62,7 +62,7 @@ def test_subjects_are_seven_and_differ():
 def test_limb_lengths_are_constant_within_a_subject(takes):
     for subject in BODIES:
         poses = np.concatenate([takes[subject, a].joints_3d_mm for a in ACTIONS])
-        for a, b in LIMBS:
+        for a, b in LIFTER_17.limbs:
             lengths = np.linalg.norm(poses[:, a] - poses[:, b], axis=-1)
             assert np.ptp(lengths) < 1e-9
     lengths = np.linalg.norm(poses[:, 2] - poses[:, 3], axis=-1)
@@ -164,7 +164,8 @@ def test_a_mirrored_pose_is_the_mirror_image():
     first = joints_from_hip(BODY, layer, np.zeros(1))[0]
     second = joints_from_hip(BODY, mirrored(layer), np.zeros(1))[0]
     order = np.arange(17)
-    order[list(RIGHT_JOINTS)], order[list(LEFT_JOINTS)] = LEFT_JOINTS, RIGHT_JOINTS
+    left, right = list(LIFTER_17.left), list(LIFTER_17.right)
+    order[right], order[left] = left, right
     np.testing.assert_allclose(second[order], first * [-1, 1, 1], atol=1e-9)
 
 

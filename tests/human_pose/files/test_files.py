@@ -12,7 +12,7 @@ import pytest
 from human_pose.files import arrays as rules
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5, write_h5
-from human_pose.files.paths import PROJECT_ROOT, atomic, locate
+from human_pose.files.paths import PROJECT_ROOT, atomic, locate, read_text
 
 
 class TestLocate:
@@ -101,6 +101,37 @@ class TestAtomic:
         with pytest.raises(InputError, match=rf"{path}: cannot be written"):
             with atomic(path):
                 pass
+
+
+class TestReadText:
+    def test_a_byte_order_mark_is_skipped(self, tmp_path):
+        path = tmp_path / "a.txt"
+        path.write_bytes(b"\xef\xbb\xbf\xc3\xa4 1\n")
+        assert read_text(path) == read_text(str(path)) == "ä 1\n"
+        path.write_bytes(b"\xef\xbb\xbf")
+        assert read_text(path) == ""
+
+    @pytest.mark.parametrize("content", [b"\xff\xfe1\0", b"\xe4", b"a\xc3"])
+    def test_what_is_no_text_is_named(self, tmp_path, content):
+        (tmp_path / "a.txt").write_bytes(content)
+        with pytest.raises(InputError, match=r"a\.txt: cannot be read as text: .utf-8"):
+            read_text(tmp_path / "a.txt")
+
+    def test_its_size_is_bounded(self, tmp_path):
+        (tmp_path / "a.txt").write_bytes(b"12345")
+        assert read_text(tmp_path / "a.txt", 5) == "12345"
+        with pytest.raises(InputError, match="must have at most 4 bytes; it has more"):
+            read_text(tmp_path / "a.txt", 4)
+
+    def test_what_is_no_file_is_named(self, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        for name, rule in (
+            ("", "must be a file; it is a folder"),
+            ("pipe", "must be a file; it is a device or a pipe"),
+            ("none", "no such file"),
+        ):
+            with pytest.raises(InputError, match=rule):
+                read_text(tmp_path / name)
 
 
 @pytest.fixture

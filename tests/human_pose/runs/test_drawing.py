@@ -8,9 +8,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from human_pose.files import errors
-from human_pose.geometry.skeletons import LEFT_JOINTS, LIMBS, RIGHT_JOINTS
+from human_pose.geometry.skeletons import IMAGE_16, LIFTER_17
 from human_pose.lifting.evaluation import pictures
 from human_pose.runs import drawing
+
+LIMBS = LIFTER_17.limbs
+LEFT_JOINTS, RIGHT_JOINTS = LIFTER_17.left, LIFTER_17.right
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_a_given_visibility_decides(views):
 
 def test_left_and_right_have_their_colours(pose):
     axes = Figure().add_subplot(projection="3d")
-    drawing.draw_poses(axes, pose)
+    drawing.draw_poses(axes, pose, skeleton=LIFTER_17)
     drawn = limbs(axes)
     assert len(drawn) == len(LIMBS)
     for a, b in LIMBS:
@@ -109,7 +112,7 @@ def test_left_and_right_have_their_colours(pose):
 def test_poses_are_drawn_where_they_are_at_one_scale(pose):
     truth = pose + 100
     axes = Figure().add_subplot(projection="3d")
-    drawing.draw_poses(axes, pose, truth)
+    drawing.draw_poses(axes, pose, truth, skeleton=LIFTER_17)
     drawn = limbs(axes)
     assert len(drawn) == 2 * len(LIMBS)
     for a, b in LIMBS:
@@ -130,6 +133,48 @@ def test_a_frame_has_views_two_sides_legend_and_title(views, pose):
     without = pictures.frame_figure(views, pose)
     legend = [text.get_text() for text in without.legends[0].get_texts()]
     assert "truth" not in legend
+
+
+def test_a_frame_of_another_skeleton_and_other_views():
+    rng = np.random.default_rng(0)
+    pose = rng.normal(0, 300, (16, 3))
+    seen = rng.uniform(0, 500, (3, 16, 2))
+    figure = pictures.frame_figure(seen, pose, skeleton=IMAGE_16)
+    assert len(figure.axes) == 3 + len(drawing.AZIMUTHS_DEG)
+    for axes in figure.axes:
+        assert len(limbs(axes)) == len(IMAGE_16.limbs)
+        assert len(joints(axes)) == 16
+
+
+# A `$` was a formula and ended in an error, a Chinese character in a warning.
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("$x_{$.png", r"\$x_{\$.png"),
+        ("a$b", r"a\$b"),
+        (r"a\$b$", r"a\\$b\$"),
+        ("\u732b and caf\u00e9", "\\u732b and caf\u00e9"),
+        ("two\nlines\tand \udcff", "two\nlines\\tand \\udcff"),
+        ("", ""),
+    ],
+)
+def test_any_text_is_drawn_as_it_stands(name, shown, views, pose):
+    assert drawing.plain(name) == shown
+    image = drawing.figure_image(pictures.frame_figure(views, pose, title=name))
+    bare = drawing.figure_image(pictures.frame_figure(views, pose))
+    assert np.any(image != bare) == bool(name)
+
+
+def test_a_dollar_looks_like_one():
+    def drawn(text, **options):
+        figure = Figure((2, 1))
+        figure.text(0.1, 0.5, text, **options)
+        return drawing.figure_image(figure)
+
+    for name in ("a$b$c", r"\$1", "$"):
+        np.testing.assert_array_equal(
+            drawn(drawing.plain(name)), drawn(name, parse_math=False)
+        )
 
 
 def test_figure_image_is_rgb(views, pose):

@@ -11,7 +11,7 @@ from human_pose.datasets.h36m.names import RawFile, Recording
 from human_pose.datasets.pose_files import action_file_names, read_pose_file
 from human_pose.datasets.protocol import ACTIONS
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeletons import JOINT_NAMES
+from human_pose.geometry.skeletons import LIFTER_17
 
 # Written from the two skeletons' joint names rather than from the tables under test.
 _NAME_OF_RAW_JOINT = {
@@ -71,13 +71,13 @@ def _expected(raw_tree, subjects, action, take):
             for raw_joint, name in _NAME_OF_RAW_JOINT.items():
                 for axis in range(3):
                     value = 1000 * number + raw_joint + axis / 4 + frame / 16
-                    pose[JOINT_NAMES.index(name), axis] = value
+                    pose[LIFTER_17.index(name), axis] = value
             views = np.zeros((4, 17, 2))
             cameras = np.zeros((4, 3, 3))
             for view in range(4):
                 for detection, name in enumerate(_NAMES_OF_DETECTIONS):
                     value = 1000 * number + 100 * view + detection + frame / 16
-                    views[view, JOINT_NAMES.index(name)] = value, value + 1 / 4
+                    views[view, LIFTER_17.index(name)] = value, value + 1 / 4
                 for row in range(3):
                     for column in range(3):
                         stored = 100 * recording.subject + 10 * (view + 1)

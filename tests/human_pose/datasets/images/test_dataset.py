@@ -1,5 +1,7 @@
 """What `open_dataset` and `batches` give, and what they refuse."""
 
+import os
+import shutil
 import zlib
 
 import made_up_images as made_up
@@ -231,9 +233,9 @@ def test_bad_text_is_named_or_skipped(root, case):
 @pytest.mark.parametrize(
     "samples, more",
     [
-        ((2,), "; --skip_bad=1 leaves it out"),
-        ((2, 4), r" \(and 1 more bad sample\); --skip_bad=1 leaves them out"),
-        ((2, 3, 4), r" \(and 2 more bad samples\); --skip_bad=1 leaves them out"),
+        ((2,), "; `skip_bad` leaves it out"),
+        ((2, 4), r" \(and 1 more bad sample\); `skip_bad` leaves them out"),
+        ((2, 3, 4), r" \(and 2 more bad samples\); `skip_bad` leaves them out"),
     ],
 )
 def test_says_how_to_leave_bad_samples_out(root, samples, more):
@@ -432,6 +434,28 @@ def test_files_of_the_toy_example_are_read(tmp_path):
     assert (info.action_number, info.camera, info.frame) == (11, 2, 2048)
 
 
+def test_a_camera_of_human36m_becomes_a_value_with_its_lens(tmp_path):
+    path = tmp_path / "1.txt"
+    path.write_text(made_up.CAMERA)
+    camera = layout.read_camera(path).camera()
+    # The file has k1 k2 k3 and p1 p2.
+    np.testing.assert_allclose(
+        camera.distortion,
+        [-0.207099, 0.247775, -0.001424, -0.000976, -0.003075],
+        rtol=1e-6,
+    )
+    np.testing.assert_allclose(
+        camera.position_mm, [1841.107028, 4955.284623, 1563.445396], rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        camera.intrinsics_px, [1145.049405, 1143.781096, 512.541505, 515.451487]
+    )
+    # The middle of the room, a metre high, is in the picture; its lens moves it little.
+    seen = camera.project(np.array([0.0, 0.0, 1000.0]))
+    assert np.abs(seen - 512).max() < 200
+    assert 1e-3 < np.abs(camera.undistort(seen) - seen).max() < 1
+
+
 @pytest.mark.parametrize(
     "options",
     [{"batch_size": 0}, {"batch_size": 2.5}, {"batch_size": True}, {"augment": "old"},
@@ -468,8 +492,8 @@ def test_numpys_whole_numbers_are_whole(root):
         ({"every": 2.0}, "every must be a whole number, at least 1; got 2.0"),
         (
             {"every": 100, "part": "test"},
-            r"every \(--subsample\) must divide the index of a sample; none of the "
-            "corrected test samples has a multiple of 100",
+            "every must divide the index of one of the corrected test samples; "
+            "received 100",
         ),
     ],
 )
@@ -506,3 +530,92 @@ def test_numbers_at_their_limits_can_be_used(root):
     assert open_dataset(root).check() == ()
     batch = all_of(batches(open_dataset(root), Stream(9)))
     assert all(np.isfinite(values).all() for values in batch.values())
+
+
+def test_a_byte_order_mark_is_skipped_in_every_text_file(root):
+    before = open_dataset(root).annotations
+    texts = [path for path in root.rglob("*.txt") if path.parent.name != ".index"]
+    assert len(texts) == 12 * 9 + 3
+    for path in texts:
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    shutil.rmtree(root / ".index")
+    after = open_dataset(root).annotations
+    assert not after.skipped
+    for name in ("index", *kept_index.ARRAYS):
+        np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
+    assert (
+        layout.read_info(str(root / "info_all" / "0.txt")).video
+        == "S7 Smoking.55011271"
+    )
+
+
+@pytest.mark.parametrize("last", [9_999_999, 19_999])
+def test_ranges_of_samples_that_are_not_there_are_refused_at_once(
+    root, monkeypatch, last
+):
+    """None is looked for."""
+    monkeypatch.setattr(annotations, "status_of", lambda _: pytest.fail())
+    monkeypatch.setattr(annotations, "state_of", lambda *_: pytest.fail())
+    path = root / "index_range" / "S9_Eating_range.txt"
+    path.write_text(f"9 {last}")
+    for index in range(9, 12):
+        (root / "bbx_all_new" / f"{index}.txt").unlink()
+    (root / "bbx_all_new" / "readme.txt").touch()
+    data = open_dataset(root, part="test")
+    message = f"names {last - 8} samples, 9 to {last}, of which bbx_all_new has none"
+    with pytest.raises(InputError, match=message):
+        data.check()
+    with pytest.raises(InputError, match=message):
+        batches(data, Stream(2, skip_bad=True))
+
+
+def test_one_sample_in_a_thousand_may_be_there(root):
+    path = root / "index_range" / "S9_Eating_range.txt"
+    path.write_text("9 3008")
+    data = open_dataset(root, part="test")
+    assert len(data.good_annotations(skip_bad=True)) == 3
+    path.write_text("9 3009")
+    with pytest.raises(InputError, match=r"names 3001 samples, .* bbx_all_new has 3"):
+        open_dataset(root, part="test").check()
+
+
+def test_pipes_are_not_waited_for(root):
+    for name in ("scale/2.txt", "images/3.png"):
+        (root / name).unlink()
+        os.mkfifo(root / name)
+    reasons = [skipped.reason for skipped in open_dataset(root).check()]
+    assert len(reasons) == 2
+    assert all(
+        "must be a file; it is a device or a pipe" in reason for reason in reasons
+    )
+
+
+def test_large_files_are_not_read(root):
+    for name in ("scale/2.txt", "images/3.png"):
+        with (root / name).open("r+b") as file:
+            file.truncate(1 << 40)  # without blocks on the disk
+    first, second = (skipped.reason for skipped in open_dataset(root).check())
+    assert "2.txt: must have at most 1048576 bytes" in first
+    assert "3.png: must have at most 4194304 bytes" in second
+
+
+def test_a_kept_index_of_other_types_or_order_is_made_again(root):
+    before = open_dataset(root).annotations
+    path = root / ".index" / "S1_Directions_0_5.npz"
+    with np.load(path) as file:
+        kept = dict(file)
+    for changed in (
+        {"index": kept["index"][::-1]},
+        {"index": kept["index"].astype(np.float64)},
+        {"box": kept["box"][:, :3]},
+        {"box": np.full_like(kept["box"], np.nan)},
+        {"image": np.array(["a.png"] * 6)},
+        {"pictures": kept["pictures"].reshape(2, 3)},
+        {"skipped_index": np.arange(2)},
+        {"version": np.array(["version 6"])},
+        {"version": np.int64(6)},
+    ):
+        np.savez(path, **kept | changed)
+        found = open_dataset(root, trust_index=True).annotations
+        np.testing.assert_array_equal(found.index, before.index)
+        np.testing.assert_array_equal(found.box, before.box)

@@ -84,8 +84,13 @@ def test_cameras_are_rotations_and_the_floor_is_below(folder):
         np.testing.assert_allclose(unity, np.eye(3), atol=1e-6)  # float32
         assert np.linalg.det(camera.rotation) > 0
         assert not camera.radial.any() and not camera.tangential.any()
-        joints = read_sample(folder, index).joints_3d_mm
+        sample = read_sample(folder, index)
+        joints = sample.joints_3d_mm
         world = joints @ camera.rotation + camera.centre_mm
+        frame_px = sample.joints_2d_px * (sample.box[2] - sample.box[0]) / 224
+        np.testing.assert_allclose(
+            camera.camera().project(world), frame_px + sample.box[:2], atol=0.01
+        )
         assert 0 < world[:, 2].min() < 150
         assert np.abs(world[:, :2]).max() < 2500
 

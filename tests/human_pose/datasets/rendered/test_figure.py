@@ -13,7 +13,7 @@ from human_pose.datasets.synthetic import BODIES
 from human_pose.datasets.synthetic.angles import LIMITS_DEG
 from human_pose.datasets.synthetic.kinematics import joints_from_hip
 from human_pose.geometry.cameras import look_at
-from human_pose.geometry.skeletons import JOINT_NAMES, JOINTS_16_OF_32
+from human_pose.geometry.skeletons import JOINTS_16_OF_32, LIFTER_17
 
 CLEAR = Recording(blur_px=(0.0, 0.0), noise=(0.0, 0.0), gain=(1.0, 1.0))
 BOX = np.array([262.0, 262.0, 762.0, 762.0])
@@ -66,7 +66,7 @@ def test_each_of_the_16_joints_is_the_one_of_that_name():
         "head_top left_shoulder left_elbow left_wrist right_shoulder right_elbow "
         "right_wrist"
     ).split()
-    expected = points[[JOINT_NAMES.index(name) for name in names]]
+    expected = points[[LIFTER_17.index(name) for name in names]]
     np.testing.assert_array_equal(used, expected)
 
 

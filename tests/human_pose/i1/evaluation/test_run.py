@@ -1,6 +1,7 @@
 """Evaluation of a stand-in whose heatmaps are known: both protocols in closed form."""
 
 import csv
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -158,10 +159,19 @@ def test_writes_arrays_report_and_pictures(dataset, tmp_path):
     assert "argmax, as published (mm)" in found.table()
 
 
+def test_actions_are_counted_by_the_image_datas_own_labels(dataset, tmp_path):
+    found = evaluated(dataset, tmp_path)
+    labels = ("Directions", "Discussion", "Eating", "another")
+    with mock.patch.object(evaluation, "ACTIONS", labels):
+        means = found.action_errors_mm
+    assert np.flatnonzero(np.isfinite(means)).tolist() == [2, 4]
+    np.testing.assert_allclose(means[[2, 4]], found.errors_mm.mean())
+
+
 def test_lists_what_it_left_out(root, tmp_path):
     (root / "bbx_all_new" / "10.txt").write_text("1 2 1 2")
     dataset = open_dataset(root, part="test")
-    with pytest.raises(InputError, match=r"/10.txt: .*; --skip_bad=1 leaves it"):
+    with pytest.raises(InputError, match=r"/10.txt: .*; `skip_bad` leaves it"):
         evaluated(dataset, tmp_path, network=build_network)
     found = evaluated(dataset, tmp_path, Answers(dataset, skip_bad=True), skip_bad=True)
     assert found.index.tolist() == [9, 11]

@@ -416,7 +416,7 @@ def test_leaves_out_bad_samples_and_lists_them(config, root, tmp_path):
     (root / "camera_all" / "2.txt").write_text("nothing")
     folder = folder_of(tmp_path / "run")
     config = dataclasses.replace(config, stage="d4_ada", iterations=1)
-    with pytest.raises(InputError, match=r"--skip_bad=1 leaves it out"):
+    with pytest.raises(InputError, match=r"`skip_bad` leaves it out"):
         training.train(config, folder)
     training.train(dataclasses.replace(config, skip_bad=True), folder)
     assert "camera_all/2.txt" in folder.skipped.read_text()

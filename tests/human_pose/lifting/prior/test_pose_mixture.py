@@ -4,7 +4,7 @@ import pytest
 from human_pose.datasets.synthetic import BODIES
 from human_pose.datasets.synthetic.motion import perform
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeletons import LIMBS
+from human_pose.geometry.skeletons import LIFTER_17
 from human_pose.lifting.prior.pose_mixture import align, fit_pose_mixture
 
 
@@ -48,7 +48,10 @@ def test_aligned_poses_stand_as_documented(poses_mm):
     # The nose is in front of the head on the whole, the head above the hips.
     assert (aligned[:, 9] - aligned[:, 10])[:, 1].mean() > 0
     assert np.all(aligned[:, 10, 2] > aligned[:, 0, 2])
-    size = sum(np.linalg.norm(aligned[:, a] - aligned[:, b], axis=1) for a, b in LIMBS)
+    size = sum(
+        np.linalg.norm(aligned[:, a] - aligned[:, b], axis=1)
+        for a, b in LIFTER_17.limbs
+    )
     np.testing.assert_allclose(size, size[0])
 
 

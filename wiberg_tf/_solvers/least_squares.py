@@ -6,12 +6,13 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._box import restrict
-from wiberg_tf._newton import Newton
+from wiberg_tf._iterate import Solver, ended
+from wiberg_tf._linear.structured import LinearSolve, solve_structured
+from wiberg_tf._nest import select
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._residuals import residual_energy
 from wiberg_tf._solution import Status
-from wiberg_tf._solve import Solver, ended
-from wiberg_tf._structured import LinearSolve, solve_structured
+from wiberg_tf._solvers.newton import Newton
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,15 +118,7 @@ class LevenbergMarquardt(Solver):
             growth=2 * state.growth,
             obstacle=tf.where(stuck, int(Status.NO_DESCENT), state.obstacle),
         )
-        return tf.nest.map_structure(
-            lambda new, old: tf.where(
-                accepted[..., None] if new.shape.rank > gain.shape.rank else accepted,
-                new,
-                old,
-            ),
-            stepped,
-            refused,
-        )
+        return select(accepted, stepped, refused)
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """See `ended`."""

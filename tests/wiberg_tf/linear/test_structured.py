@@ -295,7 +295,7 @@ def test_the_derivative_refuses_a_solve_that_fails():
 
 
 def test_the_example_of_the_documentation():
-    page = Path(__file__).parents[2] / "docs" / "which-solver.md"
+    page = Path(__file__).parents[3] / "docs" / "which-solver.md"
     (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     names = {}
     exec(code, names)

@@ -5,9 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._iterate import CallableSolver, Seeded, Solver
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Problem
-from wiberg_tf._solve import CallableSolver, Seeded, Solver
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._linear import Adaptive, dot, insist
+from wiberg_tf._linear.checks import NAN, dot, insist
+from wiberg_tf._linear.damping import Adaptive
+from wiberg_tf._linear.dense import DENSE_LIMIT, eigen
 from wiberg_tf._problem import Problem, round_off
 
 
@@ -98,7 +100,7 @@ def _ends(process: _Process) -> Ends:
     values, vectors = tf.linalg.eigh(tf.where(finite[..., None, None], matrix, 0))
     residuals = process.sides[..., -1:] * tf.abs(vectors[..., -1, :])
     ends = Ends(values[..., 0], residuals[..., 0], tf.reduce_max(tf.abs(values), -1))
-    lost = tf.constant(float("nan"), values.dtype)
+    lost = tf.constant(NAN, values.dtype)
     return Ends(*(tf.where(finite, end, lost) for end in ends))
 
 
@@ -123,3 +125,18 @@ def adaptive_damping(
     finite = tf.math.is_finite(damping)
     with insist(finite | idle, "The energy's Hessian at the minimiser is not finite."):
         return tf.where(finite | ~idle, damping, 0)
+
+
+def smallest_eigenvalue(problem: Problem, x: tf.Tensor) -> tf.Tensor:
+    """Of the Hessian, `[*batch]`; NaN where that is not finite.
+
+    By a dense decomposition, or for many unknowns by Hessian-vector products, which may
+    leave it a little too high.
+    """
+    if problem.packing.size > DENSE_LIMIT:
+        return spectrum_ends(problem, x, Adaptive().products).smallest
+    hessian = problem.hessian(x)
+    finite = tf.reduce_all(tf.math.is_finite(hessian), [-2, -1])
+    safe = tf.where(finite[..., None, None], hessian, 0)  # eigh may not see a NaN.
+    least = tf.reduce_min(eigen(safe)[0], -1)
+    return tf.where(finite, least, tf.constant(NAN, least.dtype))

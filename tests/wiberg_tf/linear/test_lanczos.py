@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 import wiberg_tf as wt
-from wiberg_tf._lanczos import adaptive_damping, spectrum_ends
+from wiberg_tf._linear.lanczos import adaptive_damping, spectrum_ends
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Problem
 

@@ -1,11 +1,13 @@
 """The caller's own solve of the damped system, for matrices with structure."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._linear import insist
+from wiberg_tf._linear.checks import insist
+from wiberg_tf._linear.solver import LinearSolver
 from wiberg_tf._nest import as_tensors, entry_names
 from wiberg_tf._problem import Problem
 
@@ -13,6 +15,29 @@ from wiberg_tf._problem import Problem
 # returns v with (H(x; parameters) + damping I) v = right, v and right nests like x,
 # and damping `[*batch]`.
 LinearSolve = Callable[[Any, Any, tf.Tensor, Any], Any]
+
+
+@dataclass(frozen=True)
+class Structured(LinearSolver):
+    """The caller's function; it decides for itself what it refuses.
+
+    Attributes:
+      function: that function.
+    """
+
+    function: LinearSolve
+
+    def solve(
+        self,
+        problem: Problem,
+        x: tf.Tensor,
+        damping: tf.Tensor,
+        right: tf.Tensor,
+        indefinite: bool,
+    ) -> tf.Tensor:
+        """See the base class."""
+        del indefinite
+        return solve_insisting(self.function, problem, x, damping, right)
 
 
 def solve_structured(

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._box import restrict
-from wiberg_tf._line_search import backtrack
-from wiberg_tf._linear import eigen, factorise
+from wiberg_tf._iterate import Solver, ended
+from wiberg_tf._linear.dense import eigen, factorise
+from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
-from wiberg_tf._solve import Solver, ended
-from wiberg_tf._structured import LinearSolve, solve_structured
+from wiberg_tf._solvers.line_search import backtrack
 
 
 class _State(NamedTuple):

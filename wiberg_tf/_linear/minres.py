@@ -1,26 +1,82 @@
 """Minimal residuals for the damped system (H + λI) v = u, definite or not."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._linear import SINGULAR, dot, insist
+from wiberg_tf._linear.checks import NAN, SINGULAR, dot, insist
+from wiberg_tf._linear.solver import (
+    LinearSolver,
+    check_limits,
+    default_iterations,
+    default_tolerance,
+)
+from wiberg_tf._nest import select
 from wiberg_tf._problem import Problem
 
 
+@dataclass(frozen=True, kw_only=True)
+class MINRES(LinearSolver):
+    """Minimal residuals on Hessian-vector products, for H + λI of any signature.
+
+    For many unknowns: no matrix is formed. It solves where H + λI is indefinite without
+    being asked, so that only a singular matrix is refused (Paige and Saunders,
+    Solution of sparse indefinite systems of linear equations, SIAM J. Numer. Anal. 12,
+    1975).
+
+    Attributes:
+      tolerance: the relative residual |u − (H + λI) v| / |u| to stop at, above 0 and
+        below 1; by default 1e-10 in float64, 1e-5 in float32. The derivative's relative
+        error is at most the condition number of H + λI times this.
+      max_iterations: the most Hessian-vector products of a solve, at least 1; by
+        default 10 n. A solve that needs more raises.
+
+    Raises:
+      TypeError: for a tolerance that is no number, or iterations that are no integer.
+      ValueError: for one out of range.
+    """
+
+    tolerance: float | None = None
+    max_iterations: int | None = None
+
+    def __post_init__(self) -> None:
+        check_limits(self.tolerance, self.max_iterations)
+
+    def solve(
+        self,
+        problem: Problem,
+        x: tf.Tensor,
+        damping: tf.Tensor,
+        right: tf.Tensor,
+        indefinite: bool,
+    ) -> tf.Tensor:
+        """See the base class."""
+        del indefinite
+        return solve_minres(
+            problem, x, damping, right, self.tolerance, self.max_iterations
+        )
+
+
 def solve_minres(
-    problem: Problem, x: tf.Tensor, damping: tf.Tensor, right: tf.Tensor
+    problem: Problem,
+    x: tf.Tensor,
+    damping: tf.Tensor,
+    right: tf.Tensor,
+    tolerance: float | None = None,
+    max_iterations: int | None = None,
 ) -> tf.Tensor:
     """Solves (H + λI) v = u by minimal residuals, for H + λI definite or not.
 
-    On Hessian-vector products, to a relative residual of 1e-10 (float64) or 1e-5
-    (float32).
+    On Hessian-vector products.
 
     Args:
       problem: the energy.
       x: `[*batch, n]`, where H is taken.
       damping: λ, `[*batch]`.
       right: u, `[*batch, n]`.
+      tolerance: the relative residual to stop at; see `MINRES`.
+      max_iterations: the most Hessian-vector products.
 
     Raises:
       tf.errors.InvalidArgumentError: if H + λI is so nearly singular that the residual
@@ -31,7 +87,9 @@ def solve_minres(
       SIAM J. Numer. Anal. 12 (1975), in the three-term form of Greenbaum, Iterative
       Methods for Solving Linear Systems (1997), algorithm 4.
     """
-    precision = 1e-10 if x.dtype == tf.float64 else 1e-5
+    usual = default_tolerance(x.dtype)
+    precision = usual if tolerance is None else tolerance
+    limit = max_iterations or default_iterations(x.shape[-1])
     start = tf.norm(right, axis=-1, keepdims=True)
 
     def product(v: tf.Tensor) -> tf.Tensor:
@@ -71,11 +129,7 @@ def solve_minres(
             (next_cosine, cosine),
             (next_sine, sine),
         )
-        return (
-            tf.nest.map_structure(
-                lambda old, new: tf.where(active, new, old), state, stepped
-            ),
-        )
+        return (select(active, stepped, state),)
 
     zero, one = tf.zeros_like(start), tf.ones_like(start)
     nothing = tf.zeros_like(right)
@@ -95,14 +149,18 @@ def solve_minres(
         lambda state: tf.reduce_any(running(state)),
         body,
         (initial,),
-        maximum_iterations=10 * x.shape[-1],
+        maximum_iterations=limit,
     )
     # The recurrence's own residual drifts where the basis loses orthogonality.
     residual = tf.norm(right - product(end.v), axis=-1, keepdims=True)
-    solved = ~(residual > 100 * precision * start)
-    message = f"Minimal residuals do not converge: {SINGULAR} Residual:"
+    drift = max(100 * min(precision, usual), 2 * precision)
+    solved = ~(residual > drift * start)
+    message = (
+        f"Minimal residuals do not converge to {precision:g} in {limit} iterations, of "
+        f"which wt.MINRES may allow more: {SINGULAR} Residual:"
+    )
     with insist(solved, message, tf.reduce_max(residual)):
-        return tf.where(solved, end.v, float("nan"))
+        return tf.where(solved, end.v, NAN)
 
 
 class _Minres(NamedTuple):

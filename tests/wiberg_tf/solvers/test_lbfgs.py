@@ -5,10 +5,10 @@ import pytest
 import tensorflow as tf
 
 import wiberg_tf as wt
-from wiberg_tf._lbfgs import _inverse_hessian, _remember
-from wiberg_tf._line_search import strong_wolfe
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Problem
+from wiberg_tf._solvers.lbfgs import _inverse_hessian, _remember
+from wiberg_tf._solvers.line_search import strong_wolfe
 
 
 def _rosenbrock(x):

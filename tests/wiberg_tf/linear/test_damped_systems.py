@@ -5,12 +5,9 @@ import pytest
 import tensorflow as tf
 
 import wiberg_tf as wt
-from wiberg_tf._linear import (
-    DENSE_LIMIT,
-    solve_conjugate_gradient,
-    solve_dense,
-)
-from wiberg_tf._minres import solve_minres
+from wiberg_tf._linear.conjugate_gradient import solve_conjugate_gradient
+from wiberg_tf._linear.dense import DENSE_LIMIT, solve_dense
+from wiberg_tf._linear.minres import solve_minres
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Problem
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._line_search import backtrack
+from wiberg_tf._iterate import Solver, ended
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
-from wiberg_tf._solve import Solver, ended
+from wiberg_tf._solvers.line_search import backtrack
 
 
 class _State(NamedTuple):

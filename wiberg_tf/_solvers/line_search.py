@@ -1,9 +1,10 @@
 """Searches along a direction, for each problem of a batch on its own."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._nest import select
 from wiberg_tf._problem import Problem, round_off
 
 
@@ -111,8 +112,8 @@ def strong_wolfe(
         found = ~too_high & (tf.abs(trial.slope) <= curvature * tf.abs(slope))
         width = tf.where(search.bracketed, high.size - low.size, tf.ones_like(slope))
         beyond = ~too_high & (trial.slope * width >= 0)
-        new_high = _where(too_high, trial, _where(beyond, low, high))
-        new_low = _where(too_high, low, trial)
+        new_high = select(too_high, trial, select(beyond, low, high))
+        new_low = select(too_high, low, trial)
         bracketed = search.bracketed | too_high | beyond
         inner = _interpolate(new_low, new_high)
         stepped = _Search(
@@ -122,7 +123,7 @@ def strong_wolfe(
             tf.where(bracketed, inner, 2 * search.size),
             found,
         )
-        return (_where(search.found, search, stepped),)
+        return (select(search.found, search, stepped),)
 
     zero = tf.zeros_like(slope)
     origin = Point(zero, energy, slope, gradient)
@@ -147,7 +148,7 @@ def _interpolate(low: Point, high: Point) -> tf.Tensor:
     """The minimiser of the cubic through two points, kept inside (ibid., eq. 3.59)."""
     # A lost energy has no place in the formula, nor in its derivative.
     lost = ~tf.math.is_finite(high.energy) | ~tf.math.is_finite(high.slope)
-    high = _where(lost, low, high)._replace(size=high.size)
+    high = select(lost, low, high)._replace(size=high.size)
     width = high.size - low.size
     safe = tf.where(width != 0, width, 1)
     bend = low.slope + high.slope - 3 * (high.energy - low.energy) / safe
@@ -163,13 +164,3 @@ def _interpolate(low: Point, high: Point) -> tf.Tensor:
 def _noise(energy: tf.Tensor) -> tf.Tensor:
     """Near the minimum the decrease drowns in this round-off of the energy."""
     return 8 * round_off(energy.dtype) * tf.abs(energy)
-
-
-def _where(mask: tf.Tensor, yes: Any, no: Any) -> Any:
-    return tf.nest.map_structure(
-        lambda a, b: tf.where(
-            mask[..., None] if a.shape.rank > mask.shape.rank else mask, a, b
-        ),
-        yes,
-        no,
-    )

@@ -1,13 +1,14 @@
 """The one loop that every iterative solver runs in."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import tensorflow as tf
 
 from wiberg_tf._box import Box
-from wiberg_tf._nest import Packing
+from wiberg_tf._differentiability import Differentiability, Step, checkpointed
+from wiberg_tf._nest import Packing, select
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
 
@@ -94,20 +95,34 @@ def solve(
     parameters: Any,
     batch_dims: int,
     box: Box | None = None,
-    checkpoint: bool | None = None,
+    differentiability: Differentiability = Differentiability.NONE,
 ) -> Solution:
-    """Minimises, in plain TensorFlow operations.
+    """Minimises, in plain TensorFlow operations as differentiable as asked for.
 
-    They are differentiable if `checkpoint` says how: whether each step of a `Solver` is
-    computed once more for its derivative. By default nothing differentiates them.
+    Raises:
+      TypeError: for another `differentiability` than a `Differentiability`.
+      ValueError: for bounds that the solver does not take, a callable solver that is to
+        be checkpointed, or one that returns anything else than the like of `initial`.
     """
+    if not isinstance(differentiability, Differentiability):
+        raise TypeError(
+            "`differentiability` must be a wt.Differentiability; "
+            f"received {differentiability!r}"
+        )
+    checkpoint = differentiability is Differentiability.CHECKPOINTED
     packing = Packing(initial, batch_dims)
     problem = Problem(energy, packing, parameters, box)
     if isinstance(solver, Seeded):
         start = solver.choose(problem, packing, packing.pack(initial))
         initial = packing.unpack(start)
         return solve(
-            solver.solver, energy, initial, parameters, batch_dims, box, checkpoint
+            solver.solver,
+            energy,
+            initial,
+            parameters,
+            batch_dims,
+            box,
+            differentiability,
         )
     if isinstance(solver, Solver):
         if box is not None and not solver.takes_bounds:
@@ -115,11 +130,13 @@ def solve(
                 f"{type(solver).__name__} does not take `bounds`; use Newton, "
                 "GaussNewton, LevenbergMarquardt, IRLS or GradientDescent"
             )
-        step = _checkpointed(solver) if checkpoint else solver.step
+        kept = checkpointed if checkpoint else _plain
+        init, step = kept(solver.init), kept(solver.step)
         # XLA sees through a single step, but not into a loop. The step of a problem
         # that is done already may have no derivative, so it is only skipped in a loop.
-        loop = solver.max_iterations != 1 or checkpoint is not None
-        return _iterate(solver, step, problem, packing, packing.pack(initial), loop)
+        once = solver.max_iterations == 1
+        loop = not once or differentiability is not Differentiability.NONE
+        return _iterate(solver, init, step, problem, packing.pack(initial), loop)
     if checkpoint:
         raise ValueError("`checkpoint` needs a `Solver`; received a callable")
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
@@ -134,61 +151,19 @@ def solve(
     )
 
 
-Step = Callable[[Problem, Any], Any]
-
-
-def _checkpointed(solver: Solver) -> Step:
-    """The solver's step, of which the backward pass keeps the state before it alone."""
-
-    def step(problem: Problem, state: Any) -> Any:
-        inputs = tf.nest.flatten((problem.parameters, state))
-
-        def run(flat: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-            parameters, before = tf.nest.pack_sequence_as(
-                (problem.parameters, state), list(flat)
-            )
-            again = Problem(problem.energy, problem.packing, parameters, problem.box)
-            return tf.nest.flatten(solver.step(again, before))
-
-        @tf.custom_gradient
-        def once(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
-            def backward(
-                *upstream: tf.Tensor, variables: Sequence[tf.Variable] = ()
-            ) -> Any:
-                with tf.control_dependencies([u for u in upstream if u is not None]):
-                    again = [tf.identity(entry) for entry in flat]
-                with tf.GradientTape() as tape:
-                    tape.watch([entry for entry in again if entry.dtype.is_floating])
-                    outputs = run(again)
-                pairs = [
-                    (output, gradient)
-                    for output, gradient in zip(outputs, upstream, strict=True)
-                    if output.dtype.is_floating
-                ]
-                gradients = tape.gradient(
-                    [output for output, _ in pairs],
-                    [*again, *variables],
-                    output_gradients=[gradient for _, gradient in pairs],
-                )
-                inner = gradients[: len(again)]
-                return (inner, gradients[len(again) :]) if variables else inner
-
-            return [tf.identity(entry) for entry in run(flat)], backward
-
-        return tf.nest.pack_sequence_as(state, once(*inputs))
-
+def _plain(step: Step) -> Step:
     return step
 
 
 def _iterate(
     solver: Solver,
+    init: Step,
     step: Step,
     problem: Problem,
-    packing: Packing,
     x: tf.Tensor,
     loop: bool,
 ) -> Solution:
-    state = solver.init(problem, x)
+    state = init(problem, x)
     done, status = solver.terminate(state)
     iterations = tf.zeros_like(status)
 
@@ -202,9 +177,7 @@ def _iterate(
         if done.shape.rank == 0 and loop:
             state = stepped  # The loop ends with its one problem.
         else:
-            state = tf.nest.map_structure(
-                lambda old, new: tf.where(_align(done, new), old, new), state, stepped
-            )
+            state = select(done, state, stepped)
         iterations += tf.cast(~done, iterations.dtype)
         done, status = solver.terminate(state)
         return state, done, status, iterations
@@ -219,7 +192,7 @@ def _iterate(
     status = tf.where(done, status, int(Status.MAX_ITERATIONS))
     x, energy, gradient = solver.postprocess(state)
     return Solution(
-        packing.unpack(x),
+        problem.packing.unpack(x),
         _flag_not_finite(status, energy, gradient),
         Stats(iterations, energy, tf.norm(gradient, axis=-1)),
     )
@@ -239,12 +212,6 @@ def _like(initial: Any, value: Any) -> Any:
         return end
 
     return tf.nest.map_structure(convert, initial, value)
-
-
-def _align(mask: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
-    """`[*batch]` with axes of size 1 added to broadcast against `[*batch, ...]`."""
-    extra = like.shape.rank - mask.shape.rank
-    return tf.reshape(mask, tf.concat([tf.shape(mask), [1] * extra], 0))
 
 
 def _flag_not_finite(

@@ -1,0 +1,64 @@
+"""The command behind `./set.sh data`: poses, or with `--images` pictures."""
+
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from human_pose.commands import make_data, make_pictures, make_poses, shell
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What the command is to do: which kind, and the values of its flags."""
+    done = []
+
+    def shell_run(work, define_flags):
+        flag_values = flags.FlagValues()
+        define_flags(flag_values)
+        flag_values(sys.argv)
+        done.append((work, flag_values))
+
+    monkeypatch.setattr(shell, "run", shell_run)
+
+    def ask(*arguments):
+        monkeypatch.setattr(sys, "argv", ["human-pose-data", *arguments])
+        make_data.run()
+        return done.pop()
+
+    return ask
+
+
+def test_poses_by_default(asked):
+    work, flag_values = asked("--seed=3", "--data_dir=mine")
+    assert work == make_poses.work
+    assert (flag_values.seed, flag_values.data_dir) == (3, "mine")
+    assert asked("--noimages")[0] == make_poses.work
+
+
+@pytest.mark.parametrize("images", ["--images", "--images=1", "-images"])
+def test_pictures_on_request(asked, images):
+    work, flag_values = asked("--count=200", images, "--overwrite")
+    assert work == make_pictures.work
+    assert (flag_values.count, flag_values.overwrite) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--count=200"], "count"),
+        (["--images=perhaps"], "images=perhaps"),
+        (["--data_dir="], "data_dir"),
+        (["images"], "unexpected argument 'images'"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, said, tmp_path):
+    command = [sys.executable, "-m", "human_pose.commands.make_data"]
+    done = subprocess.run(
+        [*command, *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,306 @@
+"""Damaged files of every kind: each is read with values that may be, or refused.
+
+A new reader of files gets a row in `READERS`.
+"""
+
+import resource
+import shutil
+import time
+import warnings
+import zipfile
+from dataclasses import dataclass
+
+import h5py
+import keras
+import made_up_images as made_up
+import numpy as np
+import pytest
+from mutants import mutants
+
+from human_pose.datasets.h36m import archive
+from human_pose.datasets.h36m.names import RawFile
+from human_pose.datasets.images import kept_index, layout, open_dataset
+from human_pose.datasets.images.index_range import read_ranges
+from human_pose.datasets.images.picture_file import check_image
+from human_pose.datasets.pose_files import (
+    PoseSet,
+    join_pose_files,
+    read_pose_file,
+    write_pose_file,
+)
+from human_pose.files.checks import json_object
+from human_pose.files.errors import InputError
+from human_pose.files.h5 import read_h5, write_h5
+from human_pose.files.npz import read_npz, write_npz
+from human_pose.i1.caffe import caffemodel
+from human_pose.i1.network.checkpoint import load_network, save_network
+from human_pose.lifting import MixtureParameters, read_cameras, read_mixture
+from human_pose.lifting.checkpoint import read_checkpoint
+from human_pose.lifting.parameters import write_cameras, write_mixtures
+from human_pose.lifting.variables import parameter_shapes
+from ransac.problems import RecordedStream
+
+MUTANTS = 200
+# Far above what any takes, far below what a bomb or a quadratic reader does.
+MOST_SECONDS = 10
+MOST_MEGABYTES = 600
+
+RANDOM = np.random.default_rng(0)
+FRAMES = 6
+POSES = PoseSet(
+    RANDOM.uniform(100, 900, (FRAMES, 4, 17, 2)),
+    RANDOM.normal(0, 500, (FRAMES, 17, 3)),
+    np.broadcast_to(np.eye(3), (FRAMES, 4, 3, 3)),
+)
+COLUMNS, _ = np.linalg.qr(RANDOM.normal(size=(3, 51, 25)))
+MIXTURE = MixtureParameters(
+    RANDOM.normal(size=(3, 3, 17)),
+    COLUMNS.transpose(0, 2, 1).reshape(3, 25, 3, 17),
+    RANDOM.uniform(0.1, 1, (3, 26)),
+)
+BLOBS = {
+    "a": [RANDOM.normal(size=(4, 3, 3, 3)), np.ones(4)],
+    "b": [np.zeros((1, 2, 2, 1))],
+}
+
+
+def make_pose_file(folder):
+    write_pose_file(folder / "a.h5", POSES)
+    return folder / "a.h5"
+
+
+def make_joined(folder):
+    join_pose_files(folder / "b.h5", [make_pose_file(folder)] * 2)
+    return folder / "b.h5"
+
+
+def make_old_pose_file(folder):
+    """As version 0.1 wrote it, without checksums."""
+    with h5py.File(folder / "a.h5", "w") as file:
+        for name, part in zip(
+            ("joint_2d", "joint_3d", "camera"), vars(POSES).values(), strict=True
+        ):
+            file.create_dataset(name, data=part, compression="gzip", shuffle=True)
+    return folder / "a.h5"
+
+
+def make_mixture(folder):
+    write_mixtures(folder / "a.h5", {3: MIXTURE})
+    return folder / "a.h5"
+
+
+def make_cameras(folder):
+    write_cameras(folder / "a.h5", np.tile(np.eye(3), (4, 1, 1)))
+    return folder / "a.h5"
+
+
+def make_checkpoint(folder):
+    values = {n: np.full(shape, 0.5) for n, shape in parameter_shapes(3).items()}
+    write_h5(folder / "a.h5", values | {"epoch": np.int64(4)})
+    return folder / "a.h5"
+
+
+def make_h5_state(folder):
+    text = np.frombuffer(b'{"seed": 1, "models": 3}', np.uint8)
+    arrays = {"conditions": text, "epoch": 4, "parameters/x": np.arange(9.0)}
+    write_h5(folder / "a.h5", arrays)
+    return folder / "a.h5"
+
+
+def read_h5_state(path):
+    shapes = {"conditions": ("L",), "epoch": (), "parameters/x": (9,)}
+    arrays = read_h5(path, shapes)
+    header = json_object(f"{path}: conditions", bytes(arrays["conditions"].tolist()))
+    return header, arrays["epoch"], arrays["parameters/x"]
+
+
+def make_npz_state(folder):
+    arrays = {"header": '{"seed": 1}', "0": np.arange(9.0), "1": np.int64(3)}
+    write_npz(folder / "a.npz", arrays)
+    return folder / "a.npz"
+
+
+def read_npz_state(path):
+    arrays = read_npz(path, {"0": (9,), "1": ()}, {"header": ()})
+    header = json_object(f"{path}: header", str(arrays["header"]))
+    return header, arrays["0"], arrays["1"]
+
+
+def make_set(folder):
+    made_up.write_set(folder)
+    return folder
+
+
+def make_kept_index(folder):
+    make_set(folder)
+    (folder / "scale" / "2.txt").unlink()
+    assert open_dataset(folder).skipped
+    return folder / ".index" / "S1_Directions_0_5.npz"
+
+
+def read_kept_index(path):
+    """A damaged one is made again, without an error."""
+    shard = kept_index.read_shard(path)
+    if shard is None:
+        raise InputError(f"{path}: is made again")
+    return shard._replace(arrays=tuple(shard.arrays.values()))
+
+
+def make_caffemodel(folder):
+    caffemodel.write(folder / "a.caffemodel", BLOBS)
+    return folder / "a.caffemodel"
+
+
+def make_solver_state(folder):
+    content = caffemodel.protobuf.varint(1 << 3) + b"\x05"
+    content += caffemodel.protobuf.field(2, b"net_iter_5.caffemodel")
+    content += make_caffemodel(folder).read_bytes()
+    (folder / "a.solverstate").write_bytes(content)
+    return folder / "a.solverstate"
+
+
+def make_archive(folder):
+    with zipfile.ZipFile(folder / "a.zip", "w", zipfile.ZIP_DEFLATED) as made:
+        for name in ("cameras.h5", "S1/a.h5"):
+            made.writestr(f"h36m/{name}", name.encode() * 99)
+    return folder / "a.zip"
+
+
+def read_archive(path):
+    folder = path.with_name("raw")
+    shutil.rmtree(folder, ignore_errors=True)
+    files = [RawFile("S1/a.h5", "S1/b.h5")]
+    archive.unpack(path, folder, files, report=lambda _: None)
+    # What it lacks is reported elsewhere.
+    found = sorted(part for part in folder.rglob("*.h5"))
+    return {part.name: part.read_bytes() for part in found}
+
+
+def make_stream(folder):
+    np.savez(folder / "a.npz", points=np.ones((5, 3)), outliers=np.ones((5, 9)))
+    return folder / "a.npz"
+
+
+def read_stream(path):
+    return tuple(RecordedStream(path).take(5))
+
+
+def text_of(name):
+    return lambda folder: make_set(folder) / name / "3.txt"
+
+
+def make_range(folder):
+    return make_set(folder) / "index_range" / "S8_Walking_range.txt"
+
+
+def make_network(folder):
+    layers = [keras.Input((2,)), keras.layers.Dense(1, name="conv_5_d4")]
+    save_network(keras.Sequential(layers), folder / "a.keras")
+    return folder / "a.keras"
+
+
+def read_network(path):
+    return load_network(path).get_weights()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of files.
+
+    Attributes:
+      make: writes a whole one into a folder, and returns its path.
+      read: reads it.
+      summed: checksums cover it, so that nothing but what was written may be read.
+      refused: whether even the whole file is.
+      mutants: how many are tried.
+    """
+
+    make: object
+    read: object
+    summed: bool = False
+    refused: bool = False
+    mutants: int = MUTANTS
+
+
+READERS = {
+    "pose file": Reader(make_pose_file, read_pose_file, summed=True),
+    "joined pose file": Reader(make_joined, read_pose_file, summed=True),
+    "pose file of 0.1": Reader(make_old_pose_file, read_pose_file),
+    "mixture": Reader(make_mixture, lambda path: read_mixture(path, 3), summed=True),
+    "cameras": Reader(make_cameras, read_cameras, summed=True),
+    "checkpoint": Reader(
+        make_checkpoint, lambda path: read_checkpoint(path, 3), summed=True
+    ),
+    "state in h5": Reader(make_h5_state, read_h5_state, summed=True),
+    "state in npz": Reader(make_npz_state, read_npz_state, summed=True),
+    "kept index": Reader(make_kept_index, read_kept_index, summed=True),
+    "stream": Reader(make_stream, read_stream, summed=True),
+    "archive": Reader(make_archive, read_archive),
+    "caffemodel": Reader(make_caffemodel, caffemodel.read),
+    "solver state": Reader(make_solver_state, caffemodel.read, refused=True),
+    "box": Reader(text_of("bbx_all_new"), layout.read_box),
+    "camera": Reader(text_of("camera_all"), layout.read_camera),
+    "scale": Reader(text_of("scale"), lambda path: layout.read_numbers(path, 1)),
+    "joints 2D": Reader(
+        text_of("gt_joint_2d_raw_new"), lambda path: layout.read_joints(path, 2)
+    ),
+    "joints 3D": Reader(
+        text_of("gt_joint_3d_mono_raw"), lambda path: layout.read_joints(path, 3)
+    ),
+    "picture's name": Reader(
+        text_of("image_path_file"),
+        lambda path: layout.read_image_path(path, path.parents[1]),
+    ),
+    "info": Reader(text_of("info_all"), layout.read_info),
+    "range": Reader(make_range, lambda path: read_ranges(path.parent)),
+    "picture": Reader(lambda folder: make_set(folder) / "images/3.png", check_image),
+    "network": Reader(make_network, read_network, mutants=12),
+}
+
+
+def leaves(value):
+    """Numbers and texts of any value that a reader gives, in order."""
+    if hasattr(value, "__dict__") and not isinstance(value, np.ndarray | type):
+        value = vars(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [leaf for part in value for leaf in leaves(part)]
+    return [value]
+
+
+def assert_valid(value):
+    for leaf in leaves(value):
+        if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f":
+            assert np.isfinite(leaf).all()
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_damaged_files_are_refused_or_read(kind, tmp_path):
+    reader = READERS[kind]
+    path = reader.make(tmp_path)
+    content = path.read_bytes()
+    whole = None if reader.refused else leaves(reader.read(path))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused = 0
+    for number, mutant in enumerate(mutants(content, reader.mutants)):
+        path.write_bytes(mutant)
+        start = time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of Keras, about what it finds missing
+                value = reader.read(path)
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error), number
+        else:
+            assert not reader.refused or number, number
+            if reader.summed:
+                for found, expected in zip(leaves(value), whole, strict=True):
+                    np.testing.assert_array_equal(found, expected, err_msg=str(number))
+            elif kind != "caffemodel":  # whose numbers `assign` checks
+                assert_valid(value)
+        assert time.perf_counter() - start < MOST_SECONDS, number
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < MOST_MEGABYTES * 1024  # kilobytes
+    assert refused > reader.mutants / 5

@@ -1,0 +1,141 @@
+"""Whatever takes a path takes words and any path-like object, not only `Path`."""
+
+import ast
+import os
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from human_pose.files.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Rooms whose public functions are mended; the others follow, and then this goes.
+MENDED = (
+    "human_pose.files",
+    "human_pose.datasets.pose_files",
+    "human_pose.datasets.disk",
+    "human_pose.datasets.download",
+    "human_pose.datasets.h36m",
+    "human_pose.datasets.images",
+    "human_pose.datasets.synthetic",
+    "human_pose.i1.caffe",
+    "human_pose.i1.network",
+    "human_pose.lifting.checkpoint",
+    "human_pose.lifting.parameters",
+    "ransac.files",
+    "ransac.problems",
+)
+
+# Readers, each with what it takes after the path, and the ending of its files.
+READERS = (
+    ("human_pose.datasets.h36m.archive:check_archive", (), ""),
+    ("human_pose.datasets.images:open_dataset", (), ""),
+    ("human_pose.datasets.images.index_range:read_ranges", (), ""),
+    ("human_pose.datasets.images.layout:read_box", (), ""),
+    ("human_pose.datasets.images.layout:read_camera", (), ""),
+    ("human_pose.datasets.images.layout:read_image_path", ("root",), ""),
+    ("human_pose.datasets.images.layout:read_info", (), ""),
+    ("human_pose.datasets.images.layout:read_joints", (2,), ""),
+    ("human_pose.datasets.images.layout:read_numbers", (3,), ""),
+    ("human_pose.datasets.images.layout:read_sample", (0,), ""),
+    ("human_pose.datasets.images.layout:read_texts", (0,), ""),
+    ("human_pose.datasets.images.picture_file:check_image", (), ""),
+    ("human_pose.datasets.pose_files:read_pose_file", (), ""),
+    ("human_pose.files:check_is_file", (), ""),
+    ("human_pose.files:locate", (), ""),
+    ("human_pose.files:read_h5", ({},), ""),
+    ("human_pose.files:read_npz", ({},), ""),
+    ("human_pose.files.paths:read_bytes", (9,), ""),
+    ("human_pose.files.paths:read_text", (), ""),
+    ("human_pose.i1.caffe.caffemodel:read", (), ""),
+    ("human_pose.i1.caffe.convert:convert", ("a.keras", 8), ""),
+    ("human_pose.i1.network.checkpoint:load_network", (), ".keras"),
+    ("human_pose.lifting:read_cameras", (), ""),
+    ("human_pose.lifting:read_checkpoint", (3,), ""),
+    ("human_pose.lifting:read_mixture", (3,), ""),
+    ("ransac.files:read_arrays", ({},), ""),
+    ("ransac.problems:RecordedStream", (), ""),
+)
+
+# Writers, each with what it takes after the path.
+WRITERS = (
+    ("human_pose.files:write_h5", ({"x": 1},)),
+    ("human_pose.files:write_npz", ({"x": 1},)),
+    ("human_pose.i1.caffe.caffemodel:write", ({"a": [np.ones(2)]},)),
+    ("human_pose.lifting:write_cameras", (np.ones((4, 3, 3)),)),
+    ("human_pose.lifting:write_mixtures", ({},)),
+    ("ransac.files:write_text", ("text",)),
+)
+
+
+class PathLike:
+    """A path of another library's."""
+
+    def __init__(self, path):
+        self._path = str(path)
+
+    def __fspath__(self):
+        return self._path
+
+    __str__ = __fspath__
+
+
+KINDS = (str, Path, PathLike)
+
+
+def function(name):
+    module, attribute = name.split(":")
+    return getattr(import_module(module), attribute)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "further", "ending"), READERS)
+def test_readers_take_any_path(name, further, ending, kind, tmp_path):
+    path = tmp_path / f"none{ending}"
+    with pytest.raises(InputError, match=str(path)):
+        function(name)(kind(path), *further)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "further"), WRITERS)
+def test_writers_take_any_path(name, further, kind, tmp_path):
+    path = tmp_path / "new" / "file"
+    function(name)(kind(path), *further)
+    assert path.is_file()
+
+
+def public_functions(tree):
+    """Functions and methods that others call, `__init__` among them."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_functions(node)
+        if isinstance(node, ast.FunctionDef):
+            if not node.name.startswith("_") or node.name == "__init__":
+                yield node
+
+
+def narrow(path):
+    """The parameters of a module's public functions that take `Path` alone."""
+    for node in public_functions(ast.parse(path.read_text("utf-8"))):
+        parameters = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+        for parameter in parameters:
+            words = ast.unparse(parameter.annotation) if parameter.annotation else ""
+            if (
+                words.split(" | ")[0] == "Path"
+                or "[Path]" in words.split("Callable")[0]
+            ):
+                yield f"{path.relative_to(ROOT)}: {node.name}({parameter.arg})"
+
+
+def test_every_public_parameter_takes_any_path():
+    found = [
+        one
+        for room in MENDED
+        for place in (ROOT / room.replace(".", os.sep),)
+        for path in (sorted(place.rglob("*.py")) or [place.with_suffix(".py")])
+        for one in narrow(path)
+    ]
+    assert found == []

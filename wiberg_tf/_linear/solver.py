@@ -1,0 +1,81 @@
+"""What the solvers of the damped system have in common, and checks of their options."""
+
+import abc
+from typing import Any, ClassVar
+
+import tensorflow as tf
+
+from wiberg_tf._linear.damping import Adaptive
+from wiberg_tf._problem import Problem
+
+
+class LinearSolver(abc.ABC):
+    """A way to solve (H + λI) v = u at a minimiser."""
+
+    # Whether H is never formed, so that an adaptive λ must be found beforehand.
+    matrix_free: ClassVar[bool] = True
+    # Whether it may be asked to solve where H + λI is indefinite.
+    takes_indefinite: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def solve(
+        self,
+        problem: Problem,
+        x: tf.Tensor,
+        damping: tf.Tensor | Adaptive,
+        right: tf.Tensor,
+        indefinite: bool,
+    ) -> tf.Tensor:
+        """Solves the system for each problem of the batch.
+
+        Args:
+          problem: the energy.
+          x: `[*batch, n]`, where H is taken.
+          damping: λ, `[*batch]`; or the rule for it, unless `matrix_free`.
+          right: u, `[*batch, n]`.
+          indefinite: whether to solve where H + λI is indefinite.
+
+        Returns:
+          v, `[*batch, n]`.
+
+        Raises:
+          tf.errors.InvalidArgumentError: where there is no v, or it was not found.
+        """
+
+
+def check_limits(tolerance: Any, max_iterations: Any) -> None:
+    """Refuses limits of an iteration that are none.
+
+    Raises:
+      TypeError: for another kind than a number and an integer, or None.
+      ValueError: for one out of range.
+    """
+    if tolerance is not None:
+        if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
+            raise TypeError(
+                f"`tolerance` must be a number or None; received {tolerance!r}"
+            )
+        if not 0 < tolerance < 1:
+            raise ValueError(
+                f"`tolerance` must be above 0 and below 1; received {tolerance}"
+            )
+    if max_iterations is not None:
+        if isinstance(max_iterations, bool) or not isinstance(max_iterations, int):
+            raise TypeError(
+                "`max_iterations` must be an integer or None; "
+                f"received {max_iterations!r}"
+            )
+        if max_iterations < 1:
+            raise ValueError(
+                f"`max_iterations` must be >= 1; received {max_iterations}"
+            )
+
+
+def default_tolerance(dtype: tf.DType) -> float:
+    """The relative residual to stop at: 1e-10 in float64, 1e-5 in float32."""
+    return 1e-10 if dtype == tf.float64 else 1e-5
+
+
+def default_iterations(size: int) -> int:
+    """For n unknowns: round-off makes Krylov methods take more than n in practice."""
+    return 10 * size

@@ -1,0 +1,1 @@
+"""Solvers that minimise an energy, one algorithm a file."""
