@@ -77,7 +77,14 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
     from human_pose.i1.network.checkpoint import load_network
     from human_pose.runs import drawing
 
-    found = sample.find_pose(load_network(chosen.check_path), chosen)
+    found = sample.find_pose(
+        load_network(chosen.check_path),
+        chosen.image,
+        box=chosen.box,
+        camera=chosen.camera,
+        root_depth_mm=chosen.root_depth_mm,
+        readout=chosen.readout,
+    )
     print(sample.table(found))
     assumed = []
     if chosen.camera is None:

@@ -4,12 +4,11 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.images import open_dataset
-from human_pose.i1 import build_network, curriculum
+from human_pose.i1 import PoseNetwork, build_network, curriculum
 from human_pose.i1.input import Stream, batches
 from human_pose.i1.network.remat import rematerialized
 from human_pose.i1.objective.terms import Objective
@@ -37,10 +36,11 @@ def main() -> None:
     worker.serve(make(arguments))
 
 
-def _network(arguments: argparse.Namespace) -> keras.Model:
-    if arguments.bfloat16:
-        keras.config.set_dtype_policy("mixed_bfloat16")
-    network = build_network(arguments.depth_bins)
+def _network(arguments: argparse.Namespace) -> PoseNetwork:
+    network = build_network(
+        arguments.depth_bins,
+        dtype="mixed_bfloat16" if arguments.bfloat16 else "float32",
+    )
     weights = problem.weights_file(arguments.folder, arguments.depth_bins)
     with np.load(weights) as arrays:
         for layer in network.layers:
@@ -65,7 +65,7 @@ def _forward(arguments: argparse.Namespace) -> Callable[[], None]:
 def _step(arguments: argparse.Namespace) -> Callable[[], None]:
     """One step of what `main.py --model=i1 --train=1` runs, its batch in memory."""
     network = _network(arguments)
-    lean = rematerialized(network, "published") if arguments.remat else None
+    lean = rematerialized(network) if arguments.remat else None
     trainer = PoseTrainer(network, _objective(arguments), lean)
     trainer.compile(CaffeRMSProp(problem.LEARNING_RATE), jit_compile=arguments.jit)
     trainer.optimizer.build(trainer.trainable_variables)

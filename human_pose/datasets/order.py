@@ -4,14 +4,9 @@ Both are functions of (seed, position) alone: the same whatever the number of th
 the batch size, and a stream continues from any step without replaying what came before.
 """
 
-from typing import Final, Literal
-
 import tensorflow as tf
 
-Sampling = Literal["epochs", "replacement"]
-SAMPLINGS: Final = ("epochs", "replacement")
-# Seeds of a stream are below this.
-SEEDS: Final = 2**30
+from human_pose.datasets.sampling import Sampling
 
 # Set off from each other, so that order and augmentation are independent.
 _ORDER, _DRAWS = 1, 2

@@ -3,7 +3,12 @@
 Training is on five subjects, tests are on two others.
 """
 
-from typing import Final
+from typing import Final, Literal, get_args
+
+Split = Literal["corrected", "published"]
+Part = Literal["train", "test"]
+SPLITS: Final = get_args(Split)
+PARTS: Final = get_args(Part)
 
 TRAIN_SUBJECTS: Final = (1, 5, 6, 7, 8)
 TEST_SUBJECTS: Final = (9, 11)

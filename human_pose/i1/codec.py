@@ -12,11 +12,10 @@ from typing import Any, Final, Literal
 import tensorflow as tf
 
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
+from human_pose.i1.config import CROP_SIZE_PX
 
 Mapping = Literal["published", "corrected"]
 
-
-CROP_SIZE_PX: Final = 256
 # Picture pixels per crop pixel at test time: 0.005 times the sample's `scale` of 224.
 SCALE_OF_PICTURE: Final = 1.12
 

@@ -1,20 +1,43 @@
-"""Frozen configurations of the image network's commands; see `config.py`.
+"""Frozen configurations of the image network's commands, and what they choose from.
 
-They stand outside `i1/`, whose modules load TensorFlow, so that flags are answered at
-once.
+Importing this module loads nothing but the standard library.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
-PRESETS: Final = ("published", "tiny")
-CURRICULA: Final = ("published", "modern")
-SPLITS: Final = ("corrected", "published")
-READOUTS: Final = ("integral", "argmax")
-LOSSES: Final = (
-    "adaptive_h1", "adaptive_i1", "manual", "heatmap", "integral", "balanced"
-)  # fmt: skip
+from human_pose.datasets.protocol import SPLITS, Split
+from human_pose.i1 import curriculum
+
+__all__ = [
+    "AUGMENTS",
+    "CROP_SIZE_PX",
+    "CURRICULA",
+    "LOSSES",
+    "PRESETS",
+    "READOUTS",
+    "SPLITS",
+    "Augment",
+    "ConversionConfig",
+    "ImageEvaluationConfig",
+    "ImageSampleConfig",
+    "ImageTrainingConfig",
+    "Preset",
+    "Readout",
+]
+
+# Side of what the original cuts out of every picture; inputs are means over it.
+CROP_SIZE_PX: Final = 256
+
+Preset = Literal["published", "tiny"]
+Readout = Literal["integral", "argmax"]
+Augment = Literal["published", "modern", "mild"]
+PRESETS: Final = get_args(Preset)
+READOUTS: Final = get_args(Readout)
+AUGMENTS: Final = get_args(Augment)
+CURRICULA: Final = tuple(curriculum.RECIPES)
+LOSSES: Final = tuple(curriculum.LOSSES)
 
 
 @dataclass(frozen=True)
@@ -35,7 +58,7 @@ class ImageTrainingConfig:
       learning_rate: None for the stage's own.
       iterations: of each stage; None for its own.
       batch_size: None for the stage's own.
-      augment: see `datasets.images`, or None for the recipe's own.
+      augment: one of `AUGMENTS`, see `i1.input.Stream`, or None for the recipe's own.
       accumulate: batches whose gradients are averaged for one update.
       mixed_precision: layers compute in bfloat16.
       jit: compile the step with XLA.
@@ -50,9 +73,9 @@ class ImageTrainingConfig:
     """
 
     data_dir: Path
-    split: Literal["corrected", "published"]
-    recipe: Literal["published", "modern"]
-    preset: Literal["published", "tiny"]
+    split: Split
+    recipe: str
+    preset: Preset
     stage: str | None
     loss: str | None
     max_depth_bins: int | None
@@ -61,7 +84,7 @@ class ImageTrainingConfig:
     learning_rate: float | None
     iterations: int | None
     batch_size: int | None
-    augment: Literal["published", "modern", "mild"] | None
+    augment: Augment | None
     accumulate: int
     mixed_precision: bool
     jit: bool
@@ -90,9 +113,9 @@ class ImageEvaluationConfig:
     """
 
     data_dir: Path
-    split: Literal["corrected", "published"]
+    split: Split
     check_path: Path
-    readout: Literal["integral", "argmax"]
+    readout: Readout
     every: int
     batch_size: int
     skip_bad: bool
@@ -111,7 +134,7 @@ class ConversionConfig:
 
     caffemodel: Path
     depth_bins: int
-    preset: Literal["published", "tiny"]
+    preset: Preset
     overwrite: bool
 
 
@@ -135,7 +158,7 @@ class ImageSampleConfig:
     box: tuple[float, float, float, float] | None
     camera: tuple[float, float, float, float] | None
     root_depth_mm: float | None
-    readout: Literal["integral", "argmax"]
+    readout: Readout
     picture_path: Path
     show: bool
 

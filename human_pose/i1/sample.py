@@ -1,25 +1,37 @@
-"""One picture of one person to a 3D pose: what `Sample.py --image` does."""
+"""Pictures of one person each to 3D poses.
+
+Any picture will do, and nothing need be known of its camera (`viewpoint`).
+"""
 
 import csv
+import itertools
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeGuard
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
+from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
 from human_pose.geometry.limits import MIN_BOX_PX
 from human_pose.geometry.skeletons import JOINT_NAMES_16
-from human_pose.i1 import codec, readout, viewpoint
-from human_pose.i1.config import ImageSampleConfig
+from human_pose.i1 import codec, viewpoint
+from human_pose.i1.config import Readout
 from human_pose.i1.input import placement, resampling
-from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
+from human_pose.i1.network.hourglass import PoseNetwork
+from human_pose.i1.readout import check_readout, pose_mm, positions
+
+# A file, or uint8 `[H, W, 3]`, red first.
+Picture = str | os.PathLike[str] | np.ndarray
+Four = tuple[float, float, float, float]
+# What `find_poses` may be told of each.
+_KNOWN: Final = ("boxes", "cameras", "root_depths_mm")
 
 
 @dataclass(frozen=True)
@@ -28,8 +40,8 @@ class Sample:
 
     Attributes:
       image: `[S, S, 3]`, what the network saw.
-      heatmap: `[H, W, 16]`.
-      heatmap2: `[H, W, 16, D]`.
+      heatmap: float32 `[H, W, 16]`.
+      heatmap2: float32 `[H, W, 16, D]`.
       joints_2d: `[16, 2]`, [0, 1] across `image`.
       joints_2d_px: `[16, 2]`, px of the picture.
       joints_3d_mm: `[16, 3]`, camera frame.
@@ -52,62 +64,207 @@ class Sample:
         return self.joints_3d_mm - self.joints_3d_mm[:1]
 
 
-def find_pose(network: keras.Model, config: ImageSampleConfig) -> Sample:
+@dataclass(frozen=True)
+class _Shown:
+    """A picture as the network sees it, and from where it was taken."""
+
+    name: str
+    image: tf.Tensor
+    box: tuple[int, int, int, int]
+    view: viewpoint.Viewpoint
+
+
+def find_pose(
+    network: PoseNetwork,
+    picture: Picture,
+    *,
+    box: Four | None = None,
+    camera: Four | None = None,
+    root_depth_mm: float | None = None,
+    readout: Readout = "integral",
+) -> Sample:
     """Finds the pose of the person in a picture.
 
     Args:
-      network: made by `build_network`.
-      config: the picture and what is known of it.
+      network: made by `build_network`, or loaded.
+      picture: a PNG, JPEG, GIF or BMP file, or uint8 `[H, W, 3]`, red first.
+      box: of the person, x1 y1 x2 y2 px; None takes the square about the picture.
+      camera: fx fy cx cy px; None takes what the box means (`viewpoint`).
+      root_depth_mm: of the hip from the camera; None likewise.
+      readout: "integral" or "argmax".
 
     Raises:
       InputError: naming the file or argument and the rule.
-      FloatingPointError: naming the checkpoint, if the pose is not finite.
+      FloatingPointError: naming the network and the picture, if the pose is not finite.
     """
-    picture = read_picture(config.image)
-    height, width = picture.shape[:2]
-    box = _whole_box(config.box or _square(width, height), width, height)
-    view = viewpoint.complete(config.camera, config.root_depth_mm, box, width, height)
-    image = crop(picture, box, input_size_of(network))
-    outputs = network(image[None], training=False)
-    bins = depth_bins_of(network)
-    position = readout.positions(outputs["heatmap2"], bins, config.readout)
-    batch: Mapping[str, Any] = {
-        "z_mm": tf.constant([[view.root_depth_mm]], tf.float32),
-        "box": tf.constant([box], tf.float32),
-        "camera": tf.constant([view.camera], tf.float32),
-    }
-    joints_3d_mm = readout.pose_mm(position, batch)[0].numpy()
-    if not np.isfinite(joints_3d_mm).all():
-        raise FloatingPointError(
-            f"{config.check_path}: finds no finite pose in {config.image}"
-        )
-    frame_px = codec.to_frame_px(position[..., :2], batch["box"])
-    size = outputs["heatmap2"].shape[1]
-    return Sample(
-        image=image.numpy(),
-        heatmap=outputs["heatmap"][0].numpy(),
-        heatmap2=np.reshape(outputs["heatmap2"][0], [size, size, -1, bins]),
-        joints_2d=position[0, :, :2].numpy(),
-        joints_2d_px=frame_px[0].numpy(),
-        joints_3d_mm=joints_3d_mm,
-        camera=view.camera,
-        root_depth_mm=view.root_depth_mm,
+    check_readout(readout)
+    name = os.fspath(picture) if _is_path(picture) else "the picture"
+    shown = _shown(network, picture, name, box, camera, root_depth_mm)
+    return _read(network, [shown], readout)[0]
+
+
+def find_poses(
+    network: PoseNetwork,
+    pictures: Iterable[Picture],
+    *,
+    boxes: Iterable[Four | None] | None = None,
+    cameras: Iterable[Four | None] | None = None,
+    root_depths_mm: Iterable[float | None] | None = None,
+    readout: Readout = "integral",
+    batch_size: int = 8,
+) -> Iterator[Sample]:
+    """Finds the poses in many pictures, several at once; each is read when it is due.
+
+    A network with "moving" statistics finds what `find_pose` finds in each, within
+    rounding. One with those of the "batch" normalises pictures by each other: results
+    depend on which ones go together, and neighbours of a video, which are alike, are
+    served worse than a mixed batch (`batch_size=1` gives what `find_pose` gives).
+
+    Args:
+      network: see `find_pose`.
+      pictures: see `find_pose`; of one size or of several.
+      boxes: one for each picture, and so are the others: see `find_pose`. One camera
+        for all is `itertools.repeat(camera)`.
+      cameras: see `boxes`.
+      root_depths_mm: see `boxes`.
+      readout: see `find_pose`.
+      batch_size: pictures at once.
+
+    Yields:
+      As many as there are pictures, in their order.
+
+    Raises:
+      InputError: naming the picture's number, from 0, and what is wrong.
+      FloatingPointError: likewise, if a pose is not finite.
+    """
+    check_readout(readout)
+    check_whole("batch_size", batch_size, 1)
+    known = [
+        itertools.repeat(None) if values is None else iter(values)
+        for values in (boxes, cameras, root_depths_mm)
+    ]
+    return _found(network, pictures, known, readout, batch_size)
+
+
+def _found(
+    network: PoseNetwork,
+    pictures: Iterable[Picture],
+    known: Sequence[Iterator[Any]],
+    chosen: Readout,
+    batch_size: int,
+) -> Iterator[Sample]:
+    shown = (
+        _numbered(network, number, picture, known)
+        for number, picture in enumerate(pictures)
     )
+    while batch := list(itertools.islice(shown, batch_size)):
+        yield from _read(network, batch, chosen)
 
 
-def read_picture(path: Path) -> np.ndarray:
+def _numbered(
+    network: PoseNetwork, number: int, picture: Picture, known: Sequence[Iterator[Any]]
+) -> _Shown:
+    name = f"picture {number}"
+    values = []
+    for argument, left in zip(
+        ("boxes", "cameras", "root_depths_mm"), known, strict=True
+    ):
+        try:
+            values.append(next(left))
+        except StopIteration:
+            raise InputError(
+                argument, f"must hold one for each picture; there is none for {name}"
+            ) from None
+    try:
+        return _shown(network, picture, name, *values)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def _shown(
+    network: PoseNetwork,
+    picture: Picture,
+    name: str,
+    box: Four | None,
+    camera: Four | None,
+    root_depth_mm: float | None,
+) -> _Shown:
+    """Reads a picture and takes the person out of it."""
+    pixels = read_picture(picture) if _is_path(picture) else _pixels(picture)
+    height, width = pixels.shape[:2]
+    chosen = _square(width, height) if box is None else box
+    whole = _whole_box(viewpoint.four_numbers("box", chosen), width, height)
+    view = viewpoint.complete(camera, root_depth_mm, whole, width, height)
+    return _Shown(name, crop(pixels, whole, network.input_size), whole, view)
+
+
+def _read(
+    network: PoseNetwork, batch: Sequence[_Shown], chosen: Readout
+) -> list[Sample]:
+    """The poses that the network finds, of one batch."""
+    outputs = network(tf.stack([shown.image for shown in batch]), training=False)
+    heatmap, heatmap2 = (outputs[name].numpy() for name in ("heatmap", "heatmap2"))
+    position = positions(outputs["heatmap2"], network.depth_bins, chosen)
+    views = [shown.view for shown in batch]
+    known: Mapping[str, Any] = {
+        "z_mm": tf.constant([[view.root_depth_mm] for view in views], tf.float32),
+        "box": tf.constant([shown.box for shown in batch], tf.float32),
+        "camera": tf.constant([view.camera for view in views], tf.float32),
+    }
+    joints_3d_mm = pose_mm(position, known).numpy()
+    frame_px = codec.to_frame_px(position[..., :2], known["box"]).numpy()
+    for shown, joints in zip(batch, joints_3d_mm, strict=True):
+        if not np.isfinite(joints).all():
+            raise FloatingPointError(
+                f"{network.name} finds no finite pose in {shown.name}"
+            )
+    *volume, _ = heatmap2.shape[1:]
+    return [
+        Sample(
+            image=shown.image.numpy(),
+            heatmap=heatmap[row],
+            heatmap2=heatmap2[row].reshape(*volume, -1, network.depth_bins),
+            joints_2d=position[row, :, :2].numpy(),
+            joints_2d_px=frame_px[row],
+            joints_3d_mm=joints_3d_mm[row],
+            camera=shown.view.camera,
+            root_depth_mm=shown.view.root_depth_mm,
+        )
+        for row, shown in enumerate(batch)
+    ]
+
+
+def _is_path(picture: Any) -> TypeGuard[str | os.PathLike[str]]:
+    return isinstance(picture, str | os.PathLike)
+
+
+def _pixels(picture: Any) -> np.ndarray:
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise InputError(
+            "picture",
+            "must be a file or uint8 [H, W, 3], red first; received "
+            f"{picture.dtype} {list(picture.shape)}",
+        )
+    if not picture.size:
+        raise InputError("picture", f"must have pixels; it is {list(picture.shape)}")
+    return picture
+
+
+def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
     """A PNG, JPEG, GIF or BMP picture, uint8 `[H, W, 3]`, red first.
 
     Raises:
       InputError: naming the file, if it is none of these.
     """
+    path = Path(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         picture = tf.io.decode_image(content, channels=3, expand_animations=False)
-    except tf.errors.InvalidArgumentError:
+    except tf.errors.OpError:
         raise InputError(
             f"{path}: is no PNG, JPEG, GIF or BMP picture that can be decoded"
         ) from None
@@ -144,14 +301,17 @@ def _resized(picture: Any, part: slice, axis: int) -> tf.Tensor:
     return tf.image.resize(taken, shape, "bicubic", antialias=True)
 
 
-def write_joints(sample: Sample, path: Path) -> None:
+def write_joints(sample: Sample, path: str | os.PathLike[str]) -> None:
     """Writes the joints as a table: name, picture px, and mm from the root.
 
     Raises:
       InputError: if the file cannot be written.
     """
     head = ("joint", "x_px", "y_px", "x_mm", "y_mm", "z_mm")
-    with atomic(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(head)
         for name, px, mm in zip(
@@ -169,16 +329,14 @@ def table(sample: Sample) -> str:
     return "\n".join(lines)
 
 
-def _square(width: int, height: int) -> tuple[float, float, float, float]:
+def _square(width: int, height: int) -> Four:
     """The square about the whole picture."""
     side = max(width, height)
     x1, y1 = (width - side) / 2, (height - side) / 2
     return x1, y1, x1 + side, y1 + side
 
 
-def _whole_box(
-    box: tuple[float, float, float, float], width: int, height: int
-) -> tuple[int, int, int, int]:
+def _whole_box(box: Four, width: int, height: int) -> tuple[int, int, int, int]:
     """The least box of whole pixels about a box that may be used.
 
     Joints are mapped by it, too: by its own fractions they would be off the picture
@@ -186,18 +344,14 @@ def _whole_box(
     """
     x1, y1, x2, y2 = box
     if not (x2 - x1 >= MIN_BOX_PX and y2 - y1 >= MIN_BOX_PX):
-        raise InputError(
-            f"--box must have x1 < x2 and y1 < y2, at least {MIN_BOX_PX:.0f} px apart; "
-            f"received {box}"
-        )
+        rule = f"must have x1 < x2 and y1 < y2, at least {MIN_BOX_PX:.0f} px apart"
+        raise InputError("box", rule, box)
     if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
-        raise InputError(
-            f"--box must meet the picture of {width}x{height} px; received {box}"
-        )
+        raise InputError("box", f"must meet the picture of {width}x{height} px", box)
     side = max(width, height)
     if min(x1, y1) < -side or x2 > width + side or y2 > height + side:
-        raise InputError(
-            f"--box must not leave the picture of {width}x{height} px by more than "
-            f"{side} px; received {box}"
+        rule = (
+            f"must not leave the picture of {width}x{height} px by more than {side} px"
         )
+        raise InputError("box", rule, box)
     return math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)

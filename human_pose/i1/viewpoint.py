@@ -6,11 +6,17 @@ known z, or z for a known f. Where L is another than assumed, x and y of the pos
 much too large or small; depths about the root are the network's own millimetres.
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from human_pose.files.errors import InputError
-from human_pose.geometry.limits import FOCAL_LENGTHS_PX, ROOT_DEPTHS_MM
+from human_pose.geometry.limits import (
+    FOCAL_LENGTHS_PX,
+    MAX_COORDINATE_PX,
+    ROOT_DEPTHS_MM,
+)
 
 # Of the embedded pictures: the median is 1,825 mm, and nine of ten have 1,146 to 2,173,
 # those of people who sit the least. Boxes of 2,000 mm, as are customary for Human3.6M,
@@ -53,10 +59,12 @@ def complete(
       height: likewise.
 
     Raises:
-      InputError: if what the box means is no usual focal length or depth.
+      InputError: if the camera, or what the box means, is no usual focal length or
+        depth.
     """
     across, down = box[2] - box[0], box[3] - box[1]
     if camera is not None:
+        camera = _usual_camera(camera)
         if root_depth_mm is None:
             root_depth_mm = BOX_MM / max(across / camera[0], down / camera[1])
         return Viewpoint(camera, _usual_depth(root_depth_mm))
@@ -68,18 +76,52 @@ def complete(
     shortest, longest = FOCAL_LENGTHS_PX
     if not shortest <= focal_px <= longest:
         raise InputError(
-            f"--camera must be given: the box and {root_depth_mm:.0f} mm to the hip "
-            f"mean a focal length of {focal_px:.3g} px, and it must be from "
-            f"{shortest:.0f} to {longest:.0f}"
+            "camera",
+            f"must be given: the box and {root_depth_mm:.0f} mm to the hip mean a "
+            f"focal length of {focal_px:.3g} px, and it must be from {shortest:.0f} to "
+            f"{longest:.0f}",
         )
     return Viewpoint((focal_px, focal_px, width / 2, height / 2), root_depth_mm)
+
+
+def four_numbers(
+    name: str, values: Iterable[float]
+) -> tuple[float, float, float, float]:
+    """Four finite numbers, as boxes and cameras are.
+
+    Raises:
+      InputError: naming the argument, if they are anything else.
+    """
+    try:
+        a, b, c, d = map(float, values)
+    except (TypeError, ValueError):
+        raise InputError(name, "must be four numbers", values) from None
+    if not all(map(math.isfinite, (a, b, c, d))):
+        raise InputError(name, "must be finite", (a, b, c, d))
+    return a, b, c, d
+
+
+def _usual_camera(camera: Iterable[float]) -> tuple[float, float, float, float]:
+    fx, fy, cx, cy = numbers = four_numbers("camera", camera)
+    shortest, longest = FOCAL_LENGTHS_PX
+    if not (
+        all(shortest <= focal_px <= longest for focal_px in (fx, fy))
+        and all(abs(centre_px) <= MAX_COORDINATE_PX for centre_px in (cx, cy))
+    ):
+        rule = (
+            f"must be focal lengths from {shortest:.0f} to {longest:.0f} px and a "
+            f"centre at most {MAX_COORDINATE_PX:.0f} px from the corner"
+        )
+        raise InputError("camera", rule, numbers)
+    return numbers
 
 
 def _usual_depth(root_depth_mm: float) -> float:
     nearest, farthest = ROOT_DEPTHS_MM
     if not nearest <= root_depth_mm <= farthest:
         raise InputError(
-            f"--root_depth_mm must be from {nearest:.0f} to {farthest:.0f}; received, "
-            f"or meant by the box, {root_depth_mm:.3g}"
+            "root_depth_mm",
+            f"must be from {nearest:.0f} to {farthest:.0f}; received, or meant by the "
+            f"box, {root_depth_mm:.3g}",
         )
     return root_depth_mm

@@ -1,18 +1,22 @@
 """Frozen configurations: what a lifter, a training and an evaluation are made from.
 
-The commands fill them from their flags (`settings.py`); the modules that do the work
-take them and know no flag. Importing this module loads nothing but the standard
+The commands fill them from their flags; the modules that do the work take them and know
+no flag. Importing this module loads nothing but the standard
 library.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, get_args
+
+Solver = Literal["huber", "l2"]
+Derivative = Literal["trust_region", "unrolled"]
+Dtype = Literal["float64", "float32"]
 
 # Sizes of the mixtures that `model_parameters.h5` holds.
 MODEL_COUNTS: Final = (3, 6, 10)
-DERIVATIVES: Final = ("trust_region", "unrolled")
-DTYPES: Final = ("float64", "float32")
+DERIVATIVES: Final = get_args(Derivative)
+DTYPES: Final = get_args(Dtype)
 # 0: Procrustes-aligned over 14 joints, 1: over 17, 2: without alignment.
 METRICS: Final = (0, 1, 2)
 
@@ -34,10 +38,10 @@ class LifterConfig:
     """
 
     models: int
-    solver: Literal["huber", "l2"]
-    derivative: Literal["trust_region", "unrolled"]
+    solver: Solver
+    derivative: Derivative
     damping: float
-    dtype: Literal["float64", "float32"]
+    dtype: Dtype
     mixture_path: Path
     cameras_path: Path
     check_path: Path | None

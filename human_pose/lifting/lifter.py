@@ -1,7 +1,7 @@
 """The lifter as a Keras model: 2D joints of four views to one 3D pose."""
 
 import dataclasses
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -11,6 +11,7 @@ import wiberg_tf as wt
 from human_pose.geometry.skeletons import JOINTS, UNDETECTED_JOINT, VIEWS
 from human_pose.lifting.averaging import average, averaging, live_mask
 from human_pose.lifting.blocks import ModelBlocks, model_blocks
+from human_pose.lifting.config import DERIVATIVES, Derivative, Solver
 from human_pose.lifting.energy import Unknowns, energy, score
 from human_pose.lifting.method import FORMULATIONS, Formulation
 from human_pose.lifting.pairs import Pairs, pick
@@ -67,8 +68,8 @@ class PPCALifter(keras.Model):
         mixture: MixtureParameters,
         cameras: np.ndarray,
         *,
-        solver: Literal["huber", "l2"] | Formulation = "huber",
-        derivative: Literal["trust_region", "unrolled"] = "trust_region",
+        solver: Solver | Formulation = "huber",
+        derivative: Derivative = "trust_region",
         damping: float = 0.0,
         exhaustive: bool = False,
         **kwargs: Any,
@@ -81,9 +82,9 @@ class PPCALifter(keras.Model):
                     f"`solver` must be {' or '.join(FORMULATIONS)}; received {solver!r}"
                 )
             solver = FORMULATIONS[solver]
-        if derivative not in ("trust_region", "unrolled"):
+        if derivative not in DERIVATIVES:
             raise ValueError(
-                "`derivative` must be trust_region or unrolled; "
+                f"`derivative` must be {' or '.join(DERIVATIVES)}; "
                 f"received {derivative!r}"
             )
         if not damping >= 0:

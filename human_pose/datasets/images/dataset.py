@@ -14,13 +14,12 @@ from human_pose.datasets.images.annotations import (
 )
 from human_pose.datasets.images.index_range import (
     IndexRange,
-    Part,
-    Split,
     indices_of,
     read_ranges,
     split_ranges,
 )
 from human_pose.datasets.images.kept_index import Skipped
+from human_pose.datasets.protocol import Part, Split
 from human_pose.files.checks import whole_numbers
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate

@@ -11,20 +11,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
 from human_pose.datasets.images.layout import read_numbers
-from human_pose.datasets.protocol import IMAGE_ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.protocol import (
+    IMAGE_ACTIONS,
+    PARTS,
+    SPLITS,
+    TEST_SUBJECTS,
+    TRAIN_SUBJECTS,
+    Part,
+    Split,
+)
 from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
-
-Split = Literal["corrected", "published"]
-Part = Literal["train", "test"]
-SPLITS: Final = ("corrected", "published")
-PARTS: Final = ("train", "test")
-
 
 # Human3.6M has two million samples of ten files each. A larger index is a mistake, and
 # arrays of all indices up to it might not fit into memory.

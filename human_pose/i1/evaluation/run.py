@@ -7,13 +7,11 @@ the root-relative MPJPE, poses and truth in the camera frame. The report has eve
 
 import csv
 import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import keras
 import numpy as np
 import tensorflow as tf
 from absl import logging
@@ -23,17 +21,16 @@ from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
 from human_pose.geometry import metrics
 from human_pose.i1 import readout
+from human_pose.i1.config import Readout
 from human_pose.i1.evaluation import pictures, report
+from human_pose.i1.evaluation.measuring import Found, Network, measured
 from human_pose.i1.input import Stream, batches
-from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
+from human_pose.i1.network.hourglass import PoseNetwork
+from human_pose.i1.readout import check_readout
 from human_pose.runs import drawing, measures, results
 
 REPORT: Final = results.REPORT
 SKIPPED: Final = results.SKIPPED
-
-Network = Callable[..., Mapping[str, tf.Tensor]]
-# Poses and errors of one batch, by name.
-Found = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def evaluate(
     dataset: ImageDataset,
     folder: str | os.PathLike[str],
     *,
-    readout: readout.Readout = "integral",
+    readout: Readout = "integral",
     batch_size: int = 2,
     skip_bad: bool = False,
     description: Mapping[str, str] | None = None,
@@ -105,17 +102,24 @@ def evaluate(
         by the statistics of the batch gives other results for another size.
       skip_bad: leave out samples that break a rule.
       description: what was evaluated, for the report.
-      depth_bins: D; default: the network's.
-      input_size: S, px; default: the network's.
+      depth_bins: D; a `PoseNetwork` knows its own.
+      input_size: S, px, likewise.
       verbose: shows a progress bar with the running error.
 
     Raises:
-      InputError: if a sample breaks a rule, `folder` cannot be written, or another
-        evaluation is at work there.
+      InputError: if a sample breaks a rule, there is no such readout, `folder`
+        cannot be written, or another evaluation is at work there.
       FloatingPointError: naming the sample, if a prediction is not finite.
     """
-    depth_bins = depth_bins or depth_bins_of(network)
-    input_size = input_size or input_size_of(network)
+    check_readout(readout)
+    folder = Path(folder)
+    if isinstance(network, PoseNetwork):
+        depth_bins = depth_bins or network.depth_bins
+        input_size = input_size or network.input_size
+    if depth_bins is None or input_size is None:
+        raise InputError(
+            "`depth_bins` and `input_size` are needed beside a network that has none"
+        )
     count = len(dataset.good_annotations(skip_bad=skip_bad))
     # Neighbours in a data set are alike, batches in training are not: statistics of the
     # batch are those that the network learned with only if batches are mixed here too.
@@ -129,7 +133,7 @@ def evaluate(
         "Stored in the `.npy` files": f"{readout} readout, standard protocol",
     }
     with results.evaluating(folder):
-        found = _found(network, stream, count, depth_bins, verbose)
+        found = measured(network, stream, count, depth_bins, verbose)
         evaluation = _evaluation(found, readout)
         with results.replaced(folder) as new:
             sizes = (depth_bins, input_size)
@@ -140,87 +144,12 @@ def evaluate(
             "left out %d of %d samples, listed in %s",
             len(dataset.skipped),
             len(dataset),
-            Path(folder) / SKIPPED,
+            folder / SKIPPED,
         )
     return evaluation
 
 
-def _found(
-    network: Network,
-    stream: tf.data.Dataset,
-    count: int,
-    depth_bins: int,
-    verbose: bool,
-) -> Found:
-    """Everything measured, of all samples, by their indices."""
-    parts: list[Found] = []
-    shown = 1 if sys.stdout.isatty() else 2
-    progress = keras.utils.Progbar(
-        count,
-        verbose=shown if verbose else 0,
-        unit_name="sample",
-        stateful_metrics=["mpjpe_mm"],
-    )
-    done, total_mm = 0, 0.0
-    measure = _measure(network, depth_bins, stream.element_spec)
-    for batch in stream:
-        part = {name: value.numpy() for name, value in measure(batch).items()}
-        _check_finite(part)
-        parts.append(part)
-        done += len(part["index"])
-        total_mm += float(part["integral_error_mm"].sum())
-        progress.update(done, [("mpjpe_mm", total_mm / done)])
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    order = np.argsort(found["index"], kind="stable")
-    return {name: values[order] for name, values in found.items()}
-
-
-def _measure(
-    network: Network, depth_bins: int, spec: Mapping[str, tf.TensorSpec]
-) -> Callable[[Any], Mapping[str, Any]]:
-    """Heatmaps stay in the graph: only poses leave it.
-
-    It is traced here, once for batches of any size. TensorFlow counts traces by calls,
-    and would complain of those for one network after another.
-    """
-
-    @tf.function
-    def measure(batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        heatmap2 = network(batch["image"], training=False)["heatmap2"]
-        truth_mm = batch["joints_3d_mm"]
-        label_mm = readout.label_pose_mm(batch, readout.PUBLISHED)
-        result = {
-            "index": batch["index"],
-            "actions": batch["action"],
-            "truth_mm": truth_mm,
-        }
-        for name in readout.READOUTS:
-            position = readout.positions(heatmap2, depth_bins, name)
-            pose_mm = readout.pose_mm(position, batch)
-            result[f"{name}_pose_mm"] = pose_mm
-            result[f"{name}_error_mm"] = metrics.mpjpe(
-                metrics.root_centred(truth_mm), metrics.root_centred(pose_mm)
-            )
-            result[f"{name}_published_mm"] = metrics.mpjpe(
-                label_mm, readout.pose_mm(position, batch, readout.PUBLISHED)
-            )
-        return result
-
-    return measure.get_concrete_function(spec)
-
-
-def _check_finite(part: Found) -> None:
-    for name in readout.READOUTS:
-        bad = ~np.isfinite(part[f"{name}_pose_mm"]).all(axis=(1, 2))
-        if bad.any():
-            raise FloatingPointError(
-                f"the prediction for sample {part['index'][bad][0]} is not finite"
-            )
-
-
 def _evaluation(found: Found, chosen: readout.Readout) -> Evaluation:
-    if chosen not in readout.READOUTS:
-        raise InputError(f"readout must be integral or argmax; received {chosen!r}")
     truth_mm = found["truth_mm"].astype(np.float64)
     poses_mm = {
         name: found[f"{name}_pose_mm"].astype(np.float64) for name in readout.READOUTS

@@ -5,10 +5,20 @@ placement, resampling  the original's scaling, rotation, crop and flip
 projection             one pass in their place, for the modern augmentation
 colours                random light and colour
 pipeline               deterministic streams of batches
-batches                a data set's batches
+loader                 a data set's batches
+
+A `Stream` is a value of the standard library's; what makes batches of it loads
+TensorFlow when it is first asked for.
 """
 
-from human_pose.i1.input.batches import batches
-from human_pose.i1.input.stream import AUGMENTS, Augment, Stream
+from typing import TYPE_CHECKING
 
-__all__ = ["AUGMENTS", "Augment", "Stream", "batches"]
+from human_pose.files.faces import lazy
+from human_pose.i1.input.stream import Stream
+
+if TYPE_CHECKING:
+    from human_pose.i1.input.loader import batches
+
+__all__ = ["Stream", "batches"]
+
+__getattr__ = lazy(__name__, {"batches": "loader"})

@@ -20,8 +20,9 @@ from human_pose.datasets.order import draws_at, row_at
 from human_pose.files.errors import InputError
 from human_pose.geometry import skeletons
 from human_pose.i1 import codec
+from human_pose.i1.config import CROP_SIZE_PX, Augment
 from human_pose.i1.input import colours, placement, projection, resampling
-from human_pose.i1.input.stream import Augment, Stream
+from human_pose.i1.input.stream import Stream
 
 # What is done in one pass, mends the depths of the mirrored and changes colours.
 ONE_PASS: Final = {"modern": placement.MODERN, "mild": placement.MILD}
@@ -37,7 +38,7 @@ def build(
     verify: bool,
     kept: tf.Tensor | None = None,
 ) -> tf.data.Dataset:
-    """The batches of a stream, see `stream.batches`.
+    """The batches of a stream, see `loader.batches`.
 
     Args:
       annotations: at least one sample.
@@ -185,7 +186,7 @@ def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
     else:
         batch["image"] = resampling.network_input(batch["image"], stream.input_size)
     joints = placement.place_joints(batch.pop("joints_2d_px"), where)
-    joints = tf.cast(joints / codec.CROP_SIZE_PX, tf.float32)
+    joints = tf.cast(joints / CROP_SIZE_PX, tf.float32)
     flipped = where.flipped
     batch["joints_2d"] = _swapped(joints, flipped)
     z_mm = batch["joints_3d_mm"][..., 2]

@@ -19,7 +19,8 @@ from typing import Any, Final, NamedTuple
 import tensorflow as tf
 
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
-from human_pose.i1.codec import CROP_SIZE_PX, SCALE_OF_PICTURE
+from human_pose.i1.codec import SCALE_OF_PICTURE
+from human_pose.i1.config import CROP_SIZE_PX
 
 # The largest scaled picture that `resampling` has room for: the original's, at 1.3.
 LARGEST_SIDE_PX: Final = 260

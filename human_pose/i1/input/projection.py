@@ -10,7 +10,7 @@ from typing import Final
 
 import tensorflow as tf
 
-from human_pose.i1.codec import CROP_SIZE_PX
+from human_pose.i1.config import CROP_SIZE_PX
 from human_pose.i1.input.colours import Change, apply
 from human_pose.i1.input.placement import Placement
 

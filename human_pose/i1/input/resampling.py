@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
-from human_pose.i1.codec import CROP_SIZE_PX
+from human_pose.i1.config import CROP_SIZE_PX
 from human_pose.i1.input.placement import LARGEST_SIDE_PX, Placement
 
 # Pictures best cropped together: their pixels stay in the cache from step to step.

@@ -1,15 +1,12 @@
 """What a stream of batches is asked for: one value, checked when it is made."""
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any
 
-from human_pose.datasets.order import SAMPLINGS, SEEDS, Sampling
+from human_pose.datasets.sampling import SAMPLINGS, SEEDS, Sampling
 from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
-from human_pose.i1.codec import CROP_SIZE_PX
-
-Augment = Literal["published", "modern", "mild"]
-AUGMENTS: Final = ("published", "modern", "mild", None)
+from human_pose.i1.config import AUGMENTS, CROP_SIZE_PX, Augment
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,8 @@ class Stream:
             (
                 "augment",
                 self.augment,
-                self.augment in AUGMENTS,
-                "published, modern, mild or None",
+                self.augment in (*AUGMENTS, None),
+                f"{', '.join(AUGMENTS)} or None",
             ),
             (
                 "sampling",

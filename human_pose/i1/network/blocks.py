@@ -6,7 +6,8 @@ preset is the same network with fewer channels.
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 import keras
@@ -20,6 +21,8 @@ _EPSILON: Final = 1e-5  # Caffe's BatchNorm
 # Caffe's where moving statistics are only kept; where they are used they must keep up.
 _MOVING_FRACTION: Final[dict[str, float]] = {"batch": 0.999, "moving": 0.99}
 _WEIGHT_STD: Final = 0.01
+# What `random.randint` gives to Keras's initializers that have no seed.
+_LARGEST_SEED: Final = 10**9
 # "scaled": a block's sum of a skip (no activation before it) and a main branch (half of
 # whose inputs a ReLU made 0) then keeps the variance where it is, some 0.5 to 1.
 _WEIGHT_SCALE: Final = 0.5
@@ -168,19 +171,33 @@ class BilinearUpsampling(keras.layers.Layer):
 class Blocks:
     """Makes layers and joins them.
 
+    Nothing is left to Keras's global settings: neither the precision nor the order of
+    axes, which a user's `keras.json` can change.
+
     Args:
       unit: channels per unit, 64 in the published network.
       batch_norm: see `ScaledBatchNormalization`.
       initializer: of weights: "published" is N(0, 0.01²), which needs a network trained
         before to learn from; "scaled" has a variance of 0.5 over the inputs.
+      dtype: what layers compute in, a Keras policy's name.
+      seed: of all weights, which are then those that `keras.utils.set_random_seed`
+        would give, and leave the global state alone; None draws by that.
     """
 
     def __init__(
-        self, unit: int, batch_norm: BatchNorm, initializer: Initializer = "published"
+        self,
+        unit: int,
+        batch_norm: BatchNorm,
+        initializer: Initializer = "published",
+        *,
+        dtype: str = "float32",
+        seed: int | None = None,
     ) -> None:
         self._unit = unit
         self._batch_norm = batch_norm
         self._initializer = initializer
+        self._dtype = dtype
+        self._random = None if seed is None else random.Random(seed)
 
     def convolution(
         self,
@@ -199,23 +216,56 @@ class Blocks:
             size,
             strides=strides,
             padding=padding,
+            data_format="channels_last",
             kernel_initializer=self._weights(std),
             name=name,
+            dtype=self._dtype,
         )(x)
 
     def _weights(self, std: float | None) -> keras.initializers.Initializer:
+        seed = self._random and self._random.randint(1, _LARGEST_SEED)
         if std is None and self._initializer == "scaled":
-            return keras.initializers.VarianceScaling(_WEIGHT_SCALE)
-        return keras.initializers.RandomNormal(0.0, std or _WEIGHT_STD)
+            return keras.initializers.VarianceScaling(_WEIGHT_SCALE, seed=seed)
+        return keras.initializers.RandomNormal(0.0, std or _WEIGHT_STD, seed=seed)
 
     def normalized(self, x: Tensor, name: str) -> Tensor:
         """Batch normalisation with scale and offset."""
-        return ScaledBatchNormalization(self._batch_norm, name=name)(x)
+        return ScaledBatchNormalization(self._batch_norm, name=name, dtype=self._dtype)(
+            x
+        )
+
+    def rectified(self, x: Tensor, name: str) -> Tensor:
+        """ReLU."""
+        return keras.layers.ReLU(name=name, dtype=self._dtype)(x)
+
+    def padded(self, x: Tensor, name: str, border: int) -> Tensor:
+        """Zeros on all sides."""
+        return keras.layers.ZeroPadding2D(
+            border, data_format="channels_last", name=name, dtype=self._dtype
+        )(x)
+
+    def pooled(self, x: Tensor, name: str) -> Tensor:
+        """The highest of every 2x2."""
+        return keras.layers.MaxPooling2D(
+            data_format="channels_last", name=name, dtype=self._dtype
+        )(x)
+
+    def doubled(self, x: Tensor, name: str) -> Tensor:
+        """Twice the rows and columns."""
+        return BilinearUpsampling(name=name, dtype=self._dtype)(x)
+
+    def added(self, tensors: Sequence[Tensor], name: str) -> Tensor:
+        """Their sum."""
+        return keras.layers.Add(name=name, dtype=self._dtype)(tensors)
+
+    def concatenated(self, tensors: Sequence[Tensor], name: str) -> Tensor:
+        """The channels of all."""
+        return keras.layers.Concatenate(name=name, dtype=self._dtype)(tensors)
 
     def activated(self, x: Tensor, prefix: str, number: int, units: int) -> Tensor:
         """Normalisation, ReLU, and the convolution behind them; 3x3 but for a first."""
         x = self.normalized(x, f"{prefix}_bn{number}")
-        x = keras.layers.ReLU(name=f"{prefix}_relu{number}")(x)
+        x = self.rectified(x, f"{prefix}_relu{number}")
         size = 1 if number == 1 else 3
         return self.convolution(x, f"{prefix}_conv{number}", units * self._unit, size)
 
@@ -225,7 +275,7 @@ class Blocks:
         y = self.activated(x, main, 1, middle)
         y = self.activated(y, main, 2, middle)
         y = self.normalized(y, f"{main}_bn3")
-        y = keras.layers.ReLU(name=f"{main}_relu3")(y)
+        y = self.rectified(y, f"{main}_relu3")
         y = self.convolution(y, f"{main}_conv3", out * self._unit)
         return self._with_skip(x, y, name, out)
 
@@ -237,14 +287,14 @@ class Blocks:
         far = self.activated(x, f"{main}_sub1", 1, middle)
         far = self.activated(far, f"{main}_sub1", 2, middle)
         far = self.activated(far, f"{main}_sub1", 3, middle)
-        y = keras.layers.Concatenate(name=f"{main}_concat")([far, near])
+        y = self.concatenated([far, near], f"{main}_concat")
         y = self.convolution(y, f"{main}_conv_linear", 2 * middle * self._unit)
         y = self.normalized(y, f"{main}_linear_batch")
         return self._with_skip(x, y, name, 2 * middle)
 
     def _with_skip(self, x: Tensor, y: Tensor, name: str, out: int) -> Tensor:
         skip = self.convolution(x, f"{name}_branch2_conv", out * self._unit)
-        return keras.layers.Add(name=name)([y, skip])
+        return self.added([y, skip], name)
 
 
 def _doubled(x: Tensor, axis: int) -> Tensor:

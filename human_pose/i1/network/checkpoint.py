@@ -1,40 +1,29 @@
-"""Networks on disk: one `.keras` file holds layers, weights and sizes."""
+"""Networks on disk: one `.keras` file holds the configuration and the weights.
+
+Keras makes a network by the class that registers itself when this module imports it.
+"""
 
 import os
-import re
 from pathlib import Path
-from typing import Final
 
 import keras
+import numpy as np
 
 from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, check_is_file
+from human_pose.i1.network.hourglass import LAST_LAYER, PoseNetwork
+from human_pose.i1.network.layers_only import from_layers
 
-# The layer whose name says D.
-LAST_LAYER: Final = re.compile(r"conv_5_d(\d+)")
-
-
-def depth_bins_of(network: keras.Model) -> int:
-    """D of a network made by `build_network`.
-
-    Raises:
-      InputError: if it is no such network.
-    """
-    for layer in reversed(network.layers):
-        found = LAST_LAYER.fullmatch(layer.name)
-        if found:
-            return int(found[1])
-    raise InputError(f"{network.name}: has no layer conv_5_d<depth bins>")
+__all__ = ["LAST_LAYER", "load_network", "save_network"]
 
 
-def input_size_of(network: keras.Model) -> int:
-    """S, px, of a network made by `build_network`."""
-    return int(network.input_shape[1])
-
-
-def save_network(network: keras.Model, path: str | os.PathLike[str]) -> None:
+def save_network(network: PoseNetwork, path: str | os.PathLike[str]) -> None:
     """Writes a network, atomically.
+
+    Args:
+      network: with the weights to keep.
+      path: the `.keras` file.
 
     Raises:
       InputError: if the file cannot be written.
@@ -43,11 +32,15 @@ def save_network(network: keras.Model, path: str | os.PathLike[str]) -> None:
         network.save(temporary)
 
 
-def load_network(path: str | os.PathLike[str]) -> keras.Model:
-    """Reads a network that `save_network` wrote.
+def load_network(path: str | os.PathLike[str]) -> PoseNetwork:
+    """Reads a network that `save_network` wrote, in this version or in version 0.1.
+
+    Args:
+      path: the `.keras` file.
 
     Raises:
-      InputError: naming the file, if it is missing, unreadable or another model.
+      InputError: naming the file, if it is missing, unreadable, another model, or has
+        weights that are not finite.
     """
     path = Path(path)
     if path.suffix != ".keras":
@@ -59,8 +52,11 @@ def load_network(path: str | os.PathLike[str]) -> keras.Model:
     with refusing(path, "is not a readable checkpoint"):
         # Nothing in the file may name a function to be run.
         network = keras.models.load_model(path, compile=False, safe_mode=True)
-    try:
-        depth_bins_of(network)
-    except InputError as error:
-        raise InputError(f"{path}: is not an I1 network: {error}") from None
+    if not isinstance(network, PoseNetwork):
+        try:
+            network = from_layers(network)
+        except InputError as error:
+            raise InputError(f"{path}: is not an I1 network: {error}") from None
+    if not all(np.isfinite(np.asarray(weight)).all() for weight in network.weights):
+        raise InputError(f"{path}: has weights that are not finite")
     return network

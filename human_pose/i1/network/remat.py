@@ -12,30 +12,39 @@ import keras
 import tensorflow as tf
 
 from human_pose.i1.network.blocks import Blocks, recomputation
-from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
-from human_pose.i1.network.hourglass import assemble
+from human_pose.i1.network.hourglass import SIZES, PoseNetwork, assemble
 
 
-def rematerialized(network: keras.Model, preset: str) -> keras.Model:
+def rematerialized(network: PoseNetwork) -> keras.Model:
     """The same network, on the same weights, for training with less memory.
 
     Args:
-      network: made by `build_network`.
-      preset: that it was made with.
+      network: to be trained.
 
     Returns:
       A model of equal outputs and gradients. It is for `fit`: save `network`.
     """
-    joints = network.output["heatmap"].shape[-1]
-    return assemble(
-        _Shared(network), depth_bins_of(network), joints, input_size_of(network), preset
+    return keras.Model(
+        *assemble(
+            _Shared(network),
+            network.depth_bins,
+            network.joints,
+            network.input_size,
+            network.preset,
+        )
     )
 
 
 class _Shared(Blocks):
     """Gives the layers of a network that is there already, in blocks."""
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: PoseNetwork) -> None:
+        super().__init__(
+            SIZES[network.preset].unit,
+            network.batch_norm,
+            network.initializer,
+            dtype=network.dtype_policy.name,
+        )
         self._network = network
 
     def convolution(self, x: Any, name: str, *sizes: Any, **options: Any) -> Any:
@@ -54,7 +63,7 @@ class _Shared(Blocks):
         # Its projection reads what comes in, and its sum is what goes out.
         entry = self._network.get_layer(f"{name}_branch2_conv").input
         part = keras.Model(entry, self._network.get_layer(name).output)
-        return _Recomputed(part, name=f"{name}_recomputed")(x)
+        return _Recomputed(part, name=f"{name}_recomputed", dtype=self._dtype)(x)
 
 
 class _Recomputed(keras.layers.Layer):

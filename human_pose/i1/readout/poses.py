@@ -6,16 +6,26 @@ depth, box and camera are the truth's in both, as in the original.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import tensorflow as tf
 
 from human_pose.files.errors import InputError
 from human_pose.i1 import codec
+from human_pose.i1.config import READOUTS, Readout
 from human_pose.i1.readout import volume
 
-Readout = Literal["integral", "argmax"]
-READOUTS: Final = ("integral", "argmax")
+__all__ = [
+    "PUBLISHED",
+    "READOUTS",
+    "STANDARD",
+    "Decoding",
+    "Readout",
+    "check_readout",
+    "label_pose_mm",
+    "pose_mm",
+    "positions",
+]
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,16 @@ PUBLISHED: Final = Decoding("published", codec.PUBLISHED_DECODING)
 STANDARD: Final = Decoding("corrected", codec.ENCODING)
 
 
+def check_readout(readout: str) -> None:
+    """Refuses what is no readout, before work is done for it.
+
+    Raises:
+      InputError: naming the argument and the rule.
+    """
+    if readout not in READOUTS:
+        raise InputError("readout", f"must be {' or '.join(READOUTS)}", readout)
+
+
 def positions(heatmap2: tf.Tensor, depth_bins: int, readout: Readout) -> tf.Tensor:
     """Joint positions in the volume.
 
@@ -49,11 +69,9 @@ def positions(heatmap2: tf.Tensor, depth_bins: int, readout: Readout) -> tf.Tens
     Raises:
       InputError: if `readout` is neither.
     """
-    if readout == "integral":
-        return volume.integral(heatmap2, depth_bins)
-    if readout == "argmax":
-        return volume.argmax(heatmap2, depth_bins)
-    raise InputError(f"readout must be integral or argmax; received {readout!r}")
+    check_readout(readout)
+    read = {"integral": volume.integral, "argmax": volume.argmax}[readout]
+    return read(heatmap2, depth_bins)
 
 
 def pose_mm(

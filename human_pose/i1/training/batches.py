@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 from absl import logging
 
-from human_pose.datasets.images import ImageDataset, index_range, open_dataset
+from human_pose.datasets.images import ImageDataset, open_dataset
+from human_pose.datasets.protocol import Part
 from human_pose.files.paths import atomic
 from human_pose.i1.config import ImageTrainingConfig
 
@@ -16,7 +17,7 @@ _LOGGED: Final = 3  # bad samples named in the log
 
 
 def open_samples(
-    config: ImageTrainingConfig, part: index_range.Part, **options: Any
+    config: ImageTrainingConfig, part: Part, **options: Any
 ) -> ImageDataset:
     """A part of the data set, read and checked.
 

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Final
 
-from human_pose.datasets.order import SEEDS
+from human_pose.datasets.sampling import SEEDS
 from human_pose.files.errors import InputError
 from human_pose.i1 import curriculum
 from human_pose.i1.config import ImageTrainingConfig

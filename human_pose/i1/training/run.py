@@ -10,7 +10,7 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias
 
 import keras
@@ -154,20 +154,20 @@ class _Run:
 
     def _trainer(self, stage: Stage, number: int) -> PoseTrainer:
         config, recipe = self._config, self._recipe
-        keras.utils.set_random_seed(config.seed + number)
-        with _policy("mixed_bfloat16" if config.mixed_precision else "float32"):
-            network = build_network(
-                stage.depth_bins,
-                input_size=self._input_size,
-                preset=config.preset,
-                batch_norm=recipe.batch_norm,
-                initializer=recipe.initializer,
-                last_layer_std=stage.last_layer_std,
-            )
+        network = build_network(
+            stage.depth_bins,
+            input_size=self._input_size,
+            preset=config.preset,
+            batch_norm=recipe.batch_norm,
+            initializer=recipe.initializer,
+            last_layer_std=stage.last_layer_std,
+            dtype="mixed_bfloat16" if config.mixed_precision else "float32",
+            seed=config.seed + number,
+        )
         objective = Objective(
             stage.loss, stage.depth_bins, recipe.gradient, recipe.peak
         )
-        lean = rematerialized(network, config.preset) if config.remat else None
+        lean = rematerialized(network) if config.remat else None
         trainer = PoseTrainer(network, objective, lean)
         optimizer = make_optimizer(recipe, stage, config.accumulate)
         chunk, total = self._chunk_and_total(stage)
@@ -304,17 +304,6 @@ def _variables(trainer: PoseTrainer) -> list[Any]:
 
 def _are_finite(variables: Iterable[Any]) -> bool:
     return all(np.isfinite(np.asarray(variable)).all() for variable in variables)
-
-
-@contextlib.contextmanager
-def _policy(name: str) -> Iterator[None]:
-    """Layers made in the block compute by a precision policy."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _read_start(config: ImageTrainingConfig) -> Start | None:

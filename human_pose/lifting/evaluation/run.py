@@ -93,7 +93,7 @@ def evaluate(
       lifter: a `PPCALifter`, or anything that is called like one.
       data_dir: the folder that holds `testing/`.
       folder: the run's folder; made if need be.
-      metric: 0, 1 or 2, the error to store (see `metrics.training_error`).
+      metric: 0, 1 or 2, the error to store (see `comparison.training_error`).
       subsample: every how many frames of each file one is used.
       batch_size: frames lifted at once; changes no result.
       description: what the lifter was made from, for the report.

@@ -53,12 +53,21 @@ def test_a_small_box_is_farther_away_rather_than_the_camera_a_fisheye():
 @pytest.mark.parametrize(
     ("camera", "depth_mm", "box", "message"),
     [
-        (CAMERA, None, (0, 0, 1, 1), "--root_depth_mm must be .*1000000.* 1.62e[+]06"),
-        ((5.0, 5.0, 0.0, 0.0), None, BOX, "--root_depth_mm must be from 100 .* 25$"),
-        (None, None, (0, 0, 1, 1), "--root_depth_mm must be .* by the box, 1.32e[+]06"),
-        (None, 100.0, (0, 0, 9, 9), "--camera must be given: .* of 0.5 px, .* from 1"),
-        (None, 1e6, (0, 0, 9, 2000), "--camera must be .* of 1.11e[+]06 px, .*1000000"),
-        (None, 99.0, BOX, "--root_depth_mm must be from 100 to 1000000; .* 99$"),
+        (CAMERA, None, (0, 0, 1, 1), "^root_depth_mm must be .*1000000.* 1.62e[+]06"),
+        ((5.0, 5.0, 0.0, 0.0), None, BOX, "^root_depth_mm must be from 100 .* 25$"),
+        (None, None, (0, 0, 1, 1), "^root_depth_mm must be .* by the box, 1.32e[+]06"),
+        (None, 100.0, (0, 0, 9, 9), "^camera must be given: .* of 0.5 px, .* from 1"),
+        (None, 1e6, (0, 0, 9, 2000), "^camera must be .* of 1.11e[+]06 px, .*1000000"),
+        ((0.0, 5.0, 0.0, 0.0), None, BOX, "^camera must be focal lengths from 1 to"),
+        (
+            (5.0, 5.0, 2e6, 0.0),
+            None,
+            BOX,
+            "^camera .* a centre at most 1000000",
+        ),
+        ((5.0, 5.0, 0.0), None, BOX, "^camera must be four numbers; received .5.0"),
+        ((5.0, 5.0, 0.0, float("nan")), None, BOX, "^camera must be finite; received"),
+        (None, 99.0, BOX, "^root_depth_mm must be from 100 to 1000000; .* 99$"),
     ],
 )
 def test_refuses_what_single_precision_and_no_camera_has(

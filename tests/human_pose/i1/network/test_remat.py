@@ -11,7 +11,7 @@ from human_pose.i1.network.remat import rematerialized
 def networks():
     keras.utils.set_random_seed(0)
     network = build_network(4, input_size=64, preset="tiny", batch_norm="moving")
-    return network, rematerialized(network, "tiny")
+    return network, rematerialized(network)
 
 
 def step(model, weights, image):

@@ -13,8 +13,7 @@ from human_pose.files.errors import InputError
 from human_pose.i1 import curriculum
 from human_pose.i1.caffe import caffemodel
 from human_pose.i1.config import ImageTrainingConfig
-from human_pose.i1.network import checkpoint
-from human_pose.i1.network.blocks import Blocks
+from human_pose.i1.network import checkpoint, hourglass
 from human_pose.i1.training import callbacks
 from human_pose.i1.training import run as training
 from human_pose.i1.training.plan import plan
@@ -65,20 +64,19 @@ def small(monkeypatch):
 def stand_in(monkeypatch, request):
     """A few layers in the place of the network, where its blocks do not matter."""
     if "large" not in request.keywords:
-        monkeypatch.setattr(training, "build_network", few_layers)
+        monkeypatch.setattr(hourglass, "assemble", few_layers)
 
 
-def few_layers(depth_bins, input_size, batch_norm, **options):
-    make = Blocks(4, batch_norm)
+def few_layers(make, depth_bins, joints, input_size, *others):
     image = keras.Input((input_size, input_size, 3), name="image")
     x = make.convolution(image, "conv_1", 4, 5, strides=4)
     x = make.normalized(x, "bn_1")
     x = make.convolution(x, "fc_1", 4, 3)
     outputs = {
-        "heatmap": make.convolution(x, "conv_2_n", 16),
-        "heatmap2": make.convolution(x, f"conv_5_d{depth_bins}", 16 * depth_bins),
+        "heatmap": make.convolution(x, "conv_2_n", joints),
+        "heatmap2": make.convolution(x, f"conv_5_d{depth_bins}", joints * depth_bins),
     }
-    return keras.Model(image, outputs)
+    return image, outputs
 
 
 @pytest.fixture
@@ -174,7 +172,7 @@ def test_each_stage_starts_its_last_layer_by_its_own_deviation(
 
     def noting(depth_bins, **options):
         seen.append((depth_bins, options["last_layer_std"]))
-        return few_layers(depth_bins, **options)
+        return hourglass.build_network(depth_bins, **options)
 
     monkeypatch.setattr(training, "build_network", noting)
     config = dataclasses.replace(
@@ -310,7 +308,7 @@ def test_starts_from_no_solver_state(config, tmp_path):
 
 
 def test_refuses_to_start_from_weights_that_are_not_finite(config, tmp_path):
-    network = few_layers(4, 64, "batch")
+    network = hourglass.build_network(4, input_size=64, preset="tiny")
     network.get_layer("fc_1").bias.assign(np.full(4, np.nan))
     path = tmp_path / "net.keras"
     checkpoint.save_network(network, path)

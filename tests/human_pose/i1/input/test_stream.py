@@ -1,0 +1,67 @@
+"""What a stream may be asked for."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from human_pose.datasets.images import open_dataset
+from human_pose.files.errors import InputError
+from human_pose.i1.input import Stream, batches
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "^batch_size must be a whole number, at least 1; got 0$"),
+        ({"batch_size": 2.0}, "^batch_size must be a whole number, .* got 2.0$"),
+        ({"augment": "wild"}, "^augment must be published, modern, mild or None; got"),
+        ({"augment": "none"}, "^augment must be published, modern, mild or None; got"),
+        ({"seed": -1}, "^seed must be a whole number, at least 0; got -1$"),
+        ({"seed": 2**30}, r"^seed must be in \[0, 2\^30\); got 1073741824$"),
+        ({"epoch": True}, "^epoch must be a whole number, at least 0; got True$"),
+        ({"start_step": -1}, "^start_step must be a whole number, at least 0; got -1$"),
+        ({"input_size": 0}, "^input_size must be a whole number, at least 1; got 0$"),
+        ({"input_size": 100}, "^input_size must be a divisor of 256; got 100$"),
+        ({"sampling": "all"}, "^sampling must be epochs or replacement; got 'all'$"),
+    ],
+)
+def test_is_refused_when_it_is_made(options, message):
+    with pytest.raises(InputError, match=message):
+        Stream(**{"batch_size": 2} | options)
+
+
+def test_is_a_value():
+    stream = Stream(2, "mild", seed=np.int64(3), repeat=True)
+    assert stream == Stream(2, "mild", seed=3, repeat=True)
+    assert len({stream, dataclasses.replace(stream), Stream(2)}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        stream.seed = 4
+    with pytest.raises(InputError, match=r"^batch_size must"):
+        dataclasses.replace(stream, batch_size=-1)
+
+
+@pytest.mark.parametrize(
+    ("options", "span"),
+    [
+        ({}, (0, 9)),
+        ({"epoch": 2}, (18, 27)),
+        ({"epoch": 1, "start_step": 2}, (13, 18)),
+        ({"start_step": 7}, (14, 14)),
+        ({"start_step": 7, "repeat": True}, (14, None)),
+    ],
+)
+def test_knows_its_positions(options, span):
+    assert Stream(2, **options).span(9) == span
+
+
+def test_equal_streams_are_equal_batches(root):
+
+    stream = Stream(3, "mild", shuffle=True, seed=5, input_size=32)
+    for one, other in zip(
+        batches(open_dataset(root), stream),
+        batches(open_dataset(root), dataclasses.replace(stream)),
+        strict=True,
+    ):
+        for name, values in one.items():
+            np.testing.assert_array_equal(values, other[name])
