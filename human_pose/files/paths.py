@@ -92,13 +92,13 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)  # gone already if all went well
 
 
-def leftovers(folder: Path) -> Iterator[Path]:
+def leftovers(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """The temporary files in a folder of processes that were killed while writing.
 
     Those of living ones are among them: only for a folder that nobody writes to.
     """
     # Eight letters are what `tempfile` draws.
-    return folder.glob(f".*.????????{_PART}*")
+    return Path(folder).glob(f".*.????????{_PART}*")
 
 
 def check_is_file(path: str | os.PathLike[str]) -> None:

@@ -144,7 +144,7 @@ def evaluate(
             "left out %d of %d samples, listed in %s",
             len(dataset.skipped),
             len(dataset),
-            Path(folder) / SKIPPED,
+            folder / SKIPPED,
         )
     return evaluation
 

@@ -12,7 +12,13 @@ import pytest
 from human_pose.files import arrays as rules
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5, write_h5
-from human_pose.files.paths import PROJECT_ROOT, atomic, locate, read_text
+from human_pose.files.paths import (
+    PROJECT_ROOT,
+    atomic,
+    leftovers,
+    locate,
+    read_text,
+)
 
 
 class TestLocate:
@@ -393,3 +399,15 @@ class TestWriteH5:
         with pytest.raises(TypeError):
             write_h5(tmp_path / "a.h5", {"x": np.ones(3), "y": [object()]})
         assert not list(tmp_path.iterdir())
+
+
+def test_temporary_files_have_a_name_of_their_own(tmp_path):
+    mine = {".settings.json", ".settings.backup.json", ".my.notes.part.txt", "a.part"}
+    for name in mine:
+        (tmp_path / name).touch()
+    with atomic(tmp_path / "settings.json") as one:
+        with atomic(tmp_path / "net.keras") as other:
+            assert set(leftovers(tmp_path)) == {one, other}
+            assert (one.suffix, other.suffix) == (".json", ".keras")
+    assert set(leftovers(tmp_path)) == set()
+    assert {p.name for p in tmp_path.iterdir()} == mine | {"settings.json", "net.keras"}
