@@ -96,7 +96,7 @@ def i1(
         adaptive=curriculum.TERMS, euclidean=((curriculum.HEATMAP_3D, 0.1),),
         absolute=((curriculum.DEPTH, 1.0),),
     )  # fmt: skip
-    stage = curriculum.Stage("d4", 4, terms, 1e-5, 10, 3, 0.01)
+    stage = curriculum.Stage("d4", 4, terms, 1e-8, 10, 3, 0.01)
     logged = []
     data = tf.data.Dataset.from_tensor_slices(_pictures(7)).batch(3)
     with strategy.scope():
