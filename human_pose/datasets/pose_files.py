@@ -12,8 +12,9 @@ from typing import Final
 import h5py
 import numpy as np
 
+from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
-from human_pose.files.h5 import COMPRESSION, Shape, read_h5, write_h5
+from human_pose.files.h5 import COMPRESSION, new_h5, read_h5, write_h5
 from human_pose.files.paths import atomic
 from human_pose.geometry.skeletons import JOINTS, UNDETECTED_JOINT, VIEWS
 
@@ -95,7 +96,7 @@ def join_pose_files(
     Raises:
       InputError: if a source is no pose file (see `read_pose_file`).
     """
-    with atomic(path) as temporary, h5py.File(temporary, "w") as file:
+    with atomic(path) as temporary, new_h5(temporary) as file:
         for source in sources:
             for name, values in _arrays(read_pose_file(source)).items():
                 _append(file, name, values)

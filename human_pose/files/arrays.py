@@ -66,7 +66,8 @@ def check_names(path: Path, wanted: Iterable[str], held: Iterable[str]) -> None:
     missing = [name for name in wanted if name not in set(held)]
     if missing:
         more = len(held) - _LISTED
-        shown = ", ".join(held[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+        names = [name if name.isprintable() else ascii(name) for name in held[:_LISTED]]
+        shown = ", ".join(names) + (f" and {more} more" if more > 0 else "")
         raise InputError(
             f"{path}: must hold {', '.join(missing)}; it holds {shown or 'nothing'}"
         )

@@ -1,22 +1,45 @@
-"""HDF5 files: read with every rule checked, written at once or not at all."""
+"""HDF5 files: read with every rule checked, written at once or not at all.
+
+Before a dataset is read, its links, its shape, its type and how it is stored are looked
+at: a file of two kilobytes can ask for terabytes, inflate for hours or lead out to
+another file.
+"""
 
 import io
+import math
 import os
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import h5py
 import numpy as np
 
-from human_pose.files.errors import InputError, one_line
+from human_pose.files.arrays import (
+    Declared,
+    Shape,
+    check_names,
+    checked_values,
+    refusing,
+)
+from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, check_is_file
 
-# A dimension is a number, or a letter that must stand for one size within a file.
-Shape = tuple[int | str, ...]
+# How every dataset of one or more dimensions is stored, with a checksum of each chunk.
+COMPRESSION: Final[Mapping[str, Any]] = {
+    "compression": "gzip", "shuffle": True, "fletcher32": True, "track_times": False
+}  # fmt: skip
 
-# How every dataset of one or more dimensions is stored.
-COMPRESSION: Final[Mapping[str, Any]] = {"compression": "gzip", "shuffle": True}
+# The file format: from 1.10 on, HDF5 keeps checksums of what says where data is.
+_VERSION: Final = h5py.h5f.LIBVER_V110
+
+# Filters that every h5py brings along.
+_LZF: Final = 32000
+_FILTERS: Final = (
+    h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, _LZF
+)  # fmt: skip
+_CHECKSUM_BYTES: Final = 4  # of a chunk, where it is taken before the compression
 
 
 def read_h5(
@@ -34,34 +57,29 @@ def read_h5(
 
     Raises:
       InputError: naming the file, the dataset and the rule, if the file is missing,
-        truncated or not HDF5, a dataset is missing, not numeric, of another shape,
-        or holds NaN or infinity.
+        truncated, damaged or not HDF5, or larger than it may be (`files.arrays`), a
+        dataset is missing, not numeric, of another shape, not wholly in the file
+        itself, or holds NaN or infinity.
     """
     path = Path(path)
     check_is_file(path)
-    try:
-        with h5py.File(path, "r") as file:
-            missing = [name for name in shapes if name not in file]
-            if missing:
-                raise InputError(
-                    f"{path}: must hold {', '.join(missing)}; "
-                    f"it holds {', '.join(file) or 'nothing'}"
-                )
-            groups = [name for name in shapes if isinstance(file[name], h5py.Group)]
-            if groups:
-                raise InputError(
-                    f"{path}: {groups[0]} must be a dataset; it is a group"
-                )
-            arrays: dict[str, Any] = {name: file[name][()] for name in shapes}
-    except (OSError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise InputError(
-            f"{path}: is not a readable HDF5 file ({one_line(error)})"
-        ) from error
-    sizes: dict[str, int] = {}
-    for name, shape in shapes.items():
-        arrays[name] = _checked(
-            f"{path}: {name}", np.asarray(arrays[name]), shape, sizes
-        )
+    with refusing(path, "is not a readable HDF5 file"), h5py.File(path, "r") as file:
+        datasets = _datasets(path, file, shapes)
+        declared = Declared(path)
+        for name, dataset in datasets.items():
+            declared.check(
+                name,
+                dataset.shape,
+                dataset.dtype,
+                shapes[name],
+                stored_bytes=_chunk_bytes(dataset) * _chunks(dataset),
+            )
+            _check_stored(f"{path}: {name}", dataset)
+        arrays = {name: np.asarray(dataset[()]) for name, dataset in datasets.items()}
+    for name, array in arrays.items():
+        array = checked_values(f"{path}: {name}", array)
+        whole = np.issubdtype(array.dtype, np.integer)
+        arrays[name] = array if whole else array.astype(np.float64)
     return arrays
 
 
@@ -69,46 +87,137 @@ def write_h5(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
     """Writes arrays as datasets of one HDF5 file, atomically.
 
     Equal arrays give equal bytes (no time stamps), so a file made from a seed can be
-    compared with `cmp`.
+    compared with `cmp`. Checksums cover all of it.
 
     Raises:
       InputError: if the file cannot be written.
     """
     # Made in memory: HDF5 brings the process down when a disk is full.
     content = io.BytesIO()
-    with h5py.File(content, "w") as file:
+    with new_h5(content) as file:
         for name, array in arrays.items():
+            *groups, last = name.split("/")
+            group = _group(file.id, groups)
             array = np.asarray(array)
-            # Filters do not apply to scalars.
-            options = COMPRESSION if array.ndim else {}
-            file.create_dataset(name, data=array, track_times=False, **options)
+            if array.ndim:
+                h5py.Group(group).create_dataset(last, data=array, **COMPRESSION)
+            else:
+                _write_scalar(group, last, array)
     with atomic(path) as temporary:
         temporary.write_bytes(content.getbuffer())
 
 
-def _checked(
-    name: str, array: np.ndarray, shape: Shape, sizes: dict[str, int]
-) -> np.ndarray:
-    if not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
-        raise InputError(f"{name} must be real numbers; received {array.dtype}")
-    expected = [sizes.get(n, n) if isinstance(n, str) else n for n in shape]
-    if array.ndim != len(shape) or any(
-        isinstance(n, int) and n != size
-        for n, size in zip(expected, array.shape, strict=True)
-    ):
-        wanted = ", ".join(map(str, expected))
+def new_h5(place: str | os.PathLike[str] | io.BytesIO) -> h5py.File:
+    """A new file, on the disk or in memory, that checksums cover and without times."""
+    creation = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    creation.set_obj_track_times(False)  # of its first group
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_libver_bounds(_VERSION, _VERSION)
+    if isinstance(place, io.BytesIO):
+        access.set_fileobj_driver(h5py.h5fd.fileobj_driver, place)
+        name = b"memory"
+    else:
+        name = os.fsencode(place)
+    return h5py.File(h5py.h5f.create(name, h5py.h5f.ACC_TRUNC, creation, access))
+
+
+def _group(file: h5py.h5f.FileID, names: Sequence[str]) -> h5py.h5g.GroupID:
+    """A group of the file, made if it is not there."""
+    group = h5py.h5g.open(file, b"/")
+    properties = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    properties.set_obj_track_times(False)
+    for name in map(str.encode, names):
+        if group.links.exists(name):
+            group = h5py.h5g.open(group, name)
+        else:
+            group = h5py.h5g.create(group, name, None, properties)
+    return group
+
+
+def _write_scalar(group: h5py.h5g.GroupID, name: str, value: np.ndarray) -> None:
+    """Writes a number where the file's own checksums cover it: beside its name.
+
+    Filters do not apply to scalars, and `create_dataset` has no other way.
+    """
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_layout(h5py.h5d.COMPACT)
+    properties.set_obj_track_times(False)
+    kind = h5py.h5t.py_create(value.dtype, logical=True)
+    space = h5py.h5s.create(h5py.h5s.SCALAR)
+    dataset = h5py.h5d.create(group, name.encode(), kind, space, properties)
+    dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, value)
+
+
+def _datasets(
+    path: Path, file: h5py.File, names: Mapping[str, Shape]
+) -> dict[str, h5py.Dataset]:
+    """The datasets of these names, none of which is read yet."""
+    objects = {name: _object(path, file, name) for name in names}
+    if any(found is None for found in objects.values()):
+        there = [name for name, found in objects.items() if found is not None]
+        check_names(path, names, [*dict.fromkeys([*file, *there])])
+    for name, found in objects.items():
+        if not isinstance(found, h5py.h5d.DatasetID):
+            group = isinstance(found, h5py.h5g.GroupID)
+            kind = "a group" if group else "none"
+            raise InputError(f"{path}: {name} must be a dataset; it is {kind}")
+    return {name: h5py.Dataset(found) for name, found in objects.items()}
+
+
+def _object(path: Path, file: h5py.File, name: str) -> Any:
+    """An object of the file, or None; no link to elsewhere is followed."""
+    found = file.id
+    for part in name.encode().split(b"/"):
+        group = isinstance(found, h5py.h5g.GroupID | h5py.h5f.FileID)
+        if not group or not found.links.exists(part):
+            return None
+        if found.links.get_info(part).type != h5py.h5l.TYPE_HARD:
+            raise InputError(f"{path}: {name} must be in the file itself; it is a link")
+        found = h5py.h5o.open(found, part)
+    return found
+
+
+def _chunk_bytes(dataset: h5py.Dataset) -> int:
+    return math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
+
+
+def _chunks(dataset: h5py.Dataset) -> int:
+    """How many chunks a dataset has if none is missing."""
+    sizes = zip(dataset.shape, dataset.chunks or dataset.shape, strict=True)
+    return math.prod(-(-size // chunk) for size, chunk in sizes if size or chunk)
+
+
+def _check_stored(where: str, dataset: h5py.Dataset) -> None:
+    """Refuses what is not wholly in the file, or takes more room than it should."""
+    if dataset.is_virtual or dataset.external:
+        raise InputError(f"{where} must be in the file itself; it is in another one")
+    if dataset.chunks is None:
+        found, wanted = dataset.id.get_storage_size(), dataset.nbytes
+        if found != wanted:
+            raise InputError(f"{where} must have {wanted} bytes; {found} are there")
+        return
+    properties = dataset.id.get_create_plist()
+    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
+    if not set(filters) <= set(_FILTERS):
+        raise InputError(f"{where} is compressed by a method other than gzip or lzf")
+    chunks: list[h5py.h5d.StoreInfo] = []
+    dataset.id.chunk_iter(chunks.append)
+    if len(chunks) != _chunks(dataset):
         raise InputError(
-            f"{name} must have shape [{wanted}]; received {list(array.shape)}"
+            f"{where} must have {_chunks(dataset)} chunks; {len(chunks)} are there"
         )
-    for n, size in zip(shape, array.shape, strict=True):
-        if isinstance(n, str):
-            sizes[n] = size
-    if np.issubdtype(array.dtype, np.integer):
-        return array
-    if not np.all(np.isfinite(array)):
-        count = int(np.sum(~np.isfinite(array)))
-        first = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
-        raise InputError(
-            f"{name} must be finite; {count} values are not, the first at {first}"
-        )
-    return array.astype(np.float64)
+    if h5py.h5z.FILTER_DEFLATE in filters:
+        most = _chunk_bytes(dataset) + _CHECKSUM_BYTES
+        for chunk in chunks:
+            _check_inflation(dataset, chunk.chunk_offset, most)
+
+
+def _check_inflation(dataset: h5py.Dataset, offset: tuple[int, ...], most: int) -> None:
+    """Refuses a chunk that HDF5 would inflate to gigabytes, whatever its shape.
+
+    Raises:
+      ValueError: if it inflates to more than `most` bytes.
+    """
+    _, packed = dataset.id.read_direct_chunk(offset)
+    if len(zlib.decompressobj().decompress(packed, most + 1)) > most:
+        raise ValueError(f"{dataset.name} has a chunk of more than {most} bytes")

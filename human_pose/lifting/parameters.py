@@ -11,8 +11,9 @@ from typing import Final
 
 import numpy as np
 
+from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
-from human_pose.files.h5 import Shape, read_h5, write_h5
+from human_pose.files.h5 import read_h5, write_h5
 from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.method import METHOD
 

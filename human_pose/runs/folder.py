@@ -166,7 +166,7 @@ class RunFolder:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                path.unlink()
+                path.unlink(missing_ok=True)  # by another pattern already
 
     def remove_leftovers(self) -> None:
         """Removes what a training that was killed while writing has left half-done."""

@@ -47,13 +47,7 @@ def locked(folder: str | os.PathLike[str], work: str) -> Iterator[None]:
             yield
         finally:
             holder.unlink(missing_ok=True)
-            # Whoever waits for a file that is gone makes a new one. Windows removes
-            # none that is open.
-            with suppress(OSError):
-                path.unlink()
-            lock.release()
-            with suppress(OSError):
-                path.unlink()
+            _release(lock, path)
     finally:
         for empty in made:
             with suppress(OSError):
@@ -90,6 +84,23 @@ def _acquire(
             "choose a folder on another file system"
         ) from error
     return lock
+
+
+def _release(lock: filelock.BaseFileLock, path: Path) -> None:
+    """Frees the lock and removes its file.
+
+    Only while it is held is the file nobody else's; whoever waits for one that is gone
+    makes a new one. Windows removes none that is open, and there a file that others
+    have opened meanwhile stays.
+    """
+    if os.name == "posix":
+        with suppress(OSError):
+            path.unlink()
+        lock.release()
+    else:
+        lock.release()
+        with suppress(OSError):
+            path.unlink()
 
 
 def _say(holder: Path) -> None:

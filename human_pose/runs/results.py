@@ -215,5 +215,6 @@ def _leftovers(folder: Path) -> Iterator[Path]:
 
 
 def _unwritable(folder: Path, error: OSError) -> InputError:
+    where = error.filename or folder
     reason = error.strerror or one_line(error)
-    return InputError(f"{folder}: results cannot be put in place: {reason}")
+    return InputError(f"{where}: results cannot be put in place: {reason}")

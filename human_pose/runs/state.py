@@ -15,8 +15,9 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 
+from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
-from human_pose.files.h5 import Shape, read_h5, write_h5
+from human_pose.files.h5 import read_h5, write_h5
 from human_pose.files.npz import read_npz, write_npz
 
 P = TypeVar("P")

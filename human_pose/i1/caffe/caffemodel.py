@@ -6,8 +6,10 @@ and double precision.
 """
 
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,14 @@ import numpy as np
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, check_is_file
 from human_pose.i1.caffe import protobuf
-from human_pose.i1.caffe.protobuf import BYTES, FIXED_32, FIXED_64, VARINT, WireError
+from human_pose.i1.caffe.protobuf import (
+    BYTES,
+    FIXED_32,
+    FIXED_64,
+    VARINT,
+    Reader,
+    WireError,
+)
 from human_pose.i1.network.blocks import BilinearUpsampling, ScaledBatchNormalization
 
 Blobs = Mapping[str, Sequence[np.ndarray]]
@@ -40,7 +49,7 @@ _MOST_NUMBERS: Final = 2**31 - 1
 _LISTED: Final = 5  # names shown of each kind of mismatch
 
 
-def read(path: Path) -> dict[str, list[np.ndarray]]:
+def read(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     """The blobs of every layer that has any, float32, in Caffe's own shapes.
 
     Args:
@@ -50,6 +59,7 @@ def read(path: Path) -> dict[str, list[np.ndarray]]:
       InputError: naming the file, if it cannot be read, is no such file, or is a
         solver's state: that holds the history of an optimiser and no weights.
     """
+    path = Path(path)
     check_is_file(path)
     try:
         # A read-only map of the file: 160 MB of which each byte is looked at once.
@@ -65,7 +75,7 @@ def read(path: Path) -> dict[str, list[np.ndarray]]:
     return blobs
 
 
-def write(path: Path, blobs: Blobs) -> None:
+def write(path: str | os.PathLike[str], blobs: Blobs) -> None:
     """Writes a `.caffemodel`, atomically.
 
     Args:
@@ -238,19 +248,20 @@ def _refuse(network: keras.Model, problems: Mapping[str, list[str]]) -> None:
 
 def _layers(path: Path, message: memoryview) -> dict[str, list[np.ndarray]]:
     blobs: dict[str, list[np.ndarray]] = {}
-    for number, kind, value in protobuf.fields(message):
+    reader = Reader()
+    for number, kind, value in reader.fields(message):
         if number == _STATE_ITERATION and kind == VARINT:
-            _refuse_state(path, message)
+            _refuse_state(path, reader, message)
         if number in _LAYER_FIELDS and isinstance(value, memoryview):
-            name, arrays = _layer(value, *_LAYER_FIELDS[number])
+            name, arrays = _layer(reader, value, *_LAYER_FIELDS[number])
             if arrays:
                 blobs[name] = arrays
     return blobs
 
 
-def _refuse_state(path: Path, message: memoryview) -> None:
+def _refuse_state(path: Path, reader: Reader, message: memoryview) -> None:
     net = ""
-    for number, kind, value in protobuf.fields(message):
+    for number, kind, value in reader.fields(message):
         if number == _STATE_NET and kind == BYTES:
             net = f", {bytes(value).decode(errors='replace')}"
     raise InputError(
@@ -260,29 +271,29 @@ def _refuse_state(path: Path, message: memoryview) -> None:
 
 
 def _layer(
-    message: memoryview, name_field: int, blobs_field: int
+    reader: Reader, message: memoryview, name_field: int, blobs_field: int
 ) -> tuple[str, list[np.ndarray]]:
     name, arrays = "", []
-    for number, kind, value in protobuf.fields(message):
+    for number, kind, value in reader.fields(message):
         if kind != BYTES or not isinstance(value, memoryview):
             continue
         if number == name_field:
             name = bytes(value).decode()
         elif number == blobs_field:
-            arrays.append(_blob(value))
+            arrays.append(_blob(reader, value))
     return name, arrays
 
 
-def _blob(message: memoryview) -> np.ndarray:
+def _blob(reader: Reader, message: memoryview) -> np.ndarray:
     shape: list[int] | None = None
     legacy = dict.fromkeys(_BLOB_SIZES, 1)
     parts: list[np.ndarray] = []
-    for number, kind, value in protobuf.fields(message):
+    for number, kind, value in reader.fields(message):
         if isinstance(value, int):
             if number in legacy:
                 legacy[number] = value
         elif number == _BLOB_SHAPE:
-            shape = list(_sizes(value))
+            shape = list(islice(_sizes(reader, value), _MOST_AXES + 1))
         elif number in (_BLOB_DATA, _BLOB_DOUBLES):
             kinds = {BYTES: number == _BLOB_DOUBLES, FIXED_32: False, FIXED_64: True}
             width = 8 if kinds[kind] else 4
@@ -295,15 +306,15 @@ def _blob(message: memoryview) -> np.ndarray:
     data = np.concatenate(parts) if parts else np.zeros(0, np.float32)
     sizes = list(legacy.values()) if shape is None else shape
     if len(sizes) > _MOST_AXES:
-        raise WireError(f"a blob has {len(sizes)} axes; Caffe's have {_MOST_AXES}")
+        raise WireError(f"a blob has more axes than Caffe's, which have {_MOST_AXES}")
     extent = math.prod(filter(None, sizes))  # NumPy's own limit, too, is of this
     if extent > _MOST_NUMBERS or math.prod(sizes) != data.size:
         raise WireError(f"a blob of shape {sizes} has {data.size} numbers")
     return data.reshape(sizes)
 
 
-def _sizes(message: memoryview) -> Iterator[int]:
-    for number, _, value in protobuf.fields(message):
+def _sizes(reader: Reader, message: memoryview) -> Iterator[int]:
+    for number, _, value in reader.fields(message):
         if number == _SHAPE_SIZE:
             if isinstance(value, int):
                 yield value

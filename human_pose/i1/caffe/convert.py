@@ -1,5 +1,6 @@
 """Caffe's published weights into a `.keras` checkpoint."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +12,8 @@ from human_pose.i1.network.hourglass import build_network
 
 
 def convert(
-    path: Path,
-    target: Path,
+    path: str | os.PathLike[str],
+    target: str | os.PathLike[str],
     depth_bins: int,
     preset: Literal["published", "tiny"] = "published",
     *,
@@ -33,14 +34,15 @@ def convert(
       InputError: if the file cannot be read or is for another network, or `target`
         exists and is not to be overwritten.
     """
+    target = Path(target)
     if target.exists() and not overwrite:
         raise InputError(
-            f"{target} exists already; --overwrite replaces it, --name chooses "
+            f"{target} exists already; `overwrite` replaces it, `name` chooses "
             "another folder"
         )
     blobs = caffemodel.read(path)
+    _check_depth(path, blobs, depth_bins)
     try:
-        _check_depth(blobs, depth_bins)
         network = build_network(depth_bins, preset=preset)
         caffemodel.assign(network, blobs)
     except InputError as error:
@@ -48,16 +50,21 @@ def convert(
     save_network(network, target)
 
 
-def _check_depth(blobs: caffemodel.Blobs, depth_bins: int) -> None:
+def _check_depth(
+    path: str | os.PathLike[str], blobs: caffemodel.Blobs, depth_bins: int
+) -> None:
     """Refuses another depth before a network of it is made, which can be huge."""
     depths = [found[1] for found in map(LAST_LAYER.fullmatch, blobs) if found]
     if str(depth_bins) not in depths:
         held = ", ".join(depths) or "none"
         raise InputError(
-            f"--depth_bins must be that of the file's layer conv_5_d<depth bins>, "
-            f"{held}; received {depth_bins}"
+            "depth_bins",
+            f"must be that of the layer conv_5_d<depth bins> of {path}, {held}",
+            depth_bins,
         )
     outputs = len(JOINT_NAMES_16) * depth_bins
     name = f"conv_5_d{depth_bins}"
     if (size := blobs[name][-1].size) != outputs:
-        raise InputError(f"layer {name} must have {outputs} biases; it has {size}")
+        raise InputError(
+            f"{path}: layer {name} must have {outputs} biases; it has {size}"
+        )

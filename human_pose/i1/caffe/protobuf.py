@@ -12,6 +12,10 @@ FIXED_64: Final = 1
 BYTES: Final = 2
 FIXED_32: Final = 5
 
+# A network has some ten thousand; numbers that are not packed, as Caffe's always are,
+# have one each. So many take a second.
+MOST_FIELDS: Final = 250_000
+
 _LONGEST_VARINT: Final = 10  # bytes, for 64 bits
 _SIZES: Final = {FIXED_64: 8, FIXED_32: 4}
 
@@ -20,40 +24,53 @@ class WireError(ValueError):
     """What was read is no message."""
 
 
-def fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
-    """Number, kind and value of every field, in order.
+class Reader:
+    """Reads the messages of one file; all of them may have `MOST_FIELDS` fields."""
 
-    Args:
-      message: its bytes.
+    def __init__(self) -> None:
+        self._left = MOST_FIELDS
 
-    Yields:
-      The value is an int for `VARINT`, and otherwise a view of its bytes.
+    def fields(
+        self, message: memoryview
+    ) -> Iterator[tuple[int, int, int | memoryview]]:
+        """Number, kind and value of every field, in order.
 
-    Raises:
-      WireError: if the bytes are no message.
-    """
-    place = 0
-    while place < len(message):
-        key, place = _varint(message, place)
-        number, kind = key >> 3, key & 7
-        if number == 0:
-            raise WireError(f"field number 0 at byte {place}")
-        if kind == VARINT:
-            value, place = _varint(message, place)
-            yield number, kind, value
-            continue
-        if kind == BYTES:
-            size, place = _varint(message, place)
-        elif kind in _SIZES:
-            size = _SIZES[kind]
-        else:
-            raise WireError(f"field {number} of unknown kind {kind} at byte {place}")
-        if size > len(message) - place:
-            raise WireError(
-                f"field {number} has {size} bytes; {len(message) - place} are left"
-            )
-        yield number, kind, message[place : place + size]
-        place += size
+        Args:
+          message: its bytes.
+
+        Yields:
+          The value is an int for `VARINT`, and otherwise a view of its bytes.
+
+        Raises:
+          WireError: if the bytes are no message, or one with too many fields.
+        """
+        place = 0
+        while place < len(message):
+            self._left -= 1
+            if self._left < 0:
+                raise WireError(f"has more than {MOST_FIELDS} fields")
+            key, place = _varint(message, place)
+            number, kind = key >> 3, key & 7
+            if number == 0:
+                raise WireError(f"field number 0 at byte {place}")
+            if kind == VARINT:
+                value, place = _varint(message, place)
+                yield number, kind, value
+                continue
+            if kind == BYTES:
+                size, place = _varint(message, place)
+            elif kind in _SIZES:
+                size = _SIZES[kind]
+            else:
+                raise WireError(
+                    f"field {number} of unknown kind {kind} at byte {place}"
+                )
+            if size > len(message) - place:
+                raise WireError(
+                    f"field {number} has {size} bytes; {len(message) - place} are left"
+                )
+            yield number, kind, message[place : place + size]
+            place += size
 
 
 def varints(packed: memoryview) -> Iterator[int]:

@@ -1,11 +1,15 @@
 import errno
 import os
 import stat
+import time
+import tracemalloc
+import zlib
 
 import h5py
 import numpy as np
 import pytest
 
+from human_pose.files import arrays as rules
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5, write_h5
 from human_pose.files.paths import PROJECT_ROOT, atomic, locate
@@ -193,11 +197,165 @@ class TestReadH5:
             read_h5(path, {"x": (1000,)})
 
 
+class TestHostileH5:
+    """Each is refused by what the file declares, before any of it is read."""
+
+    def refused(self, path, shape=(4,)):
+        with pytest.raises(InputError) as error:
+            read_h5(path, {"x": shape})
+        assert str(error.value).startswith(f"{path}: ")
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    @pytest.mark.parametrize("shape", [(4,), ("N",), ("N", "N")])
+    @pytest.mark.parametrize("size", [(1 << 40,), (1 << 20, 1 << 20)])
+    def test_two_kilobytes_that_declare_terabytes(self, path, shape, size):
+        for options in ({}, {"compression": "gzip", "chunks": True}):
+            with h5py.File(path, "w") as file:
+                file.create_dataset("x", size, "f8", **options)
+            assert path.stat().st_size < 1 << 14
+            self.refused(path, shape)
+
+    def test_terabytes_of_chunk_for_four_numbers(self, path):
+        with h5py.File(path, "w") as file:
+            file.create_dataset(
+                "x", (4,), "f8", chunks=(1 << 28,), maxshape=(None,),
+                compression="gzip",
+            )  # fmt: skip
+        assert "at most" in self.refused(path)
+
+    def test_a_bomb_of_zeros_declared_by_its_shape(self, path, monkeypatch):
+        monkeypatch.setattr(rules, "ALWAYS_BYTES", 1 << 20)
+        with h5py.File(path, "w") as file:
+            file.create_dataset("x", data=np.zeros(1 << 20), compression="gzip")
+        assert path.stat().st_size < 1 << 16
+        assert "at most" in self.refused(path, ("N",))
+
+    def test_a_bomb_of_zeros_within_a_chunk(self, path):
+        packer = zlib.compressobj()
+        block = bytes(1 << 20)
+        bomb = b"".join([packer.compress(block) for _ in range(64)] + [packer.flush()])
+        with h5py.File(path, "w") as file:
+            data = file.create_dataset("x", (4,), "f8", chunks=(4,), compression="gzip")
+            data.id.write_direct_chunk((0,), bomb)
+        tracemalloc.start()
+        assert "a chunk of more than 36 bytes" in self.refused(path)
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+        tracemalloc.stop()
+
+    @pytest.mark.parametrize("kind", ["external", "soft", "within", "twice"])
+    def test_links_out_of_the_file(self, path, tmp_path, kind):
+        os.mkfifo(tmp_path / "pipe")
+        with h5py.File(path, "w") as file:
+            file["out"] = h5py.ExternalLink(str(tmp_path / "pipe"), "/x")
+            if kind == "external":
+                file["x"] = file.get("out", getlink=True)
+            elif kind == "soft":
+                file["x"] = h5py.SoftLink("/out/x")
+        name = {"within": "out/x", "twice": "out/x/y"}.get(kind, "x")
+        with pytest.raises(InputError, match="must be in the file itself; it is a lin"):
+            read_h5(path, {name: (4,)})
+
+    def test_storage_out_of_the_file(self, path, tmp_path):
+        os.mkfifo(tmp_path / "pipe")
+        with h5py.File(path, "w") as file:
+            file.create_dataset(
+                "x", (4,), "f8", external=[(str(tmp_path / "pipe"), 0, 32)]
+            )
+        assert "it is in another one" in self.refused(path)
+        with h5py.File(path, "w") as file:
+            layout = h5py.VirtualLayout((4,), "f8")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "pipe"), "x", (4,))
+            file.create_virtual_dataset("x", layout)
+        assert "it is in another one" in self.refused(path)
+
+    def test_numbers_that_are_not_there(self, path):
+        with h5py.File(path, "w") as file:
+            file.create_dataset("x", (4,), "f8")
+        assert "must have 32 bytes; 0 are there" in self.refused(path)
+        with h5py.File(path, "w") as file:
+            file.create_dataset("x", (4,), "f8", chunks=(1,))[0] = 1
+        assert "must have 4 chunks; 1 are there" in self.refused(path)
+
+    def test_odd_types_of_numbers(self, path):
+        types = [
+            h5py.h5t.STD_B64LE,  # bits
+            h5py.h5t.NATIVE_LDOUBLE,
+            h5py.h5t.TypeID.copy(h5py.h5t.IEEE_F32LE),
+            h5py.h5t.py_create(h5py.enum_dtype({"A": 1}, "i4")),
+            h5py.h5t.py_create(np.dtype([("a", "f8")])),
+            h5py.h5t.py_create(np.dtype("(3,)f8")),
+            h5py.h5t.py_create(h5py.vlen_dtype(np.float64), logical=True),
+            h5py.h5t.py_create(h5py.ref_dtype, logical=True),
+            h5py.h5t.py_create(np.dtype("c16")),
+            h5py.h5t.py_create(np.dtype(bool)),
+        ]
+        types[2].set_fields(15, 7, 8, 0, 7)  # as bfloat16, in a width of four bytes
+        for kind in types:
+            with h5py.File(path, "w") as file:
+                space = h5py.h5s.create_simple((4,))
+                h5py.h5d.create(file.id, b"x", kind, space)
+            self.refused(path)
+
+    def test_other_compressions(self, path):
+        for options in ({"scaleoffset": 4}, {"compression": "szip"}):
+            try:
+                with h5py.File(path, "w") as file:
+                    file.create_dataset("x", data=np.arange(4), **options)
+            except ValueError:
+                continue  # an h5py that cannot write it
+            assert "compressed by a method other than" in self.refused(path)
+        with h5py.File(path, "w") as file:
+            file.create_dataset("x", data=np.arange(4), compression="lzf")
+        assert len(read_h5(path, {"x": (4,)})["x"]) == 4
+
+    def test_names_that_break_lines(self, path):
+        with h5py.File(path, "w") as file:
+            file["a\nb"] = file[b"\xff"] = 1
+            for number in range(30):
+                file[f"n{number}"] = 1
+        message = self.refused(path)
+        assert "'a\\nb'" in message
+        assert message.endswith("and 22 more")
+
+
 class TestWriteH5:
+    def test_every_flipped_bit_is_seen(self, tmp_path):
+        """Or changes nothing: checksums cover numbers, scalars and structure."""
+        path = tmp_path / "a.h5"
+        arrays = {"x": np.arange(4.0), "epoch": np.int64(6)}
+        write_h5(path, arrays)
+        raw = path.read_bytes()
+        rng = np.random.default_rng(0)
+        refused = 0
+        for place in rng.choice(8 * len(raw), 300, replace=False):
+            changed = bytearray(raw)
+            changed[place // 8] ^= 1 << place % 8
+            path.write_bytes(changed)
+            try:
+                found = read_h5(path, {"x": (4,), "epoch": ()})
+            except InputError:
+                refused += 1
+            else:
+                np.testing.assert_array_equal(found["x"], arrays["x"])
+                assert found["epoch"] == 6
+        assert refused > 100
+
+    def test_files_without_checksums_are_read(self, tmp_path):
+        """As version 0.1 wrote them."""
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            options = {"compression": "gzip", "shuffle": True, "track_times": False}
+            file.create_dataset("x", data=np.arange(4.0), **options)
+            file.create_dataset("epoch", data=6, track_times=False)
+        found = read_h5(tmp_path / "a.h5", {"x": (4,), "epoch": ()})
+        np.testing.assert_array_equal(found["x"], np.arange(4.0))
+        assert found["epoch"] == 6
+
     def test_equal_arrays_give_equal_bytes(self, tmp_path):
-        arrays = {"x": np.arange(100.0), "n": 3}
+        arrays = {"x": np.arange(100.0), "n": 3, "a/b/c": np.ones(2), "a/b/d": 1}
         for name in ("a.h5", "b.h5"):
             write_h5(tmp_path / name, arrays)
+            time.sleep(1.1)  # HDF5's times have whole seconds
         assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
 
     def test_failure_leaves_nothing(self, tmp_path):

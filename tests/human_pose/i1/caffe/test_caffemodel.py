@@ -213,7 +213,7 @@ def test_tells_a_folder_from_a_missing_file(tmp_path):
         ),
         (
             field(100, field(7, field(7, field(1, 70 * b"\x01")) + field(5, bytes(4)))),
-            "is no Caffe model .a blob has 70 axes; Caffe's have 32",
+            "is no Caffe model .a blob has more axes than Caffe's, which have 32",
         ),
     ],
 )
@@ -223,6 +223,31 @@ def test_refuses_other_files(tmp_path, content, message):
     with pytest.raises(InputError, match=message) as raised:
         caffemodel.read(path)
     assert str(path) in str(raised.value)
+
+
+def blob_of(content):
+    return field(100, field(1, b"a") + field(7, content))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        # Five bytes a number, none packed; a blob in a blob in a blob; axes.
+        (blob_of(300_000 * (varint(5 << 3 | 5) + bytes(4))), "than 250000 fields"),
+        (300_000 * (varint(9 << 3) + varint(1)), "than 250000 fields"),
+        (300_000 * field(100, b""), "than 250000 fields"),
+        (blob_of(field(7, field(1, 20_000_000 * b"\x01"))), "more axes than"),
+        (blob_of(field(7, 300_000 * b"\x08\x01")), "more axes than"),
+    ],
+)
+def test_files_that_would_take_minutes_are_refused_in_seconds(
+    tmp_path, content, message
+):
+    """Counted, not timed: what is looked at one by one is bounded."""
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"is no Caffe model .*{message}"):
+        caffemodel.read(path)
 
 
 def test_garbled_files_give_no_other_error(tmp_path):
@@ -258,7 +283,7 @@ def test_converts_to_a_checkpoint(tmp_path, blobs):
 def test_converts_to_no_other_depth(tmp_path, blobs, depth_bins):
     source, target = tmp_path / "net.caffemodel", tmp_path / "other.keras"
     caffemodel.write(source, blobs)
-    message = rf"net.caffemodel: --depth_bins must be .*, 4; received {depth_bins}$"
+    message = rf"^depth_bins must be .*net.caffemodel, 4; received {depth_bins}$"
     with pytest.raises(InputError, match=message):
         convert(source, target, depth_bins, preset="tiny")
     caffemodel.write(source, blobs | {f"conv_5_d{depth_bins}": blobs["conv_5_d4"]})
@@ -273,7 +298,7 @@ def test_a_conversion_replaces_only_what_it_may(tmp_path, blobs):
     source, target = tmp_path / "net.caffemodel", tmp_path / "d4.keras"
     caffemodel.write(source, blobs)
     target.write_bytes(b"trained for weeks")
-    with pytest.raises(InputError, match=r"d4.keras exists already; --overwrite"):
+    with pytest.raises(InputError, match=r"d4.keras exists already; `overwrite`"):
         convert(source, target, 4, preset="tiny")
     assert target.read_bytes() == b"trained for weeks"
     convert(source, target, 4, preset="tiny", overwrite=True)
