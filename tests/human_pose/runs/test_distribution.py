@@ -50,10 +50,16 @@ def assert_i1_equal(found, tolerance):
     gradients = ("momentum", "square_sum", "gradient_accumulator")
     slots = {n: v for n, v in found.items() if n.endswith(gradients)}
     logged = {n: v for n, v in found.items() if "/" not in n}
-    statistics = {n: v for n, v in found.items() if "moving" in n}
+    means = {n: v for n, v in found.items() if n.endswith("moving_mean")}
+    variances = {n: v for n, v in found.items() if n.endswith("moving_variance")}
     assert len(logged) == 20
-    assert min(map(len, (slots, statistics))) >= 6
-    assert_equal(logged | statistics, tolerance)
+    assert len(slots) >= 6
+    assert len(means) == len(variances) >= 2
+    assert_equal(logged | variances, tolerance)
+    for name, values in means.items():
+        # Means are sums of numbers as large as their deviations.
+        variance = found[name.replace("mean", "variance")][0].max()
+        assert_equal({name: values}, tolerance, np.sqrt(variance))
     for end in gradients:
         of_a_kind = {n: v for n, v in slots.items() if n.endswith(end)}
         if of_a_kind:
