@@ -557,6 +557,17 @@ def test_a_state_of_version_0_1_is_continued(config, tmp_path, monkeypatch):
     assert folder.stage_checkpoint("d4_ada_best").exists()
 
 
+@pytest.mark.parametrize(
+    "change", [{"stage": 2}, {"stage": -1}, {"step": "x"}, {"best_mm": float("nan")}]
+)
+def test_refuses_a_state_of_no_such_training(config, tmp_path, change):
+    folder = folder_of(tmp_path / "run")
+    training.train(dataclasses.replace(config, iterations=1), folder)
+    rewrite_header(folder.training_state, lambda h: h["progress"].update(change))
+    with pytest.raises(InputError, match=r"npz: is no training state of this kind"):
+        training.train(dataclasses.replace(config, resume=True), folder)
+
+
 def test_more_iterations_at_a_constant_rate_are_those_of_a_longer_run(
     config, tmp_path, monkeypatch
 ):
