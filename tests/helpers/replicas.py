@@ -85,28 +85,26 @@ def i1(
     import keras
 
     from human_pose.i1 import curriculum
-    from human_pose.i1.network import hourglass
     from human_pose.i1.network.blocks import Blocks
+    from human_pose.i1.network.hourglass import build_network
     from human_pose.i1.objective.terms import Objective
     from human_pose.i1.training.optimizer import make_optimizer
     from human_pose.i1.training.trainer import PoseTrainer
 
-    keras.utils.set_random_seed(0)
-    keras.config.set_dtype_policy(dtype)
     recipe = dataclasses.replace(curriculum.PUBLISHED, optimizer=name)
     terms = curriculum.LossTerms(
         adaptive=curriculum.TERMS, euclidean=((curriculum.HEATMAP_3D, 0.1),),
         absolute=((curriculum.DEPTH, 1.0),),
     )  # fmt: skip
-    stage = curriculum.Stage("d4", 4, terms, 1e-5, 10, 3, 0.01)
+    stage = curriculum.Stage("d4", 4, terms, 1e-8, 10, 3, 0.01)
     logged = []
     data = tf.data.Dataset.from_tensor_slices(_pictures(7)).batch(3)
     with strategy.scope():
-        make = Blocks(8, batch_norm, "scaled")
+        options = {"initializer": "scaled", "dtype": dtype, "seed": 0}
         network = (
-            hourglass.assemble(make, 4, 16, 64, "tiny")
+            build_network(4, 16, 64, "tiny", batch_norm, **options)
             if network == "tiny"
-            else few_layers(make)
+            else few_layers(Blocks(8, batch_norm, **options))
         )
         trainer = PoseTrainer(network, Objective(terms, 4))
         trainer.compile(make_optimizer(recipe, stage, accumulate), jit_compile=False)

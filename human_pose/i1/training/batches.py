@@ -1,5 +1,6 @@
 """The samples that a training of the image network uses, and those it leaves out."""
 
+import os
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -60,7 +61,9 @@ def identity(dataset: ImageDataset) -> str:
     return f"{len(annotations)} (checksum {checksum:08x})"
 
 
-def list_skipped(datasets: Iterable[ImageDataset | None], path: Path) -> None:
+def list_skipped(
+    datasets: Iterable[ImageDataset | None], path: str | os.PathLike[str]
+) -> None:
     """Writes a line for every sample that is left out, and logs how many they are.
 
     Args:
@@ -70,6 +73,7 @@ def list_skipped(datasets: Iterable[ImageDataset | None], path: Path) -> None:
     Raises:
       InputError: if it cannot be written.
     """
+    path = Path(path)
     opened = [dataset for dataset in datasets if dataset is not None]
     reasons = [bad.reason for dataset in opened for bad in dataset.skipped]
     if not reasons:

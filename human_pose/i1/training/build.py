@@ -1,5 +1,6 @@
 """What trains a stage: the network, its objective and its optimiser."""
 
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import keras
@@ -61,10 +62,10 @@ def read_start(config: ImageTrainingConfig) -> Start | None:
     Raises:
       InputError: naming the file, if it is not what it should be.
     """
-    path = config.check_path
     # A resumed run has its own weights.
-    if path is None or config.resume:
+    if config.check_path is None or config.resume:
         return None
+    path = Path(config.check_path)
     is_caffes = path.suffix in (".caffemodel", ".solverstate")
     return caffemodel.read(path) if is_caffes else load_network(path)
 

@@ -64,6 +64,8 @@ def continued(
     stages = chosen.recipe.stages
     same = _with_iterations(chosen, before) if len(before) == len(stages) else chosen
     progress = read_progress(path, conditions(config, same, data), Progress)
+    if progress.stage >= len(stages):
+        raise InputError(f"{path}: is no training state of this kind")
     running = stages[progress.stage]
     made = progress.step // config.accumulate
     if running.iterations * config.accumulate < progress.step:

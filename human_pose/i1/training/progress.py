@@ -1,5 +1,6 @@
 """How far a training of the image network is."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -19,3 +20,10 @@ class Progress:
     step: int = 0
     total: int = 0
     best_mm: float | None = None
+
+    def __post_init__(self) -> None:
+        counts = (self.stage, self.step, self.total)
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            raise ValueError(f"counts must be whole numbers; received {counts}")
+        if self.best_mm is not None and not math.isfinite(self.best_mm):
+            raise ValueError(f"best_mm must be finite; received {self.best_mm}")

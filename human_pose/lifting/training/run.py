@@ -6,6 +6,7 @@ checkpoint after each epoch. Beyond it: short last batches, seeded order, and a 
 from which a run that was stopped at any moment is continued exactly.
 """
 
+import contextlib
 import dataclasses
 import json
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 from absl import logging
 
 from human_pose.datasets.pose_files import read_pose_file
@@ -31,6 +33,7 @@ from human_pose.lifting.training.callbacks import (
 )
 from human_pose.lifting.training.progress import Progress
 from human_pose.lifting.training.trainer import LiftingTrainer
+from human_pose.runs import distribution
 from human_pose.runs.divergence import told_in_one_line
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.interruption import noticed
@@ -39,12 +42,23 @@ from human_pose.runs.tensorboard import Events
 
 
 def train(
-    lifter_config: LifterConfig, config: TrainingConfig, folder: RunFolder
+    lifter_config: LifterConfig,
+    config: TrainingConfig,
+    folder: RunFolder,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> None:
     """Trains, or goes on training, and leaves everything in the run's folder.
 
     Nothing is written before all input has been read and found good. SIGTERM saves the
     state after the running batch and ends the process with exit code 143.
+
+    Args:
+      lifter_config: of the lifter.
+      config: of its training.
+      folder: of the run.
+      strategy: by which replicas share each batch; None for the one in force. One
+        process of those that train together writes files.
 
     Raises:
       InputError: if a file is not what it should be, the folder holds a training run
@@ -52,7 +66,14 @@ def train(
         resume has other conditions.
       FloatingPointError: if the training diverges; what was saved before stays.
     """
-    with folder.training(resume=config.resume, overwrite=config.overwrite):
+    strategy = strategy or tf.distribute.get_strategy()
+    writes = distribution.is_chief(strategy)
+    with contextlib.ExitStack() as stack:
+        if writes:
+            stack.enter_context(
+                folder.training(resume=config.resume, overwrite=config.overwrite)
+            )
+        stack.enter_context(strategy.scope())
         batches = _read_batches(config)
         model = LiftingTrainer(build_lifter(lifter_config), config.metric)
         model.compile_as_published(config.learning_rate)
@@ -65,6 +86,9 @@ def train(
         def save() -> None:
             write_state(folder.training_state, progress, conditions, _variables(model))
 
+        if not writes:
+            _follow(model, batches, progress, config)
+            return
         settings = {
             "lifter": dataclasses.asdict(lifter_config),
             "training": dataclasses.asdict(config),
@@ -120,6 +144,23 @@ def _variables(model: LiftingTrainer) -> dict[str, Any]:
         **{f"parameters/{name}": variable for name, variable in parameters},
         **{f"optimizer/{index}": variable for index, variable in slots},
     }
+
+
+def _follow(
+    model: LiftingTrainer,
+    batches: FrameBatches,
+    progress: Progress,
+    config: TrainingConfig,
+) -> None:
+    """Takes the part in a training of a process that writes nothing."""
+    for epoch in range(progress.epoch, config.epochs):
+        model.fit(
+            batches.epoch(epoch, first=progress.batch),
+            callbacks=[ErrorMeter(progress)],
+            shuffle=False,  # done already
+            verbose=0,
+        )
+        progress.end_epoch()
 
 
 def _fit(

@@ -50,10 +50,16 @@ def assert_i1_equal(found, tolerance):
     gradients = ("momentum", "square_sum", "gradient_accumulator")
     slots = {n: v for n, v in found.items() if n.endswith(gradients)}
     logged = {n: v for n, v in found.items() if "/" not in n}
-    statistics = {n: v for n, v in found.items() if "moving" in n}
-    assert len(logged) == 18
-    assert min(map(len, (slots, statistics))) >= 6
-    assert_equal(logged | statistics, tolerance)
+    means = {n: v for n, v in found.items() if n.endswith("moving_mean")}
+    variances = {n: v for n, v in found.items() if n.endswith("moving_variance")}
+    assert len(logged) == 20
+    assert len(slots) >= 6
+    assert len(means) == len(variances) >= 2
+    assert_equal(logged | variances, tolerance)
+    for name, values in means.items():
+        # Means are sums of numbers as large as their deviations.
+        variance = found[name.replace("mean", "variance")][0].max()
+        assert_equal({name: values}, tolerance, np.sqrt(variance))
     for end in gradients:
         of_a_kind = {n: v for n, v in slots.items() if n.endswith(end)}
         if of_a_kind:
@@ -72,7 +78,7 @@ def assert_i1_equal(found, tolerance):
         ),
         pytest.param(("tiny", "adamw", "1"), 1e-5, marks=pytest.mark.large),
     ],
-    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+    ids=["adamw", "rmsprop", "bfloat16", "tiny"],
 )
 def test_the_image_networks_training_is_that_of_one_device(
     tmp_path, options, tolerance

@@ -25,6 +25,7 @@ from human_pose.geometry.skeletons import NORMALISATION_TREE
 from human_pose.lifting.config import LifterConfig, TrainingConfig
 from human_pose.lifting.training import callbacks
 from human_pose.lifting.training import run as training
+from human_pose.runs import distribution
 from human_pose.runs.folder import RunFolder
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "v01"
@@ -662,3 +663,19 @@ def test_current_error_is_from_after_the_step(configs, poses, tmp_path):
     assert scalars(folder, "errors/epoch_error") == pytest.approx([before], rel=1e-6)
     assert scalars(folder, "errors/current_error") == pytest.approx([after], rel=1e-6)
     assert after < before
+
+
+def test_only_the_chief_writes(configs, tmp_path, monkeypatch):
+    lifter, config = configs
+    monkeypatch.setattr(distribution, "is_chief", lambda strategy=None: False)
+    taken = []
+    add = callbacks.ErrorMeter.on_train_batch_end
+
+    def noting(self, batch, logs):
+        add(self, batch, logs)
+        taken.append(logs["loss"])
+
+    monkeypatch.setattr(callbacks.ErrorMeter, "on_train_batch_end", noting)
+    training.train(lifter, config, RunFolder(tmp_path / "run"))
+    assert len(taken) == 9  # three epochs of three batches
+    assert not (tmp_path / "run").exists()
