@@ -46,13 +46,13 @@ def refusing(path: str | os.PathLike[str], verdict: str) -> Iterator[None]:
       verdict: "is no readable ...", what is said of it.
 
     Raises:
-      InputError: naming the file, in place of any error of another kind.
+      InputError: naming the file, in place of any error that does not.
     """
     try:
         yield
-    except InputError:
-        raise
     except Exception as error:
+        if isinstance(error, InputError) and str(error).startswith(f"{path}"):
+            raise
         reason = one_line(error)[:_LONGEST_REASON]
         raise InputError(f"{path}: {verdict} ({reason})") from error
 
