@@ -5,31 +5,32 @@ Any picture will do, and nothing need be known of its camera (`viewpoint`).
 
 import csv
 import itertools
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
 
-from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
-from human_pose.geometry.limits import MIN_BOX_PX
 from human_pose.geometry.skeletons import JOINT_NAMES_16
 from human_pose.i1 import codec, viewpoint
 from human_pose.i1.config import Readout
-from human_pose.i1.input import placement, resampling
+from human_pose.i1.input.picture import (
+    Four,
+    Picture,
+    crop,
+    is_path,
+    pixels_of,
+    square_about,
+    whole_box,
+)
 from human_pose.i1.network.hourglass import PoseNetwork
 from human_pose.i1.readout import check_readout, pose_mm, positions
 
-# A file, or uint8 `[H, W, 3]`, red first.
-Picture = str | os.PathLike[str] | np.ndarray
-Four = tuple[float, float, float, float]
 # What `find_poses` may be told of each.
 _KNOWN: Final = ("boxes", "cameras", "root_depths_mm")
 
@@ -98,7 +99,7 @@ def find_pose(
       FloatingPointError: naming the network and the picture, if the pose is not finite.
     """
     check_readout(readout)
-    name = os.fspath(picture) if _is_path(picture) else "the picture"
+    name = os.fspath(picture) if is_path(picture) else "the picture"
     shown = _shown(network, picture, name, box, camera, root_depth_mm)
     return _read(network, [shown], readout)[0]
 
@@ -190,10 +191,10 @@ def _shown(
     root_depth_mm: float | None,
 ) -> _Shown:
     """Reads a picture and takes the person out of it."""
-    pixels = read_picture(picture) if _is_path(picture) else _pixels(picture)
+    pixels = pixels_of(picture)
     height, width = pixels.shape[:2]
-    chosen = _square(width, height) if box is None else box
-    whole = _whole_box(viewpoint.four_numbers("box", chosen), width, height)
+    chosen = square_about(width, height) if box is None else box
+    whole = whole_box(viewpoint.four_numbers("box", chosen), width, height)
     view = viewpoint.complete(camera, root_depth_mm, whole, width, height)
     return _Shown(name, crop(pixels, whole, network.input_size), whole, view)
 
@@ -234,73 +235,6 @@ def _read(
     ]
 
 
-def _is_path(picture: Any) -> TypeGuard[str | os.PathLike[str]]:
-    return isinstance(picture, str | os.PathLike)
-
-
-def _pixels(picture: Any) -> np.ndarray:
-    picture = np.asarray(picture)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise InputError(
-            "picture",
-            "must be a file or uint8 [H, W, 3], red first; received "
-            f"{picture.dtype} {list(picture.shape)}",
-        )
-    if not picture.size:
-        raise InputError("picture", f"must have pixels; it is {list(picture.shape)}")
-    return picture
-
-
-def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    """A PNG, JPEG, GIF or BMP picture, uint8 `[H, W, 3]`, red first.
-
-    Raises:
-      InputError: naming the file, if it is none of these.
-    """
-    path = Path(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        picture = tf.io.decode_image(content, channels=3, expand_animations=False)
-    except tf.errors.OpError:
-        raise InputError(
-            f"{path}: is no PNG, JPEG, GIF or BMP picture that can be decoded"
-        ) from None
-    return np.asarray(picture)
-
-
-def crop(picture: np.ndarray, box: tuple[int, int, int, int], size: int) -> tf.Tensor:
-    """What the network takes of a picture, as at test time.
-
-    Args:
-      picture: uint8 `[H, W, 3]`, red first.
-      box: x1, y1, x2, y2, px; may leave the picture, whose edge then continues.
-      size: S, a divisor of 256.
-
-    Returns:
-      float32 `[S, S, 3]`, blue first, (grey level - 128) / 256.
-    """
-    x1, y1, x2, y2 = box
-    # One axis after the other: the whole box is never there at its full size.
-    across = _resized(picture, slice(x1, x2), axis=1)
-    resized = _resized(across, slice(y1, y2), axis=0)
-    levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-    opaque = tf.pad(levels, [[0, 0], [0, 0], [0, 1]])[None]
-    crops = resampling.crop_published(opaque, placement.at_test([1]))
-    return resampling.network_input(crops, size)[0]
-
-
-def _resized(picture: Any, part: slice, axis: int) -> tf.Tensor:
-    """A part of a picture's rows or columns, resized to the number of a stored one."""
-    places = np.arange(part.start, part.stop).clip(0, picture.shape[axis] - 1)
-    shape = list(picture.shape[:2])
-    shape[axis] = IMAGE_SIZE_PX
-    taken = tf.cast(tf.gather(picture, places, axis=axis), tf.float32)
-    return tf.image.resize(taken, shape, "bicubic", antialias=True)
-
-
 def write_joints(sample: Sample, path: str | os.PathLike[str]) -> None:
     """Writes the joints as a table: name, picture px, and mm from the root.
 
@@ -327,31 +261,3 @@ def table(sample: Sample) -> str:
     for name, joint in zip(JOINT_NAMES_16, sample.relative_mm, strict=True):
         lines.append(f"{name:{width}}" + "".join(f"{x:9.1f}" for x in joint))
     return "\n".join(lines)
-
-
-def _square(width: int, height: int) -> Four:
-    """The square about the whole picture."""
-    side = max(width, height)
-    x1, y1 = (width - side) / 2, (height - side) / 2
-    return x1, y1, x1 + side, y1 + side
-
-
-def _whole_box(box: Four, width: int, height: int) -> tuple[int, int, int, int]:
-    """The least box of whole pixels about a box that may be used.
-
-    Joints are mapped by it, too: by its own fractions they would be off the picture
-    that the network sees.
-    """
-    x1, y1, x2, y2 = box
-    if not (x2 - x1 >= MIN_BOX_PX and y2 - y1 >= MIN_BOX_PX):
-        rule = f"must have x1 < x2 and y1 < y2, at least {MIN_BOX_PX:.0f} px apart"
-        raise InputError("box", rule, box)
-    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
-        raise InputError("box", f"must meet the picture of {width}x{height} px", box)
-    side = max(width, height)
-    if min(x1, y1) < -side or x2 > width + side or y2 > height + side:
-        rule = (
-            f"must not leave the picture of {width}x{height} px by more than {side} px"
-        )
-        raise InputError("box", rule, box)
-    return math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)

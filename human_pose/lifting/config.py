@@ -1,7 +1,8 @@
 """Frozen configurations: what a lifter, a training and an evaluation are made from.
 
-The commands fill them from their flags; the modules that do the work take them and know
-no flag. Importing this module loads nothing but the standard library.
+The commands fill them from their flags (`human_pose/commands`); the modules that do the
+work take them and know no flag. Importing this module loads nothing but the standard
+library.
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@
 stream                 what is asked for
 placement, resampling  the original's scaling, rotation, crop and flip
 projection             one pass in their place, for the modern augmentation
+picture                any picture, cut out as at test time
 colours                random light and colour
 pipeline               deterministic streams of batches
 loader                 a data set's batches

@@ -50,11 +50,11 @@ def load_network(path: str | os.PathLike[str]) -> PoseNetwork:
         )
     check_is_file(path)
     with refusing(path, "is not a readable checkpoint"):
-        # Nothing in the file may name a function to be run.
-        network = keras.models.load_model(path, compile=False, safe_mode=True)
-    if not isinstance(network, PoseNetwork):
         try:
-            network = from_layers(network)
+            # Nothing in the file may name a function to be run.
+            network = keras.models.load_model(path, compile=False, safe_mode=True)
+            if not isinstance(network, PoseNetwork):
+                network = from_layers(network)
         except InputError as error:
             raise InputError(f"{path}: is not an I1 network: {error}") from None
     if not all(np.isfinite(np.asarray(weight)).all() for weight in network.weights):

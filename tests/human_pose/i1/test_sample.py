@@ -15,6 +15,8 @@ from human_pose.datasets.images import open_dataset
 from human_pose.files.errors import InputError
 from human_pose.i1 import build_network, codec, readout, sample
 from human_pose.i1.evaluation import run as evaluation
+from human_pose.i1.input import picture as picture_input
+from human_pose.i1.input.picture import crop, read_picture, square_about, whole_box
 from human_pose.i1.network.checkpoint import save_network
 
 SIZE, DEPTH_BINS = 64, 4
@@ -54,7 +56,7 @@ def test_finds_what_the_evaluation_finds(root, network):
 
 
 def test_a_box_in_a_larger_picture_sees_the_same(root, network, tmp_path):
-    picture = sample.read_picture(root / "images" / "10.png")
+    picture = read_picture(root / "images" / "10.png")
     larger = np.zeros((400, 500, 3), np.uint8)
     larger[60:284, 90:314] = picture
     path = tmp_path / "larger.png"
@@ -70,7 +72,7 @@ def test_a_box_in_a_larger_picture_sees_the_same(root, network, tmp_path):
 def test_a_cut_out_person_has_the_proportions_that_the_whole_frame_gives(
     root, network, tmp_path
 ):
-    picture = sample.read_picture(root / "images" / "10.png")
+    picture = read_picture(root / "images" / "10.png")
     frame = np.zeros((400, 500, 3), np.uint8)
     frame[88:312, 138:362] = picture  # in the middle: seen from the same direction
     path = tmp_path / "frame.png"
@@ -91,10 +93,10 @@ def test_the_given_camera_and_depth_count(root, network):
 
 
 def test_pads_a_picture_that_is_not_square(root, network):
-    picture = sample.read_picture(root / "images" / "10.png")
-    box = sample._square(100, 224)
+    picture = read_picture(root / "images" / "10.png")
+    box = square_about(100, 224)
     assert box == (-62.0, 0.0, 162.0, 224.0)
-    image = sample.crop(picture[:, :100], (-62, 0, 162, 224), SIZE)
+    image = crop(picture[:, :100], (-62, 0, 162, 224), SIZE)
     assert image.shape == (SIZE, SIZE, 3)
     np.testing.assert_allclose(image[20, 12], image[20, 9], atol=0.02)  # edge goes on
 
@@ -125,21 +127,21 @@ def test_maps_joints_by_the_box_that_the_network_sees(root, network):
 
 def test_resizes_as_the_whole_box_at_once(root):
     """Both axes are independent: within the rounding to grey levels."""
-    picture = sample.read_picture(root / "images" / "10.png")
+    picture = read_picture(root / "images" / "10.png")
     places = [np.arange(a, b).clip(0, 223) for a, b in ((-40, 300), (-9, 200))]
     part = tf.cast(picture[places[1]][:, places[0]], tf.float32)
     expected = tf.image.resize(part, [224, 224], "bicubic", antialias=True)
-    across = sample._resized(picture, slice(-40, 300), axis=1)
-    found = sample._resized(across, slice(-9, 200), axis=0)
+    across = picture_input._resized(picture, slice(-40, 300), axis=1)
+    found = picture_input._resized(across, slice(-9, 200), axis=0)
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 def test_a_long_picture_needs_little_memory():
     """Its square has 1.6e9 px, five gigabytes in single precision for each colour."""
     picture = np.full((2, 40_000, 3), 200, np.uint8)
-    box = sample._whole_box(sample._square(40_000, 2), 40_000, 2)
+    box = whole_box(square_about(40_000, 2), 40_000, 2)
     np.testing.assert_allclose(
-        sample.crop(picture, box, SIZE)[32, 32], (200 - 128) / 256, atol=1e-6
+        crop(picture, box, SIZE)[32, 32], (200 - 128) / 256, atol=1e-6
     )
 
 
@@ -168,14 +170,14 @@ def same(found, expected):
 def test_arrays_and_paths_of_any_kind_are_the_same_picture(root, network):
     path = root / "images" / "10.png"
     expected = sample.find_pose(network, path, readout="argmax")
-    for picture in (str(path), sample.read_picture(str(path))):
+    for picture in (str(path), read_picture(str(path))):
         same(sample.find_pose(network, picture, readout="argmax"), expected)
 
 
 def test_many_pictures_have_the_poses_of_each(root, network):
     """Of several sizes, in batches of two and one; some is known of some."""
     paths = [root / "images" / f"{index}.png" for index in (9, 10, 11)]
-    pictures = [paths[0], sample.read_picture(paths[1])[:, 10:200], str(paths[2])]
+    pictures = [paths[0], read_picture(paths[1])[:, 10:200], str(paths[2])]
     boxes = [None, (3.5, 9.0, 120.0, 200.0), (20.0, 10.0, 120.0, 90.0)]
     cameras = [(300.0, 320.0, 100.0, 120.0), None, None]
     depths_mm = [None, 4000.0, None]
@@ -245,7 +247,7 @@ def test_refuses_what_is_no_picture(tmp_path):
     path = tmp_path / "x.png"
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"x.png: is no PNG, JPEG"):
-        sample.read_picture(path)
+        read_picture(path)
 
 
 def run(*arguments):

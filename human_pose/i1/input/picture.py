@@ -1,0 +1,124 @@
+"""Any picture of a person, cut out as the network takes it."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+import tensorflow as tf
+
+from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
+from human_pose.files.errors import InputError
+from human_pose.geometry.limits import MIN_BOX_PX
+from human_pose.i1.input import placement, resampling
+
+# A file, or uint8 `[H, W, 3]`, red first.
+Picture = str | os.PathLike[str] | np.ndarray
+Four = tuple[float, float, float, float]
+
+
+def is_path(picture: Any) -> TypeGuard[str | os.PathLike[str]]:
+    """Whether a picture is given as a file."""
+    return isinstance(picture, str | os.PathLike)
+
+
+def pixels_of(picture: Picture) -> np.ndarray:
+    """The pixels of a file or an array, uint8 `[H, W, 3]`, red first.
+
+    Raises:
+      InputError: naming the file, or the argument, and the rule.
+    """
+    if is_path(picture):
+        return read_picture(picture)
+    picture = np.asarray(picture)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise InputError(
+            "picture",
+            "must be a file or uint8 [H, W, 3], red first; received "
+            f"{picture.dtype} {list(picture.shape)}",
+        )
+    if not picture.size:
+        raise InputError("picture", f"must have pixels; it is {list(picture.shape)}")
+    return picture
+
+
+def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
+    """A PNG, JPEG, GIF or BMP picture, uint8 `[H, W, 3]`, red first.
+
+    Raises:
+      InputError: naming the file, if it is none of these.
+    """
+    path = Path(path)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        picture = tf.io.decode_image(content, channels=3, expand_animations=False)
+    except tf.errors.OpError:
+        raise InputError(
+            f"{path}: is no PNG, JPEG, GIF or BMP picture that can be decoded"
+        ) from None
+    return np.asarray(picture)
+
+
+def crop(picture: np.ndarray, box: tuple[int, int, int, int], size: int) -> tf.Tensor:
+    """What the network takes of a picture, as at test time.
+
+    Args:
+      picture: uint8 `[H, W, 3]`, red first.
+      box: x1, y1, x2, y2, px; may leave the picture, whose edge then continues.
+      size: S, a divisor of 256.
+
+    Returns:
+      float32 `[S, S, 3]`, blue first, (grey level - 128) / 256.
+    """
+    x1, y1, x2, y2 = box
+    # One axis after the other: the whole box is never there at its full size.
+    across = _resized(picture, slice(x1, x2), axis=1)
+    resized = _resized(across, slice(y1, y2), axis=0)
+    levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+    opaque = tf.pad(levels, [[0, 0], [0, 0], [0, 1]])[None]
+    crops = resampling.crop_published(opaque, placement.at_test([1]))
+    return resampling.network_input(crops, size)[0]
+
+
+def _resized(picture: Any, part: slice, axis: int) -> tf.Tensor:
+    """A part of a picture's rows or columns, resized to the number of a stored one."""
+    places = np.arange(part.start, part.stop).clip(0, picture.shape[axis] - 1)
+    shape = list(picture.shape[:2])
+    shape[axis] = IMAGE_SIZE_PX
+    taken = tf.cast(tf.gather(picture, places, axis=axis), tf.float32)
+    return tf.image.resize(taken, shape, "bicubic", antialias=True)
+
+
+def square_about(width: int, height: int) -> Four:
+    """The square about the whole picture."""
+    side = max(width, height)
+    x1, y1 = (width - side) / 2, (height - side) / 2
+    return x1, y1, x1 + side, y1 + side
+
+
+def whole_box(box: Four, width: int, height: int) -> tuple[int, int, int, int]:
+    """The least box of whole pixels about a box that may be used.
+
+    Joints are mapped by it, too: by its own fractions they would be off the picture
+    that the network sees.
+
+    Raises:
+      InputError: if it is empty, beside the picture, or reaches far beyond it.
+    """
+    x1, y1, x2, y2 = box
+    if not (x2 - x1 >= MIN_BOX_PX and y2 - y1 >= MIN_BOX_PX):
+        rule = f"must have x1 < x2 and y1 < y2, at least {MIN_BOX_PX:.0f} px apart"
+        raise InputError("box", rule, box)
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        raise InputError("box", f"must meet the picture of {width}x{height} px", box)
+    side = max(width, height)
+    if min(x1, y1) < -side or x2 > width + side or y2 > height + side:
+        rule = (
+            f"must not leave the picture of {width}x{height} px by more than {side} px"
+        )
+        raise InputError("box", rule, box)
+    return math.floor(x1), math.floor(y1), math.ceil(x2), math.ceil(y2)
