@@ -128,14 +128,17 @@ def evaluate_images(config: ImageEvaluationConfig, path: Path) -> None:
 def convert_weights(config: ConversionConfig, path: Path) -> None:
     """Makes a checkpoint, at `path`, of Caffe's weights."""
     from human_pose.i1.caffe.convert import convert
+    from human_pose.runs.lock import locked
 
-    convert(
-        config.caffemodel,
-        path,
-        config.depth_bins,
-        preset=config.preset,
-        overwrite=config.overwrite,
-    )
+    # In the folder of a run a conversion counts as its training.
+    with locked(path.parent.parent, "training"):
+        convert(
+            config.caffemodel,
+            path,
+            config.depth_bins,
+            preset=config.preset,
+            overwrite=config.overwrite,
+        )
     print(f"checkpoint: {path}")
 
 
