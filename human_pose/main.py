@@ -98,15 +98,17 @@ def work_on_images(chosen: settings.ImageSettings) -> None:
             evaluate_images(config, folder.path)
         case ConversionConfig() as config:
             from human_pose.i1.caffe.convert import convert
+            from human_pose.runs.lock import locked
 
             path = folder.stage_checkpoint(f"d{config.depth_bins}")
-            convert(
-                config.caffemodel,
-                path,
-                config.depth_bins,
-                preset=config.preset,
-                overwrite=config.overwrite,
-            )
+            with locked(folder.path, "training"):
+                convert(
+                    config.caffemodel,
+                    path,
+                    config.depth_bins,
+                    preset=config.preset,
+                    overwrite=config.overwrite,
+                )
             print(f"checkpoint: {path}")
 
 

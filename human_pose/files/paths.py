@@ -21,6 +21,9 @@ PROJECT_ROOT: Final = _PACKAGE.parent if IN_CHECKOUT else _PACKAGE / "embedded"
 # Text files here have a line or a page; a megabyte is a book.
 MOST_TEXT_BYTES: Final = 1 << 20
 
+# In the name of every temporary file, before the ending that some libraries ask for.
+_PART: Final = ".part"
+
 
 def locate(
     path: str | os.PathLike[str], *, also_under: Iterable[str | os.PathLike[str]] = ()
@@ -70,7 +73,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix
+            dir=path.parent, prefix=f".{path.stem}.", suffix=f"{_PART}{path.suffix}"
         )
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -87,6 +90,15 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)  # gone already if all went well
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """The temporary files in a folder of processes that were killed while writing.
+
+    Those of living ones are among them: only for a folder that nobody writes to.
+    """
+    # Eight letters are what `tempfile` draws.
+    return folder.glob(f".*.????????{_PART}*")
 
 
 def check_is_file(path: str | os.PathLike[str]) -> None:

@@ -5,18 +5,29 @@ the `.npy` files. Each replaces only its own kind; a converted checkpoint in `ch
 counts as a training's.
 """
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic, leftovers
+from human_pose.runs import results
+from human_pose.runs.lock import locked
+
+# What training writes into `check/`; temporary files of version 0.1 have no name of
+# their own.
+_CHECKPOINTS: Final = ("epoch_*.h5", "*.keras", "training_state.*")
+_TEMPORARY: Final = (".*.h5", ".*.keras", ".*.npz", ".*.txt", ".*.json")
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of one run; nothing is made before `make`.
+    """Paths of one run; nothing is made before `training` or `make`.
 
     Attributes:
       path: the run's folder.
@@ -84,20 +95,56 @@ class RunFolder:
             resume.
         """
         if resume and not self.training_state.is_file():
-            raise InputError(f"{self.training_state}: not found; nothing to --resume")
+            raise InputError(f"{self.training_state}: not found; nothing to `resume`")
         if resume or overwrite:
             return
         if self.training_state.is_file():
             raise InputError(
-                f"{self.path} already holds a training run; --resume continues it, "
-                "--overwrite replaces it, --name chooses another folder"
+                f"{self.path} already holds a training run; `resume` continues it, "
+                "`overwrite` replaces it, `name` chooses another folder"
             )
         for path in self._made_by_training():
             raise InputError(
-                f"{self.path} already holds {path.relative_to(self.path)}; --overwrite "
-                "removes all checkpoints and curves there, --name chooses another "
+                f"{self.path} already holds {path.relative_to(self.path)}; `overwrite` "
+                "removes all checkpoints and curves there, `name` chooses another "
                 "folder"
             )
+
+    @contextmanager
+    def training(self, *, resume: bool, overwrite: bool) -> Iterator[None]:
+        """Keeps the folder for one training, and protects an earlier one.
+
+        Where the block fails before it has put anything into a folder that was not
+        there, there is none afterwards.
+
+        Raises:
+          InputError: see `check_training`; or naming process and host, if another
+            training is at work in the folder.
+        """
+        self.check_training(resume=resume, overwrite=overwrite)
+        with locked(self.path, "training"):
+            # Another one may have ended in between.
+            self.check_training(resume=resume, overwrite=overwrite)
+            yield
+
+    def prepare(self, settings: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Makes the folder ready for a training: its parts, and its settings.
+
+        Args:
+          settings: JSON values, or what is written as its `str`.
+          overwrite: whether what an earlier training made is removed.
+
+        Raises:
+          InputError: if the folder cannot be written.
+        """
+        self.make()
+        if overwrite:
+            self.remove_training()
+        self.remove_leftovers()
+        results.finish_if_free(self.path)
+        text = json.dumps(settings, indent=2, default=str)
+        with atomic(self.settings) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
 
     def make(self) -> None:
         """Makes the folder with its four parts, where they are missing.
@@ -119,18 +166,23 @@ class RunFolder:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
-                path.unlink()
+                path.unlink(missing_ok=True)  # by another pattern already
 
     def remove_leftovers(self) -> None:
-        """Removes the temporary files of a process that was killed while writing."""
-        for pattern in (".*.h5", ".*.keras", ".*.npz", ".*.txt"):
-            for path in self.check.glob(pattern):
-                path.unlink()
+        """Removes what a training that was killed while writing has left half-done."""
+        for path in list(self._leftovers()):
+            path.unlink(missing_ok=True)
 
     def _made_by_training(self) -> Iterator[Path]:
-        for pattern in ("epoch_*.h5", "*.keras", "training_state.*", ".*.h5"):
+        for pattern in _CHECKPOINTS:
             yield from self.check.glob(pattern)
         yield from self.logger.rglob("events.out.tfevents.*")
         for path in (self.partial_checkpoint, self.settings, self.skipped):
             if path.exists():
                 yield path
+        yield from self._leftovers()
+
+    def _leftovers(self) -> Iterator[Path]:
+        yield from leftovers(self.check)
+        for pattern in _TEMPORARY:
+            yield from self.check.glob(pattern)

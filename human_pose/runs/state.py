@@ -1,53 +1,72 @@
-"""Where a training of the image network stands, and the file to continue it from."""
+"""Where a training stands, and the one file that it can be continued from.
+
+A state says how far the training is and under what conditions it can be continued,
+and holds named arrays. The file's name decides how it is kept, in either way as version
+0.1 did: as NumPy's `.npz`, quick for large networks, with a `header` in JSON; or as
+`.h5`, whose arrays any HDF5 tool shows, with the conditions in JSON and each entry of
+the progress as an array of its own.
+"""
 
 import json
-import zipfile
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import numpy as np
 
+from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic
+from human_pose.files.h5 import read_h5, write_h5
+from human_pose.files.npz import read_npz, write_npz
 
 P = TypeVar("P")
+# By name; a sequence's are named by their places.
+Variables: TypeAlias = Mapping[str, Any] | Sequence[Any]
 
 _HEADER: Final = "header"
+_CONDITIONS: Final = "conditions"
 _LISTED: Final = 3  # differing conditions shown
 
 
 def write_state(
-    path: Path,
+    path: str | os.PathLike[str],
     progress: Any,
     conditions: Mapping[str, Any],
-    variables: Sequence[Any],
+    variables: Variables,
 ) -> None:
     """Writes everything that decides how a training goes on, atomically.
 
-    Order and augmentation of the data follow from the seed and the step.
+    The order of the data, and their augmentation, need no state: they follow from the
+    seed and the step.
 
     Args:
-      path: the file, `.npz`.
+      path: the file, `.npz` or `.h5`.
       progress: how far the training is, a dataclass of JSON values.
       conditions: what must be equal for it to be continued (JSON values by name).
-      variables: of the network and the optimiser.
+      variables: of the model and the optimiser.
 
     Raises:
       InputError: if the file cannot be written.
     """
-    header = json.dumps({"progress": vars(progress), "conditions": dict(conditions)})
+    path = Path(path)
     arrays: dict[str, Any] = {
-        str(number): np.asarray(v) for number, v in enumerate(variables)
+        name: np.asarray(v) for name, v in _named(variables).items()
     }
-    arrays[_HEADER] = np.array(header)
-    # Not compressed: weights hardly shrink, and a large network has half a gigabyte.
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
+    if _is_h5(path):
+        text = json.dumps(dict(conditions)).encode()
+        header = {_CONDITIONS: np.frombuffer(text, np.uint8), **vars(progress)}
+        write_h5(path, header | arrays)
+        return
+    content = {"progress": vars(progress), _CONDITIONS: dict(conditions)}
+    arrays[_HEADER] = np.array(json.dumps(content))
+    write_npz(path, arrays)
 
 
 def read_progress(
-    path: Path, conditions: Mapping[str, Any], kind: Callable[..., P]
+    path: str | os.PathLike[str],
+    conditions: Mapping[str, Any],
+    kind: Callable[..., P],
 ) -> P:
     """How far the training of a state file is.
 
@@ -59,11 +78,13 @@ def read_progress(
     Raises:
       InputError: if it cannot be read, or belongs to a run under other conditions.
     """
-    header = str(_read(path, [_HEADER])[0])
+    path = Path(path)
     try:
-        content = json.loads(header)
-        saved, progress = content["conditions"], kind(**content["progress"])
-    except (ValueError, KeyError, TypeError) as error:
+        content = _read_h5_header(path, kind) if _is_h5(path) else _read_header(path)
+        saved, progress = dict(content[_CONDITIONS]), kind(**content["progress"])
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: is no training state of this kind") from error
     differences = [*_differences(saved, dict(conditions))]
     if differences:
@@ -74,6 +95,44 @@ def read_progress(
             f"{', '.join(differences[:_LISTED])}{end}"
         )
     return progress
+
+
+def restore_variables(path: str | os.PathLike[str], variables: Variables) -> None:
+    """Gives variables the values of a state file.
+
+    Raises:
+      InputError: if it cannot be read or holds others; no variable is changed then.
+    """
+    path = Path(path)
+    variables = _named(variables)
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    arrays = (read_h5 if _is_h5(path) else read_npz)(path, shapes)
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def _named(variables: Variables) -> dict[str, Any]:
+    if isinstance(variables, Mapping):
+        return dict(variables)
+    return {str(number): variable for number, variable in enumerate(variables)}
+
+
+def _is_h5(path: Path) -> bool:
+    return path.suffix == ".h5"
+
+
+def _read_header(path: Path) -> Any:
+    return json.loads(str(read_npz(path, {}, {_HEADER: ()})[_HEADER]))
+
+
+def _read_h5_header(path: Path, kind: Callable[..., Any]) -> Any:
+    starts = vars(kind())
+    shapes: dict[str, Shape] = {_CONDITIONS: ("L",), **dict.fromkeys(starts, ())}
+    arrays = read_h5(path, shapes)
+    return {
+        _CONDITIONS: json.loads(bytes(arrays[_CONDITIONS].tolist())),
+        "progress": {name: type(v)(arrays[name]) for name, v in starts.items()},
+    }
 
 
 def _differences(saved: Any, wanted: Any, name: str = "") -> Iterator[str]:
@@ -95,33 +154,3 @@ def _differences(saved: Any, wanted: Any, name: str = "") -> Iterator[str]:
 def _said(value: Any) -> str:
     """A value, or only its kind where that would be long."""
     return type(value).__name__ if isinstance(value, dict | list) else str(value)
-
-
-def restore_variables(path: Path, variables: Sequence[Any]) -> None:
-    """Gives variables the values of a state file.
-
-    Raises:
-      InputError: if it cannot be read or holds others.
-    """
-    names = [str(number) for number in range(len(variables))]
-    arrays = _read(path, names)
-    for name, array, variable in zip(names, arrays, variables, strict=True):
-        if array.shape != tuple(variable.shape):
-            raise InputError(
-                f"{path}: variable {name} must have shape {tuple(variable.shape)}; "
-                f"it has {array.shape}"
-            )
-    for array, variable in zip(arrays, variables, strict=True):
-        variable.assign(array)
-
-
-def _read(path: Path, names: Sequence[str]) -> list[np.ndarray]:
-    try:
-        # Opened here, because NumPy leaves a damaged file open.
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return [file[name] for name in names]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: is not a readable training state ({reason})") from (
-            error
-        )

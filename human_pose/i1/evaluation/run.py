@@ -1,21 +1,14 @@
 """Evaluates the image network on test samples, by two protocols and two readouts.
 
-In the run's folder, of the chosen readout in the standard protocol, with the layouts of
-the lifter's evaluation:
-
-    errors.npy      [F]            MPJPE, mm, root-relative
-    poses.npy       [F, 1, 3, 16]  predictions, mm, camera frame
-    truth.npy       [F, 1, 3, 16]  truth, likewise
-    tabled_res.npy  [16]           means of the 15 actions, then of all frames
-
-and besides `evaluations/report.md` with everything, `evaluations/skipped.csv` with the
-samples left out, if there are any, and pictures of the best, the median and the worst
-sample in `images/`.
+In the run's folder, see `runs.results` for the files; those with the layouts of the
+lifter's evaluation are of the chosen readout in the standard protocol: `errors.npy`
+the root-relative MPJPE, poses and truth in the camera frame. The report has everything.
 """
 
 import csv
+import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,10 +26,10 @@ from human_pose.i1 import readout
 from human_pose.i1.evaluation import pictures, report
 from human_pose.i1.input import Stream, batches
 from human_pose.i1.network.checkpoint import depth_bins_of, input_size_of
-from human_pose.runs import drawing, measures
+from human_pose.runs import drawing, measures, results
 
-REPORT: Final = "evaluations/report.md"
-SKIPPED: Final = f"evaluations/{report.SKIPPED}"
+REPORT: Final = results.REPORT
+SKIPPED: Final = results.SKIPPED
 
 Network = Callable[..., Mapping[str, tf.Tensor]]
 # Poses and errors of one batch, by name.
@@ -91,7 +84,7 @@ class Evaluation:
 def evaluate(
     network: Network,
     dataset: ImageDataset,
-    folder: Path,
+    folder: str | os.PathLike[str],
     *,
     readout: readout.Readout = "integral",
     batch_size: int = 2,
@@ -101,7 +94,7 @@ def evaluate(
     input_size: int | None = None,
     verbose: bool = True,
 ) -> Evaluation:
-    """Evaluates a network and writes the results, each file atomically.
+    """Evaluates a network and writes the results, together or not at all.
 
     Args:
       network: made by `build_network`, or anything that is called like one.
@@ -117,7 +110,8 @@ def evaluate(
       verbose: shows a progress bar with the running error.
 
     Raises:
-      InputError: if a sample breaks a rule, or `folder` cannot be written.
+      InputError: if a sample breaks a rule, `folder` cannot be written, or another
+        evaluation is at work there.
       FloatingPointError: naming the sample, if a prediction is not finite.
     """
     depth_bins = depth_bins or depth_bins_of(network)
@@ -129,26 +123,25 @@ def evaluate(
         dataset,
         Stream(batch_size, shuffle=True, input_size=input_size, skip_bad=skip_bad),
     )
-    found = _found(network, stream, count, depth_bins, verbose)
-    evaluation = _evaluation(found, readout)
-    _write_arrays(evaluation, folder)
-    captions = _write_pictures(
-        network, dataset, evaluation, folder, (depth_bins, input_size)
-    )
-    text = report.markdown(
-        evaluation.actions,
-        _tables(evaluation),
-        description={
-            **(description or {}),
-            "Samples": f"{count} of {dataset.root}, in batches of {batch_size}",
-            "Stored in the `.npy` files": f"{readout} readout, standard protocol",
-        },
-        skipped=dataset.skipped,
-        pictures=captions,
-    )
-    _write_skipped(dataset.skipped, len(dataset), folder / SKIPPED)
-    with atomic(folder / REPORT) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    description = {
+        **(description or {}),
+        "Samples": f"{count} of {dataset.root}, in batches of {batch_size}",
+        "Stored in the `.npy` files": f"{readout} readout, standard protocol",
+    }
+    with results.evaluating(folder):
+        found = _found(network, stream, count, depth_bins, verbose)
+        evaluation = _evaluation(found, readout)
+        with results.replaced(folder) as new:
+            sizes = (depth_bins, input_size)
+            captions = _write_pictures(network, dataset, evaluation, new, sizes)
+            _write(evaluation, dataset.skipped, description, captions, new)
+    if dataset.skipped:
+        logging.warning(
+            "left out %d of %d samples, listed in %s",
+            len(dataset.skipped),
+            len(dataset),
+            Path(folder) / SKIPPED,
+        )
     return evaluation
 
 
@@ -255,23 +248,34 @@ def _tables(evaluation: Evaluation) -> dict[str, tuple[list[str], np.ndarray]]:
     }
 
 
-def _write_arrays(evaluation: Evaluation, folder: Path) -> None:
-    arrays = {
-        "errors": evaluation.errors_mm,
-        "poses": _original_layout(evaluation.poses_mm[evaluation.readout]),
-        "truth": _original_layout(evaluation.truth_mm),
-        "tabled_res": evaluation.action_errors_mm,
-    }
-    for name, array in arrays.items():
-        with atomic(folder / f"{name}.npy") as temporary:
-            np.save(temporary, array)
+def _write(
+    evaluation: Evaluation,
+    skipped: Sequence[Skipped],
+    description: Mapping[str, str],
+    captions: Mapping[str, str],
+    folder: Path,
+) -> None:
+    results.write_arrays(
+        folder,
+        errors_mm=evaluation.errors_mm,
+        poses_mm=evaluation.poses_mm[evaluation.readout],
+        truth_mm=evaluation.truth_mm,
+        action_errors_mm=evaluation.action_errors_mm,
+    )
+    if skipped:
+        _write_skipped(skipped, folder / SKIPPED)
+    text = report.markdown(
+        evaluation.actions,
+        _tables(evaluation),
+        description=description,
+        skipped=skipped,
+        pictures=captions,
+    )
+    results.write_report(folder, text)
 
 
-def _write_skipped(skipped: Sequence[Skipped], count: int, path: Path) -> None:
-    """Lists every sample left out of `count`, and logs how many they are."""
-    if not skipped:
-        path.unlink(missing_ok=True)  # of an evaluation before the samples were mended
-        return
+def _write_skipped(skipped: Sequence[Skipped], path: Path) -> None:
+    """Lists every sample left out."""
     with (
         atomic(path) as temporary,
         temporary.open("w", newline="", encoding="utf-8") as file,
@@ -279,20 +283,6 @@ def _write_skipped(skipped: Sequence[Skipped], count: int, path: Path) -> None:
         lines = csv.writer(file)
         lines.writerow(("index", "reason"))
         lines.writerows(skipped)
-    logging.warning(
-        "left out %d of %d samples, listed in %s", len(skipped), count, path
-    )
-
-
-def _original_layout(poses: np.ndarray) -> np.ndarray:
-    """From `[F, 16, 3]` to the lifter's `[F, 1, 3, 16]`."""
-    return np.ascontiguousarray(poses.swapaxes(1, 2)[:, None])
-
-
-def _notable(errors_mm: np.ndarray) -> Iterator[tuple[str, int]]:
-    order = np.argsort(errors_mm, kind="stable")
-    for name, place in (("best", 0), ("median", (len(order) - 1) // 2), ("worst", -1)):
-        yield name, int(order[place])
 
 
 def _write_pictures(
@@ -305,7 +295,7 @@ def _write_pictures(
     """Draws the samples of note; returns their captions."""
     depth_bins, input_size = sizes
     captions = {}
-    for name, number in _notable(evaluation.errors_mm):
+    for name, number in results.frames_of_note(evaluation.errors_mm).items():
         index = int(evaluation.index[number])
         batch = sample(dataset, index, input_size)
         action = ACTIONS[evaluation.actions[number]]

@@ -20,7 +20,6 @@ from absl import logging
 
 from human_pose.datasets.images import ImageDataset
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic
 from human_pose.i1.caffe import caffemodel
 from human_pose.i1.config import ImageTrainingConfig
 from human_pose.i1.curriculum import Stage
@@ -59,24 +58,24 @@ def train(config: ImageTrainingConfig, folder: RunFolder) -> None:
 
     Raises:
       InputError: if a file is not what it should be, the folder holds a training run
-        that is neither to be resumed nor overwritten, or the run to resume has other
-        conditions.
+        that is neither to be resumed nor overwritten or that is at work, or the run to
+        resume has other conditions.
       FloatingPointError: if the training diverges.
     """
-    folder.check_training(resume=config.resume, overwrite=config.overwrite)
-    chosen = plan(config)
-    data = open_samples(config, "train", every=config.every)
-    conditions = _conditions(config, chosen, data)
-    progress = Progress()
-    if config.resume:
-        progress = read_progress(folder.training_state, conditions, Progress)
-    start = _read_start(config)
-    validation = open_validation(config)
-    run = _Run(config, chosen, folder, conditions, progress, data, validation)
-    trainer = run.first_trainer(start)
-    _prepare(folder, config)
-    list_skipped([data, validation], folder.skipped)
-    run.go(trainer)
+    with folder.training(resume=config.resume, overwrite=config.overwrite):
+        chosen = plan(config)
+        data = open_samples(config, "train", every=config.every)
+        conditions = _conditions(config, chosen, data)
+        progress = Progress()
+        if config.resume:
+            progress = read_progress(folder.training_state, conditions, Progress)
+        start = _read_start(config)
+        validation = open_validation(config)
+        run = _Run(config, chosen, folder, conditions, progress, data, validation)
+        trainer = run.first_trainer(start)
+        folder.prepare(dataclasses.asdict(config), overwrite=config.overwrite)
+        list_skipped([data, validation], folder.skipped)
+        run.go(trainer)
 
 
 class _Run:
@@ -342,13 +341,3 @@ def _conditions(
         "samples": identity(data),
         "recipe": json.loads(text),
     }
-
-
-def _prepare(folder: RunFolder, config: ImageTrainingConfig) -> None:
-    folder.make()
-    if config.overwrite:
-        folder.remove_training()
-    folder.remove_leftovers()
-    settings = json.dumps(dataclasses.asdict(config), indent=2, default=str)
-    with atomic(folder.settings) as temporary:
-        temporary.write_text(settings + "\n")

@@ -1,16 +1,11 @@
 """Lifts the test frames of every action, measures the errors, and writes the results.
 
-In the run's folder, with the original's names and layouts:
-
-    errors.npy      [F]            the chosen metric, mm
-    poses.npy       [F, 1, 3, 17]  reconstructions, mm
-    truth.npy       [F, 1, 3, 17]  truth, mm, centred
-    tabled_res.npy  [16]           means of the 15 actions, then of all frames
-
-and besides `evaluations/report.md` with all measures and the protocol, and pictures of
-the best, the median and the worst frame in `images/`.
+In the run's folder, see `runs.results` for the files; `errors.npy` holds the chosen
+metric, `truth.npy` the truth centred at the mean joint, and the report all measures and
+the protocol.
 """
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +18,6 @@ import tensorflow as tf
 
 from human_pose.datasets.pose_files import PoseSet
 from human_pose.datasets.protocol import ACTIONS
-from human_pose.files.paths import atomic
 from human_pose.geometry.metrics import mpjpe
 from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.comparison import beside_truth
@@ -31,13 +25,13 @@ from human_pose.lifting.evaluation import report
 from human_pose.lifting.evaluation.frames import ActionFrames, read_action_frames
 from human_pose.lifting.evaluation.pictures import frame_figure
 from human_pose.lifting.evaluation.scores import Scores, score
-from human_pose.runs import drawing
+from human_pose.runs import drawing, results
 from human_pose.runs.measures import action_means, mean_over_frames
 
 # From {"joints_2d_px": [N, 4, 17, 2]} to {"pose": [N, 17, 3], ...}, poses of any size.
 Lifter = Callable[[dict[str, Any]], dict[str, Any]]
 
-REPORT: Final = "evaluations/report.md"
+REPORT: Final = results.REPORT
 
 
 @dataclass(frozen=True)
@@ -81,8 +75,8 @@ class Evaluation:
 
 def evaluate(
     lifter: Lifter,
-    data_dir: Path,
-    folder: Path,
+    data_dir: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
     *,
     metric: int = 2,
     subsample: int = 5,
@@ -90,9 +84,10 @@ def evaluate(
     description: Mapping[str, str] | None = None,
     verbose: bool = True,
 ) -> Evaluation:
-    """Evaluates a lifter and writes the results, each file atomically.
+    """Evaluates a lifter and writes the results, together or not at all.
 
-    An earlier evaluation in `folder` is replaced, and nothing else there is touched.
+    An earlier evaluation in `folder` is replaced (see `runs.results`), and nothing else
+    there is touched.
 
     Args:
       lifter: a `PPCALifter`, or anything that is called like one.
@@ -105,35 +100,25 @@ def evaluate(
       verbose: shows a progress bar with the running error.
 
     Raises:
-      InputError: if no test file is there, one is no pose file, or `folder` cannot be
-        written.
+      InputError: if no test file is there, one is no pose file, `folder` cannot be
+        written, or another evaluation is at work there.
       FloatingPointError: naming the frame, if a reconstruction is not finite.
     """
-    frames = read_action_frames(data_dir / "testing", subsample)
-    truth, reconstruction = reconstruct(
-        lifter, frames.poses, batch_size=batch_size, verbose=verbose
-    )
-    _check_finite(frames, reconstruction)
-    evaluation = Evaluation(
-        frames=frames,
-        scores=score(frames.actions, truth, reconstruction),
-        reconstruction_mm=reconstruction,
-        truth_mm=truth,
-        metric=metric,
-    )
-    _write_arrays(evaluation, folder)
-    pictures = _frames_of_note(evaluation.errors_mm)
-    _write_pictures(evaluation, folder, pictures)
-    text = report.markdown(
-        frames,
-        evaluation.scores,
-        metric=metric,
-        subsample=subsample,
-        lifter=description or {},
-        pictures=pictures,
-    )
-    with atomic(folder / REPORT) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    frames = read_action_frames(Path(data_dir) / "testing", subsample)
+    with results.evaluating(folder):
+        truth, reconstruction = reconstruct(
+            lifter, frames.poses, batch_size=batch_size, verbose=verbose
+        )
+        _check_finite(frames, reconstruction)
+        evaluation = Evaluation(
+            frames=frames,
+            scores=score(frames.actions, truth, reconstruction),
+            reconstruction_mm=reconstruction,
+            truth_mm=truth,
+            metric=metric,
+        )
+        with results.replaced(folder) as new:
+            _write(evaluation, new, subsample, description or {})
     return evaluation
 
 
@@ -195,27 +180,27 @@ def _check_finite(frames: ActionFrames, reconstruction_mm: np.ndarray) -> None:
         )
 
 
-def _frames_of_note(errors_mm: np.ndarray) -> dict[str, int]:
-    order = np.argsort(errors_mm, kind="stable")
-    chosen = {"best": 0, "median": (len(order) - 1) // 2, "worst": -1}
-    return {name: int(order[place]) for name, place in chosen.items()}
-
-
-def _write_arrays(evaluation: Evaluation, folder: Path) -> None:
-    arrays = {
-        "errors": evaluation.errors_mm,
-        "poses": _original_layout(evaluation.reconstruction_mm),
-        "truth": _original_layout(evaluation.truth_mm),
-        "tabled_res": evaluation.action_errors_mm,
-    }
-    for name, array in arrays.items():
-        with atomic(folder / f"{name}.npy") as temporary:
-            np.save(temporary, array)
-
-
-def _original_layout(poses: np.ndarray) -> np.ndarray:
-    """From `[F, 17, 3]` to the original's `[F, 1, 3, 17]`."""
-    return np.ascontiguousarray(poses.swapaxes(1, 2)[:, None])
+def _write(
+    evaluation: Evaluation, folder: Path, subsample: int, lifter: Mapping[str, str]
+) -> None:
+    results.write_arrays(
+        folder,
+        errors_mm=evaluation.errors_mm,
+        poses_mm=evaluation.reconstruction_mm,
+        truth_mm=evaluation.truth_mm,
+        action_errors_mm=evaluation.action_errors_mm,
+    )
+    pictures = results.frames_of_note(evaluation.errors_mm)
+    _write_pictures(evaluation, folder, pictures)
+    text = report.markdown(
+        evaluation.frames,
+        evaluation.scores,
+        metric=evaluation.metric,
+        subsample=subsample,
+        lifter=lifter,
+        pictures=pictures,
+    )
+    results.write_report(folder, text)
 
 
 def _write_pictures(

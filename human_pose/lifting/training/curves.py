@@ -6,11 +6,11 @@ each other; a mixture of M components has `{0, ..., M-1}` where the original has
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import tensorflow as tf
+
+from human_pose.runs.tensorboard import Events
 
 # Parameter by tag; one scalar per component of the mixture.
 _PER_COMPONENT: Final = {
@@ -28,52 +28,27 @@ _SCALARS: Final = {
 }
 
 
-class Summaries:
-    """Writes one run's events, within a `with` block.
+def write_curves(
+    events: Events,
+    step: int,
+    parameters: Mapping[str, Any],
+    scalars: Mapping[str, float],
+) -> None:
+    """Writes the summaries of one step.
 
     Args:
-      folder: where the event file goes.
+      events: where they go.
+      step: steps taken so far.
+      parameters: the lifter's, by their checkpoint names.
+      scalars: further values by their tags.
     """
-
-    def __init__(self, folder: Path) -> None:
-        self._writer = tf.summary.create_file_writer(str(folder))
-
-    def write(
-        self, step: int, parameters: Mapping[str, Any], scalars: Mapping[str, float]
-    ) -> None:
-        """Writes the summaries of one step.
-
-        Args:
-          step: steps taken so far.
-          parameters: the lifter's, by their checkpoint names.
-          scalars: further values by their tags.
-        """
-        values = {name: np.asarray(value) for name, value in parameters.items()}
-        with self._writer.as_default(step):
-            for tag, scalar in (_parameter_scalars(values) | dict(scalars)).items():
-                tf.summary.scalar(tag, scalar)
-            for component, weights in enumerate(values["joint_weights"]):
-                tf.summary.histogram(f"weights/joints/{component}", weights)
-            tf.summary.histogram("variance", values["sigma_variance"])
-        self._writer.flush()
-
-    def write_picture(self, step: int, tag: str, image: np.ndarray) -> None:
-        """Writes a picture, uint8 `[H, W, 3]`.
-
-        Args:
-          step: steps taken so far.
-          tag: its name.
-          image: the picture.
-        """
-        with self._writer.as_default(step):
-            tf.summary.image(tag, image[None])
-        self._writer.flush()
-
-    def __enter__(self) -> "Summaries":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._writer.close()
+    values = {name: np.asarray(value) for name, value in parameters.items()}
+    histograms = {
+        f"weights/joints/{component}": weights
+        for component, weights in enumerate(values["joint_weights"])
+    }
+    histograms["variance"] = values["sigma_variance"]
+    events.write(step, _parameter_scalars(values) | dict(scalars), histograms)
 
 
 def _parameter_scalars(values: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Trains a lifter on pose files: what `main.py --train=1` does.
+"""Trains a lifter on pose files: what `main.py` does with `train`.
 
 As in the original: Adam with its step size and ε = 0.1, clips after each step (the
 lifter's constraints), a report, a summary and a checkpoint every so many batches and a
@@ -10,6 +10,7 @@ import dataclasses
 import json
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,24 @@ import keras
 from absl import logging
 
 from human_pose.datasets.pose_files import read_pose_file
-from human_pose.files.paths import atomic
 from human_pose.lifting.build import build_lifter
 from human_pose.lifting.config import LifterConfig, TrainingConfig
 from human_pose.lifting.training.batches import FrameBatches
 from human_pose.lifting.training.callbacks import (
+    Checker,
     ErrorMeter,
     Illustrator,
     Reporter,
     Saver,
+    place,
 )
-from human_pose.lifting.training.curves import Summaries
-from human_pose.lifting.training.progress import Progress, TrainingState
+from human_pose.lifting.training.progress import Progress
 from human_pose.lifting.training.trainer import LiftingTrainer
+from human_pose.runs.divergence import told_in_one_line
 from human_pose.runs.folder import RunFolder
+from human_pose.runs.interruption import noticed
+from human_pose.runs.state import read_progress, restore_variables, write_state
+from human_pose.runs.tensorboard import Events
 
 
 def train(
@@ -38,31 +43,37 @@ def train(
 ) -> None:
     """Trains, or goes on training, and leaves everything in the run's folder.
 
-    Nothing is written before all input has been read and found good.
+    Nothing is written before all input has been read and found good. SIGTERM saves the
+    state after the running batch and ends the process with exit code 143.
 
     Raises:
       InputError: if a file is not what it should be, the folder holds a training run
-        that is neither to be resumed nor overwritten, or the run to resume has other
-        conditions.
-      FloatingPointError: if the training diverges.
+        that is neither to be resumed nor overwritten or that is at work, or the run to
+        resume has other conditions.
+      FloatingPointError: if the training diverges; what was saved before stays.
     """
-    folder.check_training(resume=config.resume, overwrite=config.overwrite)
-    batches = _read_batches(config)
-    model = LiftingTrainer(build_lifter(lifter_config), config.metric)
-    model.compile_as_published(config.learning_rate)
-    progress = Progress()
-    state = TrainingState(
-        folder.training_state,
-        model,
-        _conditions(lifter_config, config, batches),
-        progress,
-    )
-    if config.resume:
-        state.restore()
-    _prepare(folder, lifter_config, config)
-    if not config.resume:
-        state.save()
-    _fit(model, batches, state, progress, config, folder)
+    with folder.training(resume=config.resume, overwrite=config.overwrite):
+        batches = _read_batches(config)
+        model = LiftingTrainer(build_lifter(lifter_config), config.metric)
+        model.compile_as_published(config.learning_rate)
+        conditions = _conditions(lifter_config, config, batches)
+        progress = Progress()
+        if config.resume:
+            progress = read_progress(folder.training_state, conditions, Progress)
+            restore_variables(folder.training_state, _variables(model))
+
+        def save() -> None:
+            write_state(folder.training_state, progress, conditions, _variables(model))
+
+        settings = {
+            "lifter": dataclasses.asdict(lifter_config),
+            "training": dataclasses.asdict(config),
+        }
+        folder.prepare(settings, overwrite=config.overwrite)
+        logging.info("settings: %s", json.dumps(settings, default=str))
+        if not config.resume:
+            save()
+        _fit(model, batches, progress, save, config, folder)
 
 
 def _read_batches(config: TrainingConfig) -> FrameBatches:
@@ -101,28 +112,21 @@ def _checksum(path: Path) -> int:
     return zlib.crc32(path.read_bytes())
 
 
-def _prepare(
-    folder: RunFolder, lifter_config: LifterConfig, config: TrainingConfig
-) -> None:
-    folder.make()
-    if config.overwrite:
-        folder.remove_training()
-    folder.remove_leftovers()
-    settings = {
-        "lifter": dataclasses.asdict(lifter_config),
-        "training": dataclasses.asdict(config),
+def _variables(model: LiftingTrainer) -> dict[str, Any]:
+    """Everything that training changes, by the names in a state file."""
+    parameters = model.lifter.parameters.items()
+    slots = enumerate(model.optimizer.variables)
+    return {
+        **{f"parameters/{name}": variable for name, variable in parameters},
+        **{f"optimizer/{index}": variable for index, variable in slots},
     }
-    text = json.dumps(settings, indent=2, default=str)
-    with atomic(folder.settings) as temporary:
-        temporary.write_text(text + "\n")
-    logging.info("settings: %s", json.dumps(settings, default=str))
 
 
 def _fit(
     model: LiftingTrainer,
     batches: FrameBatches,
-    state: TrainingState,
     progress: Progress,
+    save: Callable[[], None],
     config: TrainingConfig,
     folder: RunFolder,
 ) -> None:
@@ -136,16 +140,22 @@ def _fit(
         folder.path,
     )
     with (
-        Summaries(folder.logger) as summaries,
+        noticed() as notice,
+        told_in_one_line(lambda: f"in {place(progress)},"),
+        Events(folder.logger) as events,
         # A run of its own, so that the other has the original's tags and no more.
-        Summaries(folder.logger / "pictures") as pictures,
+        Events(folder.logger / "pictures") as pictures,
     ):
+        checker = Checker(progress, batches, config.save_every, notice)
         callbacks = keras.callbacks.CallbackList(
             [
                 ErrorMeter(progress),
-                Reporter(progress, batches, summaries, config.save_every),
+                checker,
+                Reporter(progress, checker, events, config.save_every),
                 Illustrator(batches.frame(0), pictures),
-                Saver(progress, batches, state, folder, config.save_every),
+                Saver(
+                    progress, batches, checker, save, folder, config.save_every, notice
+                ),
             ],
             add_history=True,
             add_progbar=True,

@@ -1,3 +1,7 @@
+import json
+import os
+from contextlib import contextmanager
+
 import pytest
 
 from human_pose.files.errors import InputError
@@ -52,11 +56,15 @@ def test_an_evaluated_folder_is_free_for_training(tmp_path):
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        ("check/epoch_0.h5", "already holds check/epoch_0.h5; --overwrite removes all"),
-        ("check/partial_checkpoint.h5", "holds check/partial_checkpoint.h5; --over"),
-        ("check/training_state.h5", "already holds a training run; --resume continues"),
-        ("check/skipped.txt", "already holds check/skipped.txt; --overwrite"),
-        ("check/d8.keras", "already holds check/d8.keras; --overwrite"),  # converted
+        ("check/epoch_0.h5", "already holds check/epoch_0.h5; `overwrite` removes all"),
+        ("check/partial_checkpoint.h5", "holds check/partial_checkpoint.h5; `over"),
+        ("check/training_state.h5", "already holds a training run; `resume` continues"),
+        ("check/settings.json", "already holds check/settings.json; `overwrite`"),
+        # Of a process that was killed before its first state.
+        ("check/.settings.abcd1234.json", "holds check/.settings.abcd1234.json; `over"),
+        ("check/.settings.abcd1234.part.json", "already holds check/.settings"),
+        ("check/skipped.txt", "already holds check/skipped.txt; `overwrite"),
+        ("check/d8.keras", "already holds check/d8.keras; `overwrite"),  # converted
         ("logger/events.out.tfevents.1.host", "already holds logger/events.out"),
     ],
 )
@@ -74,7 +82,62 @@ def test_each_trace_of_a_training_is_noticed_and_removed(tmp_path, made, message
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     folder = RunFolder(tmp_path)
     folder.make()
-    (folder.check / ".training_state.abc.h5").touch()
+    for name in (
+        ".training_state.abc.h5",
+        ".settings.abcd1234.json",
+        ".skipped.abcd1234.part.txt",
+        ".d8.abcd1234.part.keras",
+    ):
+        (folder.check / name).touch()
     (folder.check / "training_state.h5").touch()
     folder.remove_leftovers()
     assert [path.name for path in folder.check.iterdir()] == ["training_state.h5"]
+
+
+def test_prepares_a_training(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.make()
+    folder.epoch_checkpoint(3).touch()
+    (folder.check / ".settings.abcd1234.json").touch()
+    folder.prepare({"path": tmp_path, "seed": 3}, overwrite=False)
+    assert json.loads(folder.settings.read_text()) == {"path": str(tmp_path), "seed": 3}
+    assert folder.epoch_checkpoint(3).exists()
+    folder.prepare({"seed": 4}, overwrite=True)
+    assert [path.name for path in folder.check.iterdir()] == ["settings.json"]
+
+
+def test_trainings_exclude_each_other(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.training(resume=False, overwrite=False):
+        folder.make()
+        folder.training_state.touch()
+        for kind in ("resume", "overwrite"):
+            flags = {"resume": False, "overwrite": False, kind: True}
+            with pytest.raises(InputError, match=rf"process {os.getpid()} on .*traini"):
+                with folder.training(**flags):
+                    pass
+    with folder.training(resume=True, overwrite=False):
+        pass
+    assert not list(folder.path.glob(".*"))
+
+
+def test_a_training_that_ended_meanwhile_is_protected(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+
+    @contextmanager
+    def late(path, work):
+        folder.make()
+        folder.training_state.touch()
+        yield
+
+    monkeypatch.setattr("human_pose.runs.folder.locked", late)
+    with pytest.raises(InputError, match="already holds a training run"):
+        with folder.training(resume=False, overwrite=False):
+            pass
+
+
+def test_a_training_that_fails_at_once_leaves_no_folder(tmp_path):
+    folder = RunFolder(tmp_path / "results" / "run")
+    with pytest.raises(KeyError), folder.training(resume=False, overwrite=False):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []

@@ -1,21 +1,87 @@
-"""The header of a training state: what was read, and what differs."""
+"""A training state: what was read, what differs, and what version 0.1 wrote."""
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
 from human_pose.files.errors import InputError
 from human_pose.i1.training.progress import Progress
-from human_pose.runs.state import read_progress, write_state
+from human_pose.runs.state import read_progress, restore_variables, write_state
 
+GOLDEN = Path(__file__).parents[2] / "golden" / "v01"
 CONDITIONS = {"seed": 3, "recipe": {"stages": [{"rate": 0.1, "loss": ["a", "b"]}]}}
 
 
-def test_reads_what_it_writes(tmp_path):
-    path = tmp_path / "state.npz"
-    write_state(path, Progress(1, 5, 12), CONDITIONS, [np.ones(2)])
+@dataclass
+class Epochs:
+    epoch: int = 0
+    error_mm: float = 0.0
+
+
+class Variable:
+    """Takes values as Keras's variables do."""
+
+    def __init__(self, *shape):
+        self.shape = shape
+        self.value = None
+
+    def assign(self, value):
+        self.value = value
+
+
+@pytest.mark.parametrize("name", ["state.npz", "state.h5"])
+def test_reads_what_it_writes(tmp_path, name):
+    path = str(tmp_path / name)
+    write_state(path, Progress(1, 5, 12), CONDITIONS, [np.ones(2), np.float32(3)])
     assert read_progress(path, CONDITIONS, Progress) == Progress(1, 5, 12)
+    variables = [Variable(2), Variable()]
+    restore_variables(path, variables)
+    assert [np.sum(variable.value) for variable in variables] == [2, 3]
+    write_state(path, Epochs(2, 0.1), CONDITIONS, {"a/b": np.arange(3.0)})
+    assert read_progress(path, CONDITIONS, Epochs) == Epochs(2, 0.1)
+    variable = Variable(3)
+    restore_variables(path, {"a/b": variable})
+    assert variable.value.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["state.npz", "state.h5"])
+def test_changes_no_variable_if_one_does_not_fit(tmp_path, name):
+    path = tmp_path / name
+    write_state(path, Progress(), CONDITIONS, [np.ones(2), np.ones(2)])
+    for shapes in ((2,), (3,)), ((2,), (2,), (2,)):
+        variables = [Variable(*shape) for shape in shapes]
+        with pytest.raises(InputError, match=f"{name}: "):
+            restore_variables(path, variables)
+        assert not any(variable.value for variable in variables)
+
+
+def test_reads_the_image_networks_state_of_version_0_1():
+    path = GOLDEN / "image_state.npz"
+    assert read_progress(path, CONDITIONS, Progress) == Progress(1, 5, 12)
+    variables = [Variable(2, 3), Variable()]
+    restore_variables(path, variables)
+    expected = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
+    np.testing.assert_array_equal(variables[0].value, expected)
+    assert variables[1].value == 7
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [b"no JSON", b"\xff\xfe", b"[1]", b"7", b"[" * 100_000, np.array([1.5, 300.0])],
+)
+def test_refuses_conditions_that_are_none(tmp_path, conditions):
+    path = tmp_path / "state.h5"
+    if isinstance(conditions, bytes):
+        conditions = np.frombuffer(conditions, np.uint8)
+    with h5py.File(path, "w") as file:
+        file["conditions"] = conditions
+        file["epoch"], file["error_mm"] = 0, 0.0
+    with pytest.raises(InputError, match=r"state\.h5: is no training state"):
+        read_progress(path, {"seed": 1}, Epochs)
 
 
 @pytest.mark.parametrize(

@@ -339,7 +339,7 @@ def test_protects_a_run_and_its_conditions(config, tmp_path):
     # A run that is resumed needs no other weights.
     training.train(dataclasses.replace(again, check_path=tmp_path / "gone"), folder)
     folder.training_state.write_bytes(b"PK\x03\x04nothing")
-    with pytest.raises(InputError, match=r"not a readable training state"):
+    with pytest.raises(InputError, match=r"is no readable .npz file"):
         training.train(dataclasses.replace(config, resume=True), folder)
 
 

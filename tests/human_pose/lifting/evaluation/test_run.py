@@ -220,6 +220,37 @@ def test_evaluating_again_replaces_only_its_own(data, tmp_path):
     assert len(np.load(folder / "errors.npy")) == 6
 
 
+def test_two_evaluations_exclude_each_other(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("human_pose.runs.lock._WAIT_S", 0.1)
+
+    class Meanwhile(MovedTruth):
+        def __call__(self, inputs):
+            with pytest.raises(
+                InputError, match=r"run: process \d+ on .*at evaluation"
+            ):
+                run(data, tmp_path / "run")
+            return super().__call__(inputs)
+
+    run(data, tmp_path / "run", lifter=Meanwhile())
+    assert files_in(tmp_path / "run") == OUTPUTS
+
+
+def test_an_evaluation_that_fails_late_keeps_the_one_before(
+    data, tmp_path, monkeypatch
+):
+    def fail(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    run(data, tmp_path / "run")
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in OUTPUTS}
+    monkeypatch.setattr(evaluation, "frame_figure", fail)
+    with pytest.raises(InputError, match="No space left"):
+        run(data, tmp_path / "run", lifter=MovedTruth(0.5))
+    assert files_in(tmp_path / "run") == OUTPUTS
+    for name, content in before.items():
+        assert (tmp_path / "run" / name).read_bytes() == content
+
+
 @pytest.mark.parametrize("solver", ["huber", "l2"])
 def test_the_lifter_gives_the_originals_results(tmp_path, solver):
     with np.load(GOLDEN / "golden_synthetic.npz") as golden:

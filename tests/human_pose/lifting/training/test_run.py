@@ -2,6 +2,14 @@
 
 import dataclasses
 import json
+import os
+import pickle
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import keras
@@ -19,6 +27,7 @@ from human_pose.lifting.training import callbacks
 from human_pose.lifting.training import run as training
 from human_pose.runs.folder import RunFolder
 
+GOLDEN = Path(__file__).parents[3] / "golden" / "v01"
 MODELS = 3
 FRAMES = 22
 SHAPES = {
@@ -259,12 +268,12 @@ def test_resume_refuses_other_conditions(configs, tmp_path):
     training.train(lifter, dataclasses.replace(config, epochs=1), folder)
     before = folder.training_state.read_bytes()
     for change, message in (
-        ({"batch_size": 5}, "batch_size = 4; received 5"),
-        ({"seed": 8}, "seed = 7; received 8"),
-        ({"metric": 1}, "metric = 2; received 1"),
-        ({"learning_rate": 0.1}, "wlr = 0.05; received 0.1"),
-        ({"subsample": 1}, "number of frames = 11; received 22"),
-        ({"shuffle": False}, "shuffle = True; received False"),
+        ({"batch_size": 5}, "batch_size was 4, is 5"),
+        ({"seed": 8}, "seed was 7, is 8"),
+        ({"metric": 1}, "metric was 2, is 1"),
+        ({"learning_rate": 0.1}, "wlr was 0.05, is 0.1"),
+        ({"subsample": 1}, "number of frames was 11, is 22"),
+        ({"shuffle": False}, "shuffle was True, is False"),
     ):
         changed = dataclasses.replace(config, resume=True, **change)
         with pytest.raises(InputError, match=message):
@@ -277,7 +286,7 @@ def test_resume_refuses_other_conditions(configs, tmp_path):
 
 def test_resume_needs_a_run(configs, tmp_path):
     lifter, config = configs
-    with pytest.raises(InputError, match="nothing to --resume"):
+    with pytest.raises(InputError, match="nothing to `resume`"):
         training.train(
             lifter,
             dataclasses.replace(config, resume=True),
@@ -302,7 +311,7 @@ def test_earlier_run_is_protected(configs, tmp_path):
     folder = RunFolder(tmp_path / "run")
     training.train(lifter, config, folder)
     before = {p: p.read_bytes() for p in folder.path.rglob("*") if p.is_file()}
-    with pytest.raises(InputError, match=r"already holds.*--resume.*--overwrite"):
+    with pytest.raises(InputError, match=r"already holds.*`resume`.*`overwrite`"):
         training.train(lifter, config, folder)
     assert before == {p: p.read_bytes() for p in folder.path.rglob("*") if p.is_file()}
 
@@ -345,6 +354,190 @@ def test_stops_on_a_loss_that_is_not_finite(configs, tmp_path, monkeypatch):
     assert not folder.partial_checkpoint.exists()
     with h5py.File(folder.training_state) as state:
         assert np.all(state["parameters/mean_pose"][()] == 1)
+
+
+@pytest.mark.parametrize(
+    ("learning_rate", "message"),
+    [
+        (1e6, r"step 1 \(epoch 0, batch 0\) has left weights whose loss is .* above"),
+        (1e300, r"step 1 \(epoch 0, batch 0\) has left weights that are not finite"),
+    ],
+)
+def test_a_step_that_spoils_the_model_is_not_saved(
+    configs, tmp_path, learning_rate, message
+):
+    lifter, config = configs
+    config = dataclasses.replace(config, learning_rate=learning_rate, epochs=1)
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(FloatingPointError, match=message):
+        training.train(lifter, config, folder)
+    assert not folder.partial_checkpoint.exists()
+    with h5py.File(folder.training_state) as state:
+        assert np.all(state["parameters/mean_pose"][()] == 1)
+    assert not list(folder.path.glob(".*"))  # no lock is left
+
+
+def test_stops_on_a_loss_that_is_too_large(configs, tmp_path, monkeypatch):
+    """Found by a step itself, where what the one before it left was not checked."""
+    lifter, config = configs
+    config = dataclasses.replace(config, learning_rate=30.0)
+    monkeypatch.setattr(training.Checker, "on_train_batch_end", lambda *_, **__: None)
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(FloatingPointError) as raised:
+        training.train(lifter, config, folder)
+    assert re.fullmatch(
+        r"training diverged: loss is [\d.e+]+ at step 2 \(epoch 0, batch 1\), above "
+        r"100000, .*; a smaller `learning_rate` may help",
+        str(raised.value),
+    )
+    with h5py.File(folder.training_state) as state:
+        assert state["batch"][()] == 1
+
+
+def test_a_solve_that_fails_is_one_line(configs, tmp_path, monkeypatch):
+    def singular(value):
+        message = "`linear_solve` returned NaN"
+        with tf.control_dependencies([tf.debugging.Assert(value == 1, [message])]):
+            return tf.identity(value)
+
+    class Insisting(StandIn):
+        def call(self, inputs, training=False):
+            outputs = super().call(inputs)
+            if training:
+                coefficient = singular(self.parameters["scaling_coefficient"].value)
+                outputs["pose"] *= tf.stop_gradient(coefficient)
+            return outputs
+
+    monkeypatch.setattr(training, "build_lifter", lambda config: Insisting())
+    lifter, config = configs
+    folder = RunFolder(tmp_path / "run")
+    with pytest.raises(FloatingPointError) as raised:
+        training.train(lifter, config, folder)
+    assert str(raised.value) == (
+        "training diverged: in epoch 0, batch 1, nothing can be computed (assertion "
+        "failed: [`linear_solve` returned NaN]); a smaller `learning_rate` may help"
+    )
+    with h5py.File(folder.training_state) as state:
+        assert state["batch"][()] == 1
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_sigterm_saves_the_state_of_any_batch(configs, tmp_path, monkeypatch, steps):
+    """Of three batches the second is not saved otherwise; the third ends an epoch."""
+    lifter, config = configs
+    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    training.train(lifter, config, whole)
+    with monkeypatch.context() as context, pytest.raises(SystemExit) as raised:
+        tell_after(context, steps)
+        training.train(lifter, config, parts)
+    assert raised.value.code == 143
+    with h5py.File(parts.training_state) as state:
+        assert (state["epoch"][()], state["batch"][()]) == divmod(steps, 3)
+    assert not list(parts.path.glob(".*"))  # no lock is left
+    training.train(lifter, dataclasses.replace(config, resume=True), parts)
+    for epoch in range(3):
+        assert_same(parameters(whole, epoch), parameters(parts, epoch))
+    assert_same(read(whole.partial_checkpoint), read(parts.partial_checkpoint))
+    for tag in ("errors/epoch_error", "errors/error_from_last"):
+        assert by_step(whole, tag) == by_step(parts, tag)
+
+
+def tell_after(monkeypatch, steps, meanwhile=lambda: None):
+    """Sends SIGTERM in the middle of step number `steps`."""
+    count = training.ErrorMeter.on_train_batch_end
+
+    def count_and_tell(self, batch, logs):
+        count(self, batch, logs)
+        if int(self.model.optimizer.iterations) == steps:
+            os.kill(os.getpid(), signal.SIGTERM)
+            meanwhile()
+
+    monkeypatch.setattr(training.ErrorMeter, "on_train_batch_end", count_and_tell)
+
+
+def test_no_diverged_state_is_saved_on_sigterm(configs, tmp_path, monkeypatch):
+    lifter, config = configs
+    folder = RunFolder(tmp_path / "run")
+    tell_after(
+        monkeypatch,
+        2,
+        # As if the second step had spoilt the model.
+        lambda: monkeypatch.setattr(callbacks.divergence, "LARGEST_ERROR_MM", 1.0),
+    )
+    with pytest.raises(FloatingPointError, match=r"step 2 .* has left .* above 1;"):
+        training.train(lifter, config, folder)
+    with h5py.File(folder.training_state) as state:
+        assert state["batch"][()] == 1
+
+
+# A process of its own, whose second step waits for the signal.
+TOLD = """
+import pickle, runpy, signal, sys, time
+test, configs, run = sys.argv[1:]
+names = runpy.run_path(test)
+training = names["training"]
+training.build_lifter = lambda config: names["StandIn"]()
+count = training.ErrorMeter.on_train_batch_end
+def count_and_wait(self, batch, logs):
+    count(self, batch, logs)
+    if int(self.model.optimizer.iterations) == 2:
+        print("ready", flush=True)
+        while not signal.getsignal(signal.SIGTERM).__self__.received:
+            time.sleep(0.02)
+training.ErrorMeter.on_train_batch_end = count_and_wait
+with open(configs, "rb") as file:
+    lifter, config = pickle.load(file)
+training.train(lifter, config, names["RunFolder"](names["Path"](run)))
+"""
+
+
+def test_a_process_told_to_end_exits_with_143_and_is_continued(configs, tmp_path):
+    lifter, config = configs
+    config = dataclasses.replace(config, epochs=1)
+    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    training.train(lifter, config, whole)
+    (tmp_path / "configs").write_bytes(pickle.dumps(configs))
+    arguments = [TOLD, __file__, tmp_path / "configs", parts.path]
+    with subprocess.Popen(
+        [sys.executable, "-c", *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
+        while process.stdout.readline() not in ("ready\n", ""):
+            pass
+        process.send_signal(signal.SIGTERM)
+        assert process.wait() == 143
+    training.train(lifter, dataclasses.replace(config, resume=True), parts)
+    assert_same(parameters(whole, 0), parameters(parts, 0))
+    assert_same(read(whole.partial_checkpoint), read(parts.partial_checkpoint))
+
+
+def test_a_state_of_version_0_1_is_continued(configs, tmp_path):
+    lifter, config = configs
+    whole, old = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "old")
+    training.train(lifter, config, whole)
+    old.make()
+    shutil.copy(GOLDEN / "lifter_state.h5", old.training_state)
+    training.train(lifter, dataclasses.replace(config, resume=True), old)
+    for epoch in (1, 2):
+        assert_same(parameters(whole, epoch), parameters(old, epoch), 1e-12)
+
+
+def test_a_training_at_work_is_protected(configs, tmp_path, monkeypatch):
+    lifter, config = configs
+    folder = RunFolder(tmp_path / "run")
+    told = []
+
+    def interrupted(self, epoch, logs):
+        for flag in ("resume", "overwrite"):
+            with pytest.raises(InputError, match=r"is at training there; wait"):
+                training.train(
+                    lifter, dataclasses.replace(config, **{flag: True}), folder
+                )
+            told.append(flag)
+
+    monkeypatch.setattr(training.Illustrator, "on_epoch_end", interrupted)
+    training.train(lifter, dataclasses.replace(config, epochs=1), folder)
+    assert told == ["resume", "overwrite"]
+    assert folder.epoch_checkpoint(0).exists()
 
 
 def test_names_a_parameter_without_gradient(configs, tmp_path, monkeypatch):
