@@ -49,7 +49,7 @@ READERS = (
     ("human_pose.files:read_h5", ({},), ""),
     ("human_pose.files:read_npz", ({},), ""),
     ("human_pose.files.paths:read_bytes", (9,), ""),
-    ("human_pose.files.paths:read_text", (), ""),
+    ("human_pose.files:read_text", (), ""),
     ("human_pose.i1.caffe.caffemodel:read", (), ""),
     ("human_pose.i1.caffe.convert:convert", ("a.keras", 8), ""),
     ("human_pose.i1.network.checkpoint:load_network", (), ".keras"),

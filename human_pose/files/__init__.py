@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from human_pose.files.errors import InputError
     from human_pose.files.h5 import COMPRESSION, read_h5, write_h5
     from human_pose.files.npz import read_npz, write_npz
-    from human_pose.files.paths import PROJECT_ROOT, atomic, check_is_file, locate
+    from human_pose.files.paths import (
+        PROJECT_ROOT,
+        atomic,
+        check_is_file,
+        locate,
+        read_text,
+    )
 
 __all__ = [
     "COMPRESSION",
@@ -24,6 +30,7 @@ __all__ = [
     "locate",
     "read_h5",
     "read_npz",
+    "read_text",
     "write_h5",
     "write_npz",
 ]
@@ -35,6 +42,8 @@ __getattr__ = lazy(
         "Shape": "arrays",
         **dict.fromkeys(("COMPRESSION", "read_h5", "write_h5"), "h5"),
         **dict.fromkeys(("read_npz", "write_npz"), "npz"),
-        **dict.fromkeys(("PROJECT_ROOT", "atomic", "check_is_file", "locate"), "paths"),
+        **dict.fromkeys(
+            ("PROJECT_ROOT", "atomic", "check_is_file", "locate", "read_text"), "paths"
+        ),
     },
 )

@@ -45,6 +45,7 @@ _STATE_NET: Final = 2
 # Caffe's own limits of a blob.
 _MOST_AXES: Final = 32
 _MOST_NUMBERS: Final = 2**31 - 1
+_MOST_BYTES: Final = 2**31 - 1  # protobuf's limit of a message
 
 _LISTED: Final = 5  # names shown of each kind of mismatch
 
@@ -63,8 +64,14 @@ def read(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     check_is_file(path)
     try:
         # A read-only map of the file: 160 MB of which each byte is looked at once.
-        if not path.stat().st_size:
+        size = path.stat().st_size
+        if not size:
             raise InputError(f"{path}: is empty")
+        if size > _MOST_BYTES:
+            raise InputError(
+                f"{path}: is no Caffe model (it has {size} bytes; messages have at "
+                f"most {_MOST_BYTES})"
+            )
         blobs = _layers(path, np.memmap(path, np.uint8, "r").data)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error

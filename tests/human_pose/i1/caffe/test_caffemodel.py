@@ -250,6 +250,15 @@ def test_files_that_would_take_minutes_are_refused_in_seconds(
         caffemodel.read(path)
 
 
+def test_no_message_is_larger_than_protobufs(tmp_path):
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(blob_of(b"")[:1] + varint(1 << 39))
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)  # without blocks on the disk
+    with pytest.raises(InputError, match="it has 1099511627776 bytes; messages have"):
+        caffemodel.read(path)
+
+
 def test_garbled_files_give_no_other_error(tmp_path):
     """Cut and flipped bytes: read, or refused by an `InputError`."""
     random = np.random.default_rng(0)
