@@ -4,8 +4,8 @@ One look everywhere: the implicit variant vermilion, the trust region blue, the 
 green and dashed. Only Matplotlib's object interface is used: nothing needs a display.
 """
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -52,7 +52,7 @@ class View(NamedTuple):
 
 
 def draw_energies(
-    path: Path,
+    path: str | os.PathLike[str],
     problem: Problems,
     variants: Sequence[Variant],
     rows: Sequence[Sequence[View]],
@@ -89,7 +89,9 @@ def draw_energies(
     _save(figure, path)
 
 
-def draw_learning(path: Path, variants: Sequence[Variant], record: Record) -> None:
+def draw_learning(
+    path: str | os.PathLike[str], variants: Sequence[Variant], record: Record
+) -> None:
     """Draws σ², |gradient| and the running loss over steps.
 
     Args:
@@ -145,7 +147,7 @@ def _draw_energy(axes: Axes, problem: Problems, view: View) -> None:
     axes.axvline(truth, color=_TRUTH_COLOUR, linestyle="--", label="truth")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
     FigureCanvasAgg(figure)
     with atomic(path) as temporary:
         figure.savefig(temporary, dpi=_DOTS_PER_INCH)

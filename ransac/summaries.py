@@ -1,5 +1,6 @@
 """TensorBoard curves of a run: a sub-folder for each variant, so that they overlay."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,10 +24,12 @@ class Summaries:
       variants: of the records to come.
     """
 
-    def __init__(self, folder: Path, variants: Sequence[Variant]) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], variants: Sequence[Variant]
+    ) -> None:
         self._writers = []
         for variant in variants:
-            own = folder / variant.name.replace(" ", "_")
+            own = Path(folder) / variant.name.replace(" ", "_")
             for old in own.glob("events.out.tfevents.*"):
                 old.unlink()
             self._writers.append(tf.summary.create_file_writer(str(own)))

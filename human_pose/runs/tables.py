@@ -1,5 +1,6 @@
 """Tables of means by action, in words."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -56,8 +57,9 @@ def cells(means: np.ndarray) -> list[str]:
     return [_NO_FRAMES if np.isnan(mean) else f"{mean:.2f}" for mean in means]
 
 
-def short(path: Path) -> str:
+def short(path: str | os.PathLike[str]) -> str:
     """The path from the project's root, where it lies there."""
+    path = Path(path)
     if path.is_relative_to(PROJECT_ROOT):
         path = path.relative_to(PROJECT_ROOT)
     return f"`{path}`"

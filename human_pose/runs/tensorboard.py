@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -19,7 +18,7 @@ class Events:
       folder: where the file goes.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         # As bytes, because a name may be no UTF-8, which TensorFlow's strings are.
         self._writer = tf.summary.create_file_writer(os.fsencode(folder))
 

@@ -1,5 +1,6 @@
 """The files of one rendered picture, as `human_pose.datasets.images` reads them."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,12 @@ _COMPRESSION: Final = 4
 
 
 def write_shot(
-    root: Path, index: int, subject: int, action: str, number: int, shot: Shot
+    root: str | os.PathLike[str],
+    index: int,
+    subject: int,
+    action: str,
+    number: int,
+    shot: Shot,
 ) -> None:
     """Writes everything about one picture.
 
@@ -49,9 +55,9 @@ def write_shot(
         "info_all": "\n".join(map(str, info)),
     }
     for folder, text in texts.items():
-        (root / folder / f"{index}.txt").write_text(text + "\n")
+        (Path(root) / folder / f"{index}.txt").write_text(text + "\n")
     picture = Image.fromarray(shot.picture)
-    picture.save(root / "images" / f"{index}.png", compress_level=_COMPRESSION)
+    picture.save(Path(root) / "images" / f"{index}.png", compress_level=_COMPRESSION)
 
 
 def readme(count: int, seed: int) -> str:

@@ -4,6 +4,7 @@
 two saved states here, not a pass over the data.
 """
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,13 +77,13 @@ class Recorder(keras.callbacks.Callback):
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | os.PathLike[str],
         progress: Progress,
         picture: Callable[[], np.ndarray] | None,
     ) -> None:
         super().__init__()
-        self._train = Events(folder / "train")
-        self._validation = Events(folder / "validation")
+        self._train = Events(Path(folder) / "train")
+        self._validation = Events(Path(folder) / "validation")
         self._progress = progress
         self._picture = picture
 

@@ -28,16 +28,15 @@ from human_pose.datasets.pose_files import (
     read_pose_file,
     write_pose_file,
 )
-from human_pose.files.checks import json_object
 from human_pose.files.errors import InputError
-from human_pose.files.h5 import read_h5, write_h5
-from human_pose.files.npz import read_npz, write_npz
+from human_pose.files.h5 import write_h5
 from human_pose.i1.caffe import caffemodel
 from human_pose.i1.network.checkpoint import load_network, save_network
 from human_pose.lifting import MixtureParameters, read_cameras, read_mixture
 from human_pose.lifting.checkpoint import read_checkpoint
 from human_pose.lifting.parameters import write_cameras, write_mixtures
 from human_pose.lifting.variables import parameter_shapes
+from human_pose.runs.state import read_progress, restore_variables, write_state
 from ransac.problems import RecordedStream
 
 MUTANTS = 200
@@ -100,30 +99,44 @@ def make_checkpoint(folder):
     return folder / "a.h5"
 
 
-def make_h5_state(folder):
-    text = np.frombuffer(b'{"seed": 1, "models": 3}', np.uint8)
-    arrays = {"conditions": text, "epoch": 4, "parameters/x": np.arange(9.0)}
-    write_h5(folder / "a.h5", arrays)
-    return folder / "a.h5"
+@dataclass
+class Progress:
+    """How far an invented training is."""
+
+    epoch: int = 0
+    error_mm: float = 0.0
 
 
-def read_h5_state(path):
-    shapes = {"conditions": ("L",), "epoch": (), "parameters/x": (9,)}
-    arrays = read_h5(path, shapes)
-    header = json_object(f"{path}: conditions", bytes(arrays["conditions"].tolist()))
-    return header, arrays["epoch"], arrays["parameters/x"]
+class Variable:
+    """As much of a variable as a state asks for."""
+
+    def __init__(self, shape):
+        self.shape = shape
+
+    def assign(self, value):
+        self.value = value
+
+    def __array__(self, dtype=None, copy=None):
+        return np.full(self.shape, 0.5)
 
 
-def make_npz_state(folder):
-    arrays = {"header": '{"seed": 1}', "0": np.arange(9.0), "1": np.int64(3)}
-    write_npz(folder / "a.npz", arrays)
-    return folder / "a.npz"
+def variables():
+    return {"parameters/x": Variable((9,)), "optimizer/0": Variable((2, 3))}
 
 
-def read_npz_state(path):
-    arrays = read_npz(path, {"0": (9,), "1": ()}, {"header": ()})
-    header = json_object(f"{path}: header", str(arrays["header"]))
-    return header, arrays["0"], arrays["1"]
+def make_state(ending):
+    def make(folder):
+        write_state(folder / f"a.{ending}", Progress(4, 61.5), {"seed": 1}, variables())
+        return folder / f"a.{ending}"
+
+    return make
+
+
+def read_state(path):
+    progress = read_progress(path, {"seed": 1}, Progress)
+    found = variables()
+    restore_variables(path, found)
+    return progress, [variable.value for variable in found.values()]
 
 
 def make_set(folder):
@@ -231,8 +244,8 @@ READERS = {
     "checkpoint": Reader(
         make_checkpoint, lambda path: read_checkpoint(path, 3), summed=True
     ),
-    "state in h5": Reader(make_h5_state, read_h5_state, summed=True),
-    "state in npz": Reader(make_npz_state, read_npz_state, summed=True),
+    "state in h5": Reader(make_state("h5"), read_state, summed=True),
+    "state in npz": Reader(make_state("npz"), read_state, summed=True),
     "kept index": Reader(make_kept_index, read_kept_index, summed=True),
     "stream": Reader(make_stream, read_stream, summed=True),
     "archive": Reader(make_archive, read_archive),
