@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 
 from human_pose.files.errors import InputError
-from human_pose.i1.training.progress import Progress
+from human_pose.i1.training.progress import Progress as ImageProgress
 from human_pose.runs.state import read_progress, restore_variables, write_state
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "v01"
+
+
+@dataclass
+class Progress:
+    stage: int = 0
+    step: int = 0
+    total: int = 0
+
+
 CONDITIONS = {"seed": 3, "recipe": {"stages": [{"rate": 0.1, "loss": ["a", "b"]}]}}
 
 
@@ -36,8 +45,8 @@ class Variable:
 @pytest.mark.parametrize("name", ["state.npz", "state.h5"])
 def test_reads_what_it_writes(tmp_path, name):
     path = str(tmp_path / name)
-    write_state(path, Progress(1, 5, 12, best_mm=9.5), CONDITIONS, [np.ones(2), np.float32(3)])
-    assert read_progress(path, CONDITIONS, Progress) == Progress(1, 5, 12, best_mm=9.5)
+    write_state(path, Progress(1, 5, 12), CONDITIONS, [np.ones(2), np.float32(3)])
+    assert read_progress(path, CONDITIONS, Progress) == Progress(1, 5, 12)
     variables = [Variable(2), Variable()]
     restore_variables(path, variables)
     assert [np.sum(variable.value) for variable in variables] == [2, 3]
@@ -51,7 +60,7 @@ def test_reads_what_it_writes(tmp_path, name):
 @pytest.mark.parametrize("name", ["state.npz", "state.h5"])
 def test_changes_no_variable_if_one_does_not_fit(tmp_path, name):
     path = tmp_path / name
-    write_state(path, Progress(best_mm=9.5), CONDITIONS, [np.ones(2), np.ones(2)])
+    write_state(path, Progress(), CONDITIONS, [np.ones(2), np.ones(2)])
     for shapes in ((2,), (3,)), ((2,), (2,), (2,)):
         variables = [Variable(*shape) for shape in shapes]
         with pytest.raises(InputError, match=f"{name}: "):
@@ -61,7 +70,7 @@ def test_changes_no_variable_if_one_does_not_fit(tmp_path, name):
 
 def test_reads_the_image_networks_state_of_version_0_1():
     path = GOLDEN / "image_state.npz"
-    assert read_progress(path, CONDITIONS, Progress) == Progress(1, 5, 12, best_mm=9.5)
+    assert read_progress(path, CONDITIONS, ImageProgress) == ImageProgress(1, 5, 12)
     variables = [Variable(2, 3), Variable()]
     restore_variables(path, variables)
     expected = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
@@ -103,7 +112,7 @@ def test_refuses_conditions_that_are_none(tmp_path, conditions):
 )
 def test_names_only_what_differs(tmp_path, conditions, message):
     path = tmp_path / "state.npz"
-    write_state(path, Progress(best_mm=9.5), CONDITIONS, [])
+    write_state(path, Progress(), CONDITIONS, [])
     with pytest.raises(InputError) as raised:
         read_progress(path, conditions, Progress)
     assert str(raised.value) == (
