@@ -20,10 +20,7 @@ def strategies():
     tf.config.set_logical_device_configuration(cpu, parts)
     return {
         "one": tf.distribute.get_strategy(),
-        "two": tf.distribute.MirroredStrategy(
-            ["CPU:0", "CPU:1"],
-            cross_device_ops=tf.distribute.ReductionToOneDevice(),
-        ),
+        "two": tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
     }
 
 

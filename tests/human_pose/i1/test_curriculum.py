@@ -41,7 +41,7 @@ def test_losses_are_the_published_ones():
 
 
 def test_an_unknown_stage_is_named_beside_those_there_are():
-    with pytest.raises(InputError, match="--stage must be one of d4_ada, "):
+    with pytest.raises(InputError, match="stage must be one of d4_ada, "):
         curriculum.PUBLISHED.stage("d5")
 
 

@@ -9,10 +9,19 @@ import numpy as np
 import pytest
 
 from human_pose.files.errors import InputError
-from human_pose.i1.training.progress import Progress
+from human_pose.i1.training.progress import Progress as ImageProgress
 from human_pose.runs.state import read_progress, restore_variables, write_state
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "v01"
+
+
+@dataclass
+class Progress:
+    stage: int = 0
+    step: int = 0
+    total: int = 0
+
+
 CONDITIONS = {"seed": 3, "recipe": {"stages": [{"rate": 0.1, "loss": ["a", "b"]}]}}
 
 
@@ -61,7 +70,7 @@ def test_changes_no_variable_if_one_does_not_fit(tmp_path, name):
 
 def test_reads_the_image_networks_state_of_version_0_1():
     path = GOLDEN / "image_state.npz"
-    assert read_progress(path, CONDITIONS, Progress) == Progress(1, 5, 12)
+    assert read_progress(path, CONDITIONS, ImageProgress) == ImageProgress(1, 5, 12)
     variables = [Variable(2, 3), Variable()]
     restore_variables(path, variables)
     expected = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
