@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import random
 import signal
@@ -468,10 +469,7 @@ def terminate_at(step, monkeypatch):
     monkeypatch.setattr(callbacks.Counter, "on_train_batch_end", counting)
 
 
-@pytest.mark.parametrize("step", [2, 4, 8])
-def test_sigterm_saves_a_state_that_continues_exactly(
-    config, tmp_path, monkeypatch, step
-):
+def test_sigterm_saves_a_state_that_continues_exactly(config, tmp_path, monkeypatch):
     """Also within the steps between two states, and where a validation is due."""
     at_once(monkeypatch, steps_per_execution=2)
     config = dataclasses.replace(
@@ -479,11 +477,13 @@ def test_sigterm_saves_a_state_that_continues_exactly(
     )
     whole, parts = folder_of(tmp_path / "whole"), folder_of(tmp_path / "parts")
     training.train(config, whole)
-    with monkeypatch.context() as patch, pytest.raises(SystemExit) as exit:
-        terminate_at(step, patch)
-        training.train(config, parts)
-    assert exit.value.code == 143
-    assert progress_of(parts)["step"] == step
+    # One run, told to end three times.
+    for resume, step in ((False, 2), (True, 4), (True, 8)):
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as exit:
+            terminate_at(step, patch)
+            training.train(dataclasses.replace(config, resume=resume), parts)
+        assert exit.value.code == 143
+        assert progress_of(parts)["step"] == step
     training.train(dataclasses.replace(config, resume=True), parts)
     assert progress_of(parts) == pytest.approx(progress_of(whole), rel=1e-3)
     for name in ("d8_ada", "d8_ada_best"):
@@ -557,15 +557,18 @@ def test_a_state_of_version_0_1_is_continued(config, tmp_path, monkeypatch):
     assert folder.stage_checkpoint("d4_ada_best").exists()
 
 
-@pytest.mark.parametrize(
-    "change", [{"stage": 2}, {"stage": -1}, {"step": "x"}, {"best_mm": float("nan")}]
-)
-def test_refuses_a_state_of_no_such_training(config, tmp_path, change):
+def test_refuses_a_state_of_no_such_training(config, tmp_path):
     folder = folder_of(tmp_path / "run")
+    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
     training.train(dataclasses.replace(config, iterations=1), folder)
-    rewrite_header(folder.training_state, lambda h: h["progress"].update(change))
-    with pytest.raises(InputError, match=r"npz: is no training state of this kind"):
-        training.train(dataclasses.replace(config, resume=True), folder)
+    good = folder.training_state.read_bytes()
+    for change in ({"stage": 2}, {"stage": -1}, {"step": "x"}, {"best_mm": math.nan}):
+        folder.training_state.write_bytes(good)
+        rewrite_header(
+            folder.training_state, lambda h, c=change: h["progress"].update(c)
+        )
+        with pytest.raises(InputError, match=r"npz: is no training state of this kind"):
+            training.train(dataclasses.replace(config, resume=True), folder)
 
 
 def test_more_iterations_at_a_constant_rate_are_those_of_a_longer_run(
