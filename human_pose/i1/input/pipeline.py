@@ -54,6 +54,7 @@ def build(
         "image": tf.constant(annotations.image),
         "index": tf.constant(annotations.index),
     }
+    root = tf.constant(os.fsencode(folder))  # of any bytes
     columns = {
         name: tf.constant(getattr(annotations, name))
         for name in (
@@ -80,9 +81,7 @@ def build(
     def picture(row: tf.Tensor) -> tf.Tensor:
         if kept is not None:
             return tf.gather(kept, row)
-        path = tf.strings.join(
-            [os.fsencode(folder), tf.gather(table["image"], row)], "/"
-        )
+        path = tf.strings.join([root, tf.gather(table["image"], row)], "/")
         image = read_picture(path, verify=verify)
         if stream.augment in ONE_PASS:
             return projection.reduced(_blue_first(image), stream.input_size)
