@@ -11,6 +11,7 @@ from pathlib import Path
 from absl import flags
 
 from human_pose.commands import shell
+from human_pose.files.paths import locate, output_path
 
 _SETTINGS = ("code", "paper")
 _OPTIMIZERS = ("asgd", "adam", "sgd")
@@ -123,9 +124,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def toy_settings(flag_values: flags.FlagValues) -> ToySettings:
-    """Turns the parsed flags into settings."""
-    from human_pose.files.paths import output_path
+    """Turns the parsed flags into settings.
 
+    Raises:
+      InputError: if the file of the problems does not exist.
+    """
     stream = flag_values.stream
     return ToySettings(
         run_folder=output_path(flag_values.results_dir) / flag_values.name,
@@ -135,7 +138,7 @@ def toy_settings(flag_values: flags.FlagValues) -> ToySettings:
         damping=flag_values.damping,
         optimizer=flag_values.optimizer,
         setting=flag_values.setting,
-        stream=None if stream is None else Path(stream).expanduser(),
+        stream=None if stream is None else locate(stream),
         streams=flag_values.multi_seed,
         full=flag_values.full,
         lbfgs=flag_values.lbfgs,

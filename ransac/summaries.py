@@ -32,7 +32,8 @@ class Summaries:
             own = Path(folder) / variant.name.replace(" ", "_")
             for old in own.glob("events.out.tfevents.*"):
                 old.unlink()
-            self._writers.append(tf.summary.create_file_writer(str(own)))
+            # As bytes, because a name may be no UTF-8, which TensorFlow's strings are.
+            self._writers.append(tf.summary.create_file_writer(os.fsencode(own)))
 
     def write(self, done: int, record: Record) -> None:
         """Adds some steps.

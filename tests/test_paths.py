@@ -37,6 +37,8 @@ READERS = (
     ("human_pose.files:read_text", (), ""),
     ("human_pose.i1.caffe.caffemodel:read", (), ""),
     ("human_pose.i1.caffe.convert:convert", ("a.keras", 8), ""),
+    ("human_pose.i1.input.picture:pixels_of", (), ""),
+    ("human_pose.i1.input.picture:read_picture", (), ""),
     ("human_pose.i1.network.checkpoint:load_network", (), ".keras"),
     ("human_pose.lifting:read_cameras", (), ""),
     ("human_pose.lifting:read_checkpoint", (3,), ""),

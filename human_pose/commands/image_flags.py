@@ -12,6 +12,7 @@ from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
 from human_pose.i1.config import (
+    AUGMENTS,
     CURRICULA,
     LOSSES,
     PRESETS,
@@ -87,7 +88,7 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "augment",
         None,
-        ("published", "modern", "mild"),
+        AUGMENTS,
         "Augmentation (default: the curriculum's).",
         **own,
     )

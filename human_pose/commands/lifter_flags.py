@@ -106,6 +106,12 @@ def define_run_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     shell.refuse_empty(flag_values, "input_path")
+    _define_training_flags(flag_values)
+    shell.show_in_help(flag_values, __name__)
+
+
+def _define_training_flags(flag_values: flags.FlagValues) -> None:
+    own = {"flag_values": flag_values}
     flags.DEFINE_float("wlr", 5e-2, "Learning rate.", **own)
     flags.register_validator(
         "wlr", lambda x: 0 < x < math.inf, "must be positive", flag_values
@@ -146,7 +152,6 @@ def define_run_flags(flag_values: flags.FlagValues) -> None:
         "--damping belongs to --derivative=trust_region",
         flag_values,
     )
-    shell.show_in_help(flag_values, __name__)
 
 
 def task(asked: Asked) -> TrainingConfig | EvaluationConfig:

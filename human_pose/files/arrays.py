@@ -112,11 +112,13 @@ class Declared:
           InputError: naming the file, the array and the rule.
         """
         where = f"{self._path}: {name}"
-        if text:
-            if dtype.kind not in _TEXTS or not dtype.itemsize:
-                raise InputError(f"{where} must be text; received {dtype}")
-        elif dtype.kind not in _NUMBERS or dtype.itemsize > _WIDEST or dtype.metadata:
-            raise InputError(f"{where} must be real numbers; received {dtype}")
+        _check_kind(where, dtype, text)
+        self._check_shape(where, shape, wanted)
+        if any(isinstance(n, str) for n in wanted) or text:
+            self._bytes += math.prod(shape) * dtype.itemsize
+        self._check_size(where, shape, dtype, stored_bytes or 0)
+
+    def _check_shape(self, where: str, shape: tuple[int, ...], wanted: Shape) -> None:
         expected = [self._sizes.get(n, n) if isinstance(n, str) else n for n in wanted]
         if (
             any(size < 0 for size in shape)
@@ -133,21 +135,30 @@ class Declared:
         for n, size in zip(wanted, shape, strict=True):
             if isinstance(n, str):
                 self._sizes[n] = size
-        own_bytes = math.prod(shape) * dtype.itemsize
-        if any(isinstance(n, str) for n in wanted) or text:
-            self._bytes += own_bytes
+
+    def _check_size(
+        self, where: str, shape: tuple[int, ...], dtype: np.dtype, stored_bytes: int
+    ) -> None:
         if self._bytes > MOST_BYTES:
             raise InputError(
                 f"{where} must have at most {MOST_BYTES} bytes with what is before "
                 f"it; received {list(shape)} of {dtype}"
             )
-        needed = max(self._bytes, own_bytes, stored_bytes or 0)
+        needed = max(self._bytes, math.prod(shape) * dtype.itemsize, stored_bytes)
         most = max(ALWAYS_BYTES, MOST_INFLATION * self._path.stat().st_size)
         if needed > most:
             raise InputError(
                 f"{where} must have at most {most} bytes in a file of this size; "
                 f"received {needed}"
             )
+
+
+def _check_kind(where: str, dtype: np.dtype, text: bool) -> None:
+    if text:
+        if dtype.kind not in _TEXTS or not dtype.itemsize:
+            raise InputError(f"{where} must be text; received {dtype}")
+    elif dtype.kind not in _NUMBERS or dtype.itemsize > _WIDEST or dtype.metadata:
+        raise InputError(f"{where} must be real numbers; received {dtype}")
 
 
 def checked_values(where: str, array: np.ndarray) -> np.ndarray:

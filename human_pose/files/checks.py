@@ -1,13 +1,12 @@
 """Checks of the numbers that callers give."""
 
-import json
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from human_pose.files.errors import InputError, one_line
+from human_pose.files.errors import InputError
 
 
 def check_whole(name: str, value: Any, least: int) -> None:
@@ -17,9 +16,7 @@ def check_whole(name: str, value: Any, least: int) -> None:
       InputError: naming the argument, if it is none, or below `least`.
     """
     if not _is_whole(value) or value < least:
-        raise InputError(
-            f"{name} must be a whole number, at least {least}; got {value!r}"
-        )
+        raise InputError(name, f"must be a whole number, at least {least}", value)
 
 
 def whole_numbers(name: str, values: Iterable[Any]) -> np.ndarray:
@@ -30,10 +27,10 @@ def whole_numbers(name: str, values: Iterable[Any]) -> np.ndarray:
     """
     values = list(values)  # one by one, because NumPy would turn `True` into 1
     if not values:
-        raise InputError(f"{name} must name at least one sample; got none")
+        raise InputError(name, "must name at least one sample; received none")
     for value in values:
         if not _is_whole(value) or value < 0:
-            raise InputError(f"{name} must be whole numbers, at least 0; got {value!r}")
+            raise InputError(name, "must be whole numbers, at least 0", value)
     return np.unique(np.array(values))
 
 
@@ -61,22 +58,3 @@ def check_within(where: str, values: np.ndarray, lowest: float, highest: float) 
             f"{where} must be from {lowest:g} to {highest:g}; received "
             f"{values[place]:g}{at}"
         )
-
-
-def json_object(where: str, content: str | bytes) -> dict[str, Any]:
-    """The names and values of a JSON object.
-
-    Args:
-      where: what holds it, to begin the error with.
-      content: the text, or its bytes in UTF-8.
-
-    Raises:
-      InputError: if it is none.
-    """
-    try:
-        values = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} must be JSON ({one_line(error)})") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{where} must be names with values")
-    return values

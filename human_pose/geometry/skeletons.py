@@ -212,7 +212,6 @@ COARSE_17: Final = Skeleton.grown(
     },
     aliases=_ALIASES_32,
 )
-JOINT_NAMES_17: Final = tuple(_WORDS[name] for name in COARSE_17.names)
 
 # What the original gives a joint that its source does not have.
 _FILL: Final = 0.5

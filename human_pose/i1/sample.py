@@ -167,9 +167,7 @@ def _numbered(
 ) -> _Shown:
     name = f"picture {number}"
     values = []
-    for argument, left in zip(
-        ("boxes", "cameras", "root_depths_mm"), known, strict=True
-    ):
+    for argument, left in zip(_KNOWN, known, strict=True):
         try:
             values.append(next(left))
         except StopIteration:

@@ -62,7 +62,6 @@ _RULES: Final = {
     "hl_params": _Rule((0.001, 5.0)),
     "ir_reg": _Rule((0.001, 5.0)),
 }
-PARAMETER_NAMES: Final = tuple(_RULES)
 
 # Only the Huber formulation uses them.
 ROBUST_NAMES: Final = ("hl_params", "ir_reg")

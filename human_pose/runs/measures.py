@@ -1,8 +1,6 @@
 """Measures of reconstructed frames, and their means over frames and actions.
 
-Two families. The training errors are the original project's metrics 0, 1 and 2, in mm
-over its 17 joints. The common measures are those of the field, on poses centred at the
-hip, over the 16 joints that are ever detected and over all 17.
+They are those of the field, on poses centred at their root joint.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,8 @@
 """Pictures that are named after an input, where another input may have the same name.
 
 Each tells in itself what it was made from. So a second one of an input replaces the
-first, and never that of another input: `cam1/0001.png` and `cam2/0001.png`.
+first, and never that of another input: `cam1/0001.png` and `cam2/0001.png`. What else
+is written of an input has its picture's name, such as `0001.csv`.
 """
 
 import os
@@ -25,7 +26,8 @@ def save(
 
     Args:
       figure: the picture.
-      path: where to, a PNG file, unless another input's picture is there.
+      path: where to, a PNG file, unless another input's picture, or another file of
+        that name whatever its ending, is there.
       source: the input.
 
     Returns:
@@ -62,10 +64,13 @@ def _is_of(path: Path, source: Path) -> bool:
 
 
 def _moved_to_new(old: Path, new: Path) -> bool:
-    """Moves a file to where none is; says whether it did.
+    """Moves a file to where none of that name is; says whether it did.
 
     A link is never made over a file, so of two processes one is the first.
     """
+    # Of a picture that was moved away a table may be left.
+    if any(other.stem == new.stem for other in new.parent.iterdir()):
+        return False
     try:
         new.hardlink_to(old)
     # Beside a file being there: the name is too long, or the disk knows no links.

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from human_pose.files.errors import InputError
+from human_pose.files.paths import PROJECT_ROOT
 from ransac import settings
 from ransac.optimizers import OPTIMIZERS
 from ransac.problems import SETTINGS
@@ -59,7 +61,16 @@ def test_every_flag_counts():
         full=True,
         lbfgs=True,
     )
-    assert parse("--stream=some.npz").stream == Path("some.npz")
+
+
+def test_the_stream_is_found_as_every_file_is(tmp_path, monkeypatch):
+    (tmp_path / "some.npz").touch()
+    monkeypatch.chdir(tmp_path)
+    assert parse("--stream=some.npz").stream == tmp_path / "some.npz"
+    found = parse("--stream=data/sample.h5").stream  # relative to the project
+    assert found == PROJECT_ROOT / "data" / "sample.h5"
+    with pytest.raises(InputError, match=r"^none\.npz not found; looked for "):
+        parse("--stream=none.npz")
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

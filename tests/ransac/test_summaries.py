@@ -46,3 +46,9 @@ def test_a_new_run_replaces_the_curves(tmp_path):
     write(tmp_path, scale=3.0)
     assert curve(tmp_path / "implicit", "sigma_squared")[0] == 9
     assert len(list((tmp_path / "implicit").iterdir())) == 1
+
+
+def test_a_folder_of_any_name_is_written_to(tmp_path):
+    folder = tmp_path / "r\udcff"
+    write(folder)
+    assert len(list((folder / "implicit").glob("events.out.tfevents.*"))) == 1

@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from wiberg_tf._linear.checks import INDEFINITE, NAN, dot, insist
 from wiberg_tf._linear.solver import (
-    LinearSolver,
-    check_limits,
+    IterativeSolver,
     default_iterations,
     default_tolerance,
 )
@@ -16,7 +15,7 @@ from wiberg_tf._problem import Problem, round_off
 
 
 @dataclass(frozen=True, kw_only=True)
-class CG(LinearSolver):
+class CG(IterativeSolver):
     """Conjugate gradients on Hessian-vector products, for H + λI positive definite.
 
     For many unknowns: no matrix is formed (Hestenes and Stiefel, Methods of Conjugate
@@ -34,12 +33,7 @@ class CG(LinearSolver):
       ValueError: for one out of range.
     """
 
-    tolerance: float | None = None
-    max_iterations: int | None = None
     takes_indefinite: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check_limits(self.tolerance, self.max_iterations)
 
     def solve(
         self,

@@ -7,8 +7,7 @@ import tensorflow as tf
 
 from wiberg_tf._linear.checks import NAN, SINGULAR, dot, insist
 from wiberg_tf._linear.solver import (
-    LinearSolver,
-    check_limits,
+    IterativeSolver,
     default_iterations,
     default_tolerance,
 )
@@ -17,7 +16,7 @@ from wiberg_tf._problem import Problem
 
 
 @dataclass(frozen=True, kw_only=True)
-class MINRES(LinearSolver):
+class MINRES(IterativeSolver):
     """Minimal residuals on Hessian-vector products, for H + λI of any signature.
 
     For many unknowns: no matrix is formed. It solves where H + λI is indefinite without
@@ -36,12 +35,6 @@ class MINRES(LinearSolver):
       TypeError: for a tolerance that is no number, or iterations that are no integer.
       ValueError: for one out of range.
     """
-
-    tolerance: float | None = None
-    max_iterations: int | None = None
-
-    def __post_init__(self) -> None:
-        check_limits(self.tolerance, self.max_iterations)
 
     def solve(
         self,

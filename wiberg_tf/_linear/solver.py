@@ -1,6 +1,7 @@
 """What the solvers of the damped system have in common, and checks of their options."""
 
 import abc
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import tensorflow as tf
@@ -43,7 +44,18 @@ class LinearSolver(abc.ABC):
         """
 
 
-def check_limits(tolerance: Any, max_iterations: Any) -> None:
+@dataclass(frozen=True, kw_only=True)
+class IterativeSolver(LinearSolver):
+    """One that stops at a residual, or refuses after too many products."""
+
+    tolerance: float | None = None
+    max_iterations: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_limits(self.tolerance, self.max_iterations)
+
+
+def _check_limits(tolerance: Any, max_iterations: Any) -> None:
     """Refuses limits of an iteration that are none.
 
     Raises:

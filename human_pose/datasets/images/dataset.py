@@ -158,11 +158,14 @@ def _check_wanted(
     outside = wanted[~np.isin(wanted, of_part)]
     if len(outside):
         raise InputError(
-            f"indices must lie in the index ranges of the {part} samples; "
-            f"got {outside[0]}"
+            "indices",
+            f"must lie in the index ranges of the {part} samples",
+            int(outside[0]),
         )
     between = wanted[wanted % every != 0]
     if len(between):
         raise InputError(
-            f"indices must be multiples of every; got {between[0]} with every={every}"
+            "indices",
+            f"must be multiples of `every`, which is {every}",
+            int(between[0]),
         )

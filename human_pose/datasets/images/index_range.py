@@ -118,7 +118,7 @@ def split_ranges(
     """
     for name, value, known in (("split", split, SPLITS), ("part", part, PARTS)):
         if value not in known:
-            raise InputError(f"{name} must be one of {', '.join(known)}; got {value!r}")
+            raise InputError(name, f"must be one of {', '.join(known)}", value)
     if split == "published":
         chosen = _cut(ranges, part)
     else:
@@ -144,8 +144,9 @@ def _cut(ranges: Sequence[IndexRange], part: Part) -> tuple[IndexRange, ...]:
     last = max(item.last for item in ranges)
     if last != published.last:
         raise InputError(
-            f"split=published is two literal index ranges of the whole set, whose "
-            f"last index is {published.last}; here it is {last}: use split=corrected"
+            "split",
+            "must be corrected here: published is two literal index ranges of the "
+            f"whole set, whose last index is {published.last}; here it is {last}",
         )
     first, last = (
         (0, published.last_train)
@@ -174,10 +175,10 @@ def _read_range(path: Path) -> IndexRange:
     if first != int(first) or last != int(last) or not 0 <= first <= last:
         raise InputError(
             f"{path}: must hold two whole numbers, first <= last; "
-            f"got {first:.12g} {last:.12g}"
+            f"received {first:.12g} {last:.12g}"
         )
     if last > _MAX_INDEX:
         raise InputError(
-            f"{path}: indices must be at most {_MAX_INDEX}; got {last:.12g}"
+            f"{path}: indices must be at most {_MAX_INDEX}; received {last:.12g}"
         )
     return IndexRange(subject, action, int(first), int(last))

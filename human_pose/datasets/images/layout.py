@@ -152,7 +152,7 @@ def read_box(path: str | os.PathLike[str]) -> np.ndarray:
         values = " ".join(f"{value:g}" for value in box)
         raise InputError(
             f"{path}: the box x1 y1 x2 y2 must have x1 < x2 and y1 < y2, at least "
-            f"{MIN_BOX_PX:g} px apart; got {values}"
+            f"{MIN_BOX_PX:g} px apart; received {values}"
         )
     return box
 
@@ -184,7 +184,9 @@ def read_camera(path: str | os.PathLike[str]) -> CameraFile:
         if word.endswith(":"):
             current = fields.setdefault(word[:-1], [])
         elif current is None:
-            raise InputError(f"{path}: must begin with a field like `R:`; got {word!r}")
+            raise InputError(
+                f"{path}: must begin with a field like `R:`; received {word!r}"
+            )
         else:
             current.append(word)
     values = {}
@@ -199,7 +201,7 @@ def read_camera(path: str | os.PathLike[str]) -> CameraFile:
     if not np.all((values["f"] >= shortest) & (values["f"] <= longest)):
         raise InputError(
             f"{path}: `f:` must be two focal lengths from {shortest:.0f} to "
-            f"{longest:.0f} px; got {values['f'][0]:.7g} {values['f'][1]:.7g}"
+            f"{longest:.0f} px; received {values['f'][0]:.7g} {values['f'][1]:.7g}"
         )
     _within(path, values["c"], MAX_COORDINATE_PX, "px", "`c:` ")
     return CameraFile(
@@ -216,7 +218,7 @@ def read_info(path: str | os.PathLike[str]) -> InfoFile:
     """
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if len(lines) != 7:
-        raise InputError(f"{path}: must have 7 lines; got {len(lines)}")
+        raise InputError(f"{path}: must have 7 lines; received {len(lines)}")
     try:
         action_number, subaction, camera, frame = (int(lines[i]) for i in (1, 3, 4, 5))
     except ValueError:
@@ -236,9 +238,9 @@ def read_image_path(path: str | os.PathLike[str], root: str | os.PathLike[str]) 
     """
     lines = read_text(path).strip().splitlines()
     if len(lines) != 1:
-        raise InputError(f"{path}: must be one line with a path; got {len(lines)}")
+        raise InputError(f"{path}: must be one line with a path; received {len(lines)}")
     if "\0" in lines[0]:
-        raise InputError(f"{path}: must be a path without NUL; got {lines[0]!r}")
+        raise InputError(f"{path}: must be a path without NUL; received {lines[0]!r}")
     return Path(root) / "images" / re.split(r"[\\/]", lines[0].strip())[-1]
 
 
@@ -268,7 +270,7 @@ def read_texts(root: str | os.PathLike[str], index: int) -> Sample:
     for folder, constant in _CONSTANTS.items():
         (value,) = read_numbers(at(folder), 1)
         if value != constant:
-            raise InputError(f"{at(folder)}: must be {constant:g}; got {value:g}")
+            raise InputError(f"{at(folder)}: must be {constant:g}; received {value:g}")
     joints_2d = read_joints(at("gt_joint_2d_raw_new"), 2)
     joints_3d = read_joints(at("gt_joint_3d_mono_raw"), 3)
     image = read_image_path(at("image_path_file"), root)
@@ -292,19 +294,19 @@ def _numbers(
     if len(words) != count:
         plural = "s" if count > 1 else ""
         raise InputError(
-            f"{path}: {field}must be {count} number{plural}; got {len(words)}"
+            f"{path}: {field}must be {count} number{plural}; received {len(words)}"
         )
     try:
         with np.errstate(over="ignore"):  # to infinity, which is refused below
             values: np.ndarray = np.array(words, np.float64).astype(dtype)
     except ValueError:
         bad = next(word for word in words if not _is_number(word))
-        raise InputError(f"{path}: {field}must be numbers; got {bad!r}") from None
+        raise InputError(f"{path}: {field}must be numbers; received {bad!r}") from None
     finite = np.isfinite(values)
     if not finite.all():
         raise InputError(
             f"{path}: {field}must be finite numbers ({values.dtype}); "
-            f"got {words[np.argmin(finite)]!r}"
+            f"received {words[np.argmin(finite)]!r}"
         )
     return values
 
@@ -321,7 +323,7 @@ def _within(
     if abs(farthest) > limit:
         raise InputError(
             f"{path}: {field}must be from -{limit:.0f} to {limit:.0f} {unit}; "
-            f"got {farthest:.7g}"
+            f"received {farthest:.7g}"
         )
     return values
 

@@ -28,7 +28,7 @@ def check_image(path: str | os.PathLike[str]) -> None:
     if (width, height) != (IMAGE_SIZE_PX, IMAGE_SIZE_PX):
         raise InputError(
             f"{path}: must be {IMAGE_SIZE_PX} x {IMAGE_SIZE_PX} px; "
-            f"got {width} x {height}"
+            f"received {width} x {height}"
         )
     # The decoder alone would forgive damage outside the pixels.
     if not (_whole(content) and _decodes(content)):

@@ -7,19 +7,9 @@ from typing import Final
 
 import numpy as np
 
-FOLDERS: Final = (
-    "bbx_all_new",
-    "camera_all",
-    "center_x",
-    "center_y",
-    "scale",
-    "gt_joint_2d_raw_new",
-    "gt_joint_3d_mono_raw",
-    "image_path_file",
-    "info_all",
-    "images",
-    "index_range",
-)
+from human_pose.datasets.images.layout import TEXT_FOLDERS
+
+FOLDERS: Final = (*TEXT_FOLDERS, "images", "index_range")
 
 
 def write_range(

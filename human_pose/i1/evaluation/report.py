@@ -1,17 +1,19 @@
 """An evaluation of the image network in words: its table, and `report.md`."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Final
 
 import numpy as np
 
 from human_pose.datasets.images import ACTIONS, Skipped
 from human_pose.geometry.skeletons import JOINT_NAMES_16
+from human_pose.runs import results
 from human_pose.runs.measures import mean_over_frames
 from human_pose.runs.tables import markdown_table
 
 # Lists all samples left out, beside the report.
-SKIPPED: Final = "skipped.csv"
+_SKIPPED: Final = PurePath(results.SKIPPED).name
 _LISTED: Final = 20
 
 _MEANING: Final = f"""\
@@ -72,7 +74,9 @@ def markdown(
     if skipped:
         more = len(skipped) - _LISTED
         lines = [f"- {bad.reason}" for bad in skipped[:_LISTED]]
-        lines += [f"- and {more} more; all: [{SKIPPED}]({SKIPPED})"] if more > 0 else []
+        lines += (
+            [f"- and {more} more; all: [{_SKIPPED}]({_SKIPPED})"] if more > 0 else []
+        )
         sections[f"Samples left out ({len(skipped)})"] = "\n".join(lines)
     sections["Samples of note"] = "\n\n".join(
         f"{name.capitalize()}: {caption}\n\n![{name}](../images/{name}.png)"

@@ -43,7 +43,7 @@ class Evaluation:
       truth_mm: `[F, 16, 3]`, camera frame.
       poses_mm: `[F, 16, 3]` by readout, camera frame, standard decoding.
       published_mm: `[F]` by readout, the error of the published protocol.
-      standard: `[F, 5]` by readout, `scores.COMMON_MEASURES`.
+      standard: `[F, 5]` by readout, `measures.COMMON_MEASURES`.
       readout: the one whose results are stored.
     """
 

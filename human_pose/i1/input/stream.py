@@ -76,7 +76,7 @@ class Stream:
         )
         for name, value, holds, rule in rules:
             if not holds:
-                raise InputError(f"{name} must be {rule}; got {value!r}")
+                raise InputError(name, f"must be {rule}", value)
 
     def span(self, count: int) -> tuple[int, int | None]:
         """The positions of the first sample and behind the last, which may be none.

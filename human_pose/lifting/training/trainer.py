@@ -19,7 +19,7 @@ class PoseError(keras.losses.Loss):
     centred, as in the original (docs/fidelity.md, Q7).
 
     Args:
-      metric: 0, 1 or 2, see `metrics.training_error`.
+      metric: 0, 1 or 2, see `comparison.training_error`.
     """
 
     def __init__(self, metric: int = 2, **options: Any) -> None:

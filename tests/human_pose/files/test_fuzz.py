@@ -16,6 +16,7 @@ import made_up_images as made_up
 import numpy as np
 import pytest
 from mutants import mutants
+from PIL import Image
 
 from human_pose.datasets.h36m import archive
 from human_pose.datasets.h36m.names import RawFile
@@ -31,6 +32,7 @@ from human_pose.datasets.pose_files import (
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import write_h5
 from human_pose.i1.caffe import caffemodel
+from human_pose.i1.input.picture import read_picture
 from human_pose.i1.network.checkpoint import load_network, save_network
 from human_pose.lifting import MixtureParameters, read_cameras, read_mixture
 from human_pose.lifting.checkpoint import read_checkpoint
@@ -206,6 +208,12 @@ def make_range(folder):
     return make_set(folder) / "index_range" / "S8_Walking_range.txt"
 
 
+def make_jpeg(folder):
+    pixels = RANDOM.integers(0, 256, (40, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / "a.jpg")
+    return folder / "a.jpg"
+
+
 def make_network(folder):
     layers = [keras.Input((2,)), keras.layers.Dense(1, name="conv_5_d4")]
     save_network(keras.Sequential(layers), folder / "a.keras")
@@ -267,6 +275,10 @@ READERS = {
     "info": Reader(text_of("info_all"), layout.read_info),
     "range": Reader(make_range, lambda path: read_ranges(path.parent)),
     "picture": Reader(lambda folder: make_set(folder) / "images/3.png", check_image),
+    "anybody's PNG": Reader(
+        lambda folder: make_set(folder) / "images/3.png", read_picture, summed=True
+    ),
+    "anybody's JPEG": Reader(make_jpeg, read_picture),
     # Small, for Keras is slow, and so no network of ours.
     "network": Reader(make_network, read_network, refused=True, mutants=12),
 }

@@ -1,6 +1,7 @@
 """A picture to a pose: the crop of test time, boxes, and bad input."""
 
 import csv
+import os
 
 import keras
 import numpy as np
@@ -248,6 +249,17 @@ def test_refuses_what_is_no_picture(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"x.png: is no PNG, JPEG"):
         read_picture(path)
+
+
+def test_reads_no_pipe_and_no_more_than_a_picture_has(network, tmp_path, monkeypatch):
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match=r"pipe\.png: must be a file; it is a device"):
+        sample.find_pose(network, pipe)
+    monkeypatch.setattr(picture_input, "MOST_PICTURE_BYTES", 100)
+    (tmp_path / "large.png").write_bytes(bytes(101))
+    with pytest.raises(InputError, match=r"large\.png: must have at most 100 bytes"):
+        sample.find_pose(network, tmp_path / "large.png")
 
 
 def run(*arguments):

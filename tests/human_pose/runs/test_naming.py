@@ -58,6 +58,16 @@ def test_what_was_not_made_here_is_kept(saved, tmp_path, content):
     assert (tmp_path / "out" / "0001.png").read_bytes() == content
 
 
+def test_the_table_of_a_picture_that_was_moved_away_is_kept(saved, tmp_path):
+    first = saved("cam1/0001.png")
+    first.with_suffix(".csv").write_text("of cam1")
+    first.rename(tmp_path / "elsewhere.png")
+    second = saved("cam2/0001.png")
+    assert second.name.startswith("0001_cam2_")
+    assert not second.with_suffix(".csv").exists()
+    assert (tmp_path / "out" / "0001.csv").read_text() == "of cam1"
+
+
 @pytest.mark.parametrize("letter", ["a", "中", "\udcff", "$"])
 def test_names_may_be_anything(saved, letter):
     name = letter * (250 // len(letter.encode("utf-8", "surrogateescape")))

@@ -80,7 +80,15 @@ def test_reads_the_image_networks_state_of_version_0_1():
 
 @pytest.mark.parametrize(
     "conditions",
-    [b"no JSON", b"\xff\xfe", b"[1]", b"7", b"[" * 100_000, np.array([1.5, 300.0])],
+    [
+        b"no JSON",
+        b"\xff\xfe",
+        b"[1]",
+        b"7",
+        b"[" * 100_000,
+        b"9" * 5000,
+        np.array([1.5, 300.0]),
+    ],
 )
 def test_refuses_conditions_that_are_none(tmp_path, conditions):
     path = tmp_path / "state.h5"

@@ -112,7 +112,9 @@ def test_parts_and_chosen_indices(root):
     assert open_dataset(root, part="test").indices.tolist() == [9, 10, 11]
     assert open_dataset(root, every=5).indices.tolist() == [0, 5]
     assert open_dataset(root, indices=[7, 2]).indices.tolist() == [2, 7]
-    with pytest.raises(InputError, match=r"index ranges of the corrected train.*got 9"):
+    with pytest.raises(
+        InputError, match=r"index ranges of the corrected train.*received 9"
+    ):
         open_dataset(root, indices=[2, 9])
     with pytest.raises(InputError, match=r"whole set, whose last index is 2108570"):
         open_dataset(root, split="published")
@@ -137,8 +139,12 @@ def test_the_published_split_moves_180_frames():
 
 BAD = {
     "missing": ("bbx_all_new", None, r"bbx_all_new/2\.txt: no such file"),
-    "count": ("gt_joint_2d_raw_new", "1 2 3", r"2\.txt: must be 64 numbers; got 3"),
-    "word": ("center_x", "abc", r"center_x/2\.txt: must be numbers; got 'abc'"),
+    "count": (
+        "gt_joint_2d_raw_new",
+        "1 2 3",
+        r"2\.txt: must be 64 numbers; received 3",
+    ),
+    "word": ("center_x", "abc", r"center_x/2\.txt: must be numbers; received 'abc'"),
     "nan": ("scale", "nan", r"scale/2\.txt: must be finite .* 'nan'"),
     "area": ("bbx_all_new", "5 5 5 9", r"bbx_all_new/2\.txt: .* x1 < x2 and y1 < y2"),
     "focal": (
@@ -155,59 +161,59 @@ BAD = {
     "no area in float32": (
         "bbx_all_new",
         "265 264 265.000001 264.000001",
-        r"bbx_all_new/2\.txt: .* at least 1 px apart; got 265 264 265 264",
+        r"bbx_all_new/2\.txt: .* at least 1 px apart; received 265 264 265 264",
     ),
     "focal 0 in float32": (
         "camera_all",
         made_up.CAMERA.replace("1143.781096", "1e-60"),
-        r"camera_all/2\.txt: `f:` must be two focal .* got 1145\.049 0",
+        r"camera_all/2\.txt: `f:` must be two focal .* received 1145\.049 0",
     ),
     "infinite in float32": (
         "gt_joint_3d_mono_raw",
         " ".join(["0"] * 95 + ["1e300"]),
-        r"raw/2\.txt: must be finite numbers \(float32\); got '1e300'",
+        r"raw/2\.txt: must be finite numbers \(float32\); received '1e300'",
     ),
     # Finite, but of no picture.
     "focal too short": (
         "camera_all",
         made_up.CAMERA.replace("1145.049405 1143.781096", "1e-30 1e-30"),
-        r"camera_all/2\.txt: `f:` .* from 1 to 1000000 px; got 1e-30 1e-30",
+        r"camera_all/2\.txt: `f:` .* from 1 to 1000000 px; received 1e-30 1e-30",
     ),
     "focal too long": (
         "camera_all",
         made_up.CAMERA.replace("1143.781096", "1000001"),
-        r"camera_all/2\.txt: `f:` .* from 1 to 1000000 px; got 1145\.049 1000001",
+        r"camera_all/2\.txt: `f:` .* from 1 to 1000000 px; received 1145\.049 1000001",
     ),
     "centre too far": (
         "camera_all",
         made_up.CAMERA.replace("515.451487", "-1e38"),
-        r"camera_all/2\.txt: `c:` must be from -1000000 to 1000000 px; got -1e\+38",
+        r"_all/2\.txt: `c:` must be from -1000000 to 1000000 px; received -1e\+38",
     ),
     "box too small": (
         "bbx_all_new",
         "0 0 100 1e-3",
-        r"bbx_all_new/2\.txt: .* at least 1 px apart; got 0 0 100 0\.001",
+        r"bbx_all_new/2\.txt: .* at least 1 px apart; received 0 0 100 0\.001",
     ),
     "box too large": (
         "bbx_all_new",
         "-3e38 -3e38 3e38 3e38",
-        r"bbx_all_new/2\.txt: must be from -1000000 to 1000000 px; got -3e\+38",
+        r"bbx_all_new/2\.txt: must be from -1000000 to 1000000 px; received -3e\+38",
     ),
     "2D joint too far": (
         "gt_joint_2d_raw_new",
         " ".join(["0"] * 63 + ["-1e7"]),
-        r"joint_2d_raw_new/2\.txt: must be from -1000000 to 1000000 px; got -1e\+07",
+        r"2d_raw_new/2\.txt: must be from -1000000 to 1000000 px; received -1e\+07",
     ),
     "3D joint too far": (
         "gt_joint_3d_mono_raw",
         " ".join(["0"] * 95 + ["1e38"]),
-        r"joint_3d_mono_raw/2\.txt: must be from -1000000 to 1000000 mm; got 1e\+38",
+        r"3d_mono_raw/2\.txt: must be from -1000000 to 1000000 mm; received 1e\+38",
     ),
-    "info": ("info_all", "1\n2\n", r"info_all/2\.txt: must have 7 lines; got 2"),
+    "info": ("info_all", "1\n2\n", r"info_all/2\.txt: must have 7 lines; received 2"),
     "NUL": (
         "image_path_file",
         "images/a\0b.png",
-        r"path_file/2\.txt: must be a path without NUL; got 'images/a\\x00b\.png'",
+        r"path_file/2\.txt: must be a path without NUL; received 'images/a\\x00b\.png'",
     ),
     "no picture": ("image_path_file", "C:\\a\\99.png", r"images/99\.png: no such file"),
 }
@@ -249,7 +255,9 @@ def test_bad_pictures_are_named(root):
     path = root / "images" / "3.png"
     whole = path.read_bytes()
     made_up.write_png(path, np.zeros((100, 224, 3), np.uint8))
-    with pytest.raises(InputError, match=r"3\.png: must be 224 x 224 px; got 224 x 10"):
+    with pytest.raises(
+        InputError, match=r"3\.png: must be 224 x 224 px; received 224 x 10"
+    ):
         batches(open_dataset(root), Stream(2))
     damaged = bytearray(whole)
     damaged[len(whole) // 2] ^= 1
@@ -465,7 +473,7 @@ def test_a_camera_of_human36m_becomes_a_value_with_its_lens(tmp_path):
 )  # fmt: skip
 def test_arguments_out_of_range_are_refused(root, options):
     name, value = next(iter(options.items()))
-    with pytest.raises(InputError, match=f"^{name} must be .* got {value!r}$"):
+    with pytest.raises(InputError, match=f"^{name} must be .* received {value!r}$"):
         batches(open_dataset(root), Stream(**({"batch_size": 2} | options)))
 
 
@@ -478,18 +486,27 @@ def test_numpys_whole_numbers_are_whole(root):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"indices": []}, "indices must name at least one sample; got none"),
-        ({"indices": [2, 2.5]}, "indices must be whole numbers, at least 0; got 2.5"),
-        ({"indices": [True]}, "indices must be whole numbers, at least 0; got True"),
-        ({"indices": [-1]}, "indices must be whole numbers, at least 0; got -1"),
-        ({"indices": [2**70]}, f"indices must lie in the .* got {2**70}"),
+        ({"indices": []}, "indices must name at least one sample; received none"),
+        (
+            {"indices": [2, 2.5]},
+            "indices must be whole numbers, at least 0; received 2.5",
+        ),
+        (
+            {"indices": [True]},
+            "indices must be whole numbers, at least 0; received True",
+        ),
+        ({"indices": [-1]}, "indices must be whole numbers, at least 0; received -1"),
+        ({"indices": [2**70]}, f"indices must lie in the .* received {2**70}"),
         (
             {"indices": [2, 5], "every": 2},
-            "indices must be multiples of every; got 5 with every=2",
+            "indices must be multiples of `every`, which is 2; received 5",
         ),
-        ({"indices": [9], "every": 2}, "indices must lie in the .* train .* got 9"),
-        ({"every": 0}, "every must be a whole number, at least 1; got 0"),
-        ({"every": 2.0}, "every must be a whole number, at least 1; got 2.0"),
+        (
+            {"indices": [9], "every": 2},
+            "indices must lie in the .* train .* received 9",
+        ),
+        ({"every": 0}, "every must be a whole number, at least 1; received 0"),
+        ({"every": 2.0}, "every must be a whole number, at least 1; received 2.0"),
         (
             {"every": 100, "part": "test"},
             "every must divide the index of one of the corrected test samples; "
@@ -506,12 +523,12 @@ def test_range_files_are_checked(root):
     path = root / "index_range" / "S1_Directions_range.txt"
     for text, message in (
         ("0 7", "must not overlap"),
-        ("2108570 1", "first <= last; got 2108570 1$"),
-        ("0 1.5", "two whole numbers, .* got 0 1.5$"),
-        ("84 10000000", "indices must be at most 9999999; got 10000000$"),
-        ("84 999999999999", "indices must be at most 9999999; got 999999999999$"),
-        ("84 9e18", r"indices must be at most 9999999; got 9e\+18$"),
-        ("84 1e300", r"indices must be at most 9999999; got 1e\+300$"),
+        ("2108570 1", "first <= last; received 2108570 1$"),
+        ("0 1.5", "two whole numbers, .* received 0 1.5$"),
+        ("84 10000000", "indices must be at most 9999999; received 10000000$"),
+        ("84 999999999999", "indices must be at most 9999999; received 999999999999$"),
+        ("84 9e18", r"indices must be at most 9999999; received 9e\+18$"),
+        ("84 1e300", r"indices must be at most 9999999; received 1e\+300$"),
     ):
         path.write_text(text)
         with pytest.raises(InputError, match=message):

@@ -13,17 +13,35 @@ from human_pose.i1.input import Stream, batches
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "^batch_size must be a whole number, at least 1; got 0$"),
-        ({"batch_size": 2.0}, "^batch_size must be a whole number, .* got 2.0$"),
-        ({"augment": "wild"}, "^augment must be published, modern, mild or None; got"),
-        ({"augment": "none"}, "^augment must be published, modern, mild or None; got"),
-        ({"seed": -1}, "^seed must be a whole number, at least 0; got -1$"),
-        ({"seed": 2**30}, r"^seed must be in \[0, 2\^30\); got 1073741824$"),
-        ({"epoch": True}, "^epoch must be a whole number, at least 0; got True$"),
-        ({"start_step": -1}, "^start_step must be a whole number, at least 0; got -1$"),
-        ({"input_size": 0}, "^input_size must be a whole number, at least 1; got 0$"),
-        ({"input_size": 100}, "^input_size must be a divisor of 256; got 100$"),
-        ({"sampling": "all"}, "^sampling must be epochs or replacement; got 'all'$"),
+        (
+            {"batch_size": 0},
+            "^batch_size must be a whole number, at least 1; received 0$",
+        ),
+        ({"batch_size": 2.0}, "^batch_size must be a whole number, .* received 2.0$"),
+        (
+            {"augment": "wild"},
+            "^augment must be published, modern, mild or None; received",
+        ),
+        (
+            {"augment": "none"},
+            "^augment must be published, modern, mild or None; received",
+        ),
+        ({"seed": -1}, "^seed must be a whole number, at least 0; received -1$"),
+        ({"seed": 2**30}, r"^seed must be in \[0, 2\^30\); received 1073741824$"),
+        ({"epoch": True}, "^epoch must be a whole number, at least 0; received True$"),
+        (
+            {"start_step": -1},
+            "^start_step must be a whole number, at least 0; received -1$",
+        ),
+        (
+            {"input_size": 0},
+            "^input_size must be a whole number, at least 1; received 0$",
+        ),
+        ({"input_size": 100}, "^input_size must be a divisor of 256; received 100$"),
+        (
+            {"sampling": "all"},
+            "^sampling must be epochs or replacement; received 'all'$",
+        ),
     ],
 )
 def test_is_refused_when_it_is_made(options, message):

@@ -133,13 +133,19 @@ def test_tiny_is_saved_and_loaded(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"depth_bins": 0}, "depth_bins must be a whole number, at least 1; got 0"),
-        ({"depth_bins": 1.5}, "depth_bins must be a whole number, .* got 1.5"),
-        ({"depth_bins": "4"}, "depth_bins must be a whole number, .* got '4'"),
-        ({"depth_bins": True}, "depth_bins must be a whole number, .* got True"),
-        ({"joints": 16.0}, "joints must be a whole number, at least 1; got 16.0"),
-        ({"input_size": 64.0}, "input_size must be a whole number, .* got 64.0"),
-        ({"input_size": 0}, "input_size must be a whole number, at least 64; got 0"),
+        (
+            {"depth_bins": 0},
+            "depth_bins must be a whole number, at least 1; received 0",
+        ),
+        ({"depth_bins": 1.5}, "depth_bins must be a whole number, .* received 1.5"),
+        ({"depth_bins": "4"}, "depth_bins must be a whole number, .* received '4'"),
+        ({"depth_bins": True}, "depth_bins must be a whole number, .* received True"),
+        ({"joints": 16.0}, "joints must be a whole number, at least 1; received 16.0"),
+        ({"input_size": 64.0}, "input_size must be a whole number, .* received 64.0"),
+        (
+            {"input_size": 0},
+            "input_size must be a whole number, at least 64; received 0",
+        ),
         ({"input_size": 100}, "input_size must be a multiple of 64; received 100"),
         ({"preset": "small"}, "preset must be one of published, tiny"),
         ({"batch_norm": "none"}, "batch_norm must be batch or moving"),

@@ -199,7 +199,8 @@ def test_refuses_channels_that_depth_does_not_divide(read):
 @pytest.mark.parametrize("read", [volume.softmax, volume.integral, volume.argmax])
 def test_refuses_depths_that_are_no_whole_number_from_1(read, bins):
     with pytest.raises(
-        InputError, match=rf"depth_bins must be a whole number, at .* got {bins!r}$"
+        InputError,
+        match=rf"depth_bins must be a whole number, at .* received {bins!r}$",
     ):
         read(heatmaps(), bins)
 
