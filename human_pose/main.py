@@ -90,7 +90,7 @@ def work_on_images(chosen: settings.ImageSettings) -> None:
     """Trains, evaluates or converts an image network."""
     from human_pose.runs.folder import RunFolder
 
-    folder = RunFolder(chosen.run_folder, state_name="training_state.npz")
+    folder = RunFolder(chosen.run_folder)
     folder.check_writable()
     shell.load_tensorflow()
     match chosen.task:

@@ -56,7 +56,8 @@ class ImageTrainingConfig:
       check_path: a checkpoint, or Caffe's model, to take weights from by layer name,
         or None.
       learning_rate: None for the stage's own.
-      iterations: of each stage; None for its own.
+      iterations: of each stage; None for its own, in a resumed run for those that it
+        was started with.
       batch_size: None for the stage's own.
       augment: one of `AUGMENTS`, see `i1.input.Stream`, or None for the recipe's own.
       accumulate: batches whose gradients are averaged for one update.

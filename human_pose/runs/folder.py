@@ -31,7 +31,8 @@ class RunFolder:
 
     Attributes:
       path: the run's folder.
-      state_name: of the file that a resumed training starts from.
+      state_name: of the file that a resumed training starts from; its suffix says how
+        the file is kept (`runs.state`).
     """
 
     path: Path

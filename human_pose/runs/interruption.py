@@ -1,7 +1,9 @@
 """The notice to end: SIGTERM, which a cluster sends some time before it ends a process.
 
 Its handler does no more than take note, so that no step is cut in two; whoever trains
-asks after each batch, saves where the training stands, and leaves.
+asks after each batch, saves where the training stands, and leaves. Of the processes
+that train together each does so: one that ended within a step would leave the others
+waiting for its part of it.
 """
 
 import os
@@ -10,8 +12,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
+import keras
 from absl import logging
 
 TERMINATED: Final = 128 + signal.SIGTERM  # the exit code that shells expect
@@ -31,17 +34,59 @@ class Notice:
         """Notes that the signal has come: what `signal.signal` calls."""
         self.received = True
 
-    def leave(self, state: str | os.PathLike[str]) -> NoReturn:
+    def leave(self, state: str | os.PathLike[str] | None) -> NoReturn:
         """Ends the process with exit code 143; only after `state` has been saved.
 
         Args:
-          state: the file that a resumed training starts from.
+          state: the file that a resumed training starts from; None if another process
+            saves it.
 
         Raises:
           SystemExit: always.
         """
-        logging.warning("SIGTERM: saved %s, from which the run can be resumed", state)
+        if state is None:
+            logging.warning("SIGTERM: the batch is done; another process saves the run")
+        else:
+            logging.warning(
+                "SIGTERM: saved %s, from which the run can be resumed", state
+            )
         raise SystemExit(TERMINATED)
+
+
+class Leaver(keras.callbacks.Callback):
+    """Ends the process when it is told to, after the running batch.
+
+    If that is the last of an epoch of `fit`, when it has been validated, too: a resumed
+    run would leave that out, and other processes take part in it.
+
+    Args:
+      notice: to end.
+    """
+
+    def __init__(self, notice: Notice) -> None:
+        super().__init__()
+        self._notice = notice
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Saves and ends, if it is time to."""
+        if self._notice.received and batch + 1 != self.params["steps"]:
+            self._notice.leave(self.save({}))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Saves, and ends if it is time to."""
+        state = self.save(logs or {})
+        if self._notice.received:
+            self._notice.leave(state)
+
+    def save(self, logs: dict[str, Any]) -> str | os.PathLike[str] | None:
+        """Saves the state, and says where; to be overridden where one is saved.
+
+        Args:
+          logs: of an epoch that has ended, else empty.
+        """
+        return None
 
 
 @contextmanager

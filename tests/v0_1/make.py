@@ -1,5 +1,6 @@
 """Makes the files of this folder, with the code of version 0.1; see README.md."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -8,6 +9,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 import keras
 import made_up_images
@@ -18,9 +20,11 @@ from human_pose.i1.checkpoint import load_network
 from human_pose.i1_config import ImageTrainingConfig
 from human_pose.run_folder import RunFolder
 
+from human_pose import callbacks
 from human_pose import training as lifter_training
 from human_pose.datasets.pose_files import read_pose_file, write_pose_file
-from human_pose.i1 import callbacks, curriculum, network
+from human_pose.i1 import callbacks as image_callbacks
+from human_pose.i1 import curriculum, network
 from human_pose.i1 import training as image_training
 
 HERE = Path(__file__).resolve().parent
@@ -32,6 +36,19 @@ SIZES = network.Preset(unit=2, repeats=1)
 
 class Stopped(Exception):
     """In the place of a kill."""
+
+
+@contextlib.contextmanager
+def killed_after(kind, method):
+    """Ends the trainings in the block when that of a callback's has been called."""
+    save = getattr(kind, method)
+
+    def killed(self, *arguments, **options):
+        save(self, *arguments, **options)
+        raise Stopped
+
+    with mock.patch.object(kind, method, killed), contextlib.suppress(Stopped):
+        yield
 
 
 def lifter_config(models, **options):
@@ -54,7 +71,7 @@ def lifted(config, poses):
 
 
 def make_lifter(version, work):
-    """A run of one epoch, and where it stands after a second one."""
+    """A run that is killed within its second epoch, and where it stands after that."""
     os.chdir(HERE)
     folder = Path("lifter")
     folder.mkdir(exist_ok=True)
@@ -86,12 +103,14 @@ def make_lifter(version, work):
     )
     run = RunFolder(work / "run")
     lifter_training.train(lifter_config(3), config, run)
+    shutil.copy(run.epoch_checkpoint(0), folder / "checkpoint.h5")
+    more = dataclasses.replace(config, epochs=2, resume=True)
+    with killed_after(callbacks.Saver, "on_train_batch_end"):
+        lifter_training.train(lifter_config(3), more, run)
     check = folder / "run" / "check"
     check.mkdir(parents=True, exist_ok=True)
     for name in ("training_state.h5", "settings.json", "partial_checkpoint.h5"):
         shutil.copy(run.check / name, check)
-    shutil.copy(run.epoch_checkpoint(0), folder / "checkpoint.h5")
-    more = dataclasses.replace(config, epochs=2, resume=True)
     lifter_training.train(lifter_config(3), more, run)
     shutil.copy(run.epoch_checkpoint(1), folder / "after_resume.h5")
 
@@ -161,18 +180,8 @@ def make_images(work):
         overwrite=False,
     )
     run = RunFolder(work / "image_run", state_name="training_state.npz")
-    save = callbacks.Saver.on_epoch_end
-
-    def killed(self, *arguments):
-        save(self, *arguments)
-        raise Stopped
-
-    callbacks.Saver.on_epoch_end = killed
-    try:
+    with killed_after(image_callbacks.Saver, "on_epoch_end"):
         image_training.train(config, run)
-    except Stopped:
-        pass
-    callbacks.Saver.on_epoch_end = save
     for name in ("training_state.npz", "settings.json"):
         shutil.copy(run.check / name, check)
     pack(run.check / "d4_ada.keras", check / "d4_ada.keras")

@@ -167,7 +167,7 @@ def vector(arrays, network):
 def test_goes_on_training_the_image_network(
     few_channels, eager, expected, root, tmp_path
 ):
-    folder = RunFolder(tmp_path / "run", state_name="training_state.npz")
+    folder = image_training.run_folder(tmp_path / "run")
     shutil.copytree(IMAGE / "run", folder.path)
     checkpoint = folder.stage_checkpoint("d4_ada")
     network = load_network(checkpoint)
@@ -189,8 +189,8 @@ def test_goes_on_training_the_image_network(
 @pytest.mark.large
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")
 def test_starts_a_training_from_the_image_network(few_channels, eager, root, tmp_path):
-    old = RunFolder(IMAGE / "run", state_name="training_state.npz")
-    folder = RunFolder(tmp_path / "run", state_name="training_state.npz")
+    old = image_training.run_folder(IMAGE / "run")
+    folder = image_training.run_folder(tmp_path / "run")
     start = old.stage_checkpoint("d4_ada")
     config = image_config(
         old, root, check_path=start, iterations=1, learning_rate=1e-12

@@ -15,7 +15,7 @@ from human_pose.i1.training.progress import Progress
 from human_pose.i1.training.saving import Keeper
 from human_pose.i1.training.trainer import PoseTrainer
 from human_pose.runs import divergence
-from human_pose.runs.interruption import Notice
+from human_pose.runs.interruption import Leaver, Notice
 from human_pose.runs.tensorboard import Events
 
 Logs = dict[str, float]
@@ -51,7 +51,7 @@ class Counter(keras.callbacks.Callback):
         """Counts the steps of one call, which may be several.
 
         Raises:
-          FloatingPointError: if the loss is not finite or means nothing.
+          FloatingPointError: if the loss of one of them is not finite or means nothing.
         """
         before = self._progress.step
         self._progress.step += batch + 1 - self._counted
@@ -59,9 +59,12 @@ class Counter(keras.callbacks.Callback):
         self._progress.total += (
             self._progress.step // self._accumulate - before // self._accumulate
         )
+        first, last = before + 1, self._progress.step
+        steps = f"step {last}" if first == last else f"steps {first} to {last}"
         divergence.check_values(
-            {"loss": logs["loss"]},
-            f"in stage {self._stage}, step {self._progress.step}",
+            # Not the logged one: that is the mean since a state was last saved.
+            {"loss": self.model.take_worst_loss()},
+            f"in stage {self._stage}, {steps}",
             bounds={"loss": self.model.largest_loss},
         )
 
@@ -110,28 +113,19 @@ class Recorder(keras.callbacks.Callback):
         self._validation.close()
 
 
-class Saver(keras.callbacks.Callback):
+class Saver(Leaver):
     """Saves the training, last of all, and ends the process when it is told to.
 
     Args:
-      keeper: saves.
-      notice: to end. Within an epoch the state is saved at once; at its end, when it
-        has been validated, lest a resumed run should leave that out.
+      keeper: of the stage.
+      notice: to end.
     """
 
     def __init__(self, keeper: Keeper, notice: Notice) -> None:
-        super().__init__()
+        super().__init__(notice)
         self._keeper = keeper
-        self._notice = notice
 
-    def on_train_batch_end(self, batch: int, logs: Logs) -> None:
-        """Saves and ends, if it is time to."""
-        if self._notice.received and batch + 1 < self.params["steps"]:
-            self._keeper.save()
-            self._notice.leave(self._keeper.state)
-
-    def on_epoch_end(self, epoch: int, logs: Logs) -> None:
-        """Saves, and ends if it is time to."""
+    def save(self, logs: Logs) -> Path:
+        """Saves checkpoints and the state."""
         self._keeper.save(logs.get(_BEST_BY))
-        if self._notice.received:
-            self._notice.leave(self._keeper.state)
+        return self._keeper.state

@@ -42,10 +42,11 @@ def continued(
 ) -> tuple[Plan, Progress]:
     """What is left of a training that was stopped.
 
-    Only the iterations may be others than before. A stage that is finished keeps its
-    own; the running one and those behind it get the new ones. Under a constant rate a
-    longer run ends as one that was meant to be so long from its start; a cosine is that
-    of the new length from here on.
+    Only the iterations may be others than before, and only more; where `iterations` is
+    None, all stages keep theirs. A stage that is finished does so anyway; the running
+    one and those behind it get the new ones. Under a constant rate a longer run ends as
+    one that was meant to be so long from its start; a cosine is that of the new length
+    from here on.
 
     Args:
       config: of the run as it is to go on.
@@ -58,39 +59,51 @@ def continued(
 
     Raises:
       InputError: if the file is no state, the run was trained under other conditions,
-        or the running stage is longer already.
+        or a stage that is not finished was to be longer.
     """
     before = _iterations(read_conditions(path, Progress))
     stages = chosen.recipe.stages
     same = _with_iterations(chosen, before) if len(before) == len(stages) else chosen
     progress = read_progress(path, conditions(config, same, data), Progress)
-    if progress.stage >= len(stages):
+    if (
+        progress.stage >= len(stages)
+        or progress.step > before[progress.stage] * config.accumulate
+    ):
         raise InputError(f"{path}: is no training state of this kind")
-    running = stages[progress.stage]
-    made = progress.step // config.accumulate
-    if running.iterations * config.accumulate < progress.step:
-        raise InputError(
-            "iterations",
-            f"must be at least {made}, the updates of stage {running.name} that are "
-            "made",
-            running.iterations,
-        )
-    for stage, old in zip(stages[: progress.stage], before, strict=False):
-        if stage.iterations != old:
-            logging.warning(
-                "stage %s is finished and keeps its %d iterations", stage.name, old
-            )
-    if running.iterations != before[progress.stage]:
-        _log_growth(chosen, running, before[progress.stage])
-    new = [stage.iterations for stage in stages[progress.stage :]]
-    return _with_iterations(chosen, [*before[: progress.stage], *new]), progress
+    if config.iterations is None:
+        return same, progress
+    return _with_iterations(chosen, _grown(chosen, before, progress.stage)), progress
 
 
-def _log_growth(chosen: Plan, stage: Stage, before: int) -> None:
+def _grown(chosen: Plan, before: list[int], running: int) -> list[int]:
+    """The iterations of every stage: as before where finished, else as they are asked.
+
+    Raises:
+      InputError: if those of a stage that is not finished were more.
+    """
+    iterations = []
+    for number, stage in enumerate(chosen.recipe.stages):
+        old, new = before[number], stage.iterations
+        if number < running:
+            if new != old:
+                logging.warning(
+                    "stage %s is finished and keeps its %d iterations", stage.name, old
+                )
+            new = old
+        elif new < old:
+            rule = f"must be {old} or more, those of stage {stage.name}"
+            raise InputError("iterations", rule, new)
+        elif new > old:
+            _log_growth(chosen, stage, old, begun=number == running)
+        iterations.append(new)
+    return iterations
+
+
+def _log_growth(chosen: Plan, stage: Stage, before: int, *, begun: bool) -> None:
     logging.info(
         "stage %s has %d iterations instead of %d", stage.name, stage.iterations, before
     )
-    if chosen.recipe.schedule == "cosine":
+    if begun and chosen.recipe.schedule == "cosine":
         logging.warning(
             "the learning rate follows the cosine of %d iterations from here on; the "
             "updates that are made followed that of %d",

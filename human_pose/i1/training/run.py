@@ -7,6 +7,9 @@ modern one starts anew with its schedule. A run that was stopped is continued ex
 
 import contextlib
 import dataclasses
+import os
+from pathlib import Path
+from typing import Final
 
 import tensorflow as tf
 
@@ -19,7 +22,15 @@ from human_pose.i1.training.progress import Progress
 from human_pose.i1.training.stages import Stages
 from human_pose.runs import distribution
 from human_pose.runs.folder import RunFolder
-from human_pose.runs.interruption import Notice, noticed
+from human_pose.runs.interruption import noticed
+
+# Large networks' states are quick to write and to read as `.npz`.
+_STATE_NAME: Final = "training_state.npz"
+
+
+def run_folder(path: str | os.PathLike[str]) -> RunFolder:
+    """The folder of a training of the image network, with its state's own name."""
+    return RunFolder(Path(path), state_name=_STATE_NAME)
 
 
 def train(
@@ -32,11 +43,12 @@ def train(
 
     Nothing is written or removed before all input has been read and found good. Beside
     the last network of each stage, the best of its validations is kept. SIGTERM saves
-    the state after the running step and ends the process with exit code 143.
+    the state after the running step and ends the process with exit code 143, each one
+    of those that train together.
 
     Args:
       config: what to train, on what.
-      folder: of the run.
+      folder: of the run; its state has the name that `run_folder` gives it.
       strategy: by which replicas share each batch; None for the one in force. One
         process of those that train together writes files.
 
@@ -46,6 +58,7 @@ def train(
         resume has other conditions.
       FloatingPointError: if the training diverges; what was saved before stays.
     """
+    folder = run_folder(folder.path)
     strategy = strategy or tf.distribute.get_strategy()
     writes = distribution.is_chief(strategy)
     with contextlib.ExitStack() as stack:
@@ -75,6 +88,5 @@ def train(
         if writes:
             folder.prepare(dataclasses.asdict(config), overwrite=config.overwrite)
             list_skipped([data, validation], folder.skipped)
-        # Who saves nothing has no reason to stay.
-        notice = stack.enter_context(noticed()) if writes else Notice()
-        stages.go(trainer, notice)
+        # Also where another process writes, which cannot end its step alone.
+        stages.go(trainer, stack.enter_context(noticed()))

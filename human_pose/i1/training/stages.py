@@ -24,7 +24,7 @@ from human_pose.i1.training.saving import Keeper
 from human_pose.i1.training.trainer import PoseTrainer
 from human_pose.runs import distribution, drawing
 from human_pose.runs.folder import RunFolder
-from human_pose.runs.interruption import Notice
+from human_pose.runs.interruption import Leaver, Notice
 from human_pose.runs.state import restore_variables
 
 
@@ -86,7 +86,7 @@ class Stages:
 
         Args:
           trainer: of the first of them, made by `first_trainer`.
-          notice: to end; the state is saved then.
+          notice: to end; the state is saved then, by the process that writes.
         """
         stages = self._chosen.recipe.stages
         first = self._progress.stage
@@ -142,6 +142,8 @@ class Stages:
                 recorder = Recorder(self._folder.logger, progress, picture)
                 stack.enter_context(contextlib.closing(recorder))
                 callbacks += [recorder, Saver(keeper, notice)]
+            else:
+                callbacks.append(Leaver(notice))
             for first, last, steps in rounds(progress.step, total, chunk):
                 trainer.fit(
                     self._stream(stage),

@@ -51,6 +51,14 @@ class PoseTrainer(distribution.BuiltModel):
                 *(f"{name}_mpjpe_mm" for name in readout.READOUTS),
             )
         }
+        # The logged loss is a mean in which one bad step among many good ones is lost.
+        self._worst_loss = self.add_weight(
+            name="worst_loss",
+            shape=(),
+            initializer="zeros",
+            trainable=False,
+            aggregation="only_first_replica",  # equal on all
+        )
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -63,6 +71,12 @@ class PoseTrainer(distribution.BuiltModel):
         """The loss above which heatmaps mean nothing."""
         shapes = [output.shape[1:] for output in self.network.output.values()]
         return _LARGEST_LOSS * sum(math.prod(shape) for shape in shapes)
+
+    def take_worst_loss(self) -> float:
+        """The largest loss of a step of training since this was last asked, or NaN."""
+        worst = float(self._worst_loss)
+        self._worst_loss.assign(0.0)
+        return worst
 
     def loss_now(self, batch: Mapping[str, tf.Tensor]) -> float:
         """The loss of a batch by the weights as they are, measured nowhere."""
@@ -104,13 +118,19 @@ class PoseTrainer(distribution.BuiltModel):
         """
         terms = self.objective(y_pred, x)
         part = tf.add_n(list(terms.values()))
-        self._measure({_LOSS: part, **terms}, self._errors_mm(y_pred, x))
+        loss = self._measure({_LOSS: part, **terms}, self._errors_mm(y_pred, x))
+        if training:
+            self._worst_loss.assign(tf.maximum(self._worst_loss.value, loss))
         return part
 
     def _measure(
         self, parts: Mapping[str, tf.Tensor], errors_mm: Mapping[str, tf.Tensor]
-    ) -> None:
-        """Adds a batch to the means: parts of its losses, and errors of its samples."""
+    ) -> tf.Tensor:
+        """Adds a batch to the means: parts of its losses, and errors of its samples.
+
+        Returns:
+          The first of its losses, that of all replicas.
+        """
         sums = [tf.reduce_sum(errors) for errors in errors_mm.values()]
         number = tf.cast(tf.shape(next(iter(errors_mm.values())))[0], tf.float32)
         whole = distribution.total(tf.stack([*parts.values(), *sums, number]))
@@ -118,6 +138,7 @@ class PoseTrainer(distribution.BuiltModel):
         for name, value in zip((*parts, *errors_mm), values, strict=True):
             mean = value if name in parts else value / number
             self._meters[name].update_state(mean, sample_weight=number)
+        return values[0]
 
     def _errors_mm(
         self, outputs: Mapping[str, tf.Tensor], batch: Mapping[str, Any]

@@ -36,7 +36,7 @@ from human_pose.lifting.training.trainer import LiftingTrainer
 from human_pose.runs import distribution
 from human_pose.runs.divergence import told_in_one_line
 from human_pose.runs.folder import RunFolder
-from human_pose.runs.interruption import noticed
+from human_pose.runs.interruption import Leaver, Notice, noticed
 from human_pose.runs.state import read_progress, restore_variables, write_state
 from human_pose.runs.tensorboard import Events
 
@@ -51,7 +51,8 @@ def train(
     """Trains, or goes on training, and leaves everything in the run's folder.
 
     Nothing is written before all input has been read and found good. SIGTERM saves the
-    state after the running batch and ends the process with exit code 143.
+    state after the running batch and ends the process with exit code 143, each one of
+    those that train together.
 
     Args:
       lifter_config: of the lifter.
@@ -86,8 +87,10 @@ def train(
         def save() -> None:
             write_state(folder.training_state, progress, conditions, _variables(model))
 
+        # Also where another process writes, which cannot end its step alone.
+        notice = stack.enter_context(noticed())
         if not writes:
-            _follow(model, batches, progress, config)
+            _follow(model, batches, progress, config, notice)
             return
         settings = {
             "lifter": dataclasses.asdict(lifter_config),
@@ -97,7 +100,7 @@ def train(
         logging.info("settings: %s", json.dumps(settings, default=str))
         if not config.resume:
             save()
-        _fit(model, batches, progress, save, config, folder)
+        _fit(model, batches, progress, save, config, folder, notice)
 
 
 def _read_batches(config: TrainingConfig) -> FrameBatches:
@@ -151,12 +154,13 @@ def _follow(
     batches: FrameBatches,
     progress: Progress,
     config: TrainingConfig,
+    notice: Notice,
 ) -> None:
     """Takes the part in a training of a process that writes nothing."""
     for epoch in range(progress.epoch, config.epochs):
         model.fit(
             batches.epoch(epoch, first=progress.batch),
-            callbacks=[ErrorMeter(progress)],
+            callbacks=[ErrorMeter(progress), Leaver(notice)],
             shuffle=False,  # done already
             verbose=0,
         )
@@ -170,6 +174,7 @@ def _fit(
     save: Callable[[], None],
     config: TrainingConfig,
     folder: RunFolder,
+    notice: Notice,
 ) -> None:
     if progress.epoch >= config.epochs:
         logging.info("all %d epochs are trained already", config.epochs)
@@ -181,7 +186,6 @@ def _fit(
         folder.path,
     )
     with (
-        noticed() as notice,
         told_in_one_line(lambda: f"in {place(progress)},"),
         Events(folder.logger) as events,
         # A run of its own, so that the other has the original's tags and no more.

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from human_pose.runs.interruption import noticed
+from human_pose.runs.interruption import Leaver, Notice, noticed
 
 
 def test_takes_note_and_puts_back_what_was():
@@ -28,6 +28,29 @@ def test_leaves_with_what_shells_expect():
     with noticed() as notice, pytest.raises(SystemExit) as raised:
         notice.leave("training_state.h5")
     assert raised.value.code == 143
+
+
+def test_leaves_after_a_batch_or_after_an_epochs_last_the_epoch():
+    class Saver(Leaver):
+        def save(self, logs):
+            saved.append(logs)
+            return "training_state.h5"
+
+    saved, notice = [], Notice()
+    for callback in (Saver(notice), Leaver(notice)):
+        notice.received = False
+        callback.set_params({"steps": 3})
+        callback.on_train_batch_end(0, {"loss": 1.0})
+        callback.on_epoch_end(0, {"loss": 1.0})
+        notice.take(signal.SIGTERM, None)
+        with pytest.raises(SystemExit) as raised:
+            callback.on_train_batch_end(0, {"loss": 2.0})
+        assert raised.value.code == 143
+        callback.on_train_batch_end(2, {"loss": 2.0})
+        with pytest.raises(SystemExit) as raised:
+            callback.on_epoch_end(1, {"loss": 3.0})
+        assert raised.value.code == 143
+    assert saved == [{"loss": 1.0}, {}, {"loss": 3.0}]
 
 
 def test_another_thread_gets_no_notice():

@@ -5,12 +5,15 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 
 import keras
+import made_up_images
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from human_pose.files.errors import InputError
@@ -18,11 +21,12 @@ from human_pose.i1 import curriculum
 from human_pose.i1.caffe import caffemodel
 from human_pose.i1.config import ImageTrainingConfig
 from human_pose.i1.network import checkpoint, hourglass
-from human_pose.i1.training import build, callbacks, stages
+from human_pose.i1.training import build, callbacks, conditions, stages
 from human_pose.i1.training import run as training
 from human_pose.i1.training.plan import plan
 from human_pose.runs import distribution
 from human_pose.runs.folder import RunFolder
+from human_pose.runs.interruption import Leaver
 
 CONFIG = ImageTrainingConfig(
     data_dir=None,
@@ -44,7 +48,7 @@ CONFIG = ImageTrainingConfig(
     remat=False,
     skip_bad=False,
     save_every=1,
-    validation_samples=2,
+    validation_samples=0,
     validate_every=2,
     seed=3,
     resume=False,
@@ -52,8 +56,7 @@ CONFIG = ImageTrainingConfig(
 )
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch):
+def shrink(monkeypatch):
     """Inputs of 64 px, and two stages: the second of another depth."""
     for recipe in ("published", "modern"):
         scaling = dataclasses.replace(
@@ -65,11 +68,22 @@ def small(monkeypatch):
     monkeypatch.setitem(curriculum.RECIPES, "published", recipe)
 
 
+def stand_in(monkeypatch):
+    """A few layers in the place of the network, and a picture that is soon drawn."""
+    monkeypatch.setattr(hourglass, "assemble", few_layers)
+    monkeypatch.setattr(
+        stages.evaluation,
+        "sample_figure",
+        lambda *_: Figure(figsize=(2, 1), dpi=100),
+    )
+
+
 @pytest.fixture(autouse=True)
-def stand_in(monkeypatch, request):
-    """A few layers in the place of the network, where its blocks do not matter."""
+def small(monkeypatch, request):
+    """Stand-ins, but for the tests in which the network's blocks matter."""
+    shrink(monkeypatch)
     if "large" not in request.keywords:
-        monkeypatch.setattr(hourglass, "assemble", few_layers)
+        stand_in(monkeypatch)
 
 
 def few_layers(make, depth_bins, joints, input_size, *others):
@@ -89,8 +103,44 @@ def config(root):
     return dataclasses.replace(CONFIG, data_dir=root)
 
 
-def folder_of(path):
-    return RunFolder(path, state_name="training_state.npz")
+def trained_once(folder, **options):
+    """A run in a folder of its own, to be read or copied only."""
+    (folder / "images").mkdir()
+    made_up_images.write_set(folder / "images")
+    with pytest.MonkeyPatch.context() as patch:
+        shrink(patch)
+        stand_in(patch)
+        run = folder_of(folder / "run")
+        config = dataclasses.replace(CONFIG, data_dir=folder / "images", **options)
+        training.train(config, run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    """A run of both stages that learns nothing, validated after every update."""
+    return trained_once(
+        tmp_path_factory.mktemp("still"),
+        learning_rate=1e-12,
+        validation_samples=2,
+        validate_every=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def first_stage(tmp_path_factory):
+    """A run of two updates of the first stage."""
+    return trained_once(tmp_path_factory.mktemp("first_stage"), stage="d4_ada")
+
+
+@pytest.fixture
+def folder(first_stage, tmp_path):
+    """A copy of that run."""
+    shutil.copytree(first_stage.path, tmp_path / "run")
+    return folder_of(tmp_path / "run")
+
+
+folder_of = training.run_folder
 
 
 def weights(folder, stage):
@@ -117,6 +167,7 @@ def stop_after(saves, monkeypatch):
 
 
 def test_a_stopped_run_ends_as_one_that_was_not(config, tmp_path, monkeypatch):
+    config = dataclasses.replace(config, validation_samples=2)
     whole, parts = folder_of(tmp_path / "whole"), folder_of(tmp_path / "parts")
     training.train(config, whole)
     with monkeypatch.context() as patch, pytest.raises(Stopped):
@@ -126,7 +177,10 @@ def test_a_stopped_run_ends_as_one_that_was_not(config, tmp_path, monkeypatch):
     assert json.loads(str(state["header"]))["progress"] == {
         "stage": 1, "step": 1, "total": 3, "best_mm": None
     }  # fmt: skip
-    training.train(dataclasses.replace(config, resume=True), parts)
+    # It keeps its length, though nobody tells it again.
+    again = dataclasses.replace(config, resume=True, iterations=None)
+    training.train(again, parts)
+    assert progress_of(parts)["total"] == 4
     for stage in ("d4_ada", "d8_ada"):
         expected, actual = weights(whole, stage), weights(parts, stage)
         assert expected.keys() == actual.keys()
@@ -137,13 +191,11 @@ def test_a_stopped_run_ends_as_one_that_was_not(config, tmp_path, monkeypatch):
                 actual[name], expected[name], rtol=1e-3, atol=2e-4, err_msg=name
             )
     # A run that is done is left alone.
-    training.train(dataclasses.replace(config, resume=True), parts)
+    training.train(again, parts)
 
 
-def test_the_second_stage_starts_from_the_first(config, tmp_path):
-    folder = folder_of(tmp_path / "run")
-    training.train(dataclasses.replace(config, learning_rate=1e-12), folder)
-    first, second = weights(folder, "d4_ada"), weights(folder, "d8_ada")
+def test_the_second_stage_starts_from_the_first(still):
+    first, second = weights(still, "d4_ada"), weights(still, "d8_ada")
     new = {name for name in second if name.startswith("conv_5_d8")}
     assert second.keys() - first.keys() == new
     for name in second.keys() - new:
@@ -151,12 +203,10 @@ def test_the_second_stage_starts_from_the_first(config, tmp_path):
             np.testing.assert_allclose(second[name], first[name], atol=1e-9)
 
 
-def test_writes_every_term_and_error_for_tensorboard(config, tmp_path):
-    folder = folder_of(tmp_path / "run")
-    training.train(dataclasses.replace(config, validate_every=1), folder)
+def test_writes_every_term_and_error_for_tensorboard(still):
     tags, steps = {}, {}
     for part in ("train", "validation"):
-        events = EventAccumulator(str(folder.logger / part))
+        events = EventAccumulator(str(still.logger / part))
         events.Reload()
         tags[part] = set(events.Tags()["tensors"])
         steps[part] = [event.step for event in events.Tensors("loss")]
@@ -166,7 +216,7 @@ def test_writes_every_term_and_error_for_tensorboard(config, tmp_path):
         "integral_mpjpe_mm", "argmax_mpjpe_mm",
     }  # fmt: skip
     assert tags["train"] == measured | {"learning_rate"}
-    assert measured <= tags["validation"]
+    assert tags["validation"] == measured | {"sample"}
     assert steps["train"] == [1, 2, 3, 4]
 
 
@@ -181,7 +231,7 @@ def test_each_stage_starts_its_last_layer_by_its_own_deviation(
 
     monkeypatch.setattr(build, "build_network", noting)
     config = dataclasses.replace(
-        config, recipe="modern", max_depth_bins=None, iterations=1, validation_samples=0
+        config, recipe="modern", max_depth_bins=None, iterations=1
     )
     training.train(config, folder_of(tmp_path / "run"))
     assert seen == [(16, 0.002)]
@@ -197,9 +247,7 @@ def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
         return batches(dataset, stream).take(1).repeat()
 
     monkeypatch.setattr(stages, "batches", same)
-    config = dataclasses.replace(
-        config, stage="d4_ada", iterations=1, validation_samples=0
-    )
+    config = dataclasses.replace(config, stage="d4_ada", iterations=1)
     folders = [folder_of(tmp_path / f"{n}") for n in (1, 2)]
     for accumulate, folder in zip((1, 2), folders, strict=True):
         training.train(dataclasses.replace(config, accumulate=accumulate), folder)
@@ -210,9 +258,7 @@ def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
 
 
 def test_several_steps_in_one_call_are_those_one_by_one(config, tmp_path, monkeypatch):
-    config = dataclasses.replace(
-        config, stage="d8_ada", iterations=7, save_every=4, validation_samples=0
-    )
+    config = dataclasses.replace(config, stage="d8_ada", iterations=7, save_every=4)
     config = dataclasses.replace(config, accumulate=3)  # calls of 3 of 12 and 9 steps
     calls = []
     count = callbacks.Counter.on_train_batch_end
@@ -261,7 +307,6 @@ def test_an_option_changes_the_loss_within_rounding(
             chosen = dataclasses.replace(
                 config,
                 stage="d4_ada",
-                validation_samples=0,
                 overwrite=True,
                 # RMSProp's first step has the sign of each gradient, also of rounding.
                 learning_rate=1e-5,
@@ -295,7 +340,6 @@ def test_no_diverged_state_replaces_a_good_one(config, tmp_path, recipe):
         max_depth_bins=16,
         learning_rate=1e30,
         iterations=3,
-        validation_samples=0,
     )
     with pytest.raises(FloatingPointError, match=r"step 1 of stage .* is kept"):
         training.train(config, folder)
@@ -323,10 +367,8 @@ def test_refuses_to_start_from_weights_that_are_not_finite(config, tmp_path):
     assert not folder.path.exists()
 
 
-def test_protects_a_run_and_its_conditions(config, tmp_path):
-    folder = folder_of(tmp_path / "run")
-    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
-    training.train(config, folder)
+def test_protects_a_run_and_its_conditions(config, folder, tmp_path):
+    config = dataclasses.replace(config, stage="d4_ada")
     with pytest.raises(InputError, match=r"already holds a training run"):
         training.train(config, folder)
     again = dataclasses.replace(config, resume=True)
@@ -351,10 +393,8 @@ def other_blobs(network):
     return blobs | {"fc_1": [blobs["fc_1"][0][:3], blobs["fc_1"][1]]}
 
 
-def test_overwrites_a_run_only_by_one_that_is_possible(config, tmp_path):
-    folder = folder_of(tmp_path / "run")
-    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
-    training.train(config, folder)
+def test_overwrites_a_run_only_by_one_that_is_possible(config, folder, tmp_path):
+    config = dataclasses.replace(config, stage="d4_ada")
     before = {path: path.read_bytes() for path in folder.check.iterdir()}
     network = checkpoint.load_network(folder.stage_checkpoint("d4_ada"))
     odd = tmp_path / "odd.caffemodel"
@@ -376,10 +416,8 @@ def test_every_stage_needs_a_seed(config):
     plan(dataclasses.replace(config, seed=2**30 - 1001))
 
 
-def test_starts_from_a_checkpoint(config, tmp_path):
-    first, second = folder_of(tmp_path / "first"), folder_of(tmp_path / "second")
-    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
-    training.train(config, first)
+def test_starts_from_a_checkpoint(config, first_stage, tmp_path):
+    first, second = first_stage, folder_of(tmp_path / "second")
     training.train(
         dataclasses.replace(
             config,
@@ -393,13 +431,12 @@ def test_starts_from_a_checkpoint(config, tmp_path):
     np.testing.assert_allclose(after["fc_1/kernel"], before["fc_1/kernel"], atol=1e-9)
 
 
-def test_starts_from_caffes_weights_by_name(config, tmp_path):
+def test_starts_from_caffes_weights_by_name(config, first_stage, tmp_path):
     """Layers that the file has not stay new, and others in it are left out."""
-    first, second = folder_of(tmp_path / "first"), folder_of(tmp_path / "second")
+    first, second = first_stage, folder_of(tmp_path / "second")
     config = dataclasses.replace(
         config, stage="d4_ada", validation_samples=0, learning_rate=1e-12
     )
-    training.train(config, first)
     network = checkpoint.load_network(first.stage_checkpoint("d4_ada"))
     blobs = caffemodel.export(network) | {"extra": [np.ones(3)]}
     blobs["fc_1"] = [blobs["fc_1"][0] + 1, blobs["fc_1"][1]]
@@ -473,7 +510,12 @@ def test_sigterm_saves_a_state_that_continues_exactly(config, tmp_path, monkeypa
     """Also within the steps between two states, and where a validation is due."""
     at_once(monkeypatch, steps_per_execution=2)
     config = dataclasses.replace(
-        config, stage="d8_ada", iterations=8, save_every=4, validate_every=1
+        config,
+        stage="d8_ada",
+        iterations=8,
+        save_every=4,
+        validation_samples=2,
+        validate_every=1,
     )
     whole, parts = folder_of(tmp_path / "whole"), folder_of(tmp_path / "parts")
     training.train(config, whole)
@@ -496,9 +538,7 @@ def test_sigterm_saves_a_state_that_continues_exactly(config, tmp_path, monkeypa
 
 def test_goes_on_from_the_middle_in_steps_that_fit(config, tmp_path, monkeypatch):
     """A state after a step that no call of several steps would end at."""
-    config = dataclasses.replace(
-        config, stage="d8_ada", iterations=8, save_every=4, validation_samples=0
-    )
+    config = dataclasses.replace(config, stage="d8_ada", iterations=8, save_every=4)
     folder = folder_of(tmp_path / "run")
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         at_once(patch, steps_per_execution=1)
@@ -512,7 +552,12 @@ def test_goes_on_from_the_middle_in_steps_that_fit(config, tmp_path, monkeypatch
 def test_keeps_the_best_of_the_validations(config, tmp_path, monkeypatch):
     folder = folder_of(tmp_path / "run")
     config = dataclasses.replace(
-        config, stage="d4_ada", iterations=4, validate_every=1, learning_rate=1e-2
+        config,
+        stage="d4_ada",
+        iterations=4,
+        validation_samples=2,
+        validate_every=1,
+        learning_rate=1e-2,
     )
     found = []
     save = callbacks.Saver.on_epoch_end
@@ -547,7 +592,9 @@ def rewrite_header(path, change):
 def test_a_state_of_version_0_1_is_continued(config, tmp_path, monkeypatch):
     """It says nothing of a best validation."""
     folder = folder_of(tmp_path / "run")
-    config = dataclasses.replace(config, stage="d4_ada", iterations=3)
+    config = dataclasses.replace(
+        config, stage="d4_ada", iterations=3, validation_samples=2
+    )
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stop_after(1, patch)
         training.train(config, folder)
@@ -557,12 +604,16 @@ def test_a_state_of_version_0_1_is_continued(config, tmp_path, monkeypatch):
     assert folder.stage_checkpoint("d4_ada_best").exists()
 
 
-def test_refuses_a_state_of_no_such_training(config, tmp_path):
-    folder = folder_of(tmp_path / "run")
-    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
-    training.train(dataclasses.replace(config, iterations=1), folder)
+def test_refuses_a_state_of_no_such_training(config, folder):
+    config = dataclasses.replace(config, stage="d4_ada")
     good = folder.training_state.read_bytes()
-    for change in ({"stage": 2}, {"stage": -1}, {"step": "x"}, {"best_mm": math.nan}):
+    for change in (
+        {"stage": 2},
+        {"stage": -1},
+        {"step": "x"},
+        {"step": 3},
+        {"best_mm": math.nan},
+    ):
         folder.training_state.write_bytes(good)
         rewrite_header(
             folder.training_state, lambda h, c=change: h["progress"].update(c)
@@ -575,9 +626,7 @@ def test_more_iterations_at_a_constant_rate_are_those_of_a_longer_run(
     config, tmp_path, monkeypatch
 ):
     at_once(monkeypatch, schedule="constant")
-    config = dataclasses.replace(
-        config, stage="d4_ada", save_every=2, validation_samples=0
-    )
+    config = dataclasses.replace(config, stage="d4_ada", save_every=2)
     longer = dataclasses.replace(config, iterations=7)
     whole, parts = folder_of(tmp_path / "whole"), folder_of(tmp_path / "parts")
     training.train(longer, whole)
@@ -592,39 +641,44 @@ def test_more_iterations_at_a_constant_rate_are_those_of_a_longer_run(
 
 
 def test_more_iterations_under_a_cosine_follow_that_of_the_new_length(
-    config, tmp_path, monkeypatch
+    config, folder, monkeypatch
 ):
-    folder = folder_of(tmp_path / "run")
-    config = dataclasses.replace(config, stage="d4_ada", validation_samples=0)
-    training.train(config, folder)
-    rates = []
+    config = dataclasses.replace(config, stage="d4_ada", resume=True)
+    rates, told = [], []
 
     def noting(self, epoch, logs):
         rates.append(float(np.asarray(self.model.optimizer.learning_rate)))
 
     monkeypatch.setattr(callbacks.Recorder, "on_epoch_end", noting)
-    training.train(dataclasses.replace(config, iterations=4, resume=True), folder)
+    monkeypatch.setattr(
+        conditions.logging, "warning", lambda text, *values: told.append(text % values)
+    )
+    training.train(dataclasses.replace(config, iterations=4), folder)
     assert progress_of(folder)["step"] == 4
     cosine = keras.optimizers.schedules.CosineDecay(1e-3, 4, alpha=0.01)
     np.testing.assert_allclose(rates, [cosine(3), cosine(4)], rtol=1e-5)
+    assert [text for text in told if "cosine of 4 iterations" in text]
 
 
-def test_a_finished_stage_keeps_its_iterations(config, tmp_path):
+def test_a_finished_stage_keeps_its_iterations(config, still, tmp_path):
+    shutil.copytree(still.path, tmp_path / "run")
     folder = folder_of(tmp_path / "run")
-    config = dataclasses.replace(config, validation_samples=0)
-    training.train(config, folder)
     first = folder.stage_checkpoint("d4_ada").read_bytes()
-    again = dataclasses.replace(config, resume=True)
+    again = dataclasses.replace(
+        config, resume=True, learning_rate=1e-12, validation_samples=0
+    )
     training.train(dataclasses.replace(again, iterations=3), folder)
     assert progress_of(folder)["step"] == 3
     assert folder.stage_checkpoint("d4_ada").read_bytes() == first
-    with pytest.raises(
-        InputError,
-        match=r"^iterations must be at least 3, .* d8_ada .*; received 1$",
-    ):
-        training.train(dataclasses.replace(again, iterations=1), folder)
+    for fewer in (1, 2):
+        with pytest.raises(
+            InputError,
+            match=rf"^iterations must be 3 or more, .* d8_ada; received {fewer}$",
+        ):
+            training.train(dataclasses.replace(again, iterations=fewer), folder)
     # As it is now: 2 and 3.
-    training.train(dataclasses.replace(again, iterations=3), folder)
+    training.train(dataclasses.replace(again, iterations=None), folder)
+    assert progress_of(folder)["total"] == 5
 
 
 def test_stops_when_the_loss_means_nothing(config, tmp_path):
@@ -640,7 +694,8 @@ def test_stops_when_the_loss_means_nothing(config, tmp_path):
     assert not list(folder.check.glob("*.keras"))
 
 
-def test_names_the_step_whose_loss_means_nothing(config, tmp_path):
+def test_names_the_step_whose_loss_means_nothing(config, tmp_path, monkeypatch):
+    at_once(monkeypatch, steps_per_execution=1)
     config = dataclasses.replace(
         config, learning_rate=100.0, iterations=3, save_every=3
     )
@@ -650,7 +705,67 @@ def test_names_the_step_whose_loss_means_nothing(config, tmp_path):
         training.train(config, folder_of(tmp_path / "run"))
 
 
+@pytest.mark.parametrize(
+    ("at_once_", "worst", "message"),
+    [
+        (1, 3e7, r"loss is 3e\+07 in stage d4_ada, step 3, above 2.048e"),
+        (4, 3e7, r"loss is 3e\+07 in stage d4_ada, steps 1 to 4, above 2.048e"),
+        (4, math.nan, r"loss is nan in stage d4_ada, steps 1 to 4;"),
+    ],
+)
+def test_one_bad_step_among_good_ones_stops(
+    config, tmp_path, monkeypatch, at_once_, worst, message
+):
+    """Their mean is below the bound, and the loss of the last is fine."""
+    at_once(monkeypatch, steps_per_execution=at_once_)
+    config = dataclasses.replace(config, stage="d4_ada", iterations=4, save_every=4)
+    honest, calls = build.Objective.__call__, tf.Variable(0)
+
+    def third_is_bad(self, outputs, batch):
+        terms = honest(self, outputs, batch)
+        is_third = tf.equal(calls.assign_add(1), 3)
+        bad = worst / len(terms)
+        return {name: tf.where(is_third, bad, term) for name, term in terms.items()}
+
+    monkeypatch.setattr(build.Objective, "__call__", third_is_bad)
+    with pytest.raises(FloatingPointError, match=message):
+        training.train(config, folder_of(tmp_path / "run"))
+
+
 def test_only_the_chief_writes(config, tmp_path, monkeypatch):
+    """The others end as it does: after the batch, and the validation if it is due."""
+    at_once(monkeypatch, steps_per_execution=1)
     monkeypatch.setattr(distribution, "is_chief", lambda strategy=None: False)
+    config = dataclasses.replace(
+        config, save_every=2, validation_samples=2, validate_every=1
+    )
+    seen = []
+    end = Leaver.on_epoch_end
+
+    def noting(self, epoch, logs):
+        seen.append("val_loss" in logs)
+        end(self, epoch, logs)
+
+    monkeypatch.setattr(Leaver, "on_epoch_end", noting)
     training.train(config, folder_of(tmp_path / "run"))
+    assert seen == [True, True]
+    for step, ended in ((1, []), (2, [True])):
+        seen.clear()
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as exit:
+            terminate_at(step, patch)
+            training.train(config, folder_of(tmp_path / "run"))
+        assert exit.value.code == 143
+        assert seen == ended
     assert not (tmp_path / "run").exists()
+
+
+def test_a_state_has_the_name_that_is_resumed(config, tmp_path):
+    """Whatever name the folder would give to that of a lifter."""
+    config = dataclasses.replace(config, stage="d4_ada", iterations=1)
+    training.train(config, RunFolder(tmp_path / "run"))
+    assert [p.name for p in (tmp_path / "run/check").glob("training_state*")] == [
+        "training_state.npz"
+    ]
+    training.train(
+        dataclasses.replace(config, resume=True), RunFolder(tmp_path / "run")
+    )

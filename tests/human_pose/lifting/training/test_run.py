@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -28,7 +27,6 @@ from human_pose.lifting.training import run as training
 from human_pose.runs import distribution
 from human_pose.runs.folder import RunFolder
 
-GOLDEN = Path(__file__).parents[3] / "golden" / "v01"
 MODELS = 3
 FRAMES = 22
 SHAPES = {
@@ -511,17 +509,6 @@ def test_a_process_told_to_end_exits_with_143_and_is_continued(configs, tmp_path
     assert_same(read(whole.partial_checkpoint), read(parts.partial_checkpoint))
 
 
-def test_a_state_of_version_0_1_is_continued(configs, tmp_path):
-    lifter, config = configs
-    whole, old = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "old")
-    training.train(lifter, config, whole)
-    old.make()
-    shutil.copy(GOLDEN / "lifter_state.h5", old.training_state)
-    training.train(lifter, dataclasses.replace(config, resume=True), old)
-    for epoch in (1, 2):
-        assert_same(parameters(whole, epoch), parameters(old, epoch), 1e-12)
-
-
 def test_a_training_at_work_is_protected(configs, tmp_path, monkeypatch):
     lifter, config = configs
     folder = RunFolder(tmp_path / "run")
@@ -666,6 +653,7 @@ def test_current_error_is_from_after_the_step(configs, poses, tmp_path):
 
 
 def test_only_the_chief_writes(configs, tmp_path, monkeypatch):
+    """The others take their part in every step, and end after a whole one too."""
     lifter, config = configs
     monkeypatch.setattr(distribution, "is_chief", lambda strategy=None: False)
     taken = []
@@ -678,4 +666,11 @@ def test_only_the_chief_writes(configs, tmp_path, monkeypatch):
     monkeypatch.setattr(callbacks.ErrorMeter, "on_train_batch_end", noting)
     training.train(lifter, config, RunFolder(tmp_path / "run"))
     assert len(taken) == 9  # three epochs of three batches
+    for steps in (2, 3):
+        taken.clear()
+        with monkeypatch.context() as context, pytest.raises(SystemExit) as raised:
+            tell_after(context, steps)
+            training.train(lifter, config, RunFolder(tmp_path / "run"))
+        assert raised.value.code == 143
+        assert len(taken) == steps
     assert not (tmp_path / "run").exists()
