@@ -118,8 +118,10 @@ def test_a_short_stream_is_refused(tmp_path, capsys):
 
 
 def test_a_missing_stream_is_refused(tmp_path, capsys):
-    assert run(tmp_path, f"--stream={tmp_path / 'none.npz'}") == 1
-    assert capsys.readouterr().err.endswith("none.npz: no such file\n")
+    path = tmp_path / "none.npz"
+    assert run(tmp_path, f"--stream={path}") == 1
+    error = capsys.readouterr().err
+    assert error.endswith(f"{path} not found; looked for {path}\n")
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path, capsys):

@@ -98,7 +98,7 @@ def test_17_joints_carry_names_along():
     placed = skeletons.to_17_joints(names, fill="Spine1")[:, 0]
     assert placed.tolist() == [
         "Hips", "LeftUpLeg", "LeftLeg", "LeftFoot", "RightUpLeg", "RightLeg",
-        "RightFoot", "Spine1", "Neck", "Head", "Site", "LeftArm", "LeftForeArm",
+        "RightFoot", "Spine1", "Neck", "Head", "Site_2", "LeftArm", "LeftForeArm",
         "LeftHand", "RightArm", "RightForeArm", "RightHand",
     ]  # fmt: skip
 

@@ -470,7 +470,7 @@ def test_no_diverged_state_is_saved_on_sigterm(configs, tmp_path, monkeypatch):
 
 # A process of its own, whose second step waits for the signal.
 TOLD = """
-import pickle, runpy, signal, sys, time
+import pathlib, pickle, runpy, signal, sys, time
 test, configs, run = sys.argv[1:]
 names = runpy.run_path(test)
 training = names["training"]
@@ -485,7 +485,7 @@ def count_and_wait(self, batch, logs):
 training.ErrorMeter.on_train_batch_end = count_and_wait
 with open(configs, "rb") as file:
     lifter, config = pickle.load(file)
-training.train(lifter, config, names["RunFolder"](names["Path"](run)))
+training.train(lifter, config, names["RunFolder"](pathlib.Path(run)))
 """
 
 
