@@ -170,7 +170,7 @@ class TrustRegion(Derivative):
         flat_x, flat_right = packing.pack(x), packing.pack(right)
         if problem.box is not None:
             _, gradient = problem.value_and_gradient(flat_x)
-            problem = Restricted(problem, problem.box.held(flat_x, gradient))
+            problem = Restricted(problem, _held(problem, flat_x, gradient))
             flat_right = problem.free(flat_right)
         indefinite = self.indefinite == "solve"
         solver = linear_solver(self.linear_solve, packing.size, indefinite)
@@ -178,6 +178,18 @@ class TrustRegion(Derivative):
             damping = adaptive_damping(damping, problem, flat_x, flat_right)
         v = solver.solve(problem, flat_x, damping, flat_right, indefinite)
         return packing.unpack(v)
+
+
+def _held(problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """The unknowns at an active bound, bool like x."""
+    box = problem.box
+    assert box is not None
+    held = box.held(x, gradient)
+    # The gradient's direction is the one probe of the curvature that is always cheap.
+    force = tf.where(held, tf.zeros_like(gradient), gradient)
+    bent = tf.norm(problem.hessian_product(x, force), axis=-1, keepdims=True)
+    length = tf.norm(force, axis=-1, keepdims=True)
+    return box.nearly_held(x, gradient, tf.math.divide_no_nan(bent, length))
 
 
 def _broadcasts(shape: tf.TensorShape, target: tf.TensorShape) -> bool:

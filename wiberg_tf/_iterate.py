@@ -11,6 +11,7 @@ from wiberg_tf._differentiability import Differentiability, Step, checkpointed
 from wiberg_tf._nest import Packing, select
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
+from wiberg_tf._stopping import default_rtol
 
 # The caller's own solver: `solver(objective, initial) -> value`, where `objective(x)`
 # is the energy with its parameters filled in.
@@ -50,22 +51,26 @@ def ended(
     gradient: tf.Tensor,
     tolerance: float | None,
     obstacle: tf.Tensor,
+    settled: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The usual `terminate`: a small gradient, an obstacle, or values that are lost.
 
     Args:
       energy: `[*batch]`.
       gradient: `[*batch, n]`.
-      tolerance: of the gradient norm; by default 1e-8 in float64, 1e-4 in float32
-        (about the square root of round-off).
+      tolerance: of the gradient norm, absolute; None leaves it to `settled`, or without
+        that is 1e-8 in float64, 1e-4 in float32.
       obstacle: int32 `[*batch]`, `Status.CONVERGED` while steps can be made, else the
         reason why not.
+      settled: bool `[*batch]`, whether a relative rule holds.
     """
     norm = tf.norm(gradient, axis=-1)
     finite = tf.math.is_finite(norm) & tf.math.is_finite(energy)
-    if tolerance is None:
-        tolerance = 1e-8 if norm.dtype == tf.float64 else 1e-4
-    converged = norm <= tolerance
+    if tolerance is None and settled is not None:
+        converged = settled
+    else:
+        limit = default_rtol(norm.dtype) if tolerance is None else tolerance
+        converged = norm <= limit
     stuck = obstacle != int(Status.CONVERGED)
     status = tf.where(converged, int(Status.CONVERGED), obstacle)
     status = tf.where(finite, status, int(Status.NOT_FINITE))

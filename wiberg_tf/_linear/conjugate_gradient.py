@@ -27,6 +27,7 @@ class CG(IterativeSolver):
         error is at most the condition number of H + λI times this.
       max_iterations: the most Hessian-vector products of a solve, at least 1; by
         default 10 n. A solve that needs more raises.
+      rtol: another name of `tolerance`.
 
     Raises:
       TypeError: for a tolerance that is no number, or iterations that are no integer.
@@ -46,7 +47,7 @@ class CG(IterativeSolver):
         """See the base class."""
         del indefinite
         return solve_conjugate_gradient(
-            problem, x, damping, right, self.tolerance, self.max_iterations
+            problem, x, damping, right, self.relative, self.max_iterations
         )
 
 

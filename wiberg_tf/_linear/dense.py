@@ -1,5 +1,6 @@
 """Dense solves of the damped system (H + λI) v = u: Cholesky, or eigenvalues."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -46,11 +47,30 @@ def eigen(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.linalg.eigh(matrix)
 
 
+def equilibrate(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """S A S with a diagonal near ±1, and the diagonal of S, `[*batch, n, 1]`.
+
+    So units of the unknowns say nothing about the condition (van der Sluis, Condition
+    numbers and equilibration of matrices, Numer. Math. 14, 1969). S is of powers of 2,
+    which no round-off goes with; it is no part of any derivative.
+    """
+    held = tf.stop_gradient(matrix)
+    if matrix.shape[-1] == 1:
+        return matrix, tf.ones_like(held)
+    size = tf.abs(tf.linalg.diag_part(held))
+    # A row without a diagonal entry is scaled by what it has.
+    size = tf.where(size > 0, size, tf.reduce_max(tf.abs(held), -1))
+    size = tf.where((size > 0) & tf.math.is_finite(size), size, 1)
+    half = tf.round(0.5 * tf.math.log(size) / math.log(2))
+    scale = tf.pow(tf.constant(2, size.dtype), -half)[..., None]
+    return matrix * scale * tf.linalg.matrix_transpose(scale), scale
+
+
 def factorise(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Cholesky factors `[*batch, n, n]`, NaN where there are none.
 
     Also whether every matrix of the batch is surely positive definite: its pivots are
-    well above their round-off.
+    well above their round-off. For matrices of equal scales; see `equilibrate`.
     """
     factor = tf.linalg.cholesky(matrix)
     pivots = tf.linalg.diag_part(factor) ** 2
@@ -96,11 +116,14 @@ def solve_dense(
     if isinstance(damping, Adaptive) or hessian.shape[-1] == 1:
         return by_eigenvalues()
     damped = hessian + damping[..., None, None] * tf.eye(x.shape[-1], dtype=x.dtype)
-    factor, sure = factorise(damped)
+    even, scale = equilibrate(damped)
+    factor, sure = factorise(even)
     sure &= tf.reduce_all(finite)
     return tf.cond(
         sure,
-        lambda: tf.linalg.cholesky_solve(factor, right[..., None])[..., 0],
+        lambda: (scale * tf.linalg.cholesky_solve(factor, scale * right[..., None]))[
+            ..., 0
+        ],
         by_eigenvalues,
     )
 
@@ -112,20 +135,28 @@ def _solve_by_eigenvalues(
     idle: tf.Tensor,
     indefinite: bool,
 ) -> tf.Tensor:
-    values, vectors = eigen(hessian)
+    size = hessian.shape[-1]
+    scale = tf.ones_like(hessian[..., :1])
     if isinstance(damping, Adaptive):
+        values, vectors = eigen(hessian)
         norm = tf.reduce_max(tf.abs(values), -1)
         damping = damping.least_damping(tf.reduce_min(values, -1), norm)
-    damped = values + damping[..., None]
+        damped = values + damping[..., None]
+    else:
+        matrix = hessian + damping[..., None, None] * tf.eye(size, dtype=hessian.dtype)
+        matrix, scale = equilibrate(matrix)
+        damped, vectors = eigen(matrix)
+        values = damped
+        damping = tf.zeros_like(damping) if size > 1 else damping
     distances = tf.abs(damped) if indefinite else damped
     # Eigenvalues are known to a few times n ε |H|.
-    scale = tf.maximum(tf.reduce_max(tf.abs(values), -1), damping)
+    largest = tf.maximum(tf.reduce_max(tf.abs(values), -1), damping)
     smallest = tf.reduce_min(distances, -1)
-    usable = smallest > 4 * hessian.shape[-1] * round_off(hessian.dtype) * scale
+    usable = smallest > 4 * size * round_off(hessian.dtype) * largest
     message = SINGULAR if indefinite else INDEFINITE
     shown = tf.reduce_min(tf.where(~idle, smallest, float("inf")))
     with insist(usable | idle, f"{message} Smallest eigenvalue:", shown):
-        along = tf.linalg.matvec(vectors, right, transpose_a=True)
+        along = tf.linalg.matvec(vectors, scale[..., 0] * right, transpose_a=True)
     usable = usable[..., None]
-    v = tf.linalg.matvec(vectors, along / tf.where(usable, damped, 1))
+    v = scale[..., 0] * tf.linalg.matvec(vectors, along / tf.where(usable, damped, 1))
     return tf.where(usable, v, tf.where(idle[..., None], right, NAN))

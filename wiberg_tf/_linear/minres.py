@@ -12,7 +12,7 @@ from wiberg_tf._linear.solver import (
     default_tolerance,
 )
 from wiberg_tf._nest import select
-from wiberg_tf._problem import Problem
+from wiberg_tf._problem import Problem, round_off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,7 @@ class MINRES(IterativeSolver):
         error is at most the condition number of H + λI times this.
       max_iterations: the most Hessian-vector products of a solve, at least 1; by
         default 10 n. A solve that needs more raises.
+      rtol: another name of `tolerance`.
 
     Raises:
       TypeError: for a tolerance that is no number, or iterations that are no integer.
@@ -47,7 +48,7 @@ class MINRES(IterativeSolver):
         """See the base class."""
         del indefinite
         return solve_minres(
-            problem, x, damping, right, self.tolerance, self.max_iterations
+            problem, x, damping, right, self.relative, self.max_iterations
         )
 
 
@@ -98,6 +99,8 @@ def solve_minres(
         active = running(state)
         (cosine, previous_cosine), (sine, previous_sine) = state.cosines, state.sines
         image = product(state.basis)
+        # The basis is of unit vectors.
+        length = tf.norm(image, axis=-1, keepdims=True)
         diagonal = dot(state.basis, image)
         image -= diagonal * state.basis + state.side * state.previous_basis
         side = tf.norm(image, axis=-1, keepdims=True)
@@ -121,6 +124,7 @@ def solve_minres(
             state.direction,
             (next_cosine, cosine),
             (next_sine, sine),
+            tf.maximum(state.norm, length),
         )
         return (select(active, stepped, state),)
 
@@ -137,6 +141,7 @@ def solve_minres(
         nothing,
         (one, one),
         (zero, zero),
+        zero,
     )
     (end,) = tf.while_loop(
         lambda state: tf.reduce_any(running(state)),
@@ -144,10 +149,16 @@ def solve_minres(
         (initial,),
         maximum_iterations=limit,
     )
-    # The recurrence's own residual drifts where the basis loses orthogonality.
+    # The recurrence's own residual drifts where the basis loses orthogonality, and
+    # round-off leaves one of ε |H| |v|: that is all that any solve can do, as long as
+    # v is not so long that H must be singular.
     residual = tf.norm(right - product(end.v), axis=-1, keepdims=True)
     drift = max(100 * min(precision, usual), 2 * precision)
-    solved = ~(residual > drift * start)
+    epsilon = round_off(x.dtype)
+    reach = end.norm * tf.norm(end.v, axis=-1, keepdims=True)
+    regular = 64 * epsilon * reach < start
+    backward = (residual <= 32 * epsilon * reach) & regular
+    solved = ~(residual > drift * start) | backward
     message = (
         f"Minimal residuals do not converge to {precision:g} in {limit} iterations, of "
         f"which wt.MINRES may allow more: {SINGULAR} Residual:"
@@ -166,3 +177,4 @@ class _Minres(NamedTuple):
     previous_direction: tf.Tensor
     cosines: tuple[tf.Tensor, tf.Tensor]
     sines: tuple[tf.Tensor, tf.Tensor]
+    norm: tf.Tensor  # The largest |H b| of a unit vector b: |H| from below.

@@ -50,27 +50,49 @@ class IterativeSolver(LinearSolver):
 
     tolerance: float | None = None
     max_iterations: int | None = None
+    rtol: float | None = None
 
     def __post_init__(self) -> None:
-        _check_limits(self.tolerance, self.max_iterations)
+        if self.tolerance is not None and self.rtol is not None:
+            raise ValueError(
+                "`tolerance` and `rtol` are the same: give one of them; received "
+                f"tolerance={self.tolerance}, rtol={self.rtol}"
+            )
+        for name in ("tolerance", "rtol"):
+            _check_tolerance(name, getattr(self, name))
+        _check_iterations(self.max_iterations)
+
+    @property
+    def relative(self) -> float | None:
+        """The relative residual to stop at, under either name."""
+        return self.tolerance if self.rtol is None else self.rtol
 
 
-def _check_limits(tolerance: Any, max_iterations: Any) -> None:
-    """Refuses limits of an iteration that are none.
+def _check_tolerance(name: str, tolerance: Any) -> None:
+    """Refuses a relative residual that is none.
 
     Raises:
-      TypeError: for another kind than a number and an integer, or None.
+      TypeError: for another kind than a number or None.
       ValueError: for one out of range.
     """
     if tolerance is not None:
         if isinstance(tolerance, bool) or not isinstance(tolerance, int | float):
             raise TypeError(
-                f"`tolerance` must be a number or None; received {tolerance!r}"
+                f"`{name}` must be a number or None; received {tolerance!r}"
             )
         if not 0 < tolerance < 1:
             raise ValueError(
-                f"`tolerance` must be above 0 and below 1; received {tolerance}"
+                f"`{name}` must be above 0 and below 1; received {tolerance}"
             )
+
+
+def _check_iterations(max_iterations: Any) -> None:
+    """Refuses a limit of iterations that is none.
+
+    Raises:
+      TypeError: for another kind than an integer or None.
+      ValueError: for one out of range.
+    """
     if max_iterations is not None:
         if isinstance(max_iterations, bool) or not isinstance(max_iterations, int):
             raise TypeError(

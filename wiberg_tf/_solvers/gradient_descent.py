@@ -9,6 +9,7 @@ from wiberg_tf._iterate import Solver, ended
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.line_search import backtrack
+from wiberg_tf._stopping import check_limits, settled
 
 
 class _State(NamedTuple):
@@ -17,18 +18,26 @@ class _State(NamedTuple):
     gradient: tf.Tensor
     size: tf.Tensor
     obstacle: tf.Tensor
+    first_energy: tf.Tensor
+    settled: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientDescent(Solver):
     """Steps down the gradient: of one size, or searched for.
 
+    Its path depends on the units of each unknown: where they differ, as curvatures do,
+    it is slow, and stops at `max_iterations`.
+
     Attributes:
       rate: the size of every step, in units of x² per energy; None halves each step
         until the energy falls enough (Armijo), and begins the next with twice its size
         as long as the energy falls visibly.
-      tolerance: a problem has converged when its gradient norm is at most this; by
-        default 1e-8 in float64, 1e-4 in float32.
+      tolerance: a problem has converged when its gradient norm is at most this, in the
+        units of E by those of x; by default `rtol` decides.
+      rtol: a problem has converged when the step that is left is about this part of
+        the way made, in the metric of the steps (see docs/mathematics.md); by default
+        1e-8 in float64, 1e-4 in float32.
       max_iterations: the most steps that any problem takes.
       max_halvings: the most halvings of one step.
       sufficient_decrease: Armijo's constant (Nocedal and Wright, eq. 3.4); 0.3 keeps
@@ -37,10 +46,14 @@ class GradientDescent(Solver):
 
     rate: float | None = None
     tolerance: float | None = None
+    rtol: float | None = None
     max_iterations: int = 1000
     max_halvings: int = 40
     sufficient_decrease: float = 0.3
     takes_bounds = True
+
+    def __post_init__(self) -> None:
+        check_limits(self.tolerance, self.rtol)
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
@@ -48,7 +61,9 @@ class GradientDescent(Solver):
         energy, gradient = problem.value_and_free_gradient(x)
         first = 1.0 if self.rate is None else self.rate
         size = first * tf.ones_like(energy)
-        return _State(x, energy, gradient, size, tf.zeros_like(energy, tf.int32))
+        there = tf.reduce_all(gradient == 0, -1)
+        obstacle = tf.zeros_like(energy, tf.int32)
+        return _State(x, energy, gradient, size, obstacle, energy, there)
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One step down."""
@@ -66,13 +81,31 @@ class GradientDescent(Solver):
         x = tf.where(accepted[..., None], moved, state.x)
         energy, gradient = problem.value_and_free_gradient(x)
         obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
+        there = state.settled
+        if self.tolerance is None:
+            held = tf.nest.map_structure(
+                tf.stop_gradient, (gradient, size, energy, state.first_energy, x)
+            )
+            there = settled(
+                held[0],
+                held[1][..., None] * held[0],
+                *held[2:4],
+                tf.reduce_sum(held[4] ** 2, -1) / held[1],
+                self.rtol,
+            )
         if self.rate is None:
             size *= _growth(state, energy, gradient)
-        return _State(x, energy, gradient, size, obstacle)
+        return _State(x, energy, gradient, size, obstacle, state.first_energy, there)
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """See `ended`."""
-        return ended(state.energy, state.gradient, self.tolerance, state.obstacle)
+        return ended(
+            state.energy,
+            state.gradient,
+            self.tolerance,
+            state.obstacle,
+            state.settled,
+        )
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""

@@ -9,6 +9,7 @@ from wiberg_tf._iterate import Solver, ended
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.line_search import strong_wolfe
+from wiberg_tf._stopping import check_limits, settled
 
 
 class _State(NamedTuple):
@@ -21,6 +22,10 @@ class _State(NamedTuple):
     differences: tf.Tensor
     curvatures: tf.Tensor
     obstacle: tf.Tensor
+    first_energy: tf.Tensor
+    settled: tf.Tensor
+    # The approximate H⁻¹ times the gradient.
+    correction: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +37,11 @@ class LBFGS(Solver):
     problem whose search fails forgets its history and tries the gradient once more.
 
     Attributes:
-      tolerance: a problem has converged when its gradient norm is at most this; by
-        default 1e-8 in float64, 1e-4 in float32.
+      tolerance: a problem has converged when its gradient norm is at most this, in the
+        units of E by those of x; by default `rtol` decides.
+      rtol: a problem has converged when the step that is left is about this part of
+        the way made, in the metric of the steps (see docs/mathematics.md); by default
+        1e-8 in float64, 1e-4 in float32.
       max_iterations: the most steps that any problem takes.
       memory: how many steps are remembered (ibid., section 7.2: 3 to 20).
       max_evaluations: the most energies and gradients in one line search.
@@ -42,6 +50,7 @@ class LBFGS(Solver):
     """
 
     tolerance: float | None = None
+    rtol: float | None = None
     max_iterations: int = 500
     memory: int = 10
     max_evaluations: int = 30
@@ -51,6 +60,7 @@ class LBFGS(Solver):
     def __post_init__(self) -> None:
         if self.memory < 1:
             raise ValueError(f"`memory` must be >= 1; received {self.memory}")
+        check_limits(self.tolerance, self.rtol)
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Starts with an empty history."""
@@ -58,12 +68,24 @@ class LBFGS(Solver):
         history = tf.stack([tf.zeros_like(x)] * self.memory, -2)
         obstacle = tf.zeros_like(energy, tf.int32)
         nothing = tf.zeros_like(history[..., :1])
-        return _State(x, energy, gradient, history, history, nothing, obstacle)
+        there = tf.reduce_all(gradient == 0, -1)
+        return _State(
+            x,
+            energy,
+            gradient,
+            history,
+            history,
+            nothing,
+            obstacle,
+            energy,
+            there,
+            gradient,
+        )
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One line search along the quasi-Newton direction."""
         fresh = state.curvatures[..., -1, 0] == 0
-        direction = -_inverse_hessian(state)
+        direction = -state.correction
         # The first step has no scale but the gradient's.
         norm = tf.norm(state.gradient, axis=-1)
         first = tf.minimum(1 / tf.where(norm > 0, norm, 1), 1)
@@ -81,7 +103,7 @@ class LBFGS(Solver):
         steps, differences, curvatures = _remember(
             state, step, point.gradient - state.gradient
         )
-        return _State(
+        after = _State(
             tf.where(moved[..., None], state.x + step, state.x),
             point.energy,
             point.gradient,
@@ -89,15 +111,45 @@ class LBFGS(Solver):
             differences,
             tf.where(moved[..., None, None], curvatures, tf.zeros_like(curvatures)),
             tf.where(moved | ~fresh, int(Status.CONVERGED), int(Status.NO_DESCENT)),
+            state.first_energy,
+            state.settled,
+            state.correction,
         )
+        after = after._replace(correction=_inverse_hessian(after))
+        if self.tolerance is None:
+            after = after._replace(settled=_settled(after, self.rtol))
+        return after
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """See `ended`."""
-        return ended(state.energy, state.gradient, self.tolerance, state.obstacle)
+        return ended(
+            state.energy,
+            state.gradient,
+            self.tolerance,
+            state.obstacle,
+            state.settled,
+        )
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""
         return state.x, state.energy, state.gradient
+
+
+def _settled(state: _State, rtol: float | None) -> tf.Tensor:
+    """See `settled`: with the newest pair's curvature for that of x."""
+    state = tf.nest.map_structure(tf.stop_gradient, state)
+    curvature = state.curvatures[..., -1, 0]
+    difference = tf.reduce_sum(state.differences[..., -1, :] ** 2, -1)
+    there = settled(
+        state.gradient,
+        state.correction,
+        state.energy,
+        state.first_energy,
+        tf.reduce_sum(state.x**2, -1) * tf.math.divide_no_nan(difference, curvature),
+        rtol,
+    )
+    # Without a pair the correction has no units of x.
+    return there & ((curvature > 0) | tf.reduce_all(state.gradient == 0, -1))
 
 
 def _remember(

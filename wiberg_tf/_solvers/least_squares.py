@@ -1,7 +1,7 @@
 """Solvers for energies of residuals: Gauss-Newton, reweighting, Levenberg-Marquardt."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import tensorflow as tf
 
@@ -12,7 +12,14 @@ from wiberg_tf._nest import select
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._residuals import residual_energy
 from wiberg_tf._solution import Status
-from wiberg_tf._solvers.newton import Newton
+from wiberg_tf._solvers.newton import (
+    Correct,
+    Newton,
+    by_matrix,
+    by_step,
+    solve_scaled,
+)
+from wiberg_tf._stopping import check_limits, settled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,8 @@ class _State(NamedTuple):
     damping: tf.Tensor
     growth: tf.Tensor
     obstacle: tf.Tensor
+    first_energy: tf.Tensor
+    settled: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,18 +78,35 @@ class LevenbergMarquardt(Solver):
 
     Attributes:
       tolerance: of the gradient norm, as Newton's.
+      rtol: of the step, as Newton's.
       max_iterations: the most trial steps of any problem.
       initial_damping: the first μ, relative to the largest diagonal entry of JᵀJ.
       linear_solve: the caller's `linear_solve(x, parameters, damping, right)`, as
         Newton's, here with μ for the damping. JᵀJ is not formed then; the first μ is
         relative to |Hg| / |g|.
+      scaling: "none", or "marquardt" for μ diag(JᵀJ) instead of μI (Marquardt, 1963):
+        then no units of the unknowns change the steps.
     """
 
     tolerance: float | None = None
+    rtol: float | None = None
     max_iterations: int = 200
     initial_damping: float = 1e-3
     linear_solve: LinearSolve | None = None
+    scaling: Literal["none", "marquardt"] = "none"
     takes_bounds = True
+
+    def __post_init__(self) -> None:
+        check_limits(self.tolerance, self.rtol)
+        if self.scaling not in ("none", "marquardt"):
+            raise ValueError(
+                f"`scaling` must be none or marquardt; received {self.scaling!r}"
+            )
+        if self.scaling == "marquardt" and self.linear_solve is not None:
+            raise ValueError(
+                "`scaling` must be none with a `linear_solve` of your own; "
+                f"received {self.scaling!r}"
+            )
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates the energy and scales μ."""
@@ -90,17 +116,22 @@ class LevenbergMarquardt(Solver):
         unit = tf.ones_like(largest)
         damping = self.initial_damping * tf.where(largest > 0, largest, unit)
         obstacle = tf.zeros_like(energy, tf.int32)
-        return _State(x, energy, gradient, damping, 2 * unit, obstacle)
+        there = tf.reduce_all(gradient == 0, -1)
+        return _State(
+            x, energy, gradient, damping, 2 * unit, obstacle, energy, there
+        )
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One trial step: taken if the energy falls."""
-        move, predicted = self._trial(problem, state)
+        move, predicted, correct = self._trial(problem, state)
         trial = state.x + move
         energy, gradient = problem.value_and_free_gradient(trial)
         # Near the minimum the decrease drowns in the energy's round-off.
         noise = 8 * round_off(energy.dtype) * tf.abs(state.energy)
-        gain = (state.energy - energy + noise) / (predicted + noise)
-        accepted = (gain > 0) & (predicted + noise > 0)  # False for NaN.
+        promised = predicted + noise
+        # Both are 0 for a problem of energy 0, which is done.
+        gain = (state.energy - energy + noise) / tf.where(promised > 0, promised, 1)
+        accepted = (gain > 0) & (promised > 0)  # False for NaN.
         moved = tf.norm(move, axis=-1)
         hopeless = moved <= round_off(energy.dtype) * tf.norm(state.x, axis=-1)
         stuck = ~accepted & hopeless
@@ -112,6 +143,8 @@ class LevenbergMarquardt(Solver):
             state.damping * shrink,
             2 * tf.ones_like(gain),
             state.obstacle,
+            state.first_energy,
+            self._settled(state, trial, energy, gradient, correct),
         )
         refused = state._replace(
             damping=state.damping * state.growth,
@@ -122,47 +155,97 @@ class LevenbergMarquardt(Solver):
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """See `ended`."""
-        return ended(state.energy, state.gradient, self.tolerance, state.obstacle)
+        return ended(
+            state.energy,
+            state.gradient,
+            self.tolerance,
+            state.obstacle,
+            state.settled,
+        )
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""
         return state.x, state.energy, state.gradient
 
+    def _settled(
+        self,
+        state: _State,
+        x: tf.Tensor,
+        energy: tf.Tensor,
+        gradient: tf.Tensor,
+        correct: Correct,
+    ) -> tf.Tensor:
+        if self.tolerance is not None:
+            return state.settled
+        x, energy, gradient, first = tf.nest.map_structure(
+            tf.stop_gradient, (x, energy, gradient, state.first_energy)
+        )
+        correction, size = correct(x, gradient)
+        return settled(gradient, correction, energy, first, size, self.rtol)
+
     def _scale(self, problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
         """The size of the curvature, `[*batch]`, which sets that of μ."""
         if self.linear_solve is None:
-            diagonal = tf.linalg.diag_part(self._curvature(problem, x))
-            return tf.reduce_max(diagonal, -1)
+            curvature = self._curvature(problem, x)
+            return _largest(curvature, self._weights(curvature))
         bent = tf.norm(problem.hessian_product(x, gradient), axis=-1)
         return tf.math.divide_no_nan(bent, tf.norm(gradient, axis=-1))
 
-    def _trial(self, problem: Problem, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
-        """The step within the bounds, and the decrease that the model predicts."""
+    def _trial(
+        self, problem: Problem, state: _State
+    ) -> tuple[tf.Tensor, tf.Tensor, Correct]:
+        """The step within the bounds, the decrease predicted, and its correction."""
         if self.linear_solve is not None:
             move = -solve_structured(
                 self.linear_solve, problem, state.x, state.damping, state.gradient
             )
-            return move, _predicted(move, state)
+            predicted = _predicted(move, tf.ones_like(move), state)
+            return move, predicted, by_step(state.gradient, move)
         curvature = self._curvature(problem, state.x)
         if problem.box is not None:
             at_bound = problem.box.touched(state.x)
             curvature = restrict(curvature, at_bound & (state.gradient == 0))
-        identity = tf.eye(curvature.shape[-1], dtype=curvature.dtype)
-        damped = curvature + state.damping[..., None, None] * identity
-        move = -tf.linalg.solve(damped, state.gradient[..., None])[..., 0]
+        weights = self._weights(curvature)
+        # Below round-off of JᵀJ the damping would keep nothing regular.
+        noise = 4 * curvature.shape[-1] * round_off(curvature.dtype)
+        least = noise * _largest(curvature, weights)
+        damping = tf.maximum(state.damping, least)[..., None]
+        damped = curvature + tf.linalg.diag(damping * weights)
+        move = -solve_scaled(damped, state.gradient)
+        regular = curvature + tf.linalg.diag(least[..., None] * weights)
+        correct = by_matrix(regular)
         if problem.box is None:
-            return move, _predicted(move, state)
+            state = state._replace(damping=damping[..., 0])
+            return move, _predicted(move, weights, state), correct
         move = problem.project(state.x + move) - state.x
         bent = tf.linalg.matvec(curvature, move)
-        return move, -tf.reduce_sum(move * (state.gradient + 0.5 * bent), -1)
+        predicted = -tf.reduce_sum(move * (state.gradient + 0.5 * bent), -1)
+        return move, predicted, correct
+
+    def _weights(self, curvature: tf.Tensor) -> tf.Tensor:
+        """The diagonal W, `[*batch, n]`."""
+        diagonal = tf.linalg.diag_part(curvature)
+        if self.scaling == "none":
+            return tf.ones_like(diagonal)
+        # An unknown without curvature yet is damped like the others.
+        mean = tf.reduce_max(diagonal, -1, keepdims=True)
+        mean = tf.where(mean > 0, mean, tf.ones_like(mean))
+        return tf.where(diagonal > 0, diagonal, mean)
 
     def _curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
         matrix = residual_energy(problem, self).gauss_newton(problem, x, exact=True)
         return tf.where(tf.math.is_finite(matrix), matrix, tf.zeros_like(matrix))
 
 
-def _predicted(move: tf.Tensor, state: _State) -> tf.Tensor:
-    """−(g d + ½ dᵀJᵀJ d) for the solution d of (JᵀJ + μI) d = −g."""
+def _largest(curvature: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """The largest curvature in units of the weights, 1 where there is none."""
+    diagonal = tf.stop_gradient(tf.linalg.diag_part(curvature))
+    largest = tf.reduce_max(diagonal / weights, -1)
+    return tf.where(largest > 0, largest, tf.ones_like(largest))
+
+
+def _predicted(move: tf.Tensor, weights: tf.Tensor, state: _State) -> tf.Tensor:
+    """−(g d + ½ dᵀJᵀJ d) for the solution d of (JᵀJ + μW) d = −g."""
     return 0.5 * tf.reduce_sum(
-        move * (state.damping[..., None] * move - state.gradient), -1
+        move * (state.damping[..., None] * weights * move - state.gradient), -1
     )

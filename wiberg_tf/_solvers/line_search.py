@@ -83,7 +83,7 @@ def strong_wolfe(
 ) -> Point:
     """A step with enough decrease at which the slope is nearly gone.
 
-    Brackets such a step by doubling, then zooms in by cubic interpolation (Nocedal and
+    Brackets such a step by doubling, or 100 times where the line is straight, then zooms in by cubic interpolation (Nocedal and
     Wright, Numerical Optimization, 2nd ed., algorithms 3.5 and 3.6). `low` is the best
     step yet, and the bracket's other end `high` lies downhill of it.
 
@@ -116,11 +116,14 @@ def strong_wolfe(
         new_low = select(too_high, low, trial)
         bracketed = search.bracketed | too_high | beyond
         inner = _interpolate(new_low, new_high)
+        # A slope that has hardly changed says that the units of the step are wrong.
+        straight = tf.abs(trial.slope) > 0.99 * tf.abs(slope)
+        growth = tf.where(straight, 100 * tf.ones_like(slope), 2 * tf.ones_like(slope))
         stepped = _Search(
             new_low,
             new_high,
             bracketed,
-            tf.where(bracketed, inner, 2 * search.size),
+            tf.where(bracketed, inner, growth * search.size),
             found,
         )
         return (select(search.found, search, stepped),)

@@ -8,11 +8,12 @@ import tensorflow as tf
 
 from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
-from wiberg_tf._linear.dense import eigen, factorise
+from wiberg_tf._linear.dense import eigen, equilibrate, factorise
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.line_search import backtrack
+from wiberg_tf._stopping import check_limits, settled
 
 
 class _State(NamedTuple):
@@ -21,6 +22,14 @@ class _State(NamedTuple):
     gradient: tf.Tensor
     # CONVERGED while steps can be made, else why they cannot.
     obstacle: tf.Tensor
+    # E at the start, and whether the relative rule holds.
+    first_energy: tf.Tensor
+    settled: tf.Tensor
+
+
+# M⁻¹g and xᵀ diag(M) x, for x and its gradient g after a step of matrix M.
+Correct = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+_Taken = tuple[tf.Tensor, tf.Tensor, Correct]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +48,11 @@ class Newton(Solver):
     or down the gradient where that leads uphill or is not finite.
 
     Attributes:
-      tolerance: a problem has converged when its gradient norm is at most this; by
-        default 1e-8 in float64, 1e-4 in float32 (about the square root of round-off).
+      tolerance: a problem has converged when its gradient norm is at most this, in the
+        units of E by those of x; by default `rtol` decides.
+      rtol: a problem has converged when the step that is left is about this part of
+        the way made, in the metric of the steps (see docs/mathematics.md); by default
+        1e-8 in float64, 1e-4 in float32.
       max_iterations: the most steps that any problem takes.
       max_halvings: the most halvings of one step.
       sufficient_decrease: Armijo's constant (Nocedal and Wright, eq. 3.4).
@@ -56,6 +68,7 @@ class Newton(Solver):
     """
 
     tolerance: float | None = None
+    rtol: float | None = None
     max_iterations: int = 100
     max_halvings: int = 40
     sufficient_decrease: float = 1e-4
@@ -65,24 +78,44 @@ class Newton(Solver):
     linear_solve: LinearSolve | None = None
     takes_bounds = True
 
+    def __post_init__(self) -> None:
+        check_limits(self.tolerance, self.rtol)
+
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
         x = problem.project(x)
         energy, gradient = problem.value_and_free_gradient(x)
-        return _State(x, energy, gradient, tf.zeros_like(energy, tf.int32))
+        there = tf.reduce_all(gradient == 0, -1)
+        obstacle = tf.zeros_like(energy, tf.int32)
+        return _State(x, energy, gradient, obstacle, energy, there)
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One Newton step."""
         if self.linear_solve is not None:
-            x, obstacle = self._structured_step(problem, state, self.linear_solve)
+            taken = self._structured_step(problem, state, self.linear_solve)
         else:
-            x, obstacle = self._dense_step(problem, state)
+            taken = self._dense_step(problem, state)
+        x, obstacle, correct = taken
         energy, gradient = problem.value_and_free_gradient(x)
-        return _State(x, energy, gradient, obstacle)
+        if self.tolerance is None:
+            # Nothing differentiates a decision.
+            held = tf.nest.map_structure(tf.stop_gradient, (x, energy, gradient))
+            correction, size = correct(held[0], held[2])
+            first = tf.stop_gradient(state.first_energy)
+            there = settled(held[2], correction, held[1], first, size, self.rtol)
+        else:
+            there = state.settled
+        return _State(x, energy, gradient, obstacle, state.first_energy, there)
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """Done when the gradient is small, no step descends, or values are lost."""
-        return ended(state.energy, state.gradient, self.tolerance, state.obstacle)
+        return ended(
+            state.energy,
+            state.gradient,
+            self.tolerance,
+            state.obstacle,
+            state.settled,
+        )
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""
@@ -94,21 +127,24 @@ class Newton(Solver):
 
     def _dense_step(
         self, problem: Problem, state: _State
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> _Taken:
         hessian = self._damped(self.curvature(problem, state.x))
         if problem.box is not None:
             at_bound = problem.box.touched(state.x)
             hessian = restrict(hessian, at_bound & (state.gradient == 0))
         if not self.line_search:
             x, obstacle = _plain_step(state, hessian)
-            return problem.project(x), obstacle
+            return problem.project(x), obstacle, by_matrix(_regular(hessian)[0])
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
-        raised = hessian + _raising(hessian, max(self.eigenvalue_floor, noise))
-        return self._descend(problem, state, -_solve(raised, state.gradient))
+        even, scale = equilibrate(hessian)
+        even += _raising(even, max(self.eigenvalue_floor, noise))
+        raised = even / scale / tf.linalg.matrix_transpose(scale)
+        x, obstacle = self._descend(problem, state, -solve_scaled(raised, state.gradient))
+        return x, obstacle, by_matrix(raised)
 
     def _structured_step(
         self, problem: Problem, state: _State, linear_solve: LinearSolve
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> _Taken:
         damping = tf.convert_to_tensor(self.damping, state.energy.dtype)
         damping = tf.broadcast_to(damping, tf.shape(state.energy))
         step = -solve_structured(
@@ -117,10 +153,12 @@ class Newton(Solver):
         finite = tf.reduce_all(tf.math.is_finite(step), -1)
         if not self.line_search:
             x = tf.where(finite[..., None], state.x + step, state.x)
-            return x, tf.where(finite, int(Status.CONVERGED), int(Status.SINGULAR))
+            obstacle = tf.where(finite, int(Status.CONVERGED), int(Status.SINGULAR))
+            return x, obstacle, by_step(state.gradient, step)
         downhill = finite & (tf.reduce_sum(step * state.gradient, -1) < 0)
         step = tf.where(downhill[..., None], step, -state.gradient)
-        return self._descend(problem, state, step)
+        x, obstacle = self._descend(problem, state, step)
+        return x, obstacle, by_step(state.gradient, step)
 
     def _damped(self, hessian: tf.Tensor) -> tf.Tensor:
         # Problems with lost values are already done; eigh must not see them.
@@ -158,25 +196,62 @@ class Newton(Solver):
         return problem.project(state.x + size[..., None] * direction), accepted
 
 
+def by_matrix(matrix: tf.Tensor) -> Correct:
+    """The correction by the matrix of the last step."""
+    matrix = tf.stop_gradient(matrix)
+
+    def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        diagonal = tf.abs(tf.linalg.diag_part(matrix))
+        return solve_scaled(matrix, gradient), tf.reduce_sum(diagonal * x**2, -1)
+
+    return correct
+
+
+def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
+    """The correction by the last step alone: M as a multiple of the identity."""
+    gradient, step = tf.stop_gradient(gradient), tf.stop_gradient(step)
+    promised = tf.reduce_sum(tf.abs(gradient * step), -1, keepdims=True)
+    length = tf.reduce_sum(gradient**2, -1, keepdims=True)
+    inverse = tf.math.divide_no_nan(promised, length)
+
+    def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        squared = tf.reduce_sum(x**2, -1)
+        return inverse * gradient, tf.math.divide_no_nan(squared, inverse[..., 0])
+
+    return correct
+
+
 def _plain_step(state: _State, hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """The step −(H + λI)⁻¹ g, and whether the matrix is singular."""
-    sizes = tf.abs(tf.stop_gradient(eigen(hessian)[0]))
-    largest = tf.reduce_max(sizes, -1)
-    noise = 4 * hessian.shape[-1] * round_off(hessian.dtype) * largest
-    # A single eigenvalue is as exact as the Hessian itself.
-    singular = tf.reduce_min(sizes, -1) <= (noise if hessian.shape[-1] > 1 else 0)
+    safe, singular = _regular(hessian)
     usable = ~singular[..., None]
-    safe = tf.where(
-        usable[..., None], hessian, tf.eye(hessian.shape[-1], dtype=hessian.dtype)
-    )
     x = tf.where(usable, state.x - _solve(safe, state.gradient), state.x)
     return x, tf.where(singular, int(Status.SINGULAR), int(Status.CONVERGED))
+
+
+def _regular(hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The matrix, or the identity where it is singular, and whether it is."""
+    size = hessian.shape[-1]
+    sizes = tf.abs(eigen(equilibrate(tf.stop_gradient(hessian))[0])[0])
+    noise = 4 * size * round_off(hessian.dtype) * tf.reduce_max(sizes, -1)
+    # A single eigenvalue is as exact as the Hessian itself.
+    singular = tf.reduce_min(sizes, -1) <= (noise if size > 1 else 0)
+    unit = tf.eye(size, dtype=hessian.dtype)
+    return tf.where(singular[..., None, None], unit, hessian), singular
 
 
 def _solve(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     if matrix.shape[-1] == 1:
         return right / matrix[..., 0]
     return tf.linalg.solve(matrix, right[..., None])[..., 0]
+
+
+def solve_scaled(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """`[*batch, n]`, whose pivots are chosen without regard to the units of x."""
+    if matrix.shape[-1] == 1:
+        return right / matrix[..., 0]
+    even, scale = equilibrate(matrix)
+    return scale[..., 0] * _solve(even, scale[..., 0] * right)
 
 
 def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
