@@ -21,7 +21,7 @@ from wiberg_tf._linear.choice import Choice, check_choice, is_own, linear_solver
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
 from wiberg_tf._linear.lanczos import adaptive_damping
 from wiberg_tf._mixed import pull_back, push_forward
-from wiberg_tf._nest import Packing
+from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
 
@@ -108,6 +108,7 @@ class TrustRegion(Derivative):
         """See the base class."""
         if box is not None and is_own(self.linear_solve):
             raise ValueError("`linear_solve` of your own does not go with `bounds`")
+        refuse_complex(parameters)
         flat, along = probe(tf.nest.flatten(parameters))
         parameters = tf.nest.pack_sequence_as(parameters, flat)
         held = tf.nest.map_structure(tf.stop_gradient, parameters)
@@ -178,6 +179,21 @@ class TrustRegion(Derivative):
             damping = adaptive_damping(damping, problem, flat_x, flat_right)
         v = solver.solve(problem, flat_x, damping, flat_right, indefinite)
         return packing.unpack(v)
+
+
+def refuse_complex(parameters: Any) -> None:
+    """Refuses complex parameters, whose gradient would be 0 without a word.
+
+    Raises:
+      TypeError: for one, which is named.
+    """
+    names = entry_names(parameters, "parameters")
+    for name, entry in zip(names, tf.nest.flatten(parameters), strict=True):
+        if entry.dtype.is_complex:
+            raise TypeError(
+                f"`{name}` must be real for this derivative: pass its real and "
+                f"imaginary parts, or use wt.Unrolled(); received {entry.dtype.name}"
+            )
 
 
 def _held(problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:

@@ -144,6 +144,11 @@ def solve(
         return _iterate(solver, init, step, problem, packing.pack(initial), loop)
     if checkpoint:
         raise ValueError("`checkpoint` needs a `Solver`; received a callable")
+    if solver is given and differentiability is Differentiability.UNROLLED:
+        raise ValueError(
+            "`solver` wt.given has no steps to differentiate through: use Implicit() "
+            "or TrustRegion(damping); received derivative=Unrolled()"
+        )
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
     value = _like(initial, value)
     x = packing.pack(value)

@@ -83,14 +83,16 @@ class GradientDescent(Solver):
         obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
         there = state.settled
         if self.tolerance is None:
-            held = tf.nest.map_structure(
-                tf.stop_gradient, (gradient, size, energy, state.first_energy, x)
+            # Nothing differentiates a decision.
+            end, held, rate = tf.nest.map_structure(
+                tf.stop_gradient, (x, gradient, size)
             )
             there = settled(
-                held[0],
-                held[1][..., None] * held[0],
-                *held[2:4],
-                tf.reduce_sum(held[4] ** 2, -1) / held[1],
+                held,
+                rate[..., None] * held,
+                tf.stop_gradient(energy),
+                tf.stop_gradient(state.first_energy),
+                tf.reduce_sum(end**2, -1) / rate,
                 self.rtol,
             )
         if self.rate is None:

@@ -117,9 +117,7 @@ class LevenbergMarquardt(Solver):
         damping = self.initial_damping * tf.where(largest > 0, largest, unit)
         obstacle = tf.zeros_like(energy, tf.int32)
         there = tf.reduce_all(gradient == 0, -1)
-        return _State(
-            x, energy, gradient, damping, 2 * unit, obstacle, energy, there
-        )
+        return _State(x, energy, gradient, damping, 2 * unit, obstacle, energy, there)
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One trial step: taken if the energy falls."""

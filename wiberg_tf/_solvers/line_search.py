@@ -83,9 +83,10 @@ def strong_wolfe(
 ) -> Point:
     """A step with enough decrease at which the slope is nearly gone.
 
-    Brackets such a step by doubling, or 100 times where the line is straight, then zooms in by cubic interpolation (Nocedal and
-    Wright, Numerical Optimization, 2nd ed., algorithms 3.5 and 3.6). `low` is the best
-    step yet, and the bracket's other end `high` lies downhill of it.
+    Brackets such a step by doubling, or 100 times where the line is straight, then
+    zooms in by cubic interpolation (Nocedal and Wright, Numerical Optimization, 2nd
+    ed., algorithms 3.5 and 3.6). `low` is the best step yet, and the bracket's other
+    end `high` lies downhill of it.
 
     Args:
       problem: the energy.

@@ -125,9 +125,7 @@ class Newton(Solver):
         """The matrix `[*batch, n, n]` of the steps: the Hessian."""
         return problem.hessian(x)
 
-    def _dense_step(
-        self, problem: Problem, state: _State
-    ) -> _Taken:
+    def _dense_step(self, problem: Problem, state: _State) -> _Taken:
         hessian = self._damped(self.curvature(problem, state.x))
         if problem.box is not None:
             at_bound = problem.box.touched(state.x)
@@ -139,7 +137,9 @@ class Newton(Solver):
         even, scale = equilibrate(hessian)
         even += _raising(even, max(self.eigenvalue_floor, noise))
         raised = even / scale / tf.linalg.matrix_transpose(scale)
-        x, obstacle = self._descend(problem, state, -solve_scaled(raised, state.gradient))
+        x, obstacle = self._descend(
+            problem, state, -solve_scaled(raised, state.gradient)
+        )
         return x, obstacle, by_matrix(raised)
 
     def _structured_step(
