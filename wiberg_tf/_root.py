@@ -1,0 +1,290 @@
+"""`root` and `fixed_point`: solve equations, and differentiate what solves them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from wiberg_tf._autodiff import refuse_forward_mode, with_backward
+from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
+from wiberg_tf._equations import Equations, Function
+from wiberg_tf._iterate import flag_not_finite, iterate, like
+from wiberg_tf._linear.checks import NAN, insist
+from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
+from wiberg_tf._linear.gmres import GMRES
+from wiberg_tf._linear.square import solve_square
+from wiberg_tf._nest import Packing, as_tensors, entry_names
+from wiberg_tf._solution import Status, raise_if_failed
+from wiberg_tf._solvers.anderson import Anderson
+from wiberg_tf._solvers.newton_krylov import NewtonKrylov
+from wiberg_tf._solvers.roots import RootSolver
+from wiberg_tf._unrolled import Unrolled
+
+# The caller's own: `solver(function, initial) -> value`, θ being filled in.
+CallableSolver = Callable[[Callable[[Any], Any], Any], Any]
+
+_SINGULAR = (
+    "The equations' Jacobian is singular at the root, so the root has no derivative "
+    "there."
+)
+
+
+class RootStats(NamedTuple):
+    """Figures of a solve, one of each per system.
+
+    Attributes:
+      iterations: int32 `[*batch]`, 0 for a solver that does not count.
+      residual_norm: `[*batch]`, Euclidean norm of F at the returned value.
+    """
+
+    iterations: tf.Tensor
+    residual_norm: tf.Tensor
+
+
+class Root(NamedTuple):
+    """The result of `root` and `fixed_point`.
+
+    Attributes:
+      value: the root, a nest like `initial`; differentiable with respect to
+        `parameters`, and to nothing else.
+      status: int32 `[*batch]`, a `Status` for each system.
+      stats: `RootStats` for each system.
+    """
+
+    value: Any
+    status: tf.Tensor
+    stats: RootStats
+
+    def raise_if_failed(
+        self, *, accept: Sequence[Status] = (Status.NOT_CHECKED,)
+    ) -> "Root":
+        """Raises where a system is not solved; see `Solution.raise_if_failed`."""
+        raise_if_failed(self.status, accept)
+        return self
+
+
+def root(
+    function: Function,
+    initial: Any,
+    parameters: Any = (),
+    *,
+    solver: RootSolver | CallableSolver | None = None,
+    derivative: Derivative | None = None,
+    batch_dims: int = 0,
+) -> Root:
+    """Solves F(x; θ) = 0 for x; the root is differentiable in θ.
+
+    Its derivative is dx/dθ = −(∂F/∂x)⁻¹ ∂F/∂θ: the backward pass is one solve with the
+    transposed Jacobian and one vector-Jacobian product, whatever the solver did.
+
+    Args:
+      function: `function(x, *parameters)`, or with `**parameters` if `parameters` is a
+        dict; returns a nest like x, one equation per unknown. Systems of a batch must
+        be independent.
+      initial: where to start, as of `argmin`.
+      parameters: θ, as of `argmin`.
+      solver: `NewtonKrylov()` (default), `Anderson()`, a `RootSolver` of your own, or
+        any callable `solver(function, initial) -> value`; `given` takes
+        `initial` for the root.
+      derivative: `Implicit()` (default), or with `linear_solve` "dense" or
+        `GMRES(...)`; or `Unrolled()`.
+      batch_dims: how many leading axes of `initial` index independent systems.
+
+    Returns:
+      A `Root`.
+
+    Raises:
+      TypeError: for arguments of another kind.
+      ValueError: for a function that returns another nest, shape or dtype than x; for a
+        parameter that it does not use, which is named, when its gradient is taken.
+      tf.errors.InvalidArgumentError: where the Jacobian is singular, when a gradient is
+        taken (under `jit_compile=True` it is NaN).
+    """
+    return _solve(
+        function,
+        initial,
+        parameters,
+        NewtonKrylov() if solver is None else solver,
+        derivative,
+        batch_dims,
+        minus_x=False,
+    )
+
+
+def fixed_point(
+    function: Function,
+    initial: Any,
+    parameters: Any = (),
+    *,
+    solver: RootSolver | CallableSolver | None = None,
+    derivative: Derivative | None = None,
+    batch_dims: int = 0,
+) -> Root:
+    """Solves x = f(x; θ), as a deep equilibrium layer does; differentiable in θ.
+
+    As `root` for F(x; θ) = f(x; θ) − x; the solver is `Anderson()` if left out, and a
+    callable solver gets f.
+
+    References:
+      Bai, Kolter, Koltun, Deep Equilibrium Models, NeurIPS 2019.
+    """
+    return _solve(
+        function,
+        initial,
+        parameters,
+        Anderson() if solver is None else solver,
+        derivative,
+        batch_dims,
+        minus_x=True,
+    )
+
+
+def _solve(
+    function: Function,
+    initial: Any,
+    parameters: Any,
+    solver: RootSolver | CallableSolver,
+    derivative: Derivative | None,
+    batch_dims: int,
+    minus_x: bool,
+) -> Root:
+    derivative = Implicit() if derivative is None else derivative
+    _check(function, solver, derivative, batch_dims)
+    if not isinstance(parameters, tuple | list | dict):
+        parameters = (parameters,)
+    initial = tf.nest.map_structure(tf.stop_gradient, as_tensors(initial, "initial"))
+    packing = Packing(initial, batch_dims)
+    parameters = as_tensors(parameters, "parameters", packing.dtype)
+
+    def equations(parameters: Any) -> Equations:
+        return Equations(function, packing, parameters, minus_x)
+
+    if isinstance(derivative, TrustRegion):
+        refuse_forward_mode(
+            tf.nest.flatten(parameters), "Implicit and equations", "Unrolled()"
+        )
+        held = tf.nest.map_structure(tf.stop_gradient, parameters)
+        found = _run(solver, equations(held), initial)
+        x = tf.stop_gradient(packing.pack(found.value))
+
+        def pull(
+            flat: Sequence[tf.Tensor], incoming: list[tf.Tensor]
+        ) -> list[tf.Tensor]:
+            inputs = tf.nest.pack_sequence_as(parameters, flat)
+            right = packing.pack(tf.nest.pack_sequence_as(initial, incoming))
+            v = _transposed_solve(equations(inputs), x, right, derivative)
+            return _pull_back(equations, x, v, parameters, flat)
+
+        flat = tf.nest.flatten(parameters)
+        values = with_backward(
+            tf.nest.flatten(packing.unpack(x)), flat, pull, forward=False
+        )
+        found = found._replace(value=tf.nest.pack_sequence_as(initial, values))
+    else:
+        found = _run(solver, equations(parameters), initial)
+    return found._replace(stats=tf.nest.map_structure(tf.stop_gradient, found.stats))
+
+
+def _run(
+    solver: RootSolver | CallableSolver, equations: Equations, initial: Any
+) -> Root:
+    packing = equations.packing
+    if isinstance(solver, RootSolver):
+        ended = iterate(
+            solver,
+            solver.init,
+            solver.step,
+            equations,
+            packing.pack(initial),
+            loop=True,
+        )
+        stats = RootStats(ended.stats.iterations, ended.stats.gradient_norm)
+        return Root(ended.value, ended.status, stats)
+    value = solver(equations.call, initial)
+    value = like(initial, value)
+    residual = equations.residual(packing.pack(value))
+    size = tf.norm(residual, axis=-1)
+    status = tf.fill(tf.shape(size), int(Status.NOT_CHECKED))
+    return Root(
+        value,
+        flag_not_finite(status, size, residual),
+        RootStats(tf.zeros_like(status), size),
+    )
+
+
+def _transposed_solve(
+    equations: Equations, x: tf.Tensor, right: tf.Tensor, derivative: TrustRegion
+) -> tf.Tensor:
+    """(∂F/∂x)⁻ᵀ u; 0 for a system with u = 0, whatever its Jacobian."""
+    choice = derivative.linear_solve
+    if choice == "auto":
+        choice = Dense() if equations.packing.size <= DENSE_LIMIT else GMRES()
+    if isinstance(choice, GMRES):
+        return choice.solve_system(lambda v: equations.transposed_product(x, v), right)
+    matrix = tf.linalg.matrix_transpose(equations.jacobian(x))
+    v, usable = solve_square(matrix, right)
+    # That of a system with u = 0 may be singular.
+    usable |= tf.reduce_all(right == 0, -1)
+    with insist(usable, _SINGULAR):
+        return tf.where(usable[..., None], v, NAN)
+
+
+def _pull_back(
+    equations: Callable[[Any], Equations],
+    x: tf.Tensor,
+    v: tf.Tensor,
+    parameters: Any,
+    flat: Sequence[tf.Tensor],
+) -> list[tf.Tensor]:
+    """−(∂F/∂θ)ᵀ v for each parameter; 0 for one that is not floating."""
+    # The tape knows a tensor by its identity: one passed twice would get the gradient
+    # of all its uses in each place.
+    flat = [tf.identity(entry) for entry in flat]
+    floating = [entry for entry in flat if entry.dtype.is_floating]
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(floating)
+        residual = equations(tf.nest.pack_sequence_as(parameters, flat)).residual(x)
+    # Backwards only where something comes in: 0 times a slope of infinity is NaN.
+    pulled = iter(tape.gradient(residual, floating, -v))
+    gradients = []
+    for name, entry in zip(entry_names(parameters, "parameters"), flat, strict=True):
+        gradient = next(pulled) if entry.dtype.is_floating else tf.zeros_like(entry)
+        if gradient is None:
+            raise ValueError(
+                f"`function` does not use `{name}`, so the root has no derivative with "
+                "respect to it; leave it out of `parameters`"
+            )
+        # A gather in the function gives IndexedSlices.
+        gradients.append(tf.convert_to_tensor(gradient))
+    return gradients
+
+
+def _check(function: Any, solver: Any, derivative: Any, batch_dims: Any) -> None:
+    if not callable(function):
+        raise TypeError(f"`function` must be callable; received {function!r}")
+    if isinstance(solver, type) or not (
+        isinstance(solver, RootSolver) or callable(solver)
+    ):
+        raise TypeError(
+            f"`solver` must be a solver, such as wt.NewtonKrylov(); received {solver!r}"
+        )
+    if not isinstance(batch_dims, int) or batch_dims < 0:
+        raise ValueError(f"`batch_dims` must be an integer >= 0; received {batch_dims}")
+    implicit = (
+        isinstance(derivative, TrustRegion)
+        and isinstance(derivative.damping, float)
+        and derivative.damping == 0
+    )
+    if not (implicit or derivative == Unrolled()):
+        raise ValueError(
+            "`derivative` must be wt.Implicit() or wt.Unrolled() for equations; "
+            f"received {derivative!r}"
+        )
+    if implicit:
+        choice = derivative.linear_solve
+        words = isinstance(choice, str) and choice in ("auto", "dense")
+        if not words and not isinstance(choice, Dense | GMRES):
+            raise ValueError(
+                "`linear_solve` must be auto, dense or wt.GMRES() for equations; "
+                f"received {choice!r}"
+            )
