@@ -14,6 +14,8 @@ from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root, no
 class _State(NamedTuple):
     x: tf.Tensor
     residual: tf.Tensor
+    # The largest |f(x) − x| met.
+    largest: tf.Tensor
     # The last changes of x and of the residual [*batch, memory, n], newest last; 0
     # where there is none.
     moves: tf.Tensor
@@ -33,7 +35,8 @@ class Anderson(RootSolver):
 
     Attributes:
       rtol: a problem is solved where |f(x) − x| is at most this part of |f(x)|; by
-        default 1e-10 in float64, 1e-5 in float32.
+        default 1e-10 in float64, 1e-5 in float32. For fixed points at 0 round-off's
+        part of the largest |f(x) − x| met is small, too.
       atol: or at most this.
       max_iterations: the most evaluations of any problem after the first.
       memory: how many points are mixed; 0 iterates x ← f(x) alone.
@@ -58,7 +61,8 @@ class Anderson(RootSolver):
     def init(self, equations: Equations, x: tf.Tensor) -> _State:
         """Starts without memory."""
         memory = tf.stack([tf.zeros_like(x)] * max(1, self.memory), -2)
-        return _State(x, equations.residual(x), memory, memory)
+        residual = equations.residual(x)
+        return _State(x, residual, norm(residual), memory, memory)
 
     def step(self, equations: Equations, state: _State) -> _State:
         """One evaluation."""
@@ -78,6 +82,7 @@ class Anderson(RootSolver):
         return _State(
             x,
             residual,
+            tf.maximum(state.largest, norm(residual)),
             remember(state.moves, move),
             remember(state.changes, residual - state.residual),
         )
@@ -88,7 +93,8 @@ class Anderson(RootSolver):
         if relative is None:
             relative = 1e-10 if state.x.dtype == tf.float64 else 1e-5
         allowed = self.atol + relative * norm(state.x + state.residual)
-        solved = norm(state.residual) <= allowed
+        least = round_off(state.x.dtype) * state.largest
+        solved = norm(state.residual) <= tf.maximum(allowed, least)
         return ended_at_root(
             state.residual, solved, tf.zeros_like(solved, tf.int32) + _GOING
         )

@@ -9,6 +9,7 @@ from wiberg_tf._equations import Equations
 from wiberg_tf._linear.dense import DENSE_LIMIT
 from wiberg_tf._linear.gmres import gmres
 from wiberg_tf._linear.square import solve_square
+from wiberg_tf._problem import round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root, norm
 
@@ -16,9 +17,9 @@ from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root, no
 class _State(NamedTuple):
     x: tf.Tensor
     residual: tf.Tensor
-    # The largest |F| met, which says what a small one is.
-    largest: tf.Tensor
-    # Whether the last step was too small to change x.
+    # The largest |x| met.
+    span: tf.Tensor
+    # Whether the last step was too small to matter.
     still: tf.Tensor
     obstacle: tf.Tensor
 
@@ -31,12 +32,15 @@ class NewtonKrylov(RootSolver):
     system about as well as the step deserves (Dembo, Eisenstat and Steihaug, Inexact
     Newton Methods, SIAM J. Numer. Anal. 19, 1982).
 
-    No rule depends on the units of F, nor on those of x as a whole.
+    A system is solved when a step is small beside x, as the error after it is smaller
+    still: no rule depends on the units of F, nor on those of x as a whole. Where no
+    step makes |F| smaller, a step below the square root of round-off counts, too: the
+    equations tell no more.
 
     Attributes:
-      rtol: a system is solved where |F| is at most this part of the largest |F| met,
-        or the step this part of |x|; by default 1e-10 in float64, 1e-5 in float32.
-      atol: or where |F| is at most this.
+      rtol: the part of |x| that is a small step; by default 1e-10 in float64, 1e-5 in
+        float32. For roots at 0 round-off's part of the largest |x| met is small, too.
+      atol: a system is also solved where |F| is at most this.
       max_iterations: the most steps of any system.
       max_halvings: the most halvings of one step.
       sufficient_decrease: the part of a step's promise that |F| must fall by (Kelley,
@@ -48,8 +52,8 @@ class NewtonKrylov(RootSolver):
 
     rtol: float | None = None
     atol: float = 0.0
-    max_iterations: int = 50
-    max_halvings: int = 30
+    max_iterations: int = 100
+    max_halvings: int = 60
     sufficient_decrease: float = 1e-4
     forcing: float = 1e-3
     max_products: int = 300
@@ -60,15 +64,10 @@ class NewtonKrylov(RootSolver):
 
     def init(self, equations: Equations, x: tf.Tensor) -> _State:
         """Evaluates F at the start."""
-        residual = equations.residual(x)
-        largest = norm(residual)
-        return _State(
-            x,
-            residual,
-            largest,
-            tf.zeros_like(largest, tf.bool),
-            tf.zeros_like(largest, tf.int32),
-        )
+        span = norm(x)
+        never = tf.zeros_like(span, tf.bool)
+        obstacle = tf.zeros_like(span, tf.int32)
+        return _State(x, equations.residual(x), span, never, obstacle)
 
     def step(self, equations: Equations, state: _State) -> _State:
         """One step."""
@@ -90,37 +89,32 @@ class NewtonKrylov(RootSolver):
             (size, promising(size)),
             maximum_iterations=self.max_halvings,
         )
-        # At the root no step lowers |F|, and none is needed.
-        moved = norm(direction)
-        still = solved & (moved <= self._relative(moved) * norm(state.x))
-        x = tf.where(
-            accepted[..., None], state.x + size[..., None] * direction, state.x
-        )
+        trial = state.x + size[..., None] * direction
+        x = tf.where(accepted[..., None], trial, state.x)
         residual = tf.where(accepted[..., None], equations.residual(x), state.residual)
+        span = tf.maximum(state.span, norm(x))
+        still = solved & self._is_small(norm(direction), norm(x), span, accepted)
         obstacle = tf.where(solved, int(Status.NO_DESCENT), int(Status.SINGULAR))
-        return _State(
-            x,
-            residual,
-            tf.maximum(state.largest, norm(residual)),
-            still,
-            tf.where(accepted | still, int(Status.CONVERGED), obstacle),
-        )
+        obstacle = tf.where(accepted | still, int(Status.CONVERGED), obstacle)
+        return _State(x, residual, span, still, obstacle)
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """See `ended_at_root`."""
-        small = norm(state.residual) <= (
-            self.atol + self._relative(state.largest) * state.largest
-        )
-        return ended_at_root(state.residual, small | state.still, state.obstacle)
+        solved = state.still | (norm(state.residual) <= self.atol)
+        return ended_at_root(state.residual, solved, state.obstacle)
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point, ½ |F|² and F."""
         return state.x, 0.5 * norm(state.residual) ** 2, state.residual
 
-    def _relative(self, like: tf.Tensor) -> float:
-        if self.rtol is not None:
-            return self.rtol
-        return 1e-10 if like.dtype == tf.float64 else 1e-5
+    def _is_small(
+        self, step: tf.Tensor, x: tf.Tensor, span: tf.Tensor, accepted: tf.Tensor
+    ) -> tf.Tensor:
+        """Whether steps of a length `[*batch]` are, beside x; see the class."""
+        noise = round_off(step.dtype)
+        rtol = self.rtol or (1e-10 if step.dtype == tf.float64 else 1e-5)
+        part = tf.where(accepted, tf.cast(rtol, step.dtype), max(rtol, noise**0.5))
+        return (step <= part * x) | (step <= noise * span)
 
     def _direction(
         self, equations: Equations, state: _State
