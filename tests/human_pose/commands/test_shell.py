@@ -17,6 +17,8 @@ SAMPLE = PROJECT_ROOT / "human_pose" / "Sample.py"
 # What a notebook's environment and another project's keras.json leave behind.
 NOTEBOOK = {
     "KERAS_BACKEND": "jax",
+    "KERAS_MAX_EPOCHS": "1",
+    "KERAS_MAX_STEPS_PER_EPOCH": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYTHONIOENCODING": "ascii",
 }
@@ -24,6 +26,8 @@ KERAS_JSON = {
     "backend": "torch",
     "floatx": "float16",
     "image_data_format": "channels_first",
+    "nnx_enabled": True,
+    "epsilon": 0.1,
 }
 
 
@@ -155,6 +159,7 @@ def test_commands_work_in_any_environment(inherited):
         "pyplot.figure()\n"
         "config = keras.config\n"
         "print(config.backend(), config.image_data_format(), config.floatx())\n"
+        "print(config.epsilon(), config.max_epochs(), config.max_steps_per_epoch())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -164,7 +169,9 @@ def test_commands_work_in_any_environment(inherited):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["tensorflow", "channels_last", "float32"]
+    assert done.stdout.split() == [
+        "tensorflow", "channels_last", "float32", "1e-07", "None", "None"
+    ]  # fmt: skip
     assert done.stderr == ""
 
 
