@@ -21,10 +21,8 @@ _LONGEST_NAME = 255  # bytes, on every common file system
 # What Keras obeys in an inherited environment: the first two end a training early, and
 # well, the third asks for another library.
 _OF_KERAS: Final = (
-    "KERAS_MAX_EPOCHS",
-    "KERAS_MAX_STEPS_PER_EPOCH",
-    "KERAS_NNX_ENABLED",
-)
+    "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED"
+)  # fmt: skip
 
 # Arguments of the libraries whose flags have other names, the first that a command has.
 _FLAGS_OF: Final = {
