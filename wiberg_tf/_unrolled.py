@@ -9,8 +9,8 @@ from wiberg_tf._autodiff import refuse_forward_mode
 from wiberg_tf._box import Box
 from wiberg_tf._derivatives import Derivative, Solve
 from wiberg_tf._differentiability import Differentiability
-from wiberg_tf._mixed import refuse_unused
-from wiberg_tf._nest import Packing, entry_names
+from wiberg_tf._linearised import refuse_unused
+from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
 
@@ -70,13 +70,14 @@ class Unrolled(Derivative):
             )
         solution = solve(parameters, differentiability=self.differentiability)
         packing = Packing(solution.value, batch_dims)
-        flat = tuple(tf.identity(entry) for entry in tf.nest.flatten(parameters))
-        problem = Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
+        # One captured by the energy besides is not used for that.
+        again = tf.nest.map_structure(tf.identity, parameters)
+        flat = tf.nest.flatten(again)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([entry for entry in flat if entry.dtype.is_floating])
+            value = Problem(energy, packing, again).value(
+                tf.stop_gradient(packing.pack(solution.value))
+            )
         # Nobody would call this derivative for such a parameter: TensorFlow gives None.
-        refuse_unused(
-            problem,
-            tf.stop_gradient(packing.pack(solution.value)),
-            flat,
-            entry_names(parameters, "parameters"),
-        )
+        refuse_unused(tape.gradient(value, flat), parameters)
         return solution
