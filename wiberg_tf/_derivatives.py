@@ -20,7 +20,7 @@ from wiberg_tf._linear.checks import insist
 from wiberg_tf._linear.choice import Choice, check_choice, is_own, linear_solver
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
 from wiberg_tf._linear.lanczos import adaptive_damping
-from wiberg_tf._linearised import Linearised
+from wiberg_tf._linearised import linearise
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
@@ -115,7 +115,7 @@ class TrustRegion(Derivative):
         damping = self._per_problem(x, batch_dims)
         packing = Packing(x, batch_dims)
         flat_x = packing.pack(x)
-        linear = Linearised(Problem(energy, packing, held, box), flat_x)
+        linear = linearise(Problem(energy, packing, held, box), flat_x)
         # Tapes reach what the energy captures through its gradient.
         (gradient,), (moved,) = probe([linear.gradient])
         sources, along = [*flat, gradient], [*along, moved]

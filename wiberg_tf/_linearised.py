@@ -1,55 +1,60 @@
 """An energy at its minimiser, recorded, so that it need not be called again."""
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from wiberg_tf._autodiff import Tangents
 from wiberg_tf._nest import entry_names
-from wiberg_tf._problem import Problem
+from wiberg_tf._problem import Problem, count_operations, curvature, is_plain
 
 
 class Linearised(Problem):
     """A problem at one point: what a derivative needs of it, from one evaluation.
 
-    The energy is called when this is made, and never later: what it captures (a loop
+    The energy is called by `linearise`, and never later: what it captures (a loop
     variable, a NumPy buffer, a variable) may change before the backward pass. Tapes
-    around it record how `gradient` depends on the tensors and variables that the energy
-    captures, but not on the parameters.
+    around that record how `gradient` depends on the tensors and variables that the
+    energy captures, but not on the parameters. Methods take no other x.
 
     Args:
       problem: the energy.
-      x: where, `[*batch, n]`; its methods take no other.
-
-    Attributes:
+      x: where, `[*batch, n]`.
+      tape: persistent, of the evaluation.
+      value: E, `[*batch]`.
       gradient: ∂E/∂x, `[*batch, n]`.
+      plain: as `Problem.record` returns it.
     """
 
-    def __init__(self, problem: Problem, x: tf.Tensor):
-        # The tape knows a tensor by its identity: one passed twice, or captured by the
-        # energy besides, would get the gradient of all its uses in each place.
-        parameters = tf.nest.map_structure(
-            lambda entry: tf.identity(tf.stop_gradient(entry)), problem.parameters
+    def __init__(
+        self,
+        problem: Problem,
+        x: tf.Tensor,
+        tape: tf.GradientTape,
+        value: tf.Tensor,
+        gradient: tf.Tensor,
+        plain: bool,
+    ):
+        super().__init__(
+            problem.energy, problem.packing, problem.parameters, problem.box
         )
-        super().__init__(problem.energy, problem.packing, parameters, problem.box)
-        self._x = tf.stop_gradient(x)
-        self._flat = tf.nest.flatten(parameters)
-        self._tape = tf.GradientTape(persistent=True, watch_accessed_variables=False)
-        with self._tape:
-            self._tape.watch([self._x, *self._floating()])
-            self._value, self.gradient = super().value_and_gradient(self._x)
+        self.gradient = gradient
+        self._x = x
+        self._tape = tape
+        self._value = value
+        self._plain = plain
+        self._flat = tf.nest.flatten(problem.parameters)
 
     def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What was recorded."""
         del x
         return self._value, self.gradient
 
-    def hessian_product(self, x: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
-        """(∂²E/∂x²) d for d `[*batch, n]`."""
+    def record(self, x: tf.Tensor) -> tuple[Callable[[tf.Tensor], tf.Tensor], bool]:
+        """The products of the recorded gradient."""
         del x
-        product = self._tape.gradient(self.gradient, self._x, direction)
-        # An energy that is linear in x has no second derivative at all.
-        return tf.zeros_like(self._x) if product is None else product
+        return curvature(self._tape, self.gradient, self._x), self._plain
 
     def pull_back(self, v: tf.Tensor) -> list[tf.Tensor]:
         """−∂/∂θ [v · ∂E/∂x(x; θ)], an entry for each parameter; ∂²E/∂x∂θ is not formed.
@@ -96,6 +101,24 @@ class Linearised(Problem):
 
     def _floating(self) -> list[tf.Tensor]:
         return [entry for entry in self._flat if entry.dtype.is_floating]
+
+
+def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
+    """The problem at x `[*batch, n]`; calls the energy once."""
+    # The tape knows a tensor by its identity: one passed twice, or captured by the
+    # energy besides, would get the gradient of all its uses in each place.
+    parameters = tf.nest.map_structure(
+        lambda entry: tf.identity(tf.stop_gradient(entry)), problem.parameters
+    )
+    again = Problem(problem.energy, problem.packing, parameters, problem.box)
+    x = tf.stop_gradient(x)
+    before = count_operations()
+    # Not in a constructor, into which AutoGraph does not look.
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch([e for e in tf.nest.flatten(parameters) if e.dtype.is_floating])
+        tape.watch(x)
+        value, gradient = again.value_and_gradient(x)
+    return Linearised(again, x, tape, value, gradient, is_plain(before))
 
 
 def refuse_unused(gradients: list[Any], parameters: Any) -> None:

@@ -168,12 +168,15 @@ def test_a_captured_minimiser_in_an_unrolled_minimisation(slope):
     def outer(theta):
         def energy(x, t):
             inner = _minimise(
-                lambda y: tf.cosh(y - t) + (y - x) ** 2, (), wt.Unrolled()
+                lambda y: tf.cosh(y - t) + tf.square(y - x), (), wt.Unrolled()
             )
             return (x - t) ** 2 + inner**2
 
         return _minimise(
-            energy, (theta,), wt.Unrolled(), solver=wt.GradientDescent(max_iterations=3)
+            energy,
+            (theta,),
+            wt.Unrolled(),
+            solver=wt.GradientDescent(rate=0.1, max_iterations=2),
         )
 
     with tf.GradientTape() as tape:
