@@ -184,3 +184,72 @@ def test_a_captured_minimiser_in_an_unrolled_minimisation(slope):
         x = outer(_THETA)
     expected = slope(outer, [_THETA], [1.0], 1e-3)
     np.testing.assert_allclose(tape.gradient(x, _THETA), expected, rtol=1e-7)
+
+
+_LEAN = {
+    "derivative": wt.Unrolled(checkpoint=True),
+    "solver": wt.Newton(max_iterations=3),
+}
+
+
+@modes
+def test_checkpoints_refuse_captured_tensors(mode):
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            feature = tf.square(theta)
+            x = _minimise(lambda x, t: tf.cosh(x - t * feature), (theta,), **_LEAN)
+        return tape.gradient(x, theta)
+
+    with pytest.raises(tf.errors.UnimplementedError, match="captures a tensor"):
+        _run(gradient, mode, _THETA)
+
+
+@modes
+def test_checkpoints_refuse_what_has_changed(mode):
+    weight = np.array(1.0)
+
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            x = _minimise(lambda x, t: tf.cosh(x - t) + weight * x**4, theta, **_LEAN)
+            weight[...] = 10.0
+        return tape.gradient(x, theta)
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not what it was"):
+        _run(gradient, mode, _THETA)
+
+
+_SOFT_STEPS = {
+    "scan": lambda x, t: tf.reduce_sum(
+        tf.square(
+            tf.scan(lambda y, _: y + 0.1 * tf.sin(y), tf.range(3), initializer=x)[-1]
+            - t
+        )
+    ),
+    "cond": lambda x, t: tf.cond(
+        tf.reduce_sum(tf.square(x - t)) > 1.0,
+        lambda: 2 * tf.sqrt(tf.reduce_sum(tf.square(x - t))) - 1,
+        lambda: tf.reduce_sum(tf.square(x - t)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", _SOFT_STEPS)
+def test_control_flow_in_the_energy(name):
+    @tf.function
+    def derivative(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            x = wt.argmin(
+                _SOFT_STEPS[name], tf.zeros_like(theta), theta, solver=_PRECISE
+            ).value
+            loss = tf.reduce_sum(x)
+        return loss, tape.gradient(loss, theta)
+
+    theta = tf.constant([1.0, 1.5], tf.float64)
+    loss, found = derivative(theta)
+    step = tf.constant([1e-5, 0.0], tf.float64)
+    expected = (derivative(theta + step)[0] - derivative(theta - step)[0]) / 2e-5
+    assert np.isfinite(loss)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-7)
