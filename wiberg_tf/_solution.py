@@ -57,7 +57,7 @@ class Solution(NamedTuple):
 
     Attributes:
       value: the minimiser, a nest like `initial`; differentiable with respect to
-        `parameters`, as the chosen derivative says, and to nothing else.
+        `parameters` and what the energy captures, as the chosen derivative says.
       status: int32 `[*batch]`, a `Status` for each problem.
       stats: `Stats` for each problem.
     """
