@@ -81,6 +81,68 @@ class Equations:
         )
 
 
+class Linearised(Equations):
+    """The equations at one point, recorded: what a derivative needs of them.
+
+    Methods take no other x, and never call the function.
+
+    Args:
+      equations: whose parameters no tape reaches.
+      tape: persistent, of the evaluation.
+      value: F, `[*batch, n]`.
+    """
+
+    def __init__(self, equations: Equations, tape: tf.GradientTape, value: tf.Tensor):
+        super().__init__(
+            equations.function,
+            equations.packing,
+            equations.parameters,
+            equations.minus_x,
+        )
+        self.value = value
+        self._tape = tape
+
+    def transposed_product(self, x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+        """(∂F/∂x)ᵀ v, of what was recorded."""
+        return self._tape.gradient(self.value, x, v, tf.UnconnectedGradients.ZERO)
+
+    def pull_back(self, v: tf.Tensor) -> list[tf.Tensor]:
+        """−(∂F/∂θ)ᵀ v, an entry for each parameter; 0 for one that is not floating.
+
+        Raises:
+          ValueError: for a parameter that the function does not use.
+        """
+        flat = tf.nest.flatten(self.parameters)
+        floating = [entry for entry in flat if entry.dtype.is_floating]
+        pulled = iter(self._tape.gradient(self.value, floating, -v))
+        names = entry_names(self.parameters, "parameters")
+        gradients = []
+        for name, entry in zip(names, flat, strict=True):
+            gradient = next(pulled) if entry.dtype.is_floating else tf.zeros_like(entry)
+            if gradient is None:
+                raise ValueError(
+                    f"`function` does not use `{name}`, so the root has no derivative "
+                    "with respect to it; leave it out of `parameters`"
+                )
+            # A gather in the function gives IndexedSlices.
+            gradients.append(tf.convert_to_tensor(gradient))
+        return gradients
+
+
+def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
+    """The equations at x `[*batch, n]`; calls the function once.
+
+    What it captures may change before the backward pass; tapes around record how the
+    value depends on that.
+    """
+    flat = tf.nest.flatten(equations.parameters)
+    # Not in a constructor, into which AutoGraph does not look.
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch([x, *[entry for entry in flat if entry.dtype.is_floating]])
+        value = equations.residual(x)
+    return Linearised(equations, tape, value)
+
+
 def _like(unknowns: Any, value: Any) -> Any:
     """The function's value as tensors like x."""
     try:

@@ -7,13 +7,13 @@ import tensorflow as tf
 
 from wiberg_tf._autodiff import refuse_forward_mode, with_backward
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
-from wiberg_tf._equations import Equations, Function
+from wiberg_tf._equations import Equations, Function, Linearised, linearise
 from wiberg_tf._iterate import flag_not_finite, iterate, like
 from wiberg_tf._linear.checks import NAN, insist
 from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
 from wiberg_tf._linear.gmres import GMRES
 from wiberg_tf._linear.square import solve_square
-from wiberg_tf._nest import Packing, as_tensors, entry_names
+from wiberg_tf._nest import Packing, as_tensors
 from wiberg_tf._solution import Status, raise_if_failed
 from wiberg_tf._solvers.anderson import Anderson
 from wiberg_tf._solvers.newton_krylov import NewtonKrylov
@@ -46,7 +46,7 @@ class Root(NamedTuple):
 
     Attributes:
       value: the root, a nest like `initial`; differentiable with respect to
-        `parameters`, and to nothing else.
+        `parameters`, and to what the function captures.
       status: int32 `[*batch]`, a `Status` for each system.
       stats: `RootStats` for each system.
     """
@@ -163,23 +163,23 @@ def _solve(
         refuse_forward_mode(
             tf.nest.flatten(parameters), "Implicit and equations", "Unrolled()"
         )
-        held = tf.nest.map_structure(tf.stop_gradient, parameters)
+        # The tape knows a tensor by its identity: one passed twice, or captured by the
+        # function besides, would get the gradient of all its uses in each place.
+        held = tf.nest.map_structure(
+            lambda entry: tf.identity(tf.stop_gradient(entry)), parameters
+        )
         found = _run(solver, equations(held), initial)
         x = tf.stop_gradient(packing.pack(found.value))
+        linear = linearise(equations(held), x)
 
-        def pull(
-            flat: Sequence[tf.Tensor], incoming: list[tf.Tensor]
-        ) -> list[tf.Tensor]:
-            inputs = tf.nest.pack_sequence_as(parameters, flat)
-            right = packing.pack(tf.nest.pack_sequence_as(initial, incoming))
-            v = _transposed_solve(equations(inputs), x, right, derivative)
-            return _pull_back(equations, x, v, parameters, flat)
+        def pull(_: Sequence[tf.Tensor], incoming: list[tf.Tensor]) -> list[tf.Tensor]:
+            v = _transposed_solve(linear, x, incoming[0], derivative)
+            return [*linear.pull_back(v), -v]
 
-        flat = tf.nest.flatten(parameters)
-        values = with_backward(
-            tf.nest.flatten(packing.unpack(x)), flat, pull, forward=False
-        )
-        found = found._replace(value=tf.nest.pack_sequence_as(initial, values))
+        # Tapes reach what the function captures through its value.
+        sources = [*tf.nest.flatten(parameters), linear.value]
+        (root,) = with_backward([x], sources, pull, forward=False)
+        found = found._replace(value=packing.unpack(root))
     else:
         found = _run(solver, equations(parameters), initial)
     return found._replace(stats=tf.nest.map_structure(tf.stop_gradient, found.stats))
@@ -213,7 +213,7 @@ def _run(
 
 
 def _transposed_solve(
-    equations: Equations, x: tf.Tensor, right: tf.Tensor, derivative: TrustRegion
+    equations: Linearised, x: tf.Tensor, right: tf.Tensor, derivative: TrustRegion
 ) -> tf.Tensor:
     """(∂F/∂x)⁻ᵀ u; 0 for a system with u = 0, whatever its Jacobian."""
     choice = derivative.linear_solve
@@ -227,36 +227,6 @@ def _transposed_solve(
     usable |= tf.reduce_all(right == 0, -1)
     with insist(usable, _SINGULAR):
         return tf.where(usable[..., None], v, NAN)
-
-
-def _pull_back(
-    equations: Callable[[Any], Equations],
-    x: tf.Tensor,
-    v: tf.Tensor,
-    parameters: Any,
-    flat: Sequence[tf.Tensor],
-) -> list[tf.Tensor]:
-    """−(∂F/∂θ)ᵀ v for each parameter; 0 for one that is not floating."""
-    # The tape knows a tensor by its identity: one passed twice would get the gradient
-    # of all its uses in each place.
-    flat = [tf.identity(entry) for entry in flat]
-    floating = [entry for entry in flat if entry.dtype.is_floating]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(floating)
-        residual = equations(tf.nest.pack_sequence_as(parameters, flat)).residual(x)
-    # Backwards only where something comes in: 0 times a slope of infinity is NaN.
-    pulled = iter(tape.gradient(residual, floating, -v))
-    gradients = []
-    for name, entry in zip(entry_names(parameters, "parameters"), flat, strict=True):
-        gradient = next(pulled) if entry.dtype.is_floating else tf.zeros_like(entry)
-        if gradient is None:
-            raise ValueError(
-                f"`function` does not use `{name}`, so the root has no derivative with "
-                "respect to it; leave it out of `parameters`"
-            )
-        # A gather in the function gives IndexedSlices.
-        gradients.append(tf.convert_to_tensor(gradient))
-    return gradients
 
 
 def _check(function: Any, solver: Any, derivative: Any, batch_dims: Any) -> None:

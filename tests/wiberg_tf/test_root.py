@@ -191,6 +191,28 @@ def test_nests_of_unknowns_and_a_root_that_is_known():
     assert found.stats.residual_norm == 0
 
 
+def test_the_function_is_that_of_the_call():
+    """What it captures has its gradient, and may change before the backward pass."""
+    theta, power = tf.constant(8.0, tf.float64), tf.Variable(3.0, dtype=tf.float64)
+    buffer = np.array(1.0)
+    with tf.GradientTape() as tape:
+        tape.watch(theta)
+        twice = 2 * theta
+        found = wt.root(
+            lambda x, theta: buffer * x**power - theta * twice,
+            tf.constant(4.0, tf.float64),
+            (theta,),
+        )
+        power.assign(1.0)
+        buffer[()] = 7.0
+    # x = (2 θ²)^⅓, and by the exponent p: −ln(2 θ²) x / p².
+    x = 128 ** (1 / 3)
+    by_theta, by_power = tape.gradient(found.value, [theta, power])
+    np.testing.assert_allclose(found.value, x, rtol=1e-12)
+    np.testing.assert_allclose(by_theta, 2 * x / 3 / 8, rtol=1e-9)
+    np.testing.assert_allclose(by_power, -np.log(128) * x / 9, rtol=1e-9)
+
+
 def test_under_xla():
     weights, bias = tf.constant(MATRIX), tf.ones([2, 6], tf.float64)
     for solve, function in ((wt.fixed_point, layer), (wt.root, equations)):
