@@ -155,6 +155,11 @@ def _solve(
     initial = tf.nest.map_structure(tf.stop_gradient, as_tensors(initial, "initial"))
     packing = Packing(initial, batch_dims)
     parameters = as_tensors(parameters, "parameters", packing.dtype)
+    if any(entry.dtype.is_complex for entry in tf.nest.flatten(parameters)):
+        raise TypeError(
+            "`parameters` must be real for equations, as two of them, the real and the "
+            "imaginary part; received a complex one"
+        )
 
     def equations(parameters: Any) -> Equations:
         return Equations(function, packing, parameters, minus_x)

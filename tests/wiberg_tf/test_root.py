@@ -244,6 +244,8 @@ def test_refusals():
             wt.root(lambda x: x, one, derivative=derivative)
     with pytest.raises(ValueError, match="`linear_solve` must be auto, dense or"):
         wt.root(lambda x: x, one, derivative=wt.Implicit("cg"))
+    with pytest.raises(TypeError, match="`parameters` must be real for equations"):
+        wt.root(lambda x, z: x, one, (tf.constant(1j),))
     with pytest.raises(ValueError, match="`rtol` must be above 0"):
         wt.Anderson(rtol=2.0)
     with pytest.raises(ValueError, match="`memory` must be >= 0"):
