@@ -5,7 +5,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._nest import Packing, entry_names
+from wiberg_tf._linearised import filled, gradients_of, refuse_unused
+from wiberg_tf._nest import Packing, as_like, entry_names
+from wiberg_tf._problem import call_energy
 
 Function = Callable[..., Any]
 
@@ -48,9 +50,7 @@ class Equations:
 
     def call(self, x: Any) -> Any:
         """The function of a nest x, with its parameters filled in."""
-        if isinstance(self.parameters, dict):
-            return self.function(x, **self.parameters)
-        return self.function(x, *self.parameters)
+        return call_energy(self.function, x, self.parameters)
 
     def transposed_product(self, x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         """(∂F/∂x)ᵀ v, `[*batch, n]`."""
@@ -113,20 +113,9 @@ class Linearised(Equations):
           ValueError: for a parameter that the function does not use.
         """
         flat = tf.nest.flatten(self.parameters)
-        floating = [entry for entry in flat if entry.dtype.is_floating]
-        pulled = iter(self._tape.gradient(self.value, floating, -v))
-        names = entry_names(self.parameters, "parameters")
-        gradients = []
-        for name, entry in zip(names, flat, strict=True):
-            gradient = next(pulled) if entry.dtype.is_floating else tf.zeros_like(entry)
-            if gradient is None:
-                raise ValueError(
-                    f"`function` does not use `{name}`, so the root has no derivative "
-                    "with respect to it; leave it out of `parameters`"
-                )
-            # A gather in the function gives IndexedSlices.
-            gradients.append(tf.convert_to_tensor(gradient))
-        return gradients
+        gradients = gradients_of(self._tape, self.value, flat, -v)
+        refuse_unused(gradients, self.parameters, "function", "root")
+        return filled(gradients, flat)
 
 
 def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
@@ -152,17 +141,4 @@ def _like(unknowns: Any, value: Any) -> Any:
             "`function` must return a nest like x; received "
             f"{tf.nest.map_structure(lambda _: '.', value)}"
         ) from None
-    names = entry_names(unknowns, "x")
-
-    def convert(name: str, like: tf.Tensor, entry: Any) -> tf.Tensor:
-        entry = tf.convert_to_tensor(entry, dtype_hint=like.dtype)
-        if entry.dtype != like.dtype or not entry.shape.is_compatible_with(like.shape):
-            raise ValueError(
-                f"`function` must return values like `{name}`, {like.dtype.name} of "
-                f"shape {like.shape}; received {entry.dtype.name} of shape "
-                f"{entry.shape}"
-            )
-        return entry
-
-    entries = map(convert, names, tf.nest.flatten(unknowns), tf.nest.flatten(value))
-    return tf.nest.pack_sequence_as(unknowns, list(entries))
+    return as_like(unknowns, value, "function", entry_names(unknowns, "x"))

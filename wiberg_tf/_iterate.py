@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import Box
 from wiberg_tf._differentiability import Differentiability, Step, checkpointed
-from wiberg_tf._nest import Packing, select
+from wiberg_tf._nest import Packing, as_like, select
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
 
@@ -140,7 +140,7 @@ def solve(
     if checkpoint:
         raise ValueError("`checkpoint` needs a `Solver`; received a callable")
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
-    value = like(initial, value)
+    value = as_solved(initial, value)
     x = packing.pack(value)
     found, gradient = problem.value_and_free_gradient(x)
     status = tf.fill(tf.shape(found), int(Status.NOT_CHECKED))
@@ -208,20 +208,11 @@ def iterate(
     )
 
 
-def like(initial: Any, value: Any) -> Any:
-    """`value` as tensors, checked against the nest, dtypes and shapes of `initial`."""
+def as_solved(initial: Any, value: Any) -> Any:
+    """What the caller's own solver returned, as tensors like `initial`."""
     tf.nest.assert_same_structure(initial, value)
-
-    def convert(start: tf.Tensor, end: Any) -> tf.Tensor:
-        end = tf.convert_to_tensor(end, dtype_hint=start.dtype)
-        if end.dtype != start.dtype or not end.shape.is_compatible_with(start.shape):
-            raise ValueError(
-                f"`solver` must return values like `initial`, {start.dtype.name} of "
-                f"shape {start.shape}; received {end.dtype.name} of shape {end.shape}"
-            )
-        return end
-
-    return tf.nest.map_structure(convert, initial, value)
+    names = ["initial"] * len(tf.nest.flatten(initial))
+    return as_like(initial, value, "solver", names)
 
 
 def flag_not_finite(

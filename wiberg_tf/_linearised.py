@@ -62,22 +62,14 @@ class Linearised(Problem):
         Raises:
           ValueError: for a parameter that the energy does not use.
         """
-        floating = self._floating()
-        pulled = iter(self._tape.gradient(self.gradient, floating, -v))
-        gradients = [
-            next(pulled) if entry.dtype.is_floating else None for entry in self._flat
-        ]
+        gradients = gradients_of(self._tape, self.gradient, self._flat, -v)
         if any(
             gradient is None and entry.dtype.is_floating
             for gradient, entry in zip(gradients, self._flat, strict=True)
         ):
             # Some of these may only shift the energy.
             refuse_unused(self._tape.gradient(self._value, self._flat), self.parameters)
-        return [
-            # A gather in the energy gives IndexedSlices.
-            tf.zeros_like(e) if g is None else tf.convert_to_tensor(g)
-            for g, e in zip(gradients, self._flat, strict=True)
-        ]
+        return filled(gradients, self._flat)
 
     def push_forward(self, along: Tangents) -> tf.Tensor:
         """∂²E/∂x∂θ θ̇, `[*batch, n]`, for the tangents θ̇ of the floating parameters.
@@ -99,9 +91,6 @@ class Linearised(Problem):
         gradients, tangents = zip(*moving, strict=True)
         return -tape.gradient(gradients, v, tangents, tf.UnconnectedGradients.ZERO)
 
-    def _floating(self) -> list[tf.Tensor]:
-        return [entry for entry in self._flat if entry.dtype.is_floating]
-
 
 def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
     """The problem at x `[*batch, n]`; calls the energy once."""
@@ -121,12 +110,37 @@ def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
     return Linearised(again, x, tape, value, gradient, is_plain(before))
 
 
-def refuse_unused(gradients: list[Any], parameters: Any) -> None:
+def gradients_of(
+    tape: tf.GradientTape, target: tf.Tensor, flat: list[tf.Tensor], upstream: tf.Tensor
+) -> list[Any]:
+    """The target's gradient for each entry; None for others than floating ones."""
+    floating = [entry for entry in flat if entry.dtype.is_floating]
+    found = iter(tape.gradient(target, floating, upstream))
+    return [next(found) if entry.dtype.is_floating else None for entry in flat]
+
+
+def filled(gradients: list[Any], flat: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The gradients as dense tensors, 0 where there is none."""
+    return [
+        # A gather in the energy gives IndexedSlices.
+        tf.zeros_like(entry) if gradient is None else tf.convert_to_tensor(gradient)
+        for gradient, entry in zip(gradients, flat, strict=True)
+    ]
+
+
+def refuse_unused(
+    gradients: list[Any],
+    parameters: Any,
+    function: str = "energy",
+    found: str = "minimiser",
+) -> None:
     """Refuses parameters without influence on the energy, which is no gradient of 0.
 
     Args:
       gradients: ∂E/∂θ, None where there is none, for each entry of the parameters.
       parameters: the nest θ.
+      function: what does not use them, for the error.
+      found: what has no derivative, for the error.
 
     Raises:
       ValueError: for the first of them.
@@ -136,6 +150,6 @@ def refuse_unused(gradients: list[Any], parameters: Any) -> None:
     for gradient, entry, name in zip(gradients, flat, names, strict=True):
         if gradient is None and entry.dtype.is_floating:
             raise ValueError(
-                f"`energy` does not use `{name}`, so the minimiser has no derivative "
+                f"`{function}` does not use `{name}`, so the {found} has no derivative "
                 "with respect to it; leave it out of `parameters`"
             )

@@ -8,12 +8,12 @@ import tensorflow as tf
 from wiberg_tf._autodiff import refuse_forward_mode, with_backward
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._equations import Equations, Function, Linearised, linearise
-from wiberg_tf._iterate import flag_not_finite, iterate, like
+from wiberg_tf._iterate import as_solved, flag_not_finite, iterate
 from wiberg_tf._linear.checks import NAN, insist
 from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
 from wiberg_tf._linear.gmres import GMRES
 from wiberg_tf._linear.square import solve_square
-from wiberg_tf._nest import Packing, as_tensors
+from wiberg_tf._nest import as_inputs
 from wiberg_tf._solution import Status, raise_if_failed
 from wiberg_tf._solvers.anderson import Anderson
 from wiberg_tf._solvers.newton_krylov import NewtonKrylov
@@ -149,12 +149,8 @@ def _solve(
     minus_x: bool,
 ) -> Root:
     derivative = Implicit() if derivative is None else derivative
-    _check(function, solver, derivative, batch_dims)
-    if not isinstance(parameters, tuple | list | dict):
-        parameters = (parameters,)
-    initial = tf.nest.map_structure(tf.stop_gradient, as_tensors(initial, "initial"))
-    packing = Packing(initial, batch_dims)
-    parameters = as_tensors(parameters, "parameters", packing.dtype)
+    _check(function, solver, derivative)
+    initial, packing, parameters = as_inputs(initial, parameters, batch_dims)
     if any(entry.dtype.is_complex for entry in tf.nest.flatten(parameters)):
         raise TypeError(
             "`parameters` must be real for equations, as two of them, the real and the "
@@ -206,7 +202,7 @@ def _run(
         stats = RootStats(ended.stats.iterations, ended.stats.gradient_norm)
         return Root(ended.value, ended.status, stats)
     value = solver(equations.call, initial)
-    value = like(initial, value)
+    value = as_solved(initial, value)
     residual = equations.residual(packing.pack(value))
     size = tf.norm(residual, axis=-1)
     status = tf.fill(tf.shape(size), int(Status.NOT_CHECKED))
@@ -234,7 +230,7 @@ def _transposed_solve(
         return tf.where(usable[..., None], v, NAN)
 
 
-def _check(function: Any, solver: Any, derivative: Any, batch_dims: Any) -> None:
+def _check(function: Any, solver: Any, derivative: Any) -> None:
     if not callable(function):
         raise TypeError(f"`function` must be callable; received {function!r}")
     if isinstance(solver, type) or not (
@@ -243,8 +239,6 @@ def _check(function: Any, solver: Any, derivative: Any, batch_dims: Any) -> None
         raise TypeError(
             f"`solver` must be a solver, such as wt.NewtonKrylov(); received {solver!r}"
         )
-    if not isinstance(batch_dims, int) or batch_dims < 0:
-        raise ValueError(f"`batch_dims` must be an integer >= 0; received {batch_dims}")
     implicit = (
         isinstance(derivative, TrustRegion)
         and isinstance(derivative.damping, float)

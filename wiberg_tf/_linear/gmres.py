@@ -22,7 +22,8 @@ class GMRES(IterativeSolver):
     """Restarted GMRES (Saad and Schultz, SIAM J. Sci. Stat. Comput. 7, 1986).
 
     For the systems of `root` and `fixed_point`, whose matrices are not symmetric; for
-    minimisers `MINRES` needs less memory.
+    minimisers `MINRES` needs less memory. It solves where H + λI is indefinite without
+    a word, as that does.
 
     Attributes:
       tolerance: the relative residual to stop at, above 0 and below 1; by default

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._equations import Equations
+from wiberg_tf._linear.solver import default_tolerance
 from wiberg_tf._problem import round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root, norm
@@ -89,9 +90,7 @@ class Anderson(RootSolver):
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """See `ended_at_root`."""
-        relative = self.rtol
-        if relative is None:
-            relative = 1e-10 if state.x.dtype == tf.float64 else 1e-5
+        relative = self.rtol or default_tolerance(state.x.dtype)
         allowed = self.atol + relative * norm(state.x + state.residual)
         least = round_off(state.x.dtype) * state.largest
         solved = norm(state.residual) <= tf.maximum(allowed, least)

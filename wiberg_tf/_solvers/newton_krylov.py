@@ -8,6 +8,7 @@ import tensorflow as tf
 from wiberg_tf._equations import Equations
 from wiberg_tf._linear.dense import DENSE_LIMIT
 from wiberg_tf._linear.gmres import gmres
+from wiberg_tf._linear.solver import default_tolerance
 from wiberg_tf._linear.square import solve_square
 from wiberg_tf._problem import round_off
 from wiberg_tf._solution import Status
@@ -112,7 +113,7 @@ class NewtonKrylov(RootSolver):
     ) -> tf.Tensor:
         """Whether steps of a length `[*batch]` are, beside x; see the class."""
         noise = round_off(step.dtype)
-        rtol = self.rtol or (1e-10 if step.dtype == tf.float64 else 1e-5)
+        rtol = self.rtol or default_tolerance(step.dtype)
         part = tf.where(accepted, tf.cast(rtol, step.dtype), max(rtol, noise**0.5))
         return (step <= part * x) | (step <= noise * span)
 
