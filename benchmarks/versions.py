@@ -3,8 +3,8 @@
 Each side runs the rows of its own benchmarks, each in a process of its own; the two
 sides take turns, figures are medians and the ratio is the median of the rounds'.
 
-  git worktree add /tmp/earlier COMMIT
-  python benchmarks/versions.py /tmp/earlier --data_dir=data/images
+  git worktree add ../earlier COMMIT
+  python benchmarks/versions.py ../earlier --data_dir=data/images
 """
 
 import os

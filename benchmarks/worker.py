@@ -99,8 +99,9 @@ class Worker:
 
     def _read(self, mark: str) -> str:
         for line in self._process.stdout:
-            if line.startswith(f"{mark} "):
-                return line.removeprefix(mark).strip()
+            word, _, rest = line.strip().partition(" ")
+            if word == mark:
+                return rest
         raise WorkerDiedError(self._end())
 
     def _end(self) -> str:

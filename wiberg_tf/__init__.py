@@ -14,39 +14,52 @@ from wiberg_tf._argmin import argmin
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._diagnostics import Diagnostics, diagnose
 from wiberg_tf._differentiability import Differentiability
+from wiberg_tf._equations import Equations
 from wiberg_tf._iterate import Solver, ended, given
 from wiberg_tf._linear.conjugate_gradient import CG
 from wiberg_tf._linear.damping import Adaptive
 from wiberg_tf._linear.dense import Dense
+from wiberg_tf._linear.gmres import GMRES
 from wiberg_tf._linear.minres import MINRES
 from wiberg_tf._problem import Problem
 from wiberg_tf._residuals import ResidualEnergy
+from wiberg_tf._root import Root, RootStats, fixed_point, root
 from wiberg_tf._solution import Solution, Stats, Status
+from wiberg_tf._solvers.anderson import Anderson
 from wiberg_tf._solvers.gradient_descent import GradientDescent
 from wiberg_tf._solvers.lbfgs import LBFGS
 from wiberg_tf._solvers.least_squares import IRLS, GaussNewton, LevenbergMarquardt
 from wiberg_tf._solvers.newton import Newton
+from wiberg_tf._solvers.newton_krylov import NewtonKrylov
+from wiberg_tf._solvers.roots import RootSolver
 from wiberg_tf._solvers.seeds import GridSeeds
 from wiberg_tf._unrolled import Unrolled
 
 __all__ = [
     "CG",
+    "GMRES",
     "IRLS",
     "LBFGS",
     "MINRES",
     "Adaptive",
+    "Anderson",
     "Dense",
     "Derivative",
     "Diagnostics",
     "Differentiability",
+    "Equations",
     "GaussNewton",
     "GradientDescent",
     "GridSeeds",
     "Implicit",
     "LevenbergMarquardt",
     "Newton",
+    "NewtonKrylov",
     "Problem",
     "ResidualEnergy",
+    "Root",
+    "RootSolver",
+    "RootStats",
     "Solution",
     "Solver",
     "Stats",
@@ -56,8 +69,10 @@ __all__ = [
     "argmin",
     "diagnose",
     "ended",
+    "fixed_point",
     "given",
     "losses",
+    "root",
 ]
 
 __version__ = "0.1.0"

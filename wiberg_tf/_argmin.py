@@ -8,7 +8,7 @@ from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
 from wiberg_tf._iterate import CallableSolver, Seeded, Solver, solve
 from wiberg_tf._linear.lanczos import smallest_eigenvalue as smallest_eigenvalue_of
-from wiberg_tf._nest import Packing, as_tensors
+from wiberg_tf._nest import Packing, as_inputs
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
 from wiberg_tf._solvers.newton import Newton
@@ -36,8 +36,8 @@ def argmin(
         each `[*batch, ...]`. A list of numbers is a nest, not a vector. No gradient
         flows to it.
       parameters: θ: a tensor, or a tuple, list or dict of tensors, variables or
-        nests of them. Gradients flow to every floating entry, and to nothing that
-        the energy captures.
+        nests of them. Gradients flow to every floating entry, and to what the energy
+        captures, as it was at this call.
       solver: a `Solver` (default `Newton()`), or any callable `solver(objective,
         initial) -> value`, with `objective(x)` the energy at θ; `GridSeeds` chooses a
         start for either.
@@ -66,12 +66,8 @@ def argmin(
     """
     solver = Newton() if solver is None else solver
     derivative = Implicit() if derivative is None else derivative
-    _check(energy, solver, derivative, batch_dims)
-    if not isinstance(parameters, tuple | list | dict):
-        parameters = (parameters,)
-    initial = tf.nest.map_structure(tf.stop_gradient, as_tensors(initial, "initial"))
-    dtype = Packing(initial, batch_dims).dtype
-    parameters = as_tensors(parameters, "parameters", dtype)
+    _check(energy, solver, derivative)
+    initial, _, parameters = as_inputs(initial, parameters, batch_dims)
     box = make_box(bounds, initial, batch_dims)
     value, status, stats = derivative.attach(
         lambda inputs, **options: solve(
@@ -95,7 +91,7 @@ def argmin(
     return Solution(value, status, stats)
 
 
-def _check(energy: Any, solver: Any, derivative: Any, batch_dims: Any) -> None:
+def _check(energy: Any, solver: Any, derivative: Any) -> None:
     if not callable(energy):
         raise TypeError(f"`energy` must be callable; received {energy!r}")
     check_solver(solver)
@@ -104,5 +100,3 @@ def _check(energy: Any, solver: Any, derivative: Any, batch_dims: Any) -> None:
             "`derivative` must be a derivative, such as wt.Implicit(); "
             f"received {derivative!r}"
         )
-    if not isinstance(batch_dims, int) or batch_dims < 0:
-        raise ValueError(f"`batch_dims` must be an integer >= 0; received {batch_dims}")

@@ -72,15 +72,16 @@ class Restricted(Problem):
         super().__init__(
             problem.energy, problem.packing, problem.parameters, problem.box
         )
+        self._problem = problem
         self._held = held
 
     def hessian(self, x: tf.Tensor) -> tf.Tensor:
         """∂²E/∂x² of the free unknowns; a diagonal of its own scale for the held."""
-        return restrict(super().hessian(x), self._held)
+        return restrict(self._problem.hessian(x), self._held)
 
     def hessian_product(self, x: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
         """(∂²E/∂x²) d within the free unknowns."""
-        return self.free(super().hessian_product(x, self.free(direction)))
+        return self.free(self._problem.hessian_product(x, self.free(direction)))
 
     def free(self, vector: tf.Tensor) -> tf.Tensor:
         """The vector with 0 for the held unknowns."""

@@ -20,7 +20,7 @@ from wiberg_tf._linear.checks import insist
 from wiberg_tf._linear.choice import Choice, check_choice, is_own, linear_solver
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
 from wiberg_tf._linear.lanczos import adaptive_damping
-from wiberg_tf._mixed import pull_back, push_forward
+from wiberg_tf._linearised import linearise
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
@@ -110,36 +110,38 @@ class TrustRegion(Derivative):
             raise ValueError("`linear_solve` of your own does not go with `bounds`")
         refuse_complex(parameters)
         flat, along = probe(tf.nest.flatten(parameters))
-        parameters = tf.nest.pack_sequence_as(parameters, flat)
-        held = tf.nest.map_structure(tf.stop_gradient, parameters)
+        held = tf.nest.pack_sequence_as(parameters, list(map(tf.stop_gradient, flat)))
         solution = solve(held)
         x = tf.nest.map_structure(tf.stop_gradient, solution.value)
         damping = self._per_problem(x, batch_dims)
         packing = Packing(x, batch_dims)
+        flat_x = packing.pack(x)
+        linear = linearise(Problem(energy, packing, held, box), flat_x)
+        # Tapes reach what the energy captures through its gradient.
+        (gradient,), (moved,) = probe([linear.gradient])
+        sources, along = [*flat, gradient], [*along, moved]
 
-        def damped_solve(inputs: Any, right: Any) -> Any:
-            problem = Problem(energy, packing, inputs, box)
-            return self._solve(problem, x, damping, right)
+        def damped_solve(right: tf.Tensor) -> tf.Tensor:
+            return self._solve(linear, flat_x, damping, right)
 
-        found = tf.nest.flatten(tf.nest.map_structure(tf.identity, x))
+        found = tf.identity(flat_x)
         forward = any(tangent is not None for tangent in along)
         if forward:
-            force = push_forward(energy, x, held, along, batch_dims)
-            moved = tf.nest.flatten(damped_solve(held, force))
+            force = linear.push_forward(along[:-1])
+            force = force if moved is None else force + moved
             tangents = [t for t in along if t is not None]
-            moved = first_order(moved, *flat, *tangents, forward=False)
-            found = with_tangents(found, [-move for move in moved], flat, along)
+            (move,) = first_order(
+                [-damped_solve(force)], *sources, *tangents, forward=False
+            )
+            (found,) = with_tangents([found], [move], sources, along)
 
         # The project's one derivative of a minimiser.
-        def pull(
-            flat: Sequence[tf.Tensor], incoming: list[tf.Tensor]
-        ) -> list[tf.Tensor]:
-            inputs = tf.nest.pack_sequence_as(parameters, flat)
-            v = damped_solve(inputs, tf.nest.pack_sequence_as(x, incoming))
-            return pull_back(energy, x, v, parameters, flat, batch_dims)
+        def pull(_: Sequence[tf.Tensor], incoming: list[tf.Tensor]) -> list[tf.Tensor]:
+            v = damped_solve(*incoming)
+            return [*linear.pull_back(v), -v]
 
-        found = with_backward(found, flat, pull, forward)
-        return solution._replace(value=tf.nest.pack_sequence_as(x, found))
+        (found,) = with_backward([found], sources, pull, forward)
+        return solution._replace(value=packing.unpack(found))
 
     def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor | Adaptive:
         """λ as a checked tensor `[*batch]`, or its rule."""
@@ -163,22 +165,19 @@ class TrustRegion(Derivative):
     def _solve(
         self,
         problem: Problem,
-        x: Any,
+        x: tf.Tensor,
         damping: tf.Tensor | Adaptive,
-        right: Any,
-    ) -> Any:
-        packing = problem.packing
-        flat_x, flat_right = packing.pack(x), packing.pack(right)
+        right: tf.Tensor,
+    ) -> tf.Tensor:
         if problem.box is not None:
-            _, gradient = problem.value_and_gradient(flat_x)
-            problem = Restricted(problem, _held(problem, flat_x, gradient))
-            flat_right = problem.free(flat_right)
+            _, gradient = problem.value_and_gradient(x)
+            problem = Restricted(problem, _held(problem, x, gradient))
+            right = problem.free(right)
         indefinite = self.indefinite == "solve"
-        solver = linear_solver(self.linear_solve, packing.size, indefinite)
+        solver = linear_solver(self.linear_solve, problem.packing.size, indefinite)
         if isinstance(damping, Adaptive) and solver.matrix_free:
-            damping = adaptive_damping(damping, problem, flat_x, flat_right)
-        v = solver.solve(problem, flat_x, damping, flat_right, indefinite)
-        return packing.unpack(v)
+            damping = adaptive_damping(damping, problem, x, right)
+        return solver.solve(problem, x, damping, right, indefinite)
 
 
 def refuse_complex(parameters: Any) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from wiberg_tf._autodiff import first_order
-from wiberg_tf._problem import Problem
+from wiberg_tf._linear.checks import NAN, insist
+from wiberg_tf._problem import Problem, round_off
 
 
 class Differentiability(enum.Enum):
@@ -33,6 +34,10 @@ class Differentiability(enum.Enum):
 _REFUSAL = (
     "Second derivatives are not there with Unrolled(checkpoint=True); use Unrolled()"
 )
+_CHANGED = (
+    "`energy` is not what it was at the call: it captures something that has changed "
+    "since, or is random; make that one of `parameters`, or use Unrolled()"
+)
 # A solver's `init` or `step`: of a problem and vectors, or a state.
 Step = Callable[[Problem, Any], Any]
 
@@ -54,6 +59,9 @@ def checkpointed(plain: Step) -> Step:
 
         @tf.custom_gradient
         def once(*flat: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+            kept = [tf.identity(entry) for entry in run(flat)]
+            total, _ = _sums(kept)
+
             def backward(
                 *upstream: tf.Tensor, variables: Sequence[tf.Variable] = ()
             ) -> Any:
@@ -62,6 +70,7 @@ def checkpointed(plain: Step) -> Step:
                 with tf.GradientTape() as tape:
                     tape.watch([entry for entry in again if entry.dtype.is_floating])
                     outputs = run(again)
+                same = _is_same(total, outputs)
                 pairs = [
                     (output, gradient)
                     for output, gradient in zip(outputs, upstream, strict=True)
@@ -74,15 +83,36 @@ def checkpointed(plain: Step) -> Step:
                         output_gradients=[gradient for _, gradient in pairs],
                     )
                 )
+                with insist(same, _CHANGED):
+                    # Compiled by XLA, which drops assertions, they are NaN.
+                    gradients = [
+                        None if g is None else tf.where(same, g, tf.cast(NAN, g.dtype))
+                        for g in gradients
+                    ]
                 inner = gradients[: len(again)]
                 return (inner, gradients[len(again) :]) if variables else inner
 
-            return [tf.identity(entry) for entry in run(flat)], backward
+            return kept, backward
 
         outputs = once(*inputs)
         return tf.nest.pack_sequence_as(after[0], outputs)
 
     return lean
+
+
+def _sums(outputs: Sequence[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    """A sum that tells one state from another, and that of the sizes."""
+    floating = [entry for entry in outputs if entry.dtype.is_floating]
+    total = tf.add_n([tf.reduce_sum(entry) for entry in floating])
+    return total, tf.add_n([tf.reduce_sum(tf.abs(entry)) for entry in floating])
+
+
+def _is_same(before: tf.Tensor, outputs: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Whether outputs are those that had the sum `before`, but for round-off."""
+    total, size = _sums(outputs)
+    near = tf.abs(total - before) <= round_off(size.dtype) ** 0.5 * size
+    # What is lost is lost both times.
+    return near | ~(tf.math.is_finite(total) | tf.math.is_finite(before))
 
 
 def _first_order(gradients: list[Any]) -> list[tf.Tensor | None]:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import Box
 from wiberg_tf._differentiability import Differentiability, Step, checkpointed
-from wiberg_tf._nest import Packing, select
+from wiberg_tf._nest import Packing, as_like, select
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
 from wiberg_tf._stopping import default_rtol
@@ -141,7 +141,7 @@ def solve(
         # that is done already may have no derivative, so it is only skipped in a loop.
         once = solver.max_iterations == 1
         loop = not once or differentiability is not Differentiability.NONE
-        return _iterate(solver, init, step, problem, packing.pack(initial), loop)
+        return iterate(solver, init, step, problem, packing.pack(initial), loop)
     if checkpoint:
         raise ValueError("`checkpoint` needs a `Solver`; received a callable")
     if solver is given and differentiability is Differentiability.UNROLLED:
@@ -150,13 +150,13 @@ def solve(
             "or TrustRegion(damping); received derivative=Unrolled()"
         )
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
-    value = _like(initial, value)
+    value = as_solved(initial, value)
     x = packing.pack(value)
     found, gradient = problem.value_and_free_gradient(x)
     status = tf.fill(tf.shape(found), int(Status.NOT_CHECKED))
     return Solution(
         value,
-        _flag_not_finite(status, found, gradient),
+        flag_not_finite(status, found, gradient),
         Stats(tf.zeros_like(status), found, tf.norm(gradient, axis=-1)),
     )
 
@@ -165,14 +165,24 @@ def _plain(step: Step) -> Step:
     return step
 
 
-def _iterate(
-    solver: Solver,
-    init: Step,
-    step: Step,
-    problem: Problem,
+def iterate(
+    solver: Any,
+    init: Callable[..., Any],
+    step: Callable[..., Any],
+    problem: Any,
     x: tf.Tensor,
     loop: bool,
 ) -> Solution:
+    """The loop, for a `Solver` and its `Problem`, or a `RootSolver` and `Equations`.
+
+    Args:
+      solver: whose other methods are called.
+      init: its own, or one that computes the same.
+      step: its own, or one that computes the same.
+      problem: what they take.
+      x: the start, `[*batch, n]`.
+      loop: False for a single step, which is not put into a loop.
+    """
     state = init(problem, x)
     done, status = solver.terminate(state)
     iterations = tf.zeros_like(status)
@@ -203,28 +213,19 @@ def _iterate(
     x, energy, gradient = solver.postprocess(state)
     return Solution(
         problem.packing.unpack(x),
-        _flag_not_finite(status, energy, gradient),
+        flag_not_finite(status, energy, gradient),
         Stats(iterations, energy, tf.norm(gradient, axis=-1)),
     )
 
 
-def _like(initial: Any, value: Any) -> Any:
-    """`value` as tensors, checked against the nest, dtypes and shapes of `initial`."""
+def as_solved(initial: Any, value: Any) -> Any:
+    """What the caller's own solver returned, as tensors like `initial`."""
     tf.nest.assert_same_structure(initial, value)
-
-    def convert(start: tf.Tensor, end: Any) -> tf.Tensor:
-        end = tf.convert_to_tensor(end, dtype_hint=start.dtype)
-        if end.dtype != start.dtype or not end.shape.is_compatible_with(start.shape):
-            raise ValueError(
-                f"`solver` must return values like `initial`, {start.dtype.name} of "
-                f"shape {start.shape}; received {end.dtype.name} of shape {end.shape}"
-            )
-        return end
-
-    return tf.nest.map_structure(convert, initial, value)
+    names = ["initial"] * len(tf.nest.flatten(initial))
+    return as_like(initial, value, "solver", names)
 
 
-def _flag_not_finite(
+def flag_not_finite(
     status: tf.Tensor, energy: tf.Tensor, gradient: tf.Tensor
 ) -> tf.Tensor:
     finite = tf.math.is_finite(energy) & tf.reduce_all(

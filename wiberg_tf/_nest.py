@@ -1,5 +1,6 @@
 """Nests of tensors as flat vectors, and names for their entries."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -110,6 +111,54 @@ def as_tensors(nest: Any, root: str, dtype: tf.DType | None = None) -> Any:
 
     names = entry_names(nest, root)
     entries = map(convert, names, tf.nest.flatten(nest))
+    return tf.nest.pack_sequence_as(nest, list(entries))
+
+
+def as_inputs(
+    initial: Any, parameters: Any, batch_dims: int
+) -> tuple[Any, Packing, Any]:
+    """The start and the parameters θ of the caller as tensors; no gradient reaches x.
+
+    Returns:
+      The nest x, how it is packed, and a tuple, list or dict θ.
+
+    Raises:
+      TypeError: for an entry that is no tensor.
+      ValueError: for `batch_dims` that are none, or a nest that cannot be packed.
+    """
+    if not isinstance(batch_dims, int) or batch_dims < 0:
+        raise ValueError(f"`batch_dims` must be an integer >= 0; received {batch_dims}")
+    if not isinstance(parameters, tuple | list | dict):
+        parameters = (parameters,)
+    initial = tf.nest.map_structure(tf.stop_gradient, as_tensors(initial, "initial"))
+    packing = Packing(initial, batch_dims)
+    return initial, packing, as_tensors(parameters, "parameters", packing.dtype)
+
+
+def as_like(nest: Any, value: Any, function: str, names: Sequence[str]) -> Any:
+    """What a function of the caller's returned, as tensors of a nest's dtypes.
+
+    Args:
+      nest: of tensors, of the structure that `value` has.
+      value: a nest of what becomes tensors.
+      function: whose value it is, for errors.
+      names: of the nest's entries, for errors.
+
+    Raises:
+      ValueError: for an entry of another dtype or shape.
+    """
+
+    def convert(name: str, like: tf.Tensor, entry: Any) -> tf.Tensor:
+        entry = tf.convert_to_tensor(entry, dtype_hint=like.dtype)
+        if entry.dtype != like.dtype or not entry.shape.is_compatible_with(like.shape):
+            raise ValueError(
+                f"`{function}` must return values like `{name}`, {like.dtype.name} of "
+                f"shape {like.shape}; received {entry.dtype.name} of shape "
+                f"{entry.shape}"
+            )
+        return entry
+
+    entries = map(convert, names, tf.nest.flatten(nest), tf.nest.flatten(value))
     return tf.nest.pack_sequence_as(nest, list(entries))
 
 

@@ -13,6 +13,10 @@ Energy = Callable[..., tf.Tensor]
 
 # Of a Hessian, in graphs.
 _ROWS_AT_ONCE = 32
+# Operations of these kinds.
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+_CONTROL_FLOW = {"While", "If", "Case"}
+_CONTROL_FLOW |= {f"Stateless{kind}" for kind in _CONTROL_FLOW}
 
 
 def round_off(dtype: tf.DType) -> float:
@@ -100,15 +104,14 @@ class Problem:
         energies are written in any way (gathers, segment sums) are differentiated
         without mixing problems.
         """
+        product, plain = self.record(x)
         if self.packing.size == 1:
-            return self.hessian_product(x, tf.ones_like(x))[..., None]
+            return product(tf.ones_like(x))[..., None]
         # At once they are faster, but need their memory at once, and eagerly every
-        # call would trace them anew.
-        at_once = self.packing.size <= _ROWS_AT_ONCE and not tf.executing_eagerly()
+        # call would trace them anew; nor can TensorFlow vectorise control flow.
+        at_once = plain and self.packing.size <= _ROWS_AT_ONCE
         rows = (tf.vectorized_map if at_once else tf.map_fn)(
-            lambda direction: self.hessian_product(
-                x, tf.broadcast_to(direction, tf.shape(x))
-            ),
+            lambda direction: product(tf.broadcast_to(direction, tf.shape(x))),
             tf.eye(self.packing.size, dtype=x.dtype),
         )
         rank = x.shape.rank
@@ -117,9 +120,51 @@ class Problem:
 
     def hessian_product(self, x: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
         """(∂²E/∂x²) d for d `[*batch, n]`."""
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        product, _ = self.record(x)
+        return product(direction)
+
+    def record(self, x: tf.Tensor) -> tuple[Callable[[tf.Tensor], tf.Tensor], bool]:
+        """Hessian-vector products at x, of one evaluation of the energy.
+
+        Returns:
+          `product(direction)`, and whether it is in a graph and has no control flow.
+        """
+        before = count_operations()
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(x)
             _, gradient = self.value_and_gradient(x)
-        product = tape.gradient(gradient, x, output_gradients=direction)
+        return curvature(tape, gradient, x), is_plain(before)
+
+
+def curvature(
+    tape: tf.GradientTape, gradient: tf.Tensor, x: tf.Tensor
+) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The products of the Hessian of which a persistent tape has the gradient."""
+
+    def product(direction: tf.Tensor) -> tf.Tensor:
+        found = tape.gradient(gradient, x, output_gradients=direction)
         # An energy that is linear in x has no second derivative at all.
-        return tf.zeros_like(x) if product is None else product
+        return tf.zeros_like(x) if found is None else found
+
+    return product
+
+
+def count_operations() -> int:
+    """How many the graph that is being made has; 0 eagerly."""
+    return 0 if tf.executing_eagerly() else len(_graph().get_operations())
+
+
+def is_plain(before: int) -> bool:
+    """Whether a graph is being made, and has no control flow since it had `before`."""
+    if tf.executing_eagerly():
+        return False
+    made = {operation.type for operation in _graph().get_operations()[before:]}
+    if made & _CALLS:
+        # Which functions are called is not asked: TensorFlow itself hides loops so.
+        library = _graph().as_graph_def().library.function
+        made |= {node.op for function in library for node in function.node_def}
+    return not made & _CONTROL_FLOW
+
+
+def _graph() -> tf.Graph:
+    return tf.compat.v1.get_default_graph()

@@ -57,7 +57,7 @@ class Solution(NamedTuple):
 
     Attributes:
       value: the minimiser, a nest like `initial`; differentiable with respect to
-        `parameters`, as the chosen derivative says, and to nothing else.
+        `parameters` and what the energy captures, as the chosen derivative says.
       status: int32 `[*batch]`, a `Status` for each problem.
       stats: `Stats` for each problem.
     """
@@ -86,20 +86,25 @@ class Solution(NamedTuple):
           tf.errors.InvalidArgumentError: for problems that failed: how many of the
             batch with which status, and the first of them.
         """
-        if not all(isinstance(status, Status) for status in accept):
-            raise TypeError(
-                "`accept` must hold statuses, such as wt.Status.MAX_ITERATIONS; "
-                f"received {accept!r}"
-            )
-        fine = tf.constant([Status.CONVERGED, *accept], tf.int32)
-        failed = tf.reduce_all(self.status[..., None] != fine, -1)
-        if not tf.executing_eagerly():
-            tf.debugging.Assert(~tf.reduce_any(failed), _failures(self.status, failed))
-        elif tf.reduce_any(failed):
-            raise tf.errors.InvalidArgumentError(
-                None, None, _failure(self.status.numpy(), failed.numpy())
-            )
+        raise_if_failed(self.status, accept)
         return self
+
+
+def raise_if_failed(statuses: tf.Tensor, accept: Collection[Status]) -> None:
+    """What `Solution.raise_if_failed` does, for any statuses `[*batch]`."""
+    if not all(isinstance(status, Status) for status in accept):
+        raise TypeError(
+            "`accept` must hold statuses, such as wt.Status.MAX_ITERATIONS; "
+            f"received {accept!r}"
+        )
+    fine = tf.constant([Status.CONVERGED, *accept], tf.int32)
+    failed = tf.reduce_all(statuses[..., None] != fine, -1)
+    if not tf.executing_eagerly():
+        tf.debugging.Assert(~tf.reduce_any(failed), _failures(statuses, failed))
+    elif tf.reduce_any(failed):
+        raise tf.errors.InvalidArgumentError(
+            None, None, _failure(statuses.numpy(), failed.numpy())
+        )
 
 
 def _failure(status: np.ndarray, failed: np.ndarray) -> str:

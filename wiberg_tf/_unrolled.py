@@ -1,5 +1,6 @@
 """Derivatives of a minimiser through the operations of its solver."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,8 @@ from wiberg_tf._autodiff import refuse_forward_mode
 from wiberg_tf._box import Box
 from wiberg_tf._derivatives import Derivative, Solve
 from wiberg_tf._differentiability import Differentiability
-from wiberg_tf._mixed import refuse_unused
-from wiberg_tf._nest import Packing, entry_names
+from wiberg_tf._linearised import refuse_unused
+from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
 
@@ -29,9 +30,10 @@ class Unrolled(Derivative):
     Attributes:
       checkpoint: keep the state between iterations only, and compute each once more in
         the backward pass: less memory for more time. Then the solver must be a
-        `Solver`, gradients reach variables but no tensors that the energy captures,
-        and second derivatives and forward mode are refused: `differentiability` is
-        `Differentiability.CHECKPOINTED`.
+        `Solver`, gradients reach variables that the energy captures, and are refused
+        to tensors (unless it captures both) and to an energy that has changed since
+        the call; second derivatives and forward mode are refused: `differentiability`
+        is `Differentiability.CHECKPOINTED`.
 
     Raises:
       TypeError: for a `checkpoint` that is neither True nor False.
@@ -70,13 +72,54 @@ class Unrolled(Derivative):
             )
         solution = solve(parameters, differentiability=self.differentiability)
         packing = Packing(solution.value, batch_dims)
-        flat = tuple(tf.identity(entry) for entry in tf.nest.flatten(parameters))
-        problem = Problem(energy, packing, tf.nest.pack_sequence_as(parameters, flat))
+        # One captured by the energy besides is not used for that.
+        again = tf.nest.map_structure(tf.identity, parameters)
+        flat = tf.nest.flatten(again)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([entry for entry in flat if entry.dtype.is_floating])
+            value = Problem(energy, packing, again).value(
+                tf.stop_gradient(packing.pack(solution.value))
+            )
+        held = tf.nest.map_structure(tf.stop_gradient, parameters)
+        problem = Problem(energy, packing, held)
         # Nobody would call this derivative for such a parameter: TensorFlow gives None.
-        refuse_unused(
-            problem,
-            tf.stop_gradient(packing.pack(solution.value)),
-            flat,
-            entry_names(parameters, "parameters"),
-        )
+        refuse_unused(tape.gradient(value, flat), parameters)
+        return _without_captures(problem, solution) if self.checkpoint else solution
+
+
+def _without_captures(problem: Problem, solution: Solution) -> Solution:
+    """The solution, whose value refuses gradients that tensors would miss.
+
+    What the energy captures is no input of the steps that are computed again. Variables
+    are found by TensorFlow; beside any, captured tensors are not looked for.
+    """
+    x = tf.stop_gradient(problem.packing.pack(solution.value))
+    with tf.GradientTape() as tape:
+        _, gradient = problem.value_and_gradient(x)
+    if tape.watched_variables():
         return solution
+
+    @tf.custom_gradient
+    def refused(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
+        def backward(_: tf.Tensor) -> Any:
+            raise tf.errors.UnimplementedError(
+                None,
+                None,
+                "`energy` captures a tensor that is differentiated, which "
+                "Unrolled(checkpoint=True) does not; make it one of `parameters`, use "
+                "tf.stop_gradient on it, or use Unrolled()",
+            )
+
+        return tf.identity(tensor), backward
+
+    @tf.custom_gradient
+    def beside(value: tf.Tensor, of_captures: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return upstream, tf.zeros_like(of_captures)
+
+        return tf.identity(value), backward
+
+    value = tf.nest.map_structure(
+        lambda entry: beside(entry, refused(gradient)), solution.value
+    )
+    return solution._replace(value=value)

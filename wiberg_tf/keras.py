@@ -23,8 +23,11 @@ class ArgMin(keras.layers.Layer):
       energy: `energy(x, inputs, **weights)` -> `[batch]`, with x `[batch, *shape]`. To
         save the model, register it with `keras.saving.register_keras_serializable`.
       shape: the shape of one example's unknowns x.
-      weights: initial values of the energy's trainable parameters, by name.
-      initial: where x starts: a number, or a nested list that broadcasts to `shape`.
+      weights: initial values of the energy's trainable parameters, by name: numbers,
+        nested lists or arrays.
+      initial: where x starts: a number, a nested list or an array that broadcasts to
+        `shape`.
+      bounds: (lower, upper) for x, each like `initial`, or None; see `argmin`.
       solver: a `wt.Solver`; `wt.Newton()` if left out.
       derivative: a `wt.Derivative`; `wt.TrustRegion(0.1)` if left out, as a network in
         training must survive flat minima.
@@ -34,6 +37,11 @@ class ArgMin(keras.layers.Layer):
     Call arguments:
       inputs: a tensor `[batch, ...]` or a nest of them. Gradients flow to the floating
         ones.
+
+    Raises:
+      ValueError: for inputs without a batch axis, or of different batch sizes (in
+        graphs of unknown sizes `tf.errors.InvalidArgumentError` when they run); for
+        `bounds` that are no pair.
     """
 
     def __init__(
@@ -43,6 +51,7 @@ class ArgMin(keras.layers.Layer):
         *,
         weights: dict[str, Any] | None = None,
         initial: Any = 0.0,
+        bounds: tuple[Any, Any] | None = None,
         solver: wt.Solver | None = None,
         derivative: wt.Derivative | None = None,
         solver_dtype: str = "float64",
@@ -52,8 +61,11 @@ class ArgMin(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.energy = energy
         self.shape = tuple(shape)
-        self.initial_weights = dict(weights or {})
-        self.initial = initial
+        self.initial_weights = {
+            name: _plain(value) for name, value in (weights or {}).items()
+        }
+        self.initial = _plain(initial)
+        self.bounds = None if bounds is None else _pair(bounds)
         self.solver = wt.Newton() if solver is None else solver
         self.derivative = wt.TrustRegion(0.1) if derivative is None else derivative
         self.solver_dtype = solver_dtype
@@ -73,7 +85,7 @@ class ArgMin(keras.layers.Layer):
 
     def solve(self, inputs: Any) -> wt.Solution:
         """The whole solution, with the status of each example."""
-        batch = tf.shape(tf.nest.flatten(inputs)[0])[0]
+        batch = _batch_size(tf.nest.flatten(inputs))
         start = tf.constant(self.initial, self.solver_dtype)
         weights = {
             name: self._cast(weight) for name, weight in self.energy_weights.items()
@@ -85,6 +97,7 @@ class ArgMin(keras.layers.Layer):
             solver=self.solver,
             derivative=self.derivative,
             batch_dims=1,
+            bounds=self.bounds,
         )
 
     def _cast(self, entry: Any) -> tf.Tensor:
@@ -95,7 +108,8 @@ class ArgMin(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """`[batch, *shape]`."""
         shape = input_shape
-        while not isinstance(shape[0], int | None):
+        # Of a nest of shapes any says how large the batch is.
+        while isinstance(shape, dict) or not isinstance(shape[0], int | None):
             shape = next(iter(shape.values())) if isinstance(shape, dict) else shape[0]
         return (shape[0], *self.shape)
 
@@ -107,6 +121,7 @@ class ArgMin(keras.layers.Layer):
             "shape": list(self.shape),
             "weights": self.initial_weights,
             "initial": self.initial,
+            "bounds": self.bounds,
             "solver": _describe(self.solver),
             "derivative": _describe(self.derivative),
             "solver_dtype": self.solver_dtype,
@@ -124,6 +139,39 @@ class ArgMin(keras.layers.Layer):
             derivative=_restore(derivative),
             **config,
         )
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as a config can hold them: arrays as nested lists."""
+    return np.asarray(value).tolist()
+
+
+def _pair(bounds: Any) -> tuple[Any, Any]:
+    # A list comes from a saved config.
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise ValueError(
+            f"`bounds` must be a tuple (lower, upper); received {bounds!r}"
+        )
+    return _plain(bounds[0]), _plain(bounds[1])
+
+
+def _batch_size(entries: list[Any]) -> tf.Tensor:
+    """How many examples all inputs have."""
+    tensors = [tf.convert_to_tensor(entry) for entry in entries]
+    shapes = [tensor.shape for tensor in tensors]
+    if any(shape.rank == 0 for shape in shapes):
+        raise ValueError(f"`inputs` must have a batch axis; received shapes {shapes}")
+    known = {shape[0] for shape in shapes if shape.rank} - {None}
+    message = "`inputs` must be of one batch size"
+    if len(known) > 1:
+        raise ValueError(f"{message}; received shapes {shapes}")
+    sizes = tf.stack([tf.shape(tensor)[0] for tensor in tensors])
+    if len(known) == 1 and all(shape.rank and shape[0] for shape in shapes):
+        return sizes[0]
+    with tf.control_dependencies(
+        [tf.debugging.assert_equal(sizes, sizes[0], f"{message}.")]
+    ):
+        return tf.identity(sizes[0])
 
 
 def _describe(rule: Any) -> dict[str, Any]:

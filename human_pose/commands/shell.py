@@ -18,6 +18,12 @@ _INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
 _LONGEST_NAME = 255  # bytes, on every common file system
 
+# What Keras obeys in an inherited environment: the first two end a training early, and
+# well, the third asks for another library.
+_OF_KERAS: Final = (
+    "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED"
+)  # fmt: skip
+
 # Arguments of the libraries whose flags have other names, the first that a command has.
 _FLAGS_OF: Final = {
     "every": ("subsample",),
@@ -153,17 +159,15 @@ def refuse_empty(flag_values: flags.FlagValues, *names: str) -> None:
 def load_tensorflow() -> None:
     """Imports TensorFlow, Keras and Matplotlib, whatever a user's others are set to.
 
-    A command works the same beside a notebook's `MPLBACKEND`, another backend of Keras
-    and a `keras.json` with other conventions.
+    A command works the same beside a notebook's `MPLBACKEND`, another backend of Keras,
+    its limits of epochs and steps, and a `keras.json` with whatever stands in it.
     """
     _import_matplotlib()  # first, because Keras imports it, and TensorFlow Keras
+    for name in _OF_KERAS:
+        os.environ.pop(name, None)
     os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["KERAS_HOME"] = os.devnull  # where no keras.json is, nor can be made
     _import_tensorflow()
-    import keras
-
-    keras.config.set_image_data_format("channels_last")
-    keras.config.set_floatx("float32")
-    keras.config.set_epsilon(1e-7)
 
 
 def _import_matplotlib() -> None:

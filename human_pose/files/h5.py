@@ -39,7 +39,8 @@ _LZF: Final = 32000
 _FILTERS: Final = (
     h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, _LZF
 )  # fmt: skip
-_CHECKSUM_BYTES: Final = 4  # of a chunk, where it is taken before the compression
+_COMPRESSIONS: Final = {h5py.h5z.FILTER_DEFLATE, _LZF}
+_CHECKSUM_BYTES: Final = 4  # of a chunk, at its end
 
 
 def read_h5(
@@ -206,18 +207,66 @@ def _check_stored(where: str, dataset: h5py.Dataset) -> None:
         raise InputError(
             f"{where} must have {_chunks(dataset)} chunks; {len(chunks)} are there"
         )
-    if h5py.h5z.FILTER_DEFLATE in filters:
-        most = _chunk_bytes(dataset) + _CHECKSUM_BYTES
-        for chunk in chunks:
-            _check_inflation(dataset, chunk.chunk_offset, most)
+    if sum(each in _COMPRESSIONS for each in filters) > 1:
+        raise InputError(f"{where} is compressed more than once")
+    for chunk in chunks:
+        _check_inflation(dataset, chunk, filters)
 
 
-def _check_inflation(dataset: h5py.Dataset, offset: tuple[int, ...], most: int) -> None:
-    """Refuses a chunk that HDF5 would inflate to gigabytes, whatever its shape.
+def _check_inflation(
+    dataset: h5py.Dataset, chunk: h5py.h5d.StoreInfo, filters: Sequence[int]
+) -> None:
+    """Refuses a chunk that does not inflate to just what the dataset's chunks have.
+
+    Of more HDF5 would inflate gigabytes, whatever the shape; where there is less it
+    reads what lies behind in the memory.
 
     Raises:
-      ValueError: if it inflates to more than `most` bytes.
+      ValueError: if it has another size, or cannot be inflated.
     """
-    _, packed = dataset.id.read_direct_chunk(offset)
-    if len(zlib.decompressobj().decompress(packed, most + 1)) > most:
-        raise ValueError(f"{dataset.name} has a chunk of more than {most} bytes")
+    wanted = _chunk_bytes(dataset)
+    # Bits of the mask are of filters that were left out.
+    used = [f for i, f in enumerate(filters) if not chunk.filter_mask >> i & 1]
+    size = chunk.size
+    for number, each in reversed([*enumerate(used)]):
+        if each == h5py.h5z.FILTER_FLETCHER32:
+            size -= _CHECKSUM_BYTES
+        elif each in _COMPRESSIONS:
+            _, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
+            most = wanted + _CHECKSUM_BYTES * used[:number].count(
+                h5py.h5z.FILTER_FLETCHER32
+            )
+            inflated = _lzf_size if each == _LZF else _deflate_size
+            size = inflated(packed[: max(size, 0)], most)
+    if size != wanted:
+        much = f"more than {wanted}" if size > wanted else f"{size} of {wanted}"
+        raise ValueError(f"{dataset.name} has a chunk of {much} bytes")
+
+
+def _deflate_size(packed: bytes, most: int) -> int:
+    """How many bytes gzip's method inflates to, counted up to one above `most`."""
+    return len(zlib.decompressobj().decompress(packed, most + 1))
+
+
+def _lzf_size(packed: bytes, most: int) -> int:
+    """The same of LZF: a row of letters, each before as many bytes, or a repetition.
+
+    Raises:
+      ValueError: if it ends within one of these.
+    """
+    size = place = 0
+    while place < len(packed) and size <= most:
+        run = packed[place] >> 5
+        if run == 0:
+            run = packed[place] + 1
+            place += 1 + run
+        else:
+            if run == 7:  # the longest, to which the next byte adds
+                run += packed[place + 1]
+                place += 1
+            run += 2
+            place += 2
+        size += run
+    if size <= most and place != len(packed):
+        raise ValueError("a chunk ends too early")
+    return size

@@ -196,7 +196,8 @@ class PPCALifter(keras.Model):
         )
         return LiftedPoses(poses, scores)
 
-    @tf.function(reduce_retracing=True)
+    # Nothing here needs autograph, and it takes longer than the rest of the tracing.
+    @tf.function(reduce_retracing=True, autograph=False)
     def _lift_batch(
         self, joints_2d_px: tf.Tensor, visibility: tf.Tensor
     ) -> dict[str, tf.Tensor]:

@@ -38,6 +38,9 @@ class RunFolder:
     path: Path
     state_name: str = "training_state.h5"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))  # of any kind
+
     @property
     def check(self) -> Path:
         """Folder of checkpoints, training state and settings."""

@@ -151,7 +151,7 @@ def _read_h5_header(path: Path, kind: Callable[..., Any]) -> Any:
     arrays = read_h5(path, shapes)
     return {
         _CONDITIONS: json.loads(bytes(arrays[_CONDITIONS].tolist())),
-        "progress": {name: type(v)(arrays[name]) for name, v in starts.items()},
+        "progress": {name: arrays[name].item() for name in starts},
     }
 
 

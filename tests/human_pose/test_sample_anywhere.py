@@ -100,8 +100,6 @@ def test_pictures_of_one_odd_name_have_results_of_their_own(
     assert second.splitlines()[:18] == first.splitlines()[:18]
     assert "\\u4e2d" in second
     assert results(tmp_path) == [".csv", ".csv", ".png", ".png"]
-    assert run(*arguments, f"--image={images[1]}", "--noshow") == 0
-    assert len(results(tmp_path)) == 4
 
 
 def test_the_lifter_works_there_with_its_output_closed(inherited, tmp_path):

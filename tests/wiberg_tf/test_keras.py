@@ -87,6 +87,54 @@ def test_the_librarys_own_options_are_saved(derivative):
     assert wt.keras.ArgMin.from_config(config).derivative == derivative
 
 
+@keras.saving.register_keras_serializable("tests")
+def _between(x, inputs, weight):
+    """Σ (x − a)² + w (x − b)², whose minimum is (a + w b) / (1 + w)."""
+    distances = (x - inputs["a"]) ** 2 + weight * (x - inputs["b"]) ** 2
+    return tf.reduce_sum(distances, -1)
+
+
+def test_dict_inputs_in_a_functional_model_with_arrays_are_saved(tmp_path):
+    inputs = {name: keras.Input([3], name=name) for name in ("a", "b")}
+    layer = wt.keras.ArgMin(
+        _between,
+        (3,),
+        weights={"weight": np.array([1.0, 3.0, 0.0])},
+        initial=np.ones(3),
+        bounds=(-np.inf, np.array([9.0, 9.0, 0.5])),
+        derivative=wt.Implicit(),
+    )
+    model = keras.Model(inputs, layer(inputs))
+    assert model.output_shape == (None, 3)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    data = {"a": tf.ones([2, 3]), "b": tf.zeros([2, 3])}
+    for each in (model, loaded):
+        with tf.GradientTape() as tape:
+            tape.watch(data)
+            out = each(data)
+        np.testing.assert_allclose(out, [[0.5, 0.25, 0.5]] * 2, rtol=1e-6)
+        gradient = tape.gradient(out, data["a"])
+        # The third is held at its bound.
+        np.testing.assert_allclose(gradient, [[0.5, 0.25, 0]] * 2, rtol=1e-6)
+
+
+def test_inputs_of_different_batch_sizes_are_refused():
+    layer = wt.keras.ArgMin(_between, (3,), weights={"weight": 1.0})
+    with pytest.raises(ValueError, match="`inputs` must be of one batch size; rec"):
+        layer.solve({"a": tf.ones([2, 3]), "b": tf.ones([1, 3])})
+    with pytest.raises(ValueError, match="`inputs` must have a batch axis; received"):
+        layer.solve({"a": tf.ones([2, 3]), "b": tf.ones([])})
+    unknown = tf.TensorSpec([None, 3])
+    solve = tf.function(lambda a, b: layer.solve({"a": a, "b": b}).value)
+    concrete = solve.get_concrete_function(unknown, unknown)
+    assert concrete(tf.ones([2, 3]), tf.ones([2, 3])).shape == (2, 3)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="of one batch size"):
+        concrete(tf.ones([2, 3]), tf.ones([1, 3]))
+    with pytest.raises(ValueError, match=r"`bounds` must be a tuple \(lower, upper\)"):
+        wt.keras.ArgMin(_between, (3,), bounds=0.0)
+
+
 def test_what_cannot_be_saved_is_named():
     layer = wt.keras.ArgMin(_ridge, (2,), solver=wt.Newton(damping=tf.constant(0.1)))
     with pytest.raises(ValueError, match="`damping` of Newton must be a number"):

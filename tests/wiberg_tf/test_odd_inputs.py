@@ -151,22 +151,6 @@ def test_an_empty_batch(solver, linear_solve):
     assert tape.gradient(solution.value, theta).shape == (0, 2)
 
 
-@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.TrustRegion(0.1)], ids=str)
-def test_what_the_energy_captures_has_no_gradient_rather_than_zero(derivative):
-    captured, theta = tf.Variable([1.0, 2.0]), tf.ones(2)
-    with tf.GradientTape() as tape:
-        tape.watch(theta)
-        value = wt.argmin(
-            lambda x, t: _squares(x, captured * t),
-            tf.zeros(2),
-            (theta,),
-            derivative=derivative,
-        ).value
-    given, unknown = tape.gradient(value, [theta, captured])
-    assert given is not None
-    assert unknown is None
-
-
 @pytest.mark.parametrize("linear_solve", ["dense", "cg", "minres"])
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
 def test_energies_of_any_scale(scale, linear_solve):

@@ -4,8 +4,6 @@ import os
 import zlib
 from typing import Final
 
-import tensorflow as tf
-
 from human_pose.files.errors import InputError
 from human_pose.files.paths import read_bytes
 
@@ -52,6 +50,9 @@ def _whole(content: bytes) -> bool:
 
 def _decodes(content: bytes) -> bool:
     """Whether a picture can be decoded by what the batches are decoded by."""
+    # Only here: whoever writes pictures or asks for their size need not wait for it.
+    import tensorflow as tf
+
     try:
         tf.io.decode_png(content)
     except tf.errors.InvalidArgumentError:

@@ -29,6 +29,9 @@ ONE_PASS: Final = {"modern": placement.MODERN, "mild": placement.MILD}
 
 Batch = dict[str, tf.Tensor]
 
+# Nothing here needs autograph, and it takes longer than the rest of the tracing.
+_as_it_stands = tf.autograph.experimental.do_not_convert
+
 
 def build(
     annotations: Annotations,
@@ -62,6 +65,7 @@ def build(
         )
     }  # fmt: skip
 
+    @_as_it_stands
     def pictures(position: tf.Tensor) -> Batch:
         row = row_at(
             position,
@@ -87,10 +91,12 @@ def build(
             return projection.reduced(_blue_first(image), stream.input_size)
         return image
 
+    @_as_it_stands
     def crops(group: Batch) -> Batch:
         where = placements(group["draws"][:, : placement.DRAWS], stream.augment)
         return group | {"image": resampling.crop_published(group["image"], where)}
 
+    @_as_it_stands
     def targets(batch: Batch) -> Batch:
         row, draws = batch.pop("row"), batch.pop("draws")
         sample = {name: tf.gather(column, row) for name, column in columns.items()}
@@ -133,8 +139,10 @@ def reduced_pictures(
     return (
         tf.data.Dataset.from_tensor_slices(paths)
         .map(
-            lambda path: projection.reduced(
-                _blue_first(read_picture(path, verify=verify)), input_size
+            _as_it_stands(
+                lambda path: projection.reduced(
+                    _blue_first(read_picture(path, verify=verify)), input_size
+                )
             ),
             num_parallel_calls=tf.data.AUTOTUNE,
         )

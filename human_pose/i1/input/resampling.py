@@ -82,7 +82,7 @@ def network_input(crops: tf.Tensor, size: int) -> tf.Tensor:
 @cache
 def _compiled(function: Any) -> Any:
     """A function compiled by XLA once for each size, whatever pipeline uses it."""
-    return tf.function(function, jit_compile=True)
+    return tf.function(function, jit_compile=True, autograph=False)
 
 
 def _stretched_rows(images: tf.Tensor, scale: tf.Tensor, side: tf.Tensor) -> tf.Tensor:

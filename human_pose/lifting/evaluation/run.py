@@ -164,7 +164,8 @@ def _compiled(lifter: Lifter) -> Callable[[tf.Tensor], tf.Tensor]:
     """The lifter's poses as one graph for batches of every size."""
     joints_2d_px = tf.TensorSpec([None, VIEWS, JOINTS, 2], tf.float64)
 
-    @tf.function(input_signature=[joints_2d_px])
+    # Nothing here needs autograph, and it takes longer than the rest of the tracing.
+    @tf.function(input_signature=[joints_2d_px], autograph=False)
     def lift(joints_2d_px: tf.Tensor) -> tf.Tensor:
         return lifter({"joints_2d_px": joints_2d_px})["pose"]
 

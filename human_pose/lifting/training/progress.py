@@ -21,6 +21,11 @@ class Progress:
     recent_batches: int = 0
     recent_error_mm: float = 0.0
 
+    def __post_init__(self) -> None:
+        counts = (self.epoch, self.batch, self.recent_batches)
+        if not all(isinstance(count, int) and count >= 0 for count in counts):
+            raise ValueError(f"counts must be whole numbers; received {counts}")
+
     def add_batch(self, error_mm: float) -> None:
         """Counts one more batch."""
         self.batch += 1

@@ -20,6 +20,7 @@ import tensorflow as tf
 from absl import logging
 
 from human_pose.datasets.pose_files import read_pose_file
+from human_pose.files.errors import InputError
 from human_pose.lifting.build import build_lifter
 from human_pose.lifting.config import LifterConfig, TrainingConfig
 from human_pose.lifting.training.batches import FrameBatches
@@ -82,6 +83,10 @@ def train(
         progress = Progress()
         if config.resume:
             progress = read_progress(folder.training_state, conditions, Progress)
+            if progress.batch >= len(batches):
+                raise InputError(
+                    f"{folder.training_state}: is no training state of this kind"
+                )
             restore_variables(folder.training_state, _variables(model))
 
         def save() -> None:

@@ -146,7 +146,10 @@ def inherited(tmp_path):
     return os.environ | NOTEBOOK | {"KERAS_HOME": str(tmp_path / "keras")}
 
 
-def test_commands_work_in_any_environment(inherited):
+def test_commands_work_in_any_environment(inherited, tmp_path):
+    others = KERAS_JSON | {"nnx_enabled": True, "epsilon": 0.1}
+    (tmp_path / "keras" / "keras.json").write_text(json.dumps(others))
+    inherited |= {"KERAS_MAX_EPOCHS": "1", "KERAS_MAX_STEPS_PER_EPOCH": "many"}
     code = (
         "from human_pose.commands import shell\n"
         "shell.load_tensorflow()\n"
@@ -155,6 +158,7 @@ def test_commands_work_in_any_environment(inherited):
         "pyplot.figure()\n"
         "config = keras.config\n"
         "print(config.backend(), config.image_data_format(), config.floatx())\n"
+        "print(config.epsilon(), config.max_epochs(), config.max_steps_per_epoch())\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -164,7 +168,9 @@ def test_commands_work_in_any_environment(inherited):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["tensorflow", "channels_last", "float32"]
+    assert done.stdout.split() == [
+        "tensorflow", "channels_last", "float32", "1e-07", "None", "None"
+    ]  # fmt: skip
     assert done.stderr == ""
 
 

@@ -276,9 +276,57 @@ class TestHostileH5:
             data = file.create_dataset("x", (4,), "f8", chunks=(4,), compression="gzip")
             data.id.write_direct_chunk((0,), bomb)
         tracemalloc.start()
-        assert "a chunk of more than 36 bytes" in self.refused(path)
+        assert "a chunk of more than 32 bytes" in self.refused(path)
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
         tracemalloc.stop()
+
+    @pytest.mark.parametrize("checksum", [False, True])
+    @pytest.mark.parametrize(
+        ("compression", "packed"),
+        [
+            (None, bytes(20)),
+            ("gzip", zlib.compress(bytes(20))),
+            ("lzf", b"\x13" + bytes(20)),
+            ("lzf", b"\x00\x00\xe0\x0a\x00"),  # a zero, repeated 19 times
+            ("lzf", b"\x1f" + bytes(20)),  # 32 letters, of which 20 are there
+            ("lzf", b"\x00\x00" + b"\xe0\xff\x00" * 100_000),
+        ],
+    )
+    def test_a_chunk_of_another_size(self, path, compression, packed, checksum):
+        # HDF5 would read what lies behind a shorter one in the memory.
+        with h5py.File(path, "w") as file:
+            data = file.create_dataset(
+                "x", (40_000,), "f8", chunks=(40_000,), compression=compression,
+                fletcher32=checksum,
+            )  # fmt: skip
+            data.id.write_direct_chunk((0,), packed + bytes(4 * checksum))
+        message = self.refused(path, (40_000,))
+        assert "bytes" in message or "range" in message or "early" in message
+
+    @pytest.mark.parametrize("rng", [None, np.random.default_rng(0)])
+    def test_lzf_whether_it_shrinks_or_not(self, path, rng):
+        array = np.arange(999.0) // 50 if rng is None else rng.normal(size=999)
+        with h5py.File(path, "w") as file:
+            for shuffle in (False, True):
+                for checksum in (False, True):
+                    file.create_dataset(
+                        f"{shuffle}{checksum}", data=array, chunks=(100,),
+                        compression="lzf", shuffle=shuffle, fletcher32=checksum,
+                    )  # fmt: skip
+            names = list(file)
+        for read in read_h5(path, dict.fromkeys(names, (999,))).values():
+            np.testing.assert_array_equal(read, array)
+
+    def test_compressed_more_than_once(self, path):
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_chunk((4,))
+        properties.set_deflate(9)
+        properties.set_deflate(9)
+        with h5py.File(path, "w") as file:
+            space = h5py.h5s.create_simple((4,))
+            kind = h5py.h5t.NATIVE_DOUBLE
+            h5py.Dataset(h5py.h5d.create(file.id, b"x", kind, space, properties))[:] = 1
+        assert "compressed more than once" in self.refused(path)
 
     @pytest.mark.parametrize("kind", ["external", "soft", "within", "twice"])
     def test_links_out_of_the_file(self, path, tmp_path, kind):

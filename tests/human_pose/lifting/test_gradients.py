@@ -41,7 +41,7 @@ def make_loss(lifter):
             value = loss(joints_2d_px, joints_3d_mm)
         return value, tape.gradient(value, lifter.trainable_variables)
 
-    return tf.function(loss), loss_and_gradients
+    return tf.function(loss, autograph=False), loss_and_gradients
 
 
 def assert_equals_original(lifter, golden, tag, batch, joints_2d_px, joints_3d_mm):

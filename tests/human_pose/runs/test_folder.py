@@ -9,7 +9,7 @@ from human_pose.runs.folder import RunFolder
 
 
 def test_make_makes_the_four_parts_and_is_repeatable(tmp_path):
-    folder = RunFolder(tmp_path / "results" / "run")
+    folder = RunFolder(str(tmp_path / "results" / "run"))  # any kind of path
     folder.make()
     folder.make()
     parts = {path.name for path in folder.path.iterdir()}

@@ -157,6 +157,7 @@ np.savez(sys.argv[3], **found)
 """
 
 
+@pytest.mark.large  # tests/human_pose/test_sample_anywhere.py has one like it
 def test_a_fresh_process_with_another_keras_json_finds_the_same(
     whole, network, saved, tmp_path
 ):

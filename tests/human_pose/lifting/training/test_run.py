@@ -303,6 +303,23 @@ def test_truncated_state_is_one_clear_error(configs, tmp_path):
         training.train(lifter, dataclasses.replace(config, resume=True), folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("epoch", -1), ("batch", -1), ("batch", 0.5), ("batch", 3), ("batch", 10**7)],
+)
+def test_a_state_of_no_such_epoch_or_batch(configs, tmp_path, name, value):
+    lifter, config = configs
+    folder = RunFolder(tmp_path / "run")
+    training.train(lifter, dataclasses.replace(config, epochs=1), folder)
+    with h5py.File(folder.training_state, "r+") as file:
+        del file[name]
+        file[name] = value
+    before = folder.training_state.read_bytes()
+    with pytest.raises(InputError, match="is no training state of this kind"):
+        training.train(lifter, dataclasses.replace(config, resume=True), folder)
+    assert folder.training_state.read_bytes() == before
+
+
 def test_earlier_run_is_protected(configs, tmp_path):
     lifter, config = configs
     config = dataclasses.replace(config, epochs=1)

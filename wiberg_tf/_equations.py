@@ -1,0 +1,144 @@
+"""A system of equations with its derivatives in x, over flat vectors `[*batch, n]`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from wiberg_tf._linearised import filled, gradients_of, refuse_unused
+from wiberg_tf._nest import Packing, as_like, entry_names
+from wiberg_tf._problem import call_energy
+
+Function = Callable[..., Any]
+
+
+class Equations:
+    """Independent systems F(x; θ) = 0, as many equations as unknowns.
+
+    What `root` hands to the steps of a solver, as `Problem` is for `argmin`.
+
+    Args:
+      function: `function(x, *parameters)`, or with `**parameters` for a dict: a nest
+        like x.
+      packing: how x is packed into vectors.
+      parameters: the nest θ.
+      minus_x: whether F is `function` less x, whose roots are fixed points.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        packing: Packing,
+        parameters: Any,
+        minus_x: bool = False,
+    ):
+        self.function = function
+        self.packing = packing
+        self.parameters = parameters
+        self.minus_x = minus_x
+
+    def residual(self, x: tf.Tensor) -> tf.Tensor:
+        """F, `[*batch, n]`.
+
+        Raises:
+          ValueError: if the function returns anything else than the like of x.
+        """
+        unknowns = self.packing.unpack(x)
+        packed = self.packing.pack(_like(unknowns, self.call(unknowns)))
+        packed.set_shape(x.shape)
+        return packed - x if self.minus_x else packed
+
+    def call(self, x: Any) -> Any:
+        """The function of a nest x, with its parameters filled in."""
+        return call_energy(self.function, x, self.parameters)
+
+    def transposed_product(self, x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+        """(∂F/∂x)ᵀ v, `[*batch, n]`."""
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(x)
+            residual = self.residual(x)
+        return tape.gradient(residual, x, v, tf.UnconnectedGradients.ZERO)
+
+    def product(self, x: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
+        """(∂F/∂x) d, `[*batch, n]`: the derivative of the product above in its v.
+
+        TensorFlow's own forward mode lacks some operations in graphs.
+        """
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            v = tf.zeros_like(x)
+            tape.watch(v)
+            pulled = self.transposed_product(x, v)
+        return tape.gradient(pulled, v, direction, tf.UnconnectedGradients.ZERO)
+
+    def jacobian(self, x: tf.Tensor) -> tf.Tensor:
+        """∂F/∂x, `[*batch, n, n]`, one transposed product per equation."""
+        rows = tf.map_fn(
+            lambda row: self.transposed_product(x, tf.broadcast_to(row, tf.shape(x))),
+            tf.eye(self.packing.size, dtype=x.dtype),
+        )
+        return tf.transpose(
+            rows, [*range(1, rows.shape.rank - 1), 0, rows.shape.rank - 1]
+        )
+
+
+class Linearised(Equations):
+    """The equations at one point, recorded: what a derivative needs of them.
+
+    Methods take no other x, and never call the function.
+
+    Args:
+      equations: whose parameters no tape reaches.
+      tape: persistent, of the evaluation.
+      value: F, `[*batch, n]`.
+    """
+
+    def __init__(self, equations: Equations, tape: tf.GradientTape, value: tf.Tensor):
+        super().__init__(
+            equations.function,
+            equations.packing,
+            equations.parameters,
+            equations.minus_x,
+        )
+        self.value = value
+        self._tape = tape
+
+    def transposed_product(self, x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
+        """(∂F/∂x)ᵀ v, of what was recorded."""
+        return self._tape.gradient(self.value, x, v, tf.UnconnectedGradients.ZERO)
+
+    def pull_back(self, v: tf.Tensor) -> list[tf.Tensor]:
+        """−(∂F/∂θ)ᵀ v, an entry for each parameter; 0 for one that is not floating.
+
+        Raises:
+          ValueError: for a parameter that the function does not use.
+        """
+        flat = tf.nest.flatten(self.parameters)
+        gradients = gradients_of(self._tape, self.value, flat, -v)
+        refuse_unused(gradients, self.parameters, "function", "root")
+        return filled(gradients, flat)
+
+
+def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
+    """The equations at x `[*batch, n]`; calls the function once.
+
+    What it captures may change before the backward pass; tapes around record how the
+    value depends on that.
+    """
+    flat = tf.nest.flatten(equations.parameters)
+    # Not in a constructor, into which AutoGraph does not look.
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch([x, *[entry for entry in flat if entry.dtype.is_floating]])
+        value = equations.residual(x)
+    return Linearised(equations, tape, value)
+
+
+def _like(unknowns: Any, value: Any) -> Any:
+    """The function's value as tensors like x."""
+    try:
+        tf.nest.assert_same_structure(unknowns, value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "`function` must return a nest like x; received "
+            f"{tf.nest.map_structure(lambda _: '.', value)}"
+        ) from None
+    return as_like(unknowns, value, "function", entry_names(unknowns, "x"))

@@ -1,0 +1,155 @@
+"""An energy at its minimiser, recorded, so that it need not be called again."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from wiberg_tf._autodiff import Tangents
+from wiberg_tf._nest import entry_names
+from wiberg_tf._problem import Problem, count_operations, curvature, is_plain
+
+
+class Linearised(Problem):
+    """A problem at one point: what a derivative needs of it, from one evaluation.
+
+    The energy is called by `linearise`, and never later: what it captures (a loop
+    variable, a NumPy buffer, a variable) may change before the backward pass. Tapes
+    around that record how `gradient` depends on the tensors and variables that the
+    energy captures, but not on the parameters. Methods take no other x.
+
+    Args:
+      problem: the energy.
+      x: where, `[*batch, n]`.
+      tape: persistent, of the evaluation.
+      value: E, `[*batch]`.
+      gradient: ∂E/∂x, `[*batch, n]`.
+      plain: as `Problem.record` returns it.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        x: tf.Tensor,
+        tape: tf.GradientTape,
+        value: tf.Tensor,
+        gradient: tf.Tensor,
+        plain: bool,
+    ):
+        super().__init__(
+            problem.energy, problem.packing, problem.parameters, problem.box
+        )
+        self.gradient = gradient
+        self._x = x
+        self._tape = tape
+        self._value = value
+        self._plain = plain
+        self._flat = tf.nest.flatten(problem.parameters)
+
+    def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """What was recorded."""
+        del x
+        return self._value, self.gradient
+
+    def record(self, x: tf.Tensor) -> tuple[Callable[[tf.Tensor], tf.Tensor], bool]:
+        """The products of the recorded gradient."""
+        del x
+        return curvature(self._tape, self.gradient, self._x), self._plain
+
+    def pull_back(self, v: tf.Tensor) -> list[tf.Tensor]:
+        """−∂/∂θ [v · ∂E/∂x(x; θ)], an entry for each parameter; ∂²E/∂x∂θ is not formed.
+
+        Raises:
+          ValueError: for a parameter that the energy does not use.
+        """
+        gradients = gradients_of(self._tape, self.gradient, self._flat, -v)
+        if any(
+            gradient is None and entry.dtype.is_floating
+            for gradient, entry in zip(gradients, self._flat, strict=True)
+        ):
+            # Some of these may only shift the energy.
+            refuse_unused(self._tape.gradient(self._value, self._flat), self.parameters)
+        return filled(gradients, self._flat)
+
+    def push_forward(self, along: Tangents) -> tf.Tensor:
+        """∂²E/∂x∂θ θ̇, `[*batch, n]`, for the tangents θ̇ of the floating parameters.
+
+        The derivative of `pull_back` in the v that it is linear in: TensorFlow's own
+        forward mode lacks some operations in graphs.
+        """
+        if all(tangent is None for tangent in along):
+            return tf.zeros_like(self.gradient)
+        v = tf.zeros_like(self.gradient)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(v)
+            pulled = self.pull_back(v)
+        moving = [
+            (gradient, tangent)
+            for gradient, tangent in zip(pulled, along, strict=True)
+            if tangent is not None
+        ]
+        gradients, tangents = zip(*moving, strict=True)
+        return -tape.gradient(gradients, v, tangents, tf.UnconnectedGradients.ZERO)
+
+
+def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
+    """The problem at x `[*batch, n]`; calls the energy once."""
+    # The tape knows a tensor by its identity: one passed twice, or captured by the
+    # energy besides, would get the gradient of all its uses in each place.
+    parameters = tf.nest.map_structure(
+        lambda entry: tf.identity(tf.stop_gradient(entry)), problem.parameters
+    )
+    again = Problem(problem.energy, problem.packing, parameters, problem.box)
+    x = tf.stop_gradient(x)
+    before = count_operations()
+    # Not in a constructor, into which AutoGraph does not look.
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch([e for e in tf.nest.flatten(parameters) if e.dtype.is_floating])
+        tape.watch(x)
+        value, gradient = again.value_and_gradient(x)
+    return Linearised(again, x, tape, value, gradient, is_plain(before))
+
+
+def gradients_of(
+    tape: tf.GradientTape, target: tf.Tensor, flat: list[tf.Tensor], upstream: tf.Tensor
+) -> list[Any]:
+    """The target's gradient for each entry; None for others than floating ones."""
+    floating = [entry for entry in flat if entry.dtype.is_floating]
+    found = iter(tape.gradient(target, floating, upstream))
+    return [next(found) if entry.dtype.is_floating else None for entry in flat]
+
+
+def filled(gradients: list[Any], flat: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The gradients as dense tensors, 0 where there is none."""
+    return [
+        # A gather in the energy gives IndexedSlices.
+        tf.zeros_like(entry) if gradient is None else tf.convert_to_tensor(gradient)
+        for gradient, entry in zip(gradients, flat, strict=True)
+    ]
+
+
+def refuse_unused(
+    gradients: list[Any],
+    parameters: Any,
+    function: str = "energy",
+    found: str = "minimiser",
+) -> None:
+    """Refuses parameters without influence on the energy, which is no gradient of 0.
+
+    Args:
+      gradients: ∂E/∂θ, None where there is none, for each entry of the parameters.
+      parameters: the nest θ.
+      function: what does not use them, for the error.
+      found: what has no derivative, for the error.
+
+    Raises:
+      ValueError: for the first of them.
+    """
+    names = entry_names(parameters, "parameters")
+    flat = tf.nest.flatten(parameters)
+    for gradient, entry, name in zip(gradients, flat, names, strict=True):
+        if gradient is None and entry.dtype.is_floating:
+            raise ValueError(
+                f"`{function}` does not use `{name}`, so the {found} has no derivative "
+                "with respect to it; leave it out of `parameters`"
+            )

@@ -1,0 +1,259 @@
+"""`root` and `fixed_point`: solve equations, and differentiate what solves them."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from wiberg_tf._autodiff import refuse_forward_mode, with_backward
+from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
+from wiberg_tf._equations import Equations, Function, Linearised, linearise
+from wiberg_tf._iterate import as_solved, flag_not_finite, iterate
+from wiberg_tf._linear.checks import NAN, insist
+from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
+from wiberg_tf._linear.gmres import GMRES
+from wiberg_tf._linear.square import solve_square
+from wiberg_tf._nest import as_inputs
+from wiberg_tf._solution import Status, raise_if_failed
+from wiberg_tf._solvers.anderson import Anderson
+from wiberg_tf._solvers.newton_krylov import NewtonKrylov
+from wiberg_tf._solvers.roots import RootSolver
+from wiberg_tf._unrolled import Unrolled
+
+# The caller's own: `solver(function, initial) -> value`, θ being filled in.
+CallableSolver = Callable[[Callable[[Any], Any], Any], Any]
+
+_SINGULAR = (
+    "The equations' Jacobian is singular at the root, so the root has no derivative "
+    "there."
+)
+
+
+class RootStats(NamedTuple):
+    """Figures of a solve, one of each per system.
+
+    Attributes:
+      iterations: int32 `[*batch]`, 0 for a solver that does not count.
+      residual_norm: `[*batch]`, Euclidean norm of F at the returned value.
+    """
+
+    iterations: tf.Tensor
+    residual_norm: tf.Tensor
+
+
+class Root(NamedTuple):
+    """The result of `root` and `fixed_point`.
+
+    Attributes:
+      value: the root, a nest like `initial`; differentiable with respect to
+        `parameters`, and to what the function captures.
+      status: int32 `[*batch]`, a `Status` for each system.
+      stats: `RootStats` for each system.
+    """
+
+    value: Any
+    status: tf.Tensor
+    stats: RootStats
+
+    def raise_if_failed(
+        self, *, accept: Sequence[Status] = (Status.NOT_CHECKED,)
+    ) -> "Root":
+        """Raises where a system is not solved; see `Solution.raise_if_failed`."""
+        raise_if_failed(self.status, accept)
+        return self
+
+
+def root(
+    function: Function,
+    initial: Any,
+    parameters: Any = (),
+    *,
+    solver: RootSolver | CallableSolver | None = None,
+    derivative: Derivative | None = None,
+    batch_dims: int = 0,
+) -> Root:
+    """Solves F(x; θ) = 0 for x; the root is differentiable in θ.
+
+    Its derivative is dx/dθ = −(∂F/∂x)⁻¹ ∂F/∂θ: the backward pass is one solve with the
+    transposed Jacobian and one vector-Jacobian product, whatever the solver did.
+
+    Args:
+      function: `function(x, *parameters)`, or with `**parameters` if `parameters` is a
+        dict; returns a nest like x, one equation per unknown. Systems of a batch must
+        be independent.
+      initial: where to start, as of `argmin`.
+      parameters: θ, as of `argmin`.
+      solver: `NewtonKrylov()` (default), `Anderson()`, a `RootSolver` of your own, or
+        any callable `solver(function, initial) -> value`; `given` takes
+        `initial` for the root.
+      derivative: `Implicit()` (default), or with `linear_solve` "dense" or
+        `GMRES(...)`; or `Unrolled()`.
+      batch_dims: how many leading axes of `initial` index independent systems.
+
+    Returns:
+      A `Root`.
+
+    Raises:
+      TypeError: for arguments of another kind.
+      ValueError: for a function that returns another nest, shape or dtype than x; for a
+        parameter that it does not use, which is named, when its gradient is taken.
+      tf.errors.InvalidArgumentError: where the Jacobian is singular, when a gradient is
+        taken (under `jit_compile=True` it is NaN).
+    """
+    return _solve(
+        function,
+        initial,
+        parameters,
+        NewtonKrylov() if solver is None else solver,
+        derivative,
+        batch_dims,
+        minus_x=False,
+    )
+
+
+def fixed_point(
+    function: Function,
+    initial: Any,
+    parameters: Any = (),
+    *,
+    solver: RootSolver | CallableSolver | None = None,
+    derivative: Derivative | None = None,
+    batch_dims: int = 0,
+) -> Root:
+    """Solves x = f(x; θ), as a deep equilibrium layer does; differentiable in θ.
+
+    As `root` for F(x; θ) = f(x; θ) − x; the solver is `Anderson()` if left out, and a
+    callable solver gets f.
+
+    References:
+      Bai, Kolter, Koltun, Deep Equilibrium Models, NeurIPS 2019.
+    """
+    return _solve(
+        function,
+        initial,
+        parameters,
+        Anderson() if solver is None else solver,
+        derivative,
+        batch_dims,
+        minus_x=True,
+    )
+
+
+def _solve(
+    function: Function,
+    initial: Any,
+    parameters: Any,
+    solver: RootSolver | CallableSolver,
+    derivative: Derivative | None,
+    batch_dims: int,
+    minus_x: bool,
+) -> Root:
+    derivative = Implicit() if derivative is None else derivative
+    _check(function, solver, derivative)
+    initial, packing, parameters = as_inputs(initial, parameters, batch_dims)
+    if any(entry.dtype.is_complex for entry in tf.nest.flatten(parameters)):
+        raise TypeError(
+            "`parameters` must be real for equations, as two of them, the real and the "
+            "imaginary part; received a complex one"
+        )
+
+    def equations(parameters: Any) -> Equations:
+        return Equations(function, packing, parameters, minus_x)
+
+    if isinstance(derivative, TrustRegion):
+        refuse_forward_mode(
+            tf.nest.flatten(parameters), "Implicit and equations", "Unrolled()"
+        )
+        # The tape knows a tensor by its identity: one passed twice, or captured by the
+        # function besides, would get the gradient of all its uses in each place.
+        held = tf.nest.map_structure(
+            lambda entry: tf.identity(tf.stop_gradient(entry)), parameters
+        )
+        found = _run(solver, equations(held), initial)
+        x = tf.stop_gradient(packing.pack(found.value))
+        linear = linearise(equations(held), x)
+
+        def pull(_: Sequence[tf.Tensor], incoming: list[tf.Tensor]) -> list[tf.Tensor]:
+            v = _transposed_solve(linear, x, incoming[0], derivative)
+            return [*linear.pull_back(v), -v]
+
+        # Tapes reach what the function captures through its value.
+        sources = [*tf.nest.flatten(parameters), linear.value]
+        (root,) = with_backward([x], sources, pull, forward=False)
+        found = found._replace(value=packing.unpack(root))
+    else:
+        found = _run(solver, equations(parameters), initial)
+    return found._replace(stats=tf.nest.map_structure(tf.stop_gradient, found.stats))
+
+
+def _run(
+    solver: RootSolver | CallableSolver, equations: Equations, initial: Any
+) -> Root:
+    packing = equations.packing
+    if isinstance(solver, RootSolver):
+        ended = iterate(
+            solver,
+            solver.init,
+            solver.step,
+            equations,
+            packing.pack(initial),
+            loop=True,
+        )
+        stats = RootStats(ended.stats.iterations, ended.stats.gradient_norm)
+        return Root(ended.value, ended.status, stats)
+    value = solver(equations.call, initial)
+    value = as_solved(initial, value)
+    residual = equations.residual(packing.pack(value))
+    size = tf.norm(residual, axis=-1)
+    status = tf.fill(tf.shape(size), int(Status.NOT_CHECKED))
+    return Root(
+        value,
+        flag_not_finite(status, size, residual),
+        RootStats(tf.zeros_like(status), size),
+    )
+
+
+def _transposed_solve(
+    equations: Linearised, x: tf.Tensor, right: tf.Tensor, derivative: TrustRegion
+) -> tf.Tensor:
+    """(∂F/∂x)⁻ᵀ u; 0 for a system with u = 0, whatever its Jacobian."""
+    choice = derivative.linear_solve
+    if choice == "auto":
+        choice = Dense() if equations.packing.size <= DENSE_LIMIT else GMRES()
+    if isinstance(choice, GMRES):
+        return choice.solve_system(lambda v: equations.transposed_product(x, v), right)
+    matrix = tf.linalg.matrix_transpose(equations.jacobian(x))
+    v, usable = solve_square(matrix, right)
+    # That of a system with u = 0 may be singular.
+    usable |= tf.reduce_all(right == 0, -1)
+    with insist(usable, _SINGULAR):
+        return tf.where(usable[..., None], v, NAN)
+
+
+def _check(function: Any, solver: Any, derivative: Any) -> None:
+    if not callable(function):
+        raise TypeError(f"`function` must be callable; received {function!r}")
+    if isinstance(solver, type) or not (
+        isinstance(solver, RootSolver) or callable(solver)
+    ):
+        raise TypeError(
+            f"`solver` must be a solver, such as wt.NewtonKrylov(); received {solver!r}"
+        )
+    implicit = (
+        isinstance(derivative, TrustRegion)
+        and isinstance(derivative.damping, float)
+        and derivative.damping == 0
+    )
+    if not (implicit or derivative == Unrolled()):
+        raise ValueError(
+            "`derivative` must be wt.Implicit() or wt.Unrolled() for equations; "
+            f"received {derivative!r}"
+        )
+    if implicit:
+        choice = derivative.linear_solve
+        words = isinstance(choice, str) and choice in ("auto", "dense")
+        if not words and not isinstance(choice, Dense | GMRES):
+            raise ValueError(
+                "`linear_solve` must be auto, dense or wt.GMRES() for equations; "
+                f"received {choice!r}"
+            )

@@ -1,0 +1,121 @@
+"""Anderson's mixing, for fixed points that iteration alone finds slowly."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from wiberg_tf._equations import Equations
+from wiberg_tf._linear.solver import default_tolerance
+from wiberg_tf._problem import round_off
+from wiberg_tf._solution import Status
+from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root, norm
+
+
+class _State(NamedTuple):
+    x: tf.Tensor
+    residual: tf.Tensor
+    # The largest |f(x) − x| met.
+    largest: tf.Tensor
+    # The last changes of x and of the residual [*batch, memory, n], newest last; 0
+    # where there is none.
+    moves: tf.Tensor
+    changes: tf.Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anderson(RootSolver):
+    """Anderson's mixing (Walker and Ni, SIAM J. Numer. Anal. 49, 2011) for x = f(x).
+
+    Each step goes to the mixture of the last points whose residuals f(x) − x, taken as
+    linear, are smallest. A step after which the residual is several times as large
+    forgets what was remembered. For `root` it iterates x + F(x), so F must be written
+    such that this contracts.
+
+    No rule depends on the units of x as a whole.
+
+    Attributes:
+      rtol: a problem is solved where |f(x) − x| is at most this part of |f(x)|; by
+        default 1e-10 in float64, 1e-5 in float32. For fixed points at 0 round-off's
+        part of the largest |f(x) − x| met is small, too.
+      atol: or at most this.
+      max_iterations: the most evaluations of any problem after the first.
+      memory: how many points are mixed; 0 iterates x ← f(x) alone.
+      mixing: β, the part of the residual that a step adds, above 0.
+      largest_growth: of the residual in a step, before the memory is given up.
+    """
+
+    rtol: float | None = None
+    atol: float = 0.0
+    max_iterations: int = 200
+    memory: int = 5
+    mixing: float = 1.0
+    largest_growth: float = 4.0
+
+    def __post_init__(self) -> None:
+        check_limits(self.rtol, self.atol)
+        if self.memory < 0:
+            raise ValueError(f"`memory` must be >= 0; received {self.memory}")
+        if not 0 < self.mixing < float("inf"):
+            raise ValueError(f"`mixing` must be above 0; received {self.mixing}")
+
+    def init(self, equations: Equations, x: tf.Tensor) -> _State:
+        """Starts without memory."""
+        memory = tf.stack([tf.zeros_like(x)] * max(1, self.memory), -2)
+        residual = equations.residual(x)
+        return _State(x, residual, norm(residual), memory, memory)
+
+    def step(self, equations: Equations, state: _State) -> _State:
+        """One evaluation."""
+        move = self.mixing * state.residual
+        if self.memory:
+            weights = _least_squares(state.changes, state.residual)
+            mixed = state.moves + self.mixing * state.changes
+            move -= tf.reduce_sum(mixed * weights[..., None], -2)
+        x = state.x + move
+        residual = equations.residual(x)
+        grown = norm(residual) > self.largest_growth * norm(state.residual)
+
+        def remember(history: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
+            pushed = tf.concat([history[..., 1:, :], new[..., None, :]], -2)
+            return tf.where(grown[..., None, None], tf.zeros_like(pushed), pushed)
+
+        return _State(
+            x,
+            residual,
+            tf.maximum(state.largest, norm(residual)),
+            remember(state.moves, move),
+            remember(state.changes, residual - state.residual),
+        )
+
+    def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
+        """See `ended_at_root`."""
+        relative = self.rtol or default_tolerance(state.x.dtype)
+        allowed = self.atol + relative * norm(state.x + state.residual)
+        least = round_off(state.x.dtype) * state.largest
+        solved = norm(state.residual) <= tf.maximum(allowed, least)
+        return ended_at_root(
+            state.residual, solved, tf.zeros_like(solved, tf.int32) + _GOING
+        )
+
+    def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The last point, ½ |F|² and F."""
+        return state.x, 0.5 * norm(state.residual) ** 2, state.residual
+
+
+_GOING = int(Status.CONVERGED)
+
+
+def _least_squares(changes: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
+    """The weights `[*batch, memory]` of Σ w c nearest to the residual."""
+    # Of one length, so that a ridge of round-off's size is enough for changes that are
+    # parallel or not there yet.
+    length = norm(tf.stop_gradient(changes))
+    there = length > 0
+    scale = tf.where(there, 1 / tf.where(there, length, 1), 0)
+    unit = changes * scale[..., None]
+    gram = tf.matmul(unit, unit, transpose_b=True)
+    ridge = 16 * round_off(gram.dtype) * gram.shape[-1]
+    gram += tf.linalg.diag(tf.where(there, tf.cast(ridge, gram.dtype), 1))
+    right = tf.linalg.matvec(unit, residual)
+    return scale * tf.linalg.solve(gram, right[..., None])[..., 0]
