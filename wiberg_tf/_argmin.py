@@ -6,13 +6,14 @@ import tensorflow as tf
 
 from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
-from wiberg_tf._iterate import CallableSolver, Seeded, Solver, solve
+from wiberg_tf._iterate import CallableSolver, Seeded, Solver, given, solve
 from wiberg_tf._linear.lanczos import smallest_eigenvalue as smallest_eigenvalue_of
 from wiberg_tf._nest import Packing, as_inputs
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
 from wiberg_tf._solvers.newton import Newton
 from wiberg_tf._solvers.seeds import check_solver
+from wiberg_tf._unrolled import Unrolled
 
 
 def argmin(
@@ -99,4 +100,9 @@ def _check(energy: Any, solver: Any, derivative: Any) -> None:
         raise TypeError(
             "`derivative` must be a derivative, such as wt.Implicit(); "
             f"received {derivative!r}"
+        )
+    if solver is given and isinstance(derivative, Unrolled):
+        raise ValueError(
+            "`solver` wt.given has no steps to differentiate through: use Implicit() "
+            "or TrustRegion(damping); received derivative=Unrolled()"
         )

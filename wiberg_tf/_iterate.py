@@ -144,11 +144,6 @@ def solve(
         return iterate(solver, init, step, problem, packing.pack(initial), loop)
     if checkpoint:
         raise ValueError("`checkpoint` needs a `Solver`; received a callable")
-    if solver is given and differentiability is Differentiability.UNROLLED:
-        raise ValueError(
-            "`solver` wt.given has no steps to differentiate through: use Implicit() "
-            "or TrustRegion(damping); received derivative=Unrolled()"
-        )
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
     value = as_solved(initial, value)
     x = packing.pack(value)

@@ -118,9 +118,10 @@ def _growth(state: _State, energy: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
     """The next step's size by this one's.
 
     Where the decrease drowns in round-off any step would pass: only the gradient tells
-    whether it overshoots.
+    whether it overshoots, or is no step at all beside the unit of x.
     """
     visible = state.energy - energy > 16 * round_off(energy.dtype) * tf.abs(energy)
-    overshot = tf.norm(gradient, axis=-1) > tf.norm(state.gradient, axis=-1)
+    length, before = tf.norm(gradient, axis=-1), tf.norm(state.gradient, axis=-1)
     unit = tf.ones_like(energy)
-    return tf.where(visible, 2 * unit, tf.where(overshot, 0.5 * unit, unit))
+    blind = tf.where(length > 0.99 * before, 2 * unit, unit)
+    return tf.where(visible, 2 * unit, tf.where(length > before, 0.5 * unit, blind))
