@@ -1,4 +1,4 @@
-"""Derivatives written by hand: backward, forward, and a stop to second ones.
+"""Derivatives written by hand: backward, forward, and a stop to higher ones.
 
 TensorFlow has no interface for a forward rule: for a `ForwardAccumulator` it makes the
 tangent of a custom gradient by differentiating its backward function, inside which no
@@ -14,9 +14,14 @@ import tensorflow as tf
 Tangents = list[tf.Tensor | None]
 
 _REFUSAL = (
-    "Second derivatives of a minimiser are not there with TrustRegion or Implicit, nor "
-    "is forward mode through a tf.function from outside; use Unrolled or finite "
-    "differences, or put the ForwardAccumulator inside the tf.function"
+    "Second derivatives of a minimiser by what `energy` captures or in forward mode, "
+    "third ones, and forward mode through a tf.function from outside are not there "
+    "with TrustRegion or Implicit: make captures parameters, nest GradientTapes, use "
+    "Unrolled, or put the ForwardAccumulator inside the tf.function"
+)
+_LOST = (
+    "tf.vectorized_map loses the derivative of wiberg_tf's minimisers and roots; give "
+    "them the whole batch with `batch_dims`, or use tf.map_fn"
 )
 
 
@@ -117,18 +122,21 @@ def with_tangents(
 def with_backward(
     values: Sequence[tf.Tensor],
     sources: Sequence[tf.Tensor],
-    pull: Callable[[Sequence[tf.Tensor], list[tf.Tensor]], list[tf.Tensor]],
+    pull: Callable[[list[tf.Tensor]], list[tf.Tensor]],
     forward: bool,
 ) -> list[tf.Tensor]:
-    """The values with a backward pass: `pull(sources, incoming) -> gradients`.
+    """The values with a backward pass: `pull(incoming) -> gradients`.
 
     Args:
       values: tensors, which tapes cannot trace to the sources.
       sources: tensors.
-      pull: its `incoming` are dense gradients, one like each value.
+      pull: its `incoming` are dense gradients, one like each value. It sees to second
+        derivatives itself.
       forward: whether the values have the tangents that an active accumulator asks for.
     """
     returned = list[bool]()
+    if not forward:
+        values = [_untraced(value, sources) for value in values]
 
     @tf.custom_gradient
     def outputs(*sources: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
@@ -136,16 +144,33 @@ def with_backward(
             if forward and not returned:
                 # The accumulator looks for tangents that are there already.
                 return [None] * len(sources)
-            _insist_on_tapes()
+            insist_on_tapes()
             # A gather in the loss gives IndexedSlices.
-            dense = [tf.convert_to_tensor(entry) for entry in incoming]
-            return first_order(pull(sources, dense), *sources, *dense)
+            return pull([tf.convert_to_tensor(entry) for entry in incoming])
 
         return [tf.identity(entry) for entry in values], backward
 
     found = outputs(*sources)
     returned.append(True)
     return found
+
+
+def _untraced(value: tf.Tensor, sources: Sequence[tf.Tensor]) -> tf.Tensor:
+    """The value, which raises where a transformation has dropped its derivative.
+
+    `tf.vectorized_map` converts a graph operation by operation and forgets derivatives
+    that are written by hand: the gradient would be 0 without a word.
+    """
+    if tf.executing_eagerly():
+        return value
+    # A way from the sources to the value, that the gradient is looked for at all.
+    links = [
+        tf.reduce_sum(tf.cast(tf.reshape(source, [-1])[:0], value.dtype))
+        for source in sources
+        if source.dtype.is_floating
+    ]
+    linked = tf.where(tf.constant(True), value, tf.add_n(links)) if links else value
+    return tf.raw_ops.PreventGradient(input=linked, message=_LOST)
 
 
 def first_order(
@@ -176,7 +201,7 @@ def first_order(
     return guarded
 
 
-def _insist_on_tapes() -> None:
+def insist_on_tapes() -> None:
     """Refuses to go on where an accumulator outside keeps tapes from recording."""
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         source = tf.ones([])

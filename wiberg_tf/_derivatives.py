@@ -2,7 +2,7 @@
 
 import abc
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,9 +20,10 @@ from wiberg_tf._linear.checks import insist
 from wiberg_tf._linear.choice import Choice, check_choice, is_own, linear_solver
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
 from wiberg_tf._linear.lanczos import adaptive_damping
-from wiberg_tf._linearised import linearise
+from wiberg_tf._linearised import floating_of, linearise, spread
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
+from wiberg_tf._second_order import pull
 from wiberg_tf._solution import Solution
 
 Solve = Callable[..., Solution]
@@ -120,6 +121,7 @@ class TrustRegion(Derivative):
         # Tapes reach what the energy captures through its gradient.
         (gradient,), (moved,) = probe([linear.gradient])
         sources, along = [*flat, gradient], [*along, moved]
+        floating = floating_of(flat)
 
         def damped_solve(right: tf.Tensor) -> tf.Tensor:
             return self._solve(linear, flat_x, damping, right)
@@ -127,20 +129,31 @@ class TrustRegion(Derivative):
         found = tf.identity(flat_x)
         forward = any(tangent is not None for tangent in along)
         if forward:
-            force = linear.push_forward(along[:-1])
+            moving = [t for t, entry in zip(along, flat) if entry.dtype.is_floating]
+            force = linear.push_forward(moving)
             force = force if moved is None else force + moved
             tangents = [t for t in along if t is not None]
             (move,) = first_order(
                 [-damped_solve(force)], *sources, *tangents, forward=False
             )
             (found,) = with_tangents([found], [move], sources, along)
+        cell = list[tf.Tensor]()
 
         # The project's one derivative of a minimiser.
-        def pull(_: Sequence[tf.Tensor], incoming: list[tf.Tensor]) -> list[tf.Tensor]:
-            v = damped_solve(*incoming)
-            return [*linear.pull_back(v), -v]
+        def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
+            by_gradient, gradients = pull(
+                linear,
+                damped_solve,
+                damped_solve,
+                incoming[0],
+                cell[0],
+                floating,
+                gradient,
+            )
+            return [*spread(gradients, flat), by_gradient]
 
-        (found,) = with_backward([found], sources, pull, forward)
+        (found,) = with_backward([found], sources, backward, forward)
+        cell.append(found)
         return solution._replace(value=packing.unpack(found))
 
     def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor | Adaptive:

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._linearised import filled, gradients_of, refuse_unused
+from wiberg_tf._linearised import filled, floating_of, refuse_unused, spread
 from wiberg_tf._nest import Packing, as_like, entry_names
 from wiberg_tf._problem import call_energy
 
@@ -88,11 +88,20 @@ class Linearised(Equations):
 
     Args:
       equations: whose parameters no tape reaches.
+      x: where, `[*batch, n]`.
+      again: persistent, of the evaluation with `tape`; see `Record`.
       tape: persistent, of the evaluation.
       value: F, `[*batch, n]`.
     """
 
-    def __init__(self, equations: Equations, tape: tf.GradientTape, value: tf.Tensor):
+    def __init__(
+        self,
+        equations: Equations,
+        x: tf.Tensor,
+        again: tf.GradientTape,
+        tape: tf.GradientTape,
+        value: tf.Tensor,
+    ):
         super().__init__(
             equations.function,
             equations.packing,
@@ -100,22 +109,30 @@ class Linearised(Equations):
             equations.minus_x,
         )
         self.value = value
+        self.point = x
+        self.again = again
         self._tape = tape
+        self.floating = floating_of(tf.nest.flatten(equations.parameters))
 
     def transposed_product(self, x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         """(∂F/∂x)ᵀ v, of what was recorded."""
         return self._tape.gradient(self.value, x, v, tf.UnconnectedGradients.ZERO)
 
-    def pull_back(self, v: tf.Tensor) -> list[tf.Tensor]:
-        """−(∂F/∂θ)ᵀ v, an entry for each parameter; 0 for one that is not floating.
+    def adjoint_product(self, v: tf.Tensor) -> tf.Tensor:
+        """(∂F/∂x)ᵀ v, `[*batch, n]`."""
+        return self.transposed_product(self.point, v)
+
+    def pull_floating(self, v: tf.Tensor) -> list[tf.Tensor]:
+        """−(∂F/∂θ)ᵀ v, for each floating parameter.
 
         Raises:
           ValueError: for a parameter that the function does not use.
         """
-        flat = tf.nest.flatten(self.parameters)
-        gradients = gradients_of(self._tape, self.value, flat, -v)
-        refuse_unused(gradients, self.parameters, "function", "root")
-        return filled(gradients, flat)
+        gradients = self._tape.gradient(self.value, self.floating, -v)
+        if any(gradient is None for gradient in gradients):
+            flat = tf.nest.flatten(self.parameters)
+            refuse_unused(spread(gradients, flat), self.parameters, "function", "root")
+        return filled(gradients, self.floating)
 
 
 def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
@@ -124,12 +141,16 @@ def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
     What it captures may change before the backward pass; tapes around record how the
     value depends on that.
     """
-    flat = tf.nest.flatten(equations.parameters)
+    leaves = [x, *floating_of(tf.nest.flatten(equations.parameters))]
     # Not in a constructor, into which AutoGraph does not look.
-    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-        tape.watch([x, *[entry for entry in flat if entry.dtype.is_floating]])
+    with (
+        tf.GradientTape(persistent=True, watch_accessed_variables=False) as again,
+        tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape,
+    ):
+        again.watch(leaves)
+        tape.watch(leaves)
         value = equations.residual(x)
-    return Linearised(equations, tape, value)
+    return Linearised(equations, x, again, tape, value)
 
 
 def _like(unknowns: Any, value: Any) -> Any:

@@ -21,6 +21,7 @@ class Linearised(Problem):
     Args:
       problem: the energy.
       x: where, `[*batch, n]`.
+      again: persistent, of the evaluation with `tape`; see `Record`.
       tape: persistent, of the evaluation.
       value: E, `[*batch]`.
       gradient: ∂E/∂x, `[*batch, n]`.
@@ -31,6 +32,7 @@ class Linearised(Problem):
         self,
         problem: Problem,
         x: tf.Tensor,
+        again: tf.GradientTape,
         tape: tf.GradientTape,
         value: tf.Tensor,
         gradient: tf.Tensor,
@@ -39,42 +41,52 @@ class Linearised(Problem):
         super().__init__(
             problem.energy, problem.packing, problem.parameters, problem.box
         )
+        self.value_there = value
         self.gradient = gradient
-        self._x = x
+        self.point = x
+        self.again = again
         self._tape = tape
-        self._value = value
         self._plain = plain
         self._flat = tf.nest.flatten(problem.parameters)
+        self.floating = floating_of(self._flat)
 
     def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What was recorded."""
         del x
-        return self._value, self.gradient
+        return self.value_there, self.gradient
 
     def record(self, x: tf.Tensor) -> tuple[Callable[[tf.Tensor], tf.Tensor], bool]:
         """The products of the recorded gradient."""
         del x
-        return curvature(self._tape, self.gradient, self._x), self._plain
+        return curvature(self._tape, self.gradient, self.point), self._plain
 
-    def pull_back(self, v: tf.Tensor) -> list[tf.Tensor]:
-        """−∂/∂θ [v · ∂E/∂x(x; θ)], an entry for each parameter; ∂²E/∂x∂θ is not formed.
+    def adjoint_product(self, v: tf.Tensor) -> tf.Tensor:
+        """H v, `[*batch, n]`: H is symmetric."""
+        return self.hessian_product(self.point, v)
+
+    def pull_floating(self, v: tf.Tensor) -> list[tf.Tensor]:
+        """−∂/∂θ [v · ∂E/∂x(x; θ)], for each floating parameter; ∂²E/∂x∂θ is not formed.
 
         Raises:
           ValueError: for a parameter that the energy does not use.
         """
-        gradients = gradients_of(self._tape, self.gradient, self._flat, -v)
-        if any(
-            gradient is None and entry.dtype.is_floating
-            for gradient, entry in zip(gradients, self._flat, strict=True)
-        ):
+        gradients = self._tape.gradient(self.gradient, self.floating, -v)
+        if any(gradient is None for gradient in gradients):
             # Some of these may only shift the energy.
-            refuse_unused(self._tape.gradient(self._value, self._flat), self.parameters)
-        return filled(gradients, self._flat)
+            refuse_unused(
+                self._tape.gradient(self.value_there, self._flat), self.parameters
+            )
+        return filled(gradients, self.floating)
+
+    def pull_value(self, upstream: tf.Tensor) -> list[tf.Tensor]:
+        """∂E/∂θ at fixed x, weighed by `[*batch]`, for each floating parameter."""
+        gradients = self._tape.gradient(self.value_there, self.floating, upstream)
+        return filled(gradients, self.floating)
 
     def push_forward(self, along: Tangents) -> tf.Tensor:
-        """∂²E/∂x∂θ θ̇, `[*batch, n]`, for the tangents θ̇ of the floating parameters.
+        """∂²E/∂x∂θ θ̇, `[*batch, n]`, for tangents θ̇ of the floating parameters, or None.
 
-        The derivative of `pull_back` in the v that it is linear in: TensorFlow's own
+        The derivative of `pull_floating` in the v that it is linear in: TensorFlow's own
         forward mode lacks some operations in graphs.
         """
         if all(tangent is None for tangent in along):
@@ -82,7 +94,7 @@ class Linearised(Problem):
         v = tf.zeros_like(self.gradient)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(v)
-            pulled = self.pull_back(v)
+            pulled = self.pull_floating(v)
         moving = [
             (gradient, tangent)
             for gradient, tangent in zip(pulled, along, strict=True)
@@ -99,23 +111,29 @@ def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
     parameters = tf.nest.map_structure(
         lambda entry: tf.identity(tf.stop_gradient(entry)), problem.parameters
     )
-    again = Problem(problem.energy, problem.packing, parameters, problem.box)
+    fixed = Problem(problem.energy, problem.packing, parameters, problem.box)
     x = tf.stop_gradient(x)
+    leaves = [x, *floating_of(tf.nest.flatten(parameters))]
     before = count_operations()
     # Not in a constructor, into which AutoGraph does not look.
-    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-        tape.watch([e for e in tf.nest.flatten(parameters) if e.dtype.is_floating])
-        tape.watch(x)
-        value, gradient = again.value_and_gradient(x)
-    return Linearised(again, x, tape, value, gradient, is_plain(before))
+    with (
+        tf.GradientTape(persistent=True, watch_accessed_variables=False) as again,
+        tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape,
+    ):
+        again.watch(leaves)
+        tape.watch(leaves)
+        value, gradient = fixed.value_and_gradient(x)
+    return Linearised(fixed, x, again, tape, value, gradient, is_plain(before))
 
 
-def gradients_of(
-    tape: tf.GradientTape, target: tf.Tensor, flat: list[tf.Tensor], upstream: tf.Tensor
-) -> list[Any]:
-    """The target's gradient for each entry; None for others than floating ones."""
-    floating = [entry for entry in flat if entry.dtype.is_floating]
-    found = iter(tape.gradient(target, floating, upstream))
+def floating_of(flat: list[tf.Tensor]) -> list[tf.Tensor]:
+    """The entries of floating dtypes, which gradients flow to."""
+    return [entry for entry in flat if entry.dtype.is_floating]
+
+
+def spread(gradients: list[tf.Tensor], flat: list[tf.Tensor]) -> list[Any]:
+    """Gradients of the floating entries, with None for the others."""
+    found = iter(gradients)
     return [next(found) if entry.dtype.is_floating else None for entry in flat]
 
 

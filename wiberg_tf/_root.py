@@ -13,7 +13,9 @@ from wiberg_tf._linear.checks import NAN, insist
 from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
 from wiberg_tf._linear.gmres import GMRES
 from wiberg_tf._linear.square import solve_square
+from wiberg_tf._linearised import floating_of, spread
 from wiberg_tf._nest import as_inputs
+from wiberg_tf._second_order import pull
 from wiberg_tf._solution import Status, raise_if_failed
 from wiberg_tf._solvers.anderson import Anderson
 from wiberg_tf._solvers.newton_krylov import NewtonKrylov
@@ -173,13 +175,25 @@ def _solve(
         x = tf.stop_gradient(packing.pack(found.value))
         linear = linearise(equations(held), x)
 
-        def pull(_: Sequence[tf.Tensor], incoming: list[tf.Tensor]) -> list[tf.Tensor]:
-            v = _transposed_solve(linear, x, incoming[0], derivative)
-            return [*linear.pull_back(v), -v]
+        flat = tf.nest.flatten(parameters)
+        floating = floating_of(flat)
+        cell = list[tf.Tensor]()
+
+        def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
+            by_value, gradients = pull(
+                linear,
+                lambda right: _solve_system(linear, right, derivative, True),
+                lambda right: _solve_system(linear, right, derivative, False),
+                incoming[0],
+                cell[0],
+                floating,
+                linear.value,
+            )
+            return [*spread(gradients, flat), by_value]
 
         # Tapes reach what the function captures through its value.
-        sources = [*tf.nest.flatten(parameters), linear.value]
-        (root,) = with_backward([x], sources, pull, forward=False)
+        (root,) = with_backward([x], [*flat, linear.value], backward, forward=False)
+        cell.append(root)
         found = found._replace(value=packing.unpack(root))
     else:
         found = _run(solver, equations(parameters), initial)
@@ -213,16 +227,19 @@ def _run(
     )
 
 
-def _transposed_solve(
-    equations: Linearised, x: tf.Tensor, right: tf.Tensor, derivative: TrustRegion
+def _solve_system(
+    equations: Linearised, right: tf.Tensor, derivative: TrustRegion, transposed: bool
 ) -> tf.Tensor:
-    """(∂F/∂x)⁻ᵀ u; 0 for a system with u = 0, whatever its Jacobian."""
+    """(∂F/∂x)⁻¹ u or (∂F/∂x)⁻ᵀ u; 0 for a system with u = 0, whatever its Jacobian."""
     choice = derivative.linear_solve
     if choice == "auto":
         choice = Dense() if equations.packing.size <= DENSE_LIMIT else GMRES()
     if isinstance(choice, GMRES):
-        return choice.solve_system(lambda v: equations.transposed_product(x, v), right)
-    matrix = tf.linalg.matrix_transpose(equations.jacobian(x))
+        x = equations.point
+        product = equations.transposed_product if transposed else equations.product
+        return choice.solve_system(lambda v: product(x, v), right)
+    matrix = equations.jacobian(equations.point)
+    matrix = tf.linalg.matrix_transpose(matrix) if transposed else matrix
     v, usable = solve_square(matrix, right)
     # That of a system with u = 0 may be singular.
     usable |= tf.reduce_all(right == 0, -1)

@@ -1,4 +1,4 @@
-"""Second derivatives, and parameters that an energy does not use."""
+"""Forward mode of `Unrolled`, and parameters that an energy does not use."""
 
 import numpy as np
 import pytest
@@ -26,40 +26,12 @@ def _root_of_exponential(derivative):
     return loss
 
 
-def _second_derivative(derivative, theta):
-    with tf.GradientTape() as outer:
-        outer.watch(theta)
-        with tf.GradientTape() as inner:
-            inner.watch(theta)
-            loss = _root_of_exponential(derivative)(theta)
-        gradient = inner.gradient(loss, theta)
-    return outer.gradient(gradient, theta)
-
-
-@pytest.mark.parametrize("mode", ["eager", "graph"])
-@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.TrustRegion(0.1)], ids=str)
-def test_second_derivatives_are_refused(derivative, mode):
-    # Here the first derivative does not even look connected to the parameter: None,
-    # or zeros, would come out where the truth is -1 / θ².
-    theta = tf.constant([0.5, 2.0], tf.float64)
-    second = tf.function(_second_derivative) if mode == "graph" else _second_derivative
-    with pytest.raises(tf.errors.UnimplementedError, match="Second derivatives"):
-        second(derivative, theta)
-
-
 def test_unrolled_has_forward_mode_eagerly():
     # In graphs TensorFlow lacks it for custom gradients in loops, such as Newton's.
     theta = tf.constant([0.5, 2.0], tf.float64)
     with tf.autodiff.ForwardAccumulator(theta, tf.ones_like(theta)) as accumulator:
         loss = _root_of_exponential(wt.Unrolled())(theta)
     np.testing.assert_allclose(accumulator.jvp(loss), 2.5, rtol=1e-9)
-
-
-def test_unrolled_has_second_derivatives():
-    theta = tf.constant([0.5, 2.0], tf.float64)
-    np.testing.assert_allclose(
-        _second_derivative(wt.Unrolled(), theta), -1 / theta**2, rtol=1e-9
-    )
 
 
 @pytest.mark.parametrize(

@@ -255,11 +255,3 @@ def test_refusals():
         value = wt.root(lambda x, p, q: x - p, one, (one, tf.constant(2.0))).value
     with pytest.raises(ValueError, match=r"does not use `parameters\[1\]`"):
         tape.gradient(value, one)
-    with tf.GradientTape() as outer:
-        outer.watch(one)
-        with tf.GradientTape() as inner:
-            inner.watch(one)
-            value = wt.root(lambda x, p: x**3 - p, one, (one,)).value
-        slope = inner.gradient(value, one)
-    with pytest.raises(tf.errors.UnimplementedError, match="Second derivatives"):
-        outer.gradient(slope, one)
