@@ -79,10 +79,7 @@ def argmin(
         batch_dims,
         box,
     )
-    stats = stats._replace(
-        energy=tf.stop_gradient(stats.energy),
-        gradient_norm=tf.stop_gradient(stats.gradient_norm),
-    )
+    stats = stats._replace(gradient_norm=tf.stop_gradient(stats.gradient_norm))
     if smallest_eigenvalue:
         x, theta = tf.nest.map_structure(tf.stop_gradient, (value, parameters))
         packing = Packing(x, batch_dims)

@@ -53,7 +53,7 @@ def _pack(bound: Any, initial: Any, packing: Packing) -> tf.Tensor:
         strict=True,
     )
     full = [_broadcast(name, entry, start) for name, entry, start in entries]
-    return tf.stop_gradient(packing.pack(tf.nest.pack_sequence_as(initial, full)))
+    return packing.pack(tf.nest.pack_sequence_as(initial, full))
 
 
 def _broadcast(name: str, entry: Any, start: tf.Tensor) -> tf.Tensor:

@@ -8,22 +8,14 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
-from wiberg_tf._autodiff import (
-    first_order,
-    probe,
-    with_backward,
-    with_tangents,
-)
-from wiberg_tf._bounds import Restricted
 from wiberg_tf._box import Box
+from wiberg_tf._implicit import with_derivative
 from wiberg_tf._linear.checks import insist
 from wiberg_tf._linear.choice import Choice, check_choice, is_own, linear_solver
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
 from wiberg_tf._linear.lanczos import adaptive_damping
-from wiberg_tf._linearised import floating_of, linearise, spread
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
-from wiberg_tf._second_order import pull
 from wiberg_tf._solution import Solution
 
 Solve = Callable[..., Solution]
@@ -110,51 +102,17 @@ class TrustRegion(Derivative):
         if box is not None and is_own(self.linear_solve):
             raise ValueError("`linear_solve` of your own does not go with `bounds`")
         refuse_complex(parameters)
-        flat, along = probe(tf.nest.flatten(parameters))
-        held = tf.nest.pack_sequence_as(parameters, list(map(tf.stop_gradient, flat)))
+        held = tf.nest.map_structure(tf.stop_gradient, parameters)
         solution = solve(held)
-        x = tf.nest.map_structure(tf.stop_gradient, solution.value)
-        damping = self._per_problem(x, batch_dims)
-        packing = Packing(x, batch_dims)
-        flat_x = packing.pack(x)
-        linear = linearise(Problem(energy, packing, held, box), flat_x)
-        # Tapes reach what the energy captures through its gradient.
-        (gradient,), (moved,) = probe([linear.gradient])
-        sources, along = [*flat, gradient], [*along, moved]
-        floating = floating_of(flat)
+        damping = self._per_problem(solution.value, batch_dims)
 
-        def damped_solve(right: tf.Tensor) -> tf.Tensor:
-            return self._solve(linear, flat_x, damping, right)
+        def damped_solve(problem: Problem, x: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+            return self._solve(problem, x, damping, right)
 
-        found = tf.identity(flat_x)
-        forward = any(tangent is not None for tangent in along)
-        if forward:
-            moving = [t for t, entry in zip(along, flat) if entry.dtype.is_floating]
-            force = linear.push_forward(moving)
-            force = force if moved is None else force + moved
-            tangents = [t for t in along if t is not None]
-            (move,) = first_order(
-                [-damped_solve(force)], *sources, *tangents, forward=False
-            )
-            (found,) = with_tangents([found], [move], sources, along)
-        cell = list[tf.Tensor]()
-
-        # The project's one derivative of a minimiser.
-        def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
-            by_gradient, gradients = pull(
-                linear,
-                damped_solve,
-                damped_solve,
-                incoming[0],
-                cell[0],
-                floating,
-                gradient,
-            )
-            return [*spread(gradients, flat), by_gradient]
-
-        (found,) = with_backward([found], sources, backward, forward)
-        cell.append(found)
-        return solution._replace(value=packing.unpack(found))
+        solution, _ = with_derivative(
+            solution, energy, parameters, batch_dims, box, damped_solve
+        )
+        return solution
 
     def _per_problem(self, x: Any, batch_dims: int) -> tf.Tensor | Adaptive:
         """λ as a checked tensor `[*batch]`, or its rule."""
@@ -182,10 +140,6 @@ class TrustRegion(Derivative):
         damping: tf.Tensor | Adaptive,
         right: tf.Tensor,
     ) -> tf.Tensor:
-        if problem.box is not None:
-            _, gradient = problem.value_and_gradient(x)
-            problem = Restricted(problem, _held(problem, x, gradient))
-            right = problem.free(right)
         indefinite = self.indefinite == "solve"
         solver = linear_solver(self.linear_solve, problem.packing.size, indefinite)
         if isinstance(damping, Adaptive) and solver.matrix_free:
@@ -206,18 +160,6 @@ def refuse_complex(parameters: Any) -> None:
                 f"`{name}` must be real for this derivative: pass its real and "
                 f"imaginary parts, or use wt.Unrolled(); received {entry.dtype.name}"
             )
-
-
-def _held(problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-    """The unknowns at an active bound, bool like x."""
-    box = problem.box
-    assert box is not None
-    held = box.held(x, gradient)
-    # The gradient's direction is the one probe of the curvature that is always cheap.
-    force = tf.where(held, tf.zeros_like(gradient), gradient)
-    bent = tf.norm(problem.hessian_product(x, force), axis=-1, keepdims=True)
-    length = tf.norm(force, axis=-1, keepdims=True)
-    return box.nearly_held(x, gradient, tf.math.divide_no_nan(bent, length))
 
 
 def _broadcasts(shape: tf.TensorShape, target: tf.TensorShape) -> bool:

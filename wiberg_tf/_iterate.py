@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import Box
 from wiberg_tf._differentiability import Differentiability, Step, checkpointed
+from wiberg_tf._isolation import Isolation, set_aside
 from wiberg_tf._nest import Packing, as_like, select
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
@@ -139,9 +140,16 @@ def solve(
         init, step = kept(solver.init), kept(solver.step)
         # XLA sees through a single step, but not into a loop. The step of a problem
         # that is done already may have no derivative, so it is only skipped in a loop.
-        once = solver.max_iterations == 1
-        loop = not once or differentiability is not Differentiability.NONE
-        return iterate(solver, init, step, problem, packing.pack(initial), loop)
+        x = packing.pack(initial)
+        if differentiability is Differentiability.NONE:
+            loop = solver.max_iterations != 1
+            return iterate(solver, init, step, problem, x, loop)
+        level, gradient = problem.value_and_gradient(tf.stop_gradient(x))
+        faults = Isolation(x, level, tf.norm(gradient, axis=-1))
+        x, parameters = faults.borrow((x, parameters))
+        problem = Problem(energy, packing, parameters, box)
+        solution = iterate(solver, init, step, problem, x, True, set_aside)
+        return faults.give_back(solution, initial)
     if checkpoint:
         raise ValueError("`checkpoint` needs a `Solver`; received a callable")
     value = solver(lambda x: call_energy(energy, x, parameters), initial)
@@ -167,6 +175,7 @@ def iterate(
     problem: Any,
     x: tf.Tensor,
     loop: bool,
+    aside: Callable[[tf.Tensor, Any, Any], Any] | None = None,
 ) -> Solution:
     """The loop, for a `Solver` and its `Problem`, or a `RootSolver` and `Equations`.
 
@@ -177,8 +186,10 @@ def iterate(
       problem: what they take.
       x: the start, `[*batch, n]`.
       loop: False for a single step, which is not put into a loop.
+      aside: `aside(done, state, first)`, the state that a step is made from, if done
+        problems need another one than theirs.
     """
-    state = init(problem, x)
+    first = state = init(problem, x)
     done, status = solver.terminate(state)
     iterations = tf.zeros_like(status)
 
@@ -188,8 +199,10 @@ def iterate(
     def body(
         state: Any, done: tf.Tensor, _: tf.Tensor, iterations: tf.Tensor
     ) -> tuple[Any, tf.Tensor, tf.Tensor, tf.Tensor]:
-        stepped = step(problem, state)
-        if done.shape.rank == 0 and loop:
+        several = done.shape.rank > 0
+        begun = aside(done, state, first) if aside and several else state
+        stepped = step(problem, begun)
+        if loop and not several:
             state = stepped  # The loop ends with its one problem.
         else:
             state = select(done, state, stepped)

@@ -73,10 +73,13 @@ class Linearised(Problem):
         gradients = self._tape.gradient(self.gradient, self.floating, -v)
         if any(gradient is None for gradient in gradients):
             # Some of these may only shift the energy.
-            refuse_unused(
-                self._tape.gradient(self.value_there, self._flat), self.parameters
-            )
+            self.refuse_unused()
         return filled(gradients, self.floating)
+
+    def refuse_unused(self) -> None:
+        """Raises a ValueError for a parameter that the energy does not use."""
+        gradients = self._tape.gradient(self.value_there, self._flat)
+        refuse_unused(gradients, self.parameters)
 
     def pull_value(self, upstream: tf.Tensor) -> list[tf.Tensor]:
         """∂E/∂θ at fixed x, weighed by `[*batch]`, for each floating parameter."""
@@ -84,10 +87,13 @@ class Linearised(Problem):
         return filled(gradients, self.floating)
 
     def push_forward(self, along: Tangents) -> tf.Tensor:
-        """∂²E/∂x∂θ θ̇, `[*batch, n]`, for tangents θ̇ of the floating parameters, or None.
+        """∂²E/∂x∂θ θ̇, `[*batch, n]`.
 
-        The derivative of `pull_floating` in the v that it is linear in: TensorFlow's own
-        forward mode lacks some operations in graphs.
+        The derivative of `pull_floating` in the v that it is linear in: TensorFlow's
+        own forward mode lacks some operations in graphs.
+
+        Args:
+          along: θ̇, a tangent for each floating parameter, or None.
         """
         if all(tangent is None for tangent in along):
             return tf.zeros_like(self.gradient)

@@ -32,6 +32,13 @@ class Record(Protocol):
         """−(∂F/∂θ)ᵀ v, one for each of `floating`."""
 
 
+class ValueRecord(Record, Protocol):
+    """One of a problem's gradient F = ∂E/∂x, which has its value E besides."""
+
+    def pull_value(self, upstream: tf.Tensor) -> list[tf.Tensor]:
+        """∂E/∂θ, weighed by `[*batch]`, one for each of `floating`."""
+
+
 def pull(
     record: Record,
     adjoint_solve: Solve,
@@ -90,17 +97,52 @@ def pull(
 
     gradients = pulled(upstream, found, *sources) if sources else []
     (by_value,) = first_order([-v], upstream, found, *sources, by_captures)
-    trap = _trap(by_captures)
-    return by_value, [entry + tf.cast(trap, entry.dtype) for entry in gradients]
+    return by_value, _trapped(gradients, by_captures)
+
+
+def pull_value(
+    record: ValueRecord,
+    upstream: tf.Tensor,
+    found: tf.Tensor,
+    sources: list[tf.Tensor],
+    by_captures: tf.Tensor,
+) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """The gradient of E, `[*batch]`, at an x that does not move: as of `pull`.
+
+    Returns:
+      The gradient by E itself, and ∂E/∂θ, which moves with x and θ.
+    """
+    weight = tf.stop_gradient(upstream)
+
+    @tf.custom_gradient
+    def pulled(*inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+        del inputs
+
+        def backward(*along: tf.Tensor) -> list[tf.Tensor]:
+            insist_on_tapes()
+            _insist_on_reach(record.point)
+            with record.again as tape:
+                tape.watch(weight)
+                moved = _dot(record.pull_value(weight), along)
+            leaves = [weight, record.point, *record.floating]
+            by_all = tape.gradient(moved, leaves, unconnected_gradients=_ZERO)
+            found_ones = list(map(tf.convert_to_tensor, by_all))
+            return first_order(found_ones, upstream, found, *sources, *along)
+
+        return record.pull_value(weight), backward
+
+    gradients = pulled(upstream, found, *sources) if sources else []
+    (by_value,) = first_order([weight], upstream, found, *sources, by_captures)
+    return by_value, _trapped(gradients, by_captures)
 
 
 _ZERO = tf.UnconnectedGradients.ZERO
 
 
-def _trap(by_captures: tf.Tensor) -> tf.Tensor:
-    """A 0 that refuses to be differentiated by captures."""
+def _trapped(gradients: list[tf.Tensor], by_captures: tf.Tensor) -> list[tf.Tensor]:
+    """The gradients, which refuse to be differentiated by captures."""
     (zero,) = first_order([tf.zeros([], by_captures.dtype)], by_captures)
-    return zero
+    return [entry + tf.cast(zero, entry.dtype) for entry in gradients]
 
 
 def _insist_on_reach(point: tf.Tensor) -> None:

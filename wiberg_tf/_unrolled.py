@@ -10,10 +10,12 @@ from wiberg_tf._autodiff import refuse_forward_mode
 from wiberg_tf._box import Box
 from wiberg_tf._derivatives import Derivative, Solve
 from wiberg_tf._differentiability import Differentiability
-from wiberg_tf._linearised import refuse_unused
-from wiberg_tf._nest import Packing
+from wiberg_tf._implicit import with_derivative
+from wiberg_tf._linear.conjugate_gradient import CG
+from wiberg_tf._linearised import linearise
+from wiberg_tf._nest import Packing, select
 from wiberg_tf._problem import Energy, Problem
-from wiberg_tf._solution import Solution
+from wiberg_tf._solution import Solution, Status
 
 
 @dataclass(frozen=True)
@@ -65,26 +67,35 @@ class Unrolled(Derivative):
         box: Box | None,
     ) -> Solution:
         """See the base class."""
-        del box
         if self.checkpoint:
             refuse_forward_mode(
                 tf.nest.flatten(parameters), "Unrolled(checkpoint=True)", "Unrolled()"
             )
         solution = solve(parameters, differentiability=self.differentiability)
         packing = Packing(solution.value, batch_dims)
-        # One captured by the energy besides is not used for that.
-        again = tf.nest.map_structure(tf.identity, parameters)
-        flat = tf.nest.flatten(again)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([entry for entry in flat if entry.dtype.is_floating])
-            value = Problem(energy, packing, again).value(
-                tf.stop_gradient(packing.pack(solution.value))
-            )
         held = tf.nest.map_structure(tf.stop_gradient, parameters)
         problem = Problem(energy, packing, held)
         # Nobody would call this derivative for such a parameter: TensorFlow gives None.
-        refuse_unused(tape.gradient(value, flat), parameters)
-        return _without_captures(problem, solution) if self.checkpoint else solution
+        linear = linearise(problem, packing.pack(solution.value))
+        linear.refuse_unused()
+        if self.checkpoint:
+            solution = _without_captures(problem, solution)
+        stayed = solution.stats.iterations == 0
+        stayed &= solution.status == int(Status.CONVERGED)
+        if tf.executing_eagerly() and not tf.reduce_any(stayed):
+            return solution
+        # What has made no step has nothing to be differentiated through.
+        exact, _ = with_derivative(
+            solution, energy, parameters, batch_dims, box, _solve_by_cg
+        )
+        value = select(stayed, exact.value, solution.value)
+        return solution._replace(value=value)
+
+
+def _solve_by_cg(problem: Problem, x: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+    """H v = u: in no iteration where u is 0, as it is unless a problem stayed."""
+    damping = tf.zeros_like(right[..., 0])
+    return CG().solve(problem, x, damping, right, indefinite=False)
 
 
 def _without_captures(problem: Problem, solution: Solution) -> Solution:

@@ -1,0 +1,134 @@
+"""Problems without a finite minimiser, which must not spoil the others' gradients.
+
+A problem that the caller leaves out of the loss has an upstream gradient of 0, but 0
+times NaN is NaN: what its own NaN sample adds to the gradient of a shared parameter
+would be lost in all of it.
+"""
+
+from typing import Any
+
+import tensorflow as tf
+
+from wiberg_tf._linear.checks import NAN, insist
+from wiberg_tf._nest import select
+from wiberg_tf._problem import round_off
+from wiberg_tf._solution import Solution, Status
+
+_MESSAGE = (
+    "The energy's Hessian at the minimiser is not finite, or the minimiser itself; "
+    "see `status`, and leave such a problem out of the loss."
+)
+
+
+class Isolation:
+    """Which problems are lost, and what their derivative is instead.
+
+    Args:
+      x: `[*batch, n]`.
+      energy: at x, `[*batch]`.
+      gradient_norm: at x, `[*batch]`.
+    """
+
+    def __init__(self, x: tf.Tensor, energy: tf.Tensor, gradient_norm: tf.Tensor):
+        finite = tf.math.is_finite(energy) & tf.math.is_finite(gradient_norm)
+        self._energy = energy
+        self._lost = ~(finite & tf.reduce_all(tf.math.is_finite(x), -1))
+        # Eagerly it is known that there is nothing to do.
+        self._idle = tf.executing_eagerly() and not tf.reduce_any(self._lost)
+
+    def borrow(self, nest: Any) -> Any:
+        """The nest, in which lost problems have the rows of the first sound one.
+
+        Rows are those of tensors that begin with the axes of the batch. Whether they
+        are a problem's own, `check` finds out.
+        """
+        if self._idle or self._lost.shape.rank == 0:
+            return nest
+        return tf.nest.map_structure(self._borrow, nest)
+
+    def _borrow(self, entry: tf.Tensor) -> tf.Tensor:
+        lost, rank = self._lost, self._lost.shape.rank
+        if not (
+            entry.dtype.is_floating
+            and entry.shape.rank is not None
+            and entry.shape.rank >= rank
+            and entry.shape[:rank].is_compatible_with(lost.shape)
+        ):
+            return entry
+
+        def borrowed() -> tf.Tensor:
+            sound = tf.argmin(tf.cast(tf.reshape(lost, [-1]), tf.int32))
+            after = tf.shape(entry)[rank:]
+            rows = tf.reshape(entry, tf.concat([[-1], after], 0))
+            mask = tf.reshape(lost, tf.concat([tf.shape(lost), tf.ones_like(after)], 0))
+            return tf.where(mask, rows[sound], entry)
+
+        known = entry.shape[:rank].is_fully_defined() and lost.shape.is_fully_defined()
+        if known:
+            return borrowed() if lost.shape.num_elements() else entry
+        same = tf.reduce_all(tf.shape(entry)[:rank] == tf.shape(lost))
+        return tf.cond(same & (tf.size(lost) > 0), borrowed, lambda: entry)
+
+    def check(self, energy: tf.Tensor) -> None:
+        """Adds the problems whose energy `[*batch]` the borrowed rows have changed."""
+        if self._idle or self._lost.shape.rank == 0:
+            return
+        near = round_off(energy.dtype) ** 0.5 * (tf.abs(energy) + tf.abs(self._energy))
+        changed = ~(tf.abs(energy - self._energy) <= near)
+        self._lost |= changed & tf.reduce_any(self._lost)
+
+    def give_back(self, solution: Solution, initial: Any) -> Solution:
+        """The solution, in which lost problems stay where they started."""
+        if self._idle or self._lost.shape.rank == 0:
+            return solution
+        nan = tf.cast(NAN, self._energy.dtype)
+        stats = solution.stats
+        return Solution(
+            select(self._lost, initial, solution.value),
+            tf.where(self._lost, int(Status.NOT_FINITE), solution.status),
+            stats._replace(
+                iterations=tf.where(self._lost, 0, stats.iterations),
+                energy=tf.where(self._lost, nan, stats.energy),
+                gradient_norm=tf.where(self._lost, nan, stats.gradient_norm),
+            ),
+        )
+
+    def solve(self, solve: Any, right: tf.Tensor) -> tf.Tensor:
+        """`solve(right)`, `[*batch, n]`; of lost problems 0 for u = 0, otherwise NaN.
+
+        Raises:
+          tf.errors.InvalidArgumentError: for a lost problem with u ≠ 0.
+        """
+        if self._idle:
+            return solve(right)
+        asked = self._lost & tf.reduce_any(right != 0, -1)
+        with insist(~asked, _MESSAGE):
+            right = tf.where(self._lost[..., None], tf.zeros_like(right), right)
+        v = solve(right)
+        return tf.where(asked[..., None], tf.cast(NAN, v.dtype), v)
+
+
+def set_aside(done: tf.Tensor, state: Any, first: Any) -> Any:
+    """What a step that is differentiated may take for the states of done problems.
+
+    Their steps are dropped, and have an upstream gradient of 0; the step must not make
+    NaN of it. So lost numbers are those of the first state, and x is moved by what
+    round-off leaves of it: derivatives may be infinite where a residual is exactly 0,
+    as the third one of `x ** 2` is in TensorFlow.
+
+    Args:
+      done: bool `[*batch]`.
+      state: a nest of tensors, or one with a field `x`.
+      first: the state at the start.
+    """
+
+    def mend(entry: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+        if not entry.dtype.is_floating:
+            return entry
+        return tf.where(tf.math.is_finite(entry), entry, start)
+
+    aside = tf.nest.map_structure(mend, state, first)
+    if hasattr(state, "x") and hasattr(state, "_replace"):
+        step = round_off(aside.x.dtype) ** 0.5 * (1 + tf.abs(aside.x))
+        aside = aside._replace(x=aside.x + tf.stop_gradient(step))
+    return select(done, aside, state)
