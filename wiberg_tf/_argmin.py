@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
+from wiberg_tf._failures import OnFailure, check_on_failure, heed_failures
 from wiberg_tf._iterate import CallableSolver, Seeded, Solver, given, solve
 from wiberg_tf._linear.lanczos import smallest_eigenvalue as smallest_eigenvalue_of
 from wiberg_tf._nest import Packing, as_inputs
@@ -26,6 +27,7 @@ def argmin(
     batch_dims: int = 0,
     bounds: tuple[Any, Any] | None = None,
     smallest_eigenvalue: bool = False,
+    on_failure: OnFailure = "keep",
 ) -> Solution:
     """Minimises E(x; θ) over x; the minimiser is differentiable in θ.
 
@@ -46,11 +48,16 @@ def argmin(
       batch_dims: how many leading axes of `initial` index independent problems.
       bounds: (lower, upper) for x, each a number, or a nest like `initial` of what
         broadcasts to its entries. At an active bound the minimiser does not move with
-        θ: its derivative is 0, and that of the other unknowns is theirs alone. No
-        gradient flows to the bounds. A callable solver must keep to them itself.
+        θ: its derivative is 0, and that of the other unknowns is theirs alone; it moves
+        with the bound, which gradients flow to. A callable solver must keep to them
+        itself.
       smallest_eigenvalue: whether to put that of the Hessian at the minimiser into
         `stats`: by a dense decomposition, or for more than 256 unknowns by 100
         Hessian-vector products, which may leave it a little too high.
+      on_failure: what the gradient of a problem that has not converged is: "keep", the
+        formula's at the last x; "nan"; or "raise", an error in the backward pass (not
+        under `jit_compile=True`, which drops assertions). Problems that the loss does
+        not depend on do not count.
 
     Returns:
       A `Solution`: `value` (a nest like `initial`), `status` and `stats`.
@@ -68,6 +75,7 @@ def argmin(
     solver = Newton() if solver is None else solver
     derivative = Implicit() if derivative is None else derivative
     _check(energy, solver, derivative)
+    check_on_failure(on_failure)
     initial, _, parameters = as_inputs(initial, parameters, batch_dims)
     box = make_box(bounds, initial, batch_dims)
     value, status, stats = derivative.attach(
@@ -86,7 +94,7 @@ def argmin(
         problem = Problem(energy, packing, theta)
         least = smallest_eigenvalue_of(problem, packing.pack(x))
         stats = stats._replace(smallest_eigenvalue=least)
-    return Solution(value, status, stats)
+    return heed_failures(Solution(value, status, stats), on_failure)
 
 
 def _check(energy: Any, solver: Any, derivative: Any) -> None:

@@ -203,9 +203,26 @@ def first_order(
 
 def insist_on_tapes() -> None:
     """Refuses to go on where an accumulator outside keeps tapes from recording."""
+    if not _tapes_record():
+        raise tf.errors.UnimplementedError(None, None, _REFUSAL)
+
+
+def refuse_without_tapes(function: str) -> None:
+    """Refuses to take an absent gradient for none where tapes do not record at all.
+
+    Raises:
+      RuntimeError: there, which names the usual cause.
+    """
+    if not _tapes_record():
+        raise RuntimeError(
+            f"`{function}` cannot be differentiated here, where GradientTapes do not "
+            "record: tf.recompute_grad stops them; keep minimisers and roots out of it"
+        )
+
+
+def _tapes_record() -> bool:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         source = tf.ones([])
         tape.watch(source)
         copy = tf.identity(source)
-    if tape.gradient(copy, source) is None:
-        raise tf.errors.UnimplementedError(None, None, _REFUSAL)
+    return tape.gradient(copy, source) is not None

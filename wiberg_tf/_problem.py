@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from wiberg_tf._autodiff import refuse_without_tapes
 from wiberg_tf._box import Box
 from wiberg_tf._nest import Packing
 
@@ -78,6 +79,7 @@ class Problem:
             value = self.value(x)
         gradient = tape.gradient(value, x)
         if gradient is None:
+            refuse_without_tapes("energy")
             raise ValueError("`energy` does not depend on x: it has no gradient")
         return value, gradient
 

@@ -5,7 +5,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._autodiff import refuse_forward_mode, with_backward
+from wiberg_tf._autodiff import (
+    refuse_forward_mode,
+    refuse_without_tapes,
+    with_backward,
+)
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._equations import Equations, Function, Linearised, linearise
 from wiberg_tf._iterate import as_solved, flag_not_finite, iterate
@@ -152,6 +156,7 @@ def _solve(
 ) -> Root:
     derivative = Implicit() if derivative is None else derivative
     _check(function, solver, derivative)
+    refuse_without_tapes("function")
     initial, packing, parameters = as_inputs(initial, parameters, batch_dims)
     if any(entry.dtype.is_complex for entry in tf.nest.flatten(parameters)):
         raise TypeError(
