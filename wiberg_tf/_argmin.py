@@ -106,7 +106,7 @@ def _check(energy: Any, solver: Any, derivative: Any) -> None:
             "`derivative` must be a derivative, such as wt.Implicit(); "
             f"received {derivative!r}"
         )
-    if solver is given and isinstance(derivative, Unrolled):
+    if solver is given and derivative == Unrolled():
         raise ValueError(
             "`solver` wt.given has no steps to differentiate through: use Implicit() "
             "or TrustRegion(damping); received derivative=Unrolled()"

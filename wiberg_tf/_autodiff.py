@@ -135,6 +135,8 @@ def with_backward(
       forward: whether the values have the tangents that an active accumulator asks for.
     """
     returned = list[bool]()
+    if not sources:
+        return list(values)
     if not forward:
         values = [_untraced(value, sources) for value in values]
 

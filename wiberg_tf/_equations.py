@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from wiberg_tf._linearised import filled, floating_of, refuse_unused, spread
 from wiberg_tf._nest import Packing, as_like, entry_names
-from wiberg_tf._problem import call_energy
+from wiberg_tf._problem import call_energy, captures, count_operations
 
 Function = Callable[..., Any]
 
@@ -92,6 +92,7 @@ class Linearised(Equations):
       again: persistent, of the evaluation with `tape`; see `Record`.
       tape: persistent, of the evaluation.
       value: F, `[*batch, n]`.
+      captures: whether F may depend on what the function captures.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Linearised(Equations):
         again: tf.GradientTape,
         tape: tf.GradientTape,
         value: tf.Tensor,
+        captures: bool,
     ):
         super().__init__(
             equations.function,
@@ -109,6 +111,7 @@ class Linearised(Equations):
             equations.minus_x,
         )
         self.value = value
+        self.captures = captures
         self.point = x
         self.again = again
         self._tape = tape
@@ -141,7 +144,9 @@ def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
     What it captures may change before the backward pass; tapes around record how the
     value depends on that.
     """
-    leaves = [x, *floating_of(tf.nest.flatten(equations.parameters))]
+    flat = tf.nest.flatten(equations.parameters)
+    leaves = [x, *floating_of(flat)]
+    before = count_operations()
     # Not in a constructor, into which AutoGraph does not look.
     with (
         tf.GradientTape(persistent=True, watch_accessed_variables=False) as again,
@@ -150,7 +155,8 @@ def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
         again.watch(leaves)
         tape.watch(leaves)
         value = equations.residual(x)
-    return Linearised(equations, x, again, tape, value)
+    captured = captures(before, [x, *flat])
+    return Linearised(equations, x, again, tape, value, captured)
 
 
 def _like(unknowns: Any, value: Any) -> Any:

@@ -52,8 +52,8 @@ def heed_failures(solution: Solution, on_failure: OnFailure) -> Solution:
                     )
                 with insist(
                     ~(lost & (upstream != 0)),
-                    "The gradient of a failed minimisation was asked for, with "
-                    "on_failure='raise'; statuses:",
+                    "The gradient of a failed minimisation was asked for, and "
+                    "on_failure is raise; statuses:",
                     solution.status,
                 ):
                     return tf.identity(upstream)

@@ -65,8 +65,8 @@ def with_derivative(
     linear = linearise(Problem(energy, packing, held, still), x)
     faults.check(linear.value_there)
     # Tapes reach what the energy captures through its gradient.
-    (gradient,), (moved,) = probe([linear.gradient])
-    sources, along = [*flat, gradient], [*along, moved]
+    gradient, moved = probe([linear.gradient] if linear.captures else [])
+    sources, along = [*flat, *gradient], [*along, *moved]
     floating = floating_of(flat)
 
     def solve_free(right: tf.Tensor) -> tf.Tensor:
@@ -81,10 +81,10 @@ def with_derivative(
     found = tf.identity(start)
     forward = any(tangent is not None for tangent in along)
     if forward:
-        pairs = zip(along[:-1], flat, strict=True)
+        pairs = zip(along[: len(flat)], flat, strict=True)
         moving = [move for move, entry in pairs if entry.dtype.is_floating]
         force = linear.push_forward(moving)
-        force = force if moved is None else force + moved
+        force = tf.add_n([force, *(m for m in moved if m is not None)])
         tangents = [t for t in along if t is not None]
         (move,) = first_order([-solve(force)], *sources, *tangents, forward=False)
         (found,) = with_tangents([found], [move], sources, along)
@@ -99,30 +99,41 @@ def with_derivative(
         if still is not None:
             moves = _pull_bounds(linear, still, incoming[0], -by_gradient)
             moves = first_order(moves, *incoming, cell[0], *sources, *bounds)
-        return [*spread(gradients, flat), by_gradient, *moves]
+        return [*spread(gradients, flat), *[by_gradient] * len(gradient), *moves]
 
     (found,) = with_backward([found], [*sources, *bounds], backward, forward)
     cell.append(found)
     if forward:
         solution = solution._replace(stats=solution.stats._replace(energy=level))
     else:
-        solution = _with_envelope(solution, linear, flat, found)
+        solution = _with_envelope(solution, linear, flat, found, bounds)
     return solution._replace(value=packing.unpack(found)), linear
 
 
 def _with_envelope(
-    solution: Solution, linear: Linearised, flat: list[tf.Tensor], found: tf.Tensor
+    solution: Solution,
+    linear: Linearised,
+    flat: list[tf.Tensor],
+    found: tf.Tensor,
+    bounds: list[tf.Tensor],
 ) -> Solution:
-    """The solution whose energy has the derivative ∂E/∂θ."""
-    floating = floating_of(flat)
+    """The solution whose energy has the derivative ∂E/∂θ, and ∂E/∂x by bounds."""
+    floating, box = floating_of(flat), linear.box
+    level_there = [linear.value_there] if linear.captures else []
 
     def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
         by_energy, gradients = pull_value(
-            linear, incoming[0], found, floating, linear.value_there
+            linear, incoming[0], found, floating, level_there
         )
-        return [*spread(gradients, flat), by_energy]
+        moves = []
+        if box is not None:
+            moves = _shares(linear, box, by_energy[..., None] * linear.gradient)
+            depends = [*incoming, found, *floating, *bounds, *level_there]
+            moves = first_order(moves, *depends)
+        by_captures = [by_energy] * len(level_there)
+        return [*spread(gradients, flat), *by_captures, *moves]
 
-    sources = [*flat, linear.value_there]
+    sources = [*flat, *level_there, *bounds]
     level = tf.stop_gradient(solution.stats.energy)
     (energy,) = with_backward([level], sources, backward, forward=False)
     return solution._replace(stats=solution.stats._replace(energy=energy))
@@ -147,7 +158,11 @@ def _pull_bounds(
     A held unknown moves with its bound, and takes the free ones along:
     H_ff dx_f = −H_fh db_h. One between equal bounds has half of it from each.
     """
-    pulled = upstream - problem.hessian_product(problem.point, v)
+    return _shares(problem, box, upstream - problem.hessian_product(problem.point, v))
+
+
+def _shares(problem: Linearised, box: Box, pulled: tf.Tensor) -> list[tf.Tensor]:
+    """What lower and upper bounds have of a gradient by x, `[*batch, n]`."""
     pulled = tf.where(_held(problem, box), pulled, tf.zeros_like(pulled))
     above, below = problem.point - box.lower, box.upper - problem.point
     nearer = tf.where(above < below, tf.ones_like(pulled), tf.zeros_like(pulled))

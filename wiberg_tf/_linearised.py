@@ -7,7 +7,13 @@ import tensorflow as tf
 
 from wiberg_tf._autodiff import Tangents
 from wiberg_tf._nest import entry_names
-from wiberg_tf._problem import Problem, count_operations, curvature, is_plain
+from wiberg_tf._problem import (
+    Problem,
+    captures,
+    count_operations,
+    curvature,
+    is_plain,
+)
 
 
 class Linearised(Problem):
@@ -26,6 +32,7 @@ class Linearised(Problem):
       value: E, `[*batch]`.
       gradient: ∂E/∂x, `[*batch, n]`.
       plain: as `Problem.record` returns it.
+      captures: whether the gradient may depend on what the energy captures.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class Linearised(Problem):
         value: tf.Tensor,
         gradient: tf.Tensor,
         plain: bool,
+        captures: bool,
     ):
         super().__init__(
             problem.energy, problem.packing, problem.parameters, problem.box
@@ -46,6 +54,7 @@ class Linearised(Problem):
         self.point = x
         self.again = again
         self._tape = tape
+        self.captures = captures
         self._plain = plain
         self._flat = tf.nest.flatten(problem.parameters)
         self.floating = floating_of(self._flat)
@@ -119,7 +128,8 @@ def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
     )
     fixed = Problem(problem.energy, problem.packing, parameters, problem.box)
     x = tf.stop_gradient(x)
-    leaves = [x, *floating_of(tf.nest.flatten(parameters))]
+    flat = tf.nest.flatten(parameters)
+    leaves = [x, *floating_of(flat)]
     before = count_operations()
     # Not in a constructor, into which AutoGraph does not look.
     with (
@@ -129,7 +139,8 @@ def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
         again.watch(leaves)
         tape.watch(leaves)
         value, gradient = fixed.value_and_gradient(x)
-    return Linearised(fixed, x, again, tape, value, gradient, is_plain(before))
+    plain, captured = is_plain(before), captures(before, [x, *flat])
+    return Linearised(fixed, x, again, tape, value, gradient, plain, captured)
 
 
 def floating_of(flat: list[tf.Tensor]) -> list[tf.Tensor]:

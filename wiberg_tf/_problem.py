@@ -168,5 +168,32 @@ def is_plain(before: int) -> bool:
     return not made & _CONTROL_FLOW
 
 
+def captures(before: int, known: list[tf.Tensor]) -> bool:
+    """Whether what was computed since may depend on tensors or variables of elsewhere.
+
+    Args:
+      before: what `count_operations` said.
+      known: tensors that do not count.
+
+    Returns:
+      True for what tapes may know more of than constants and the known tensors; always
+      eagerly, where nobody can tell.
+    """
+    if tf.executing_eagerly():
+        return True
+    made = _graph().get_operations()[before:]
+    names = {operation.name for operation in made}
+    names |= {tensor.op.name for tensor in known}
+    for operation in made:
+        if operation.type == "Placeholder":
+            return True
+        for entry in operation.inputs:
+            constant = entry.op.type == "Const"
+            moves = entry.dtype.is_floating or entry.dtype == tf.resource
+            if moves and not constant and entry.op.name not in names:
+                return True
+    return False
+
+
 def _graph() -> tf.Graph:
     return tf.compat.v1.get_default_graph()

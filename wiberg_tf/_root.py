@@ -182,6 +182,8 @@ def _solve(
 
         flat = tf.nest.flatten(parameters)
         floating = floating_of(flat)
+        # Tapes reach what the function captures through its value.
+        by_captures = [linear.value] if linear.captures else []
         cell = list[tf.Tensor]()
 
         def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
@@ -192,12 +194,12 @@ def _solve(
                 incoming[0],
                 cell[0],
                 floating,
-                linear.value,
+                by_captures,
             )
-            return [*spread(gradients, flat), by_value]
+            return [*spread(gradients, flat), *[by_value] * len(by_captures)]
 
-        # Tapes reach what the function captures through its value.
-        (root,) = with_backward([x], [*flat, linear.value], backward, forward=False)
+        sources = [*flat, *by_captures]
+        (root,) = with_backward([x], sources, backward, forward=False)
         cell.append(root)
         found = found._replace(value=packing.unpack(root))
     else:

@@ -46,7 +46,7 @@ def pull(
     upstream: tf.Tensor,
     found: tf.Tensor,
     sources: list[tf.Tensor],
-    by_captures: tf.Tensor,
+    by_captures: list[tf.Tensor],
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """V with Aᵀ v = u, and −(∂F/∂θ)ᵀ v with its own derivative.
 
@@ -60,7 +60,8 @@ def pull(
       upstream: u, `[*batch, n]`.
       found: x, `[*batch, n]`, with its derivative along the sources.
       sources: the floating entries of θ, which `record` does not know.
-      by_captures: F, which tapes know as a function of what it captures alone.
+      by_captures: F, which tapes know as a function of what it captures alone; or
+        nothing, if it captures nothing.
 
     Returns:
       −v, the gradient by F, and p, which has a first derivative but by captures.
@@ -96,7 +97,7 @@ def pull(
         return record.pull_floating(v), backward
 
     gradients = pulled(upstream, found, *sources) if sources else []
-    (by_value,) = first_order([-v], upstream, found, *sources, by_captures)
+    (by_value,) = first_order([-v], upstream, found, *sources, *by_captures)
     return by_value, _trapped(gradients, by_captures)
 
 
@@ -105,7 +106,7 @@ def pull_value(
     upstream: tf.Tensor,
     found: tf.Tensor,
     sources: list[tf.Tensor],
-    by_captures: tf.Tensor,
+    by_captures: list[tf.Tensor],
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """The gradient of E, `[*batch]`, at an x that does not move: as of `pull`.
 
@@ -132,16 +133,20 @@ def pull_value(
         return record.pull_value(weight), backward
 
     gradients = pulled(upstream, found, *sources) if sources else []
-    (by_value,) = first_order([weight], upstream, found, *sources, by_captures)
+    (by_value,) = first_order([weight], upstream, found, *sources, *by_captures)
     return by_value, _trapped(gradients, by_captures)
 
 
 _ZERO = tf.UnconnectedGradients.ZERO
 
 
-def _trapped(gradients: list[tf.Tensor], by_captures: tf.Tensor) -> list[tf.Tensor]:
+def _trapped(
+    gradients: list[tf.Tensor], by_captures: list[tf.Tensor]
+) -> list[tf.Tensor]:
     """The gradients, which refuse to be differentiated by captures."""
-    (zero,) = first_order([tf.zeros([], by_captures.dtype)], by_captures)
+    if not by_captures:
+        return gradients
+    (zero,) = first_order([tf.zeros([], by_captures[0].dtype)], *by_captures)
     return [entry + tf.cast(zero, entry.dtype) for entry in gradients]
 
 

@@ -170,3 +170,46 @@ def test_crossed_bounds_and_solvers_without_bounds_are_refused():
         wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=(1.0, 0.0))
     with pytest.raises(ValueError, match="LBFGS does not take `bounds`"):
         wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=(0.0, 1.0), solver=wt.LBFGS())
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize(
+    "derivative", [wt.Implicit(), wt.Implicit("cg"), wt.Unrolled()], ids=str
+)
+def test_what_is_held_moves_with_its_bound(derivative, mode):
+    matrix = tf.constant([[2.0, 0.6, 0.1], [0.6, 1.5, -0.3], [0.1, -0.3, 1.0]])
+    matrix = tf.cast(matrix, tf.float64)
+    target = tf.constant([3.0, -0.9, -4.0], tf.float64)
+
+    def minimise(lower, upper):
+        return wt.argmin(
+            _coupled,
+            tf.zeros(3, tf.float64),
+            (matrix, target),
+            solver=wt.Newton(tolerance=1e-12),
+            derivative=derivative,
+            bounds=(lower, upper),
+        ).value
+
+    def gradients(lower, upper):
+        with tf.GradientTape() as tape:
+            tape.watch([lower, upper])
+            loss = tf.reduce_sum(minimise(lower, upper) * [1.0, 10.0, 100.0])
+        return tape.gradient(loss, [lower, upper])
+
+    run = tf.function(gradients) if mode == "graph" else gradients
+    lower = tf.constant([-1.0, -1.0, -1.0], tf.float64)
+    by_lower, by_upper = run(lower, -lower)
+    # x₀ is held above and x₂ below: x₁ gives way by −H₁₀ / H₁₁ and −H₁₂ / H₁₁.
+    np.testing.assert_allclose(by_upper, [1 - 10 * 0.6 / 1.5, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(by_lower, [0, 0, 100 + 10 * 0.3 / 1.5], atol=1e-6)
+
+
+def test_equal_bounds_move_together():
+    at = tf.constant(0.7, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(at)
+        x = wt.argmin(
+            lambda x: (x - 3.0) ** 2, tf.zeros([], tf.float64), bounds=(at, at)
+        ).value
+    np.testing.assert_allclose(tape.gradient(x, at), 1)

@@ -191,3 +191,32 @@ def test_another_differentiability_is_refused(kind):
             tf.ones(1),
             derivative=_Asking(kind),
         )
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_start_at_the_solution_has_the_derivative_of_the_solution(checkpoint, mode):
+    # The first problem starts there and takes no step, the second takes some.
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            solution = wt.argmin(
+                lambda x, t: (x - 2 * t) ** 2 + (x - 2 * t) ** 4,
+                tf.constant([2.0, 3.0], tf.float64),
+                (theta,),
+                batch_dims=1,
+                derivative=wt.Unrolled(checkpoint=checkpoint),
+            )
+        return solution.stats.iterations, tape.gradient(solution.value, theta)
+
+    run = tf.function(gradient) if mode == "graph" else gradient
+    iterations, found = run(tf.constant([1.0, 1.0], tf.float64))
+    assert iterations[0] == 0 < iterations[1]
+    np.testing.assert_allclose(found, [2, 2], rtol=1e-6)
+
+
+def test_a_known_minimiser_has_no_steps_to_unroll():
+    with pytest.raises(ValueError, match=r"wt\.given has no steps"):
+        wt.argmin(
+            lambda x: x**2, tf.constant(0.0), solver=wt.given, derivative=wt.Unrolled()
+        )

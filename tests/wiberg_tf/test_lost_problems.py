@@ -1,0 +1,146 @@
+"""One problem's fault stays its own: in values, statuses and gradients."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import wiberg_tf as wt
+
+modes = pytest.mark.parametrize("mode", ["eager", "graph"])
+derivatives = pytest.mark.parametrize(
+    "derivative",
+    [wt.Implicit(), wt.Implicit("cg"), wt.TrustRegion(0.1), wt.Unrolled()],
+    ids=str,
+)
+_SAMPLES = np.array([[1.0, -0.5], [np.nan, 2.0], [0.3, 0.8]])
+
+
+def _run(function, mode, *inputs):
+    inputs = [tf.constant(entry, tf.float64) for entry in inputs]
+    return (tf.function(function) if mode == "graph" else function)(*inputs)
+
+
+def _energy(x, samples, shared):
+    return tf.reduce_sum(tf.cosh(x - shared * samples) + 0.5 * x**2, -1)
+
+
+def _gradients(derivative, rows, asked=(True, False, True)):
+    def gradients(samples, shared):
+        with tf.GradientTape() as tape:
+            tape.watch([samples, shared])
+            solution = wt.argmin(
+                _energy,
+                tf.zeros_like(samples),
+                (samples, shared),
+                batch_dims=1,
+                derivative=derivative,
+            )
+            loss = tf.reduce_sum(solution.value**2 + solution.value, -1)
+            loss = tf.reduce_sum(tf.boolean_mask(loss, np.array(asked)[rows]))
+        return solution.status, *tape.gradient(loss, [samples, shared])
+
+    return gradients
+
+
+@modes
+@derivatives
+def test_a_lost_sample_leaves_the_gradient_of_what_is_shared(derivative, mode):
+    every, sound = [0, 1, 2], [0, 2]
+    status, by_samples, by_shared = _run(
+        _gradients(derivative, every), mode, _SAMPLES, 1.7
+    )
+    _, expected, expected_shared = _run(
+        _gradients(derivative, sound), mode, _SAMPLES[sound], 1.7
+    )
+    assert list(status) == [
+        wt.Status.CONVERGED,
+        wt.Status.NOT_FINITE,
+        wt.Status.CONVERGED,
+    ]
+    np.testing.assert_allclose(by_shared, expected_shared, rtol=1e-12)
+    np.testing.assert_allclose(tf.gather(by_samples, sound), expected, rtol=1e-12)
+    np.testing.assert_array_equal(by_samples[1], [0, 0])
+
+
+def test_the_gradient_of_a_lost_problem_is_refused():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):
+        _run(
+            _gradients(wt.Implicit(), [0, 1, 2], (True, True, True)),
+            "eager",
+            _SAMPLES,
+            1.7,
+        )
+
+
+def test_rows_that_are_shared_are_not_taken_for_samples():
+    # As many weights as problems, which are no problem's own: what is borrowed shows in
+    # the energy, and nothing comes out that only looks like a gradient.
+    def energy(x, samples, weights):
+        return tf.reduce_sum(weights) * tf.reduce_sum((x - samples) ** 2, -1) + x[:, 0]
+
+    weights = tf.constant([1.0, 2.0, 4.0], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(weights)
+        x = wt.argmin(
+            energy, tf.zeros((3, 2), tf.float64), (_SAMPLES, weights), batch_dims=1
+        ).value
+        loss = x[0, 0]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):
+        tape.gradient(loss, weights)
+
+
+@modes
+def test_steps_that_are_dropped_have_no_gradient_of_their_own(mode):
+    # The third derivative of x ** 2 at 0 is NaN in TensorFlow.
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            x = wt.argmin(
+                lambda x, t: (x - t) ** 2 + 0.1 * tf.cosh(x - t),
+                tf.constant([0.3, 5.0], tf.float64),
+                (theta,),
+                batch_dims=1,
+                solver=wt.Newton(max_iterations=9),
+                derivative=wt.Unrolled(),
+            ).value
+        return tape.gradient(x, theta)
+
+    np.testing.assert_allclose(_run(gradient, mode, [0.3, 1.0]), [1, 1], rtol=1e-6)
+
+
+def _failing(on_failure, asked):
+    """The second problem runs out of iterations."""
+
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            solution = wt.argmin(
+                lambda x, t: tf.cosh(x - t) + 0.5 * x**2,
+                tf.constant([1e-9, 30.0], tf.float64),
+                (theta,),
+                batch_dims=1,
+                solver=wt.Newton(max_iterations=3),
+                on_failure=on_failure,
+            )
+            loss = tf.reduce_sum(solution.value * asked)
+        return solution.status, tape.gradient(loss, theta)
+
+    return gradient
+
+
+@modes
+def test_what_the_gradient_of_a_failed_problem_is(mode):
+    theta = [1e-9, 1.0]
+    status, kept = _run(_failing("keep", [1.0, 1.0]), mode, theta)
+    assert list(status) == [wt.Status.CONVERGED, wt.Status.MAX_ITERATIONS]
+    assert np.isfinite(kept).all()
+    _, lost = _run(_failing("nan", [1.0, 1.0]), mode, theta)
+    np.testing.assert_allclose(lost, [0.5, np.nan], rtol=1e-8)
+    _, unasked = _run(_failing("nan", [1.0, 0.0]), mode, theta)
+    np.testing.assert_allclose(unasked, [0.5, 0], rtol=1e-8)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="on_failure is raise"):
+        _run(_failing("raise", [1.0, 1.0]), mode, theta)
+    _, unasked = _run(_failing("raise", [1.0, 0.0]), mode, theta)
+    np.testing.assert_allclose(unasked, [0.5, 0], rtol=1e-8)
+    with pytest.raises(ValueError, match="`on_failure` must be keep, nan or raise"):
+        _failing("drop", [1.0, 1.0])(tf.constant(theta, tf.float64))
