@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
 from wiberg_tf._iterate import CallableSolver, Seeded, Solver, given, solve
@@ -25,6 +26,7 @@ def argmin(
     derivative: Derivative | None = None,
     batch_dims: int = 0,
     bounds: tuple[Any, Any] | None = None,
+    has_aux: bool = False,
     smallest_eigenvalue: bool = False,
 ) -> Solution:
     """Minimises E(x; θ) over x; the minimiser is differentiable in θ.
@@ -48,12 +50,15 @@ def argmin(
         broadcasts to its entries. At an active bound the minimiser does not move with
         θ: its derivative is 0, and that of the other unknowns is theirs alone. No
         gradient flows to the bounds. A callable solver must keep to them itself.
+      has_aux: whether the energy returns `(energy, aux)`, with aux any nest of tensors;
+        of a `ResidualEnergy` the residuals return `(residuals, aux)`. `Solution.aux` is
+        that of one more evaluation, at the minimiser.
       smallest_eigenvalue: whether to put that of the Hessian at the minimiser into
         `stats`: by a dense decomposition, or for more than 256 unknowns by 100
         Hessian-vector products, which may leave it a little too high.
 
     Returns:
-      A `Solution`: `value` (a nest like `initial`), `status` and `stats`.
+      A `Solution`: `value` (a nest like `initial`), `status`, `stats` and `aux`.
 
     Raises:
       TypeError: for arguments of another kind, such as a ragged parameter.
@@ -69,12 +74,13 @@ def argmin(
     derivative = Implicit() if derivative is None else derivative
     _check(energy, solver, derivative)
     initial, _, parameters = as_inputs(initial, parameters, batch_dims)
+    alone = without_aux(energy, "energy") if has_aux else energy
     box = make_box(bounds, initial, batch_dims)
-    value, status, stats = derivative.attach(
+    value, status, stats, _ = derivative.attach(
         lambda inputs, **options: solve(
-            solver, energy, initial, inputs, batch_dims, box, **options
+            solver, alone, initial, inputs, batch_dims, box, **options
         ),
-        energy,
+        alone,
         parameters,
         batch_dims,
         box,
@@ -86,10 +92,11 @@ def argmin(
     if smallest_eigenvalue:
         x, theta = tf.nest.map_structure(tf.stop_gradient, (value, parameters))
         packing = Packing(x, batch_dims)
-        problem = Problem(energy, packing, theta)
+        problem = Problem(alone, packing, theta)
         least = smallest_eigenvalue_of(problem, packing.pack(x))
         stats = stats._replace(smallest_eigenvalue=least)
-    return Solution(value, status, stats)
+    aux = aux_at(energy, "energy", value, parameters) if has_aux else None
+    return Solution(value, status, stats, aux)
 
 
 def _check(energy: Any, solver: Any, derivative: Any) -> None:

@@ -24,6 +24,19 @@ def round_off(dtype: tf.DType) -> float:
     return float(np.finfo(dtype.as_numpy_dtype).eps)
 
 
+def refuse_nest(value: Any, name: str) -> None:
+    """Refuses tuples and other nests, which TensorFlow might stack to a tensor.
+
+    Raises:
+      ValueError: for one.
+    """
+    if tf.nest.is_nested(value):
+        raise ValueError(
+            f"`{name}` must return a tensor; received a {type(value).__name__}; for "
+            f"({name}, aux) say has_aux=True"
+        )
+
+
 def call_energy(energy: Energy, x: Any, parameters: Any) -> tf.Tensor:
     """`energy(x, *parameters)`, or `energy(x, **parameters)` for a dict."""
     if isinstance(parameters, dict):
@@ -61,6 +74,7 @@ class Problem:
         energy = call_energy(self.energy, self.packing.unpack(x), self.parameters)
         if energy is None:
             raise ValueError("`energy` must return a tensor; received None")
+        refuse_nest(energy, "energy")
         energy = tf.convert_to_tensor(energy, self.packing.dtype)
         if not energy.shape.is_compatible_with(x.shape[:-1]):
             raise ValueError(

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._problem import Problem, call_energy
+from wiberg_tf._problem import Problem, call_energy, refuse_nest
 from wiberg_tf.losses import Loss, Squared
 
 
@@ -39,11 +39,16 @@ class ResidualEnergy:
 
     def __call__(self, x: Any, *parameters: Any, **named: Any) -> tf.Tensor:
         """The energy, `[*batch]`."""
-        squared = tf.square(self.residuals(x, *parameters, **named))
+        squared = tf.square(self._evaluate(x, *parameters, **named))
         if self.vectors:
             squared = tf.reduce_sum(squared, -1)
         loss = self._loss(*parameters, **named)
         return 0.5 * tf.reduce_sum(loss(squared), -1)
+
+    def _evaluate(self, x: Any, *parameters: Any, **named: Any) -> tf.Tensor:
+        residuals = self.residuals(x, *parameters, **named)
+        refuse_nest(residuals, "residuals")
+        return residuals
 
     def _loss(self, *parameters: Any, **named: Any) -> Loss:
         return (
@@ -62,7 +67,7 @@ class ResidualEnergy:
 
         def evaluate(x: tf.Tensor) -> tf.Tensor:
             unpacked = problem.packing.unpack(x)
-            return call_energy(self.residuals, unpacked, problem.parameters)
+            return call_energy(self._evaluate, unpacked, problem.parameters)
 
         residuals = evaluate(x)
         jacobian = _jacobian(evaluate, x)  # [*batch, m, n] or [*batch, m, k, n]

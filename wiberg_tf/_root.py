@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._autodiff import refuse_forward_mode, with_backward
+from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._equations import Equations, Function, Linearised, linearise
 from wiberg_tf._iterate import as_solved, flag_not_finite, iterate
@@ -49,11 +50,13 @@ class Root(NamedTuple):
         `parameters`, and to what the function captures.
       status: int32 `[*batch]`, a `Status` for each system.
       stats: `RootStats` for each system.
+      aux: what the function returned besides at `value`, if it `has_aux`, else None.
     """
 
     value: Any
     status: tf.Tensor
     stats: RootStats
+    aux: Any = None
 
     def raise_if_failed(
         self, *, accept: Sequence[Status] = (Status.NOT_CHECKED,)
@@ -71,6 +74,7 @@ def root(
     solver: RootSolver | CallableSolver | None = None,
     derivative: Derivative | None = None,
     batch_dims: int = 0,
+    has_aux: bool = False,
 ) -> Root:
     """Solves F(x; θ) = 0 for x; the root is differentiable in θ.
 
@@ -89,6 +93,8 @@ def root(
       derivative: `Implicit()` (default), or with `linear_solve` "dense" or
         `GMRES(...)`; or `Unrolled()`.
       batch_dims: how many leading axes of `initial` index independent systems.
+      has_aux: whether the function returns `(value, aux)`, with aux any nest of
+        tensors; `Root.aux` is that of one more evaluation, at the root.
 
     Returns:
       A `Root`.
@@ -107,6 +113,7 @@ def root(
         NewtonKrylov() if solver is None else solver,
         derivative,
         batch_dims,
+        has_aux,
         minus_x=False,
     )
 
@@ -119,6 +126,7 @@ def fixed_point(
     solver: RootSolver | CallableSolver | None = None,
     derivative: Derivative | None = None,
     batch_dims: int = 0,
+    has_aux: bool = False,
 ) -> Root:
     """Solves x = f(x; θ), as a deep equilibrium layer does; differentiable in θ.
 
@@ -135,6 +143,7 @@ def fixed_point(
         Anderson() if solver is None else solver,
         derivative,
         batch_dims,
+        has_aux,
         minus_x=True,
     )
 
@@ -146,6 +155,7 @@ def _solve(
     solver: RootSolver | CallableSolver,
     derivative: Derivative | None,
     batch_dims: int,
+    has_aux: bool,
     minus_x: bool,
 ) -> Root:
     derivative = Implicit() if derivative is None else derivative
@@ -157,8 +167,10 @@ def _solve(
             "imaginary part; received a complex one"
         )
 
+    alone = without_aux(function, "function") if has_aux else function
+
     def equations(parameters: Any) -> Equations:
-        return Equations(function, packing, parameters, minus_x)
+        return Equations(alone, packing, parameters, minus_x)
 
     if isinstance(derivative, TrustRegion):
         refuse_forward_mode(
@@ -183,7 +195,10 @@ def _solve(
         found = found._replace(value=packing.unpack(root))
     else:
         found = _run(solver, equations(parameters), initial)
-    return found._replace(stats=tf.nest.map_structure(tf.stop_gradient, found.stats))
+    return found._replace(
+        stats=tf.nest.map_structure(tf.stop_gradient, found.stats),
+        aux=aux_at(function, "function", found.value, parameters) if has_aux else None,
+    )
 
 
 def _run(
