@@ -39,8 +39,8 @@ def argmin(
         each `[*batch, ...]`. A list of numbers is a nest, not a vector. No gradient
         flows to it.
       parameters: θ: a tensor, or a tuple, list or dict of tensors, variables or
-        nests of them. Gradients flow to every floating entry, and to what the energy
-        captures, as it was at this call.
+        nests of them; None is left alone. Gradients flow to every floating entry, and
+        to what the energy captures, as it was at this call.
       solver: a `Solver` (default `Newton()`), or any callable `solver(objective,
         initial) -> value`, with `objective(x)` the energy at θ; `GridSeeds` chooses a
         start for either.

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from wiberg_tf._box import Box
-from wiberg_tf._nest import Packing
+from wiberg_tf._nest import Packing, with_none
 
 Energy = Callable[..., tf.Tensor]
 
@@ -39,6 +39,7 @@ def refuse_nest(value: Any, name: str) -> None:
 
 def call_energy(energy: Energy, x: Any, parameters: Any) -> tf.Tensor:
     """`energy(x, *parameters)`, or `energy(x, **parameters)` for a dict."""
+    parameters = with_none(parameters)
     if isinstance(parameters, dict):
         return energy(x, **parameters)
     return energy(x, *parameters)
