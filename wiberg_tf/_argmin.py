@@ -36,8 +36,8 @@ def argmin(
         a dict; returns one value per problem, `[*batch]`. Problems of a batch must be
         independent. Write it in TensorFlow operations; it is called under tapes.
       initial: where to start: a tensor or a nest of tensors of one floating dtype,
-        each `[*batch, ...]`. A list of numbers is a nest, not a vector. No gradient
-        flows to it.
+        each `[*batch, ...]`. A list of numbers is a nest, not a vector. Gradients
+        flow to it with `Unrolled` alone: a minimiser does not depend on its start.
       parameters: θ: a tensor, or a tuple, list or dict of tensors, variables or
         nests of them; None is left alone. Gradients flow to every floating entry, and
         to what the energy captures, as it was at this call.

@@ -24,11 +24,12 @@ from wiberg_tf._linearised import linearise
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
+from wiberg_tf._tracing import TracedByValue
 
 Solve = Callable[..., Solution]
 
 
-class Derivative(abc.ABC):
+class Derivative(TracedByValue, abc.ABC):
     """A rule for differentiating the minimiser with respect to the parameters."""
 
     @abc.abstractmethod

@@ -179,7 +179,7 @@ def as_parameters(parameters: Any, dtype: tf.DType) -> Any:
 def as_inputs(
     initial: Any, parameters: Any, batch_dims: int
 ) -> tuple[Any, Packing, Any]:
-    """The start and the parameters θ of the caller as tensors; no gradient reaches x.
+    """The start and the parameters θ of the caller as tensors.
 
     Returns:
       The nest x, how it is packed, and a tuple, list or dict θ.
@@ -190,7 +190,7 @@ def as_inputs(
     """
     if not isinstance(batch_dims, int) or batch_dims < 0:
         raise ValueError(f"`batch_dims` must be an integer >= 0; received {batch_dims}")
-    initial = tf.nest.map_structure(tf.stop_gradient, as_tensors(initial, "initial"))
+    initial = as_tensors(initial, "initial")
     packing = Packing(initial, batch_dims)
     return initial, packing, as_parameters(parameters, packing.dtype)
 

@@ -7,11 +7,12 @@ from typing import Any
 import tensorflow as tf
 
 from wiberg_tf._problem import Problem, call_energy, refuse_nest
+from wiberg_tf._tracing import TracedByValue
 from wiberg_tf.losses import Loss, Squared
 
 
 @dataclass(frozen=True)
-class ResidualEnergy:
+class ResidualEnergy(TracedByValue):
     """E(x; θ) = ½ Σ ρ(|r(x; θ)|²): an energy that shows its residuals to solvers.
 
     Any solver and any derivative takes it; `GaussNewton`, `LevenbergMarquardt` and

@@ -181,7 +181,8 @@ def _solve(
         held = tf.nest.map_structure(
             lambda entry: tf.identity(tf.stop_gradient(entry)), parameters
         )
-        found = _run(solver, equations(held), initial)
+        start = tf.nest.map_structure(tf.stop_gradient, initial)
+        found = _run(solver, equations(held), start)
         x = tf.stop_gradient(packing.pack(found.value))
         linear = linearise(equations(held), x)
 

@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from wiberg_tf._linear.damping import Adaptive
 from wiberg_tf._problem import Problem
+from wiberg_tf._tracing import TracedByValue
 
 
-class LinearSolver(abc.ABC):
+class LinearSolver(TracedByValue, abc.ABC):
     """A way to solve (H + λI) v = u at a minimiser."""
 
     # Whether H is never formed, so that an adaptive λ must be found beforehand.
