@@ -13,6 +13,8 @@ Energy = Callable[..., tf.Tensor]
 
 # Of a Hessian, in graphs.
 _ROWS_AT_ONCE = 32
+# Eagerly, from where on a trace pays within a few evaluations, often within one.
+_TRACED_FROM = 24
 # Operations of these kinds.
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _CONTROL_FLOW = {"While", "If", "Case"}
@@ -69,6 +71,7 @@ class Problem:
         self.packing = packing
         self.parameters = parameters
         self.box = box
+        self._traced: dict[str, Any] = {}
 
     def value(self, x: tf.Tensor) -> tf.Tensor:
         """E, `[*batch]`."""
@@ -119,6 +122,35 @@ class Problem:
         energies are written in any way (gathers, segment sums) are differentiated
         without mixing problems.
         """
+        return self.traced("hessian", self._row_by_row, x)
+
+    def traced(
+        self, name: str, function: Callable[[tf.Tensor], Any], x: tf.Tensor
+    ) -> Any:
+        """`function(x)`, which eagerly is traced for many unknowns, once for all x.
+
+        Eager operations cost much more than those of a graph, and a derivative by each
+        unknown takes many. An energy that cannot be traced, as one that asks for
+        numbers, is evaluated eagerly.
+
+        Args:
+          name: of the function.
+          function: of x and this problem alone.
+          x: `[*batch, n]`.
+        """
+        if not tf.executing_eagerly() or self.packing.size < _TRACED_FROM:
+            return function(x)
+        if name not in self._traced:
+            self._traced[name] = tf.function(function, autograph=False)
+        if self._traced[name] is not None:
+            try:
+                return self._traced[name](x)
+            except Exception:
+                # Whatever an energy raises in a graph; eagerly it says what is wrong.
+                self._traced[name] = None
+        return function(x)
+
+    def _row_by_row(self, x: tf.Tensor) -> tf.Tensor:
         product, plain = self.record(x)
         if self.packing.size == 1:
             return product(tf.ones_like(x))[..., None]

@@ -70,8 +70,10 @@ class ResidualEnergy(TracedByValue):
             unpacked = problem.packing.unpack(x)
             return call_energy(self._evaluate, unpacked, problem.parameters)
 
-        residuals = evaluate(x)
-        jacobian = _jacobian(evaluate, x)  # [*batch, m, n] or [*batch, m, k, n]
+        # [*batch, m] and [*batch, m, n], or [*batch, m, k] and [*batch, m, k, n].
+        residuals, jacobian = problem.traced(
+            "residuals", lambda x: (evaluate(x), _jacobian(evaluate, x)), x
+        )
         if not self.vectors:
             residuals, jacobian = residuals[..., None], jacobian[..., None, :]
         squared = tf.reduce_sum(residuals**2, -1)  # [*batch, m]
