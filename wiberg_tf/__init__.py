@@ -20,6 +20,7 @@ from wiberg_tf._linear.conjugate_gradient import CG
 from wiberg_tf._linear.damping import Adaptive
 from wiberg_tf._linear.dense import Dense
 from wiberg_tf._linear.gmres import GMRES
+from wiberg_tf._linear.minimum_norm import MinimumNorm
 from wiberg_tf._linear.minres import MINRES
 from wiberg_tf._problem import Problem
 from wiberg_tf._residuals import ResidualEnergy
@@ -53,6 +54,7 @@ __all__ = [
     "GridSeeds",
     "Implicit",
     "LevenbergMarquardt",
+    "MinimumNorm",
     "Newton",
     "NewtonKrylov",
     "Problem",

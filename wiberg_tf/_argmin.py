@@ -7,6 +7,7 @@ import tensorflow as tf
 from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
+from wiberg_tf._equality import feasible, reduced, refuse_beside
 from wiberg_tf._iterate import CallableSolver, Seeded, Solver, given, solve
 from wiberg_tf._linear.lanczos import smallest_eigenvalue as smallest_eigenvalue_of
 from wiberg_tf._nest import Packing, as_inputs
@@ -26,6 +27,7 @@ def argmin(
     derivative: Derivative | None = None,
     batch_dims: int = 0,
     bounds: tuple[Any, Any] | None = None,
+    equality: tuple[Any, Any] | None = None,
     has_aux: bool = False,
     smallest_eigenvalue: bool = False,
 ) -> Solution:
@@ -50,6 +52,11 @@ def argmin(
         broadcasts to its entries. At an active bound the minimiser does not move with
         θ: its derivative is 0, and that of the other unknowns is theirs alone. No
         gradient flows to the bounds. A callable solver must keep to them itself.
+      equality: (A, b), to minimise subject to A x = b: A `[*batch, m, n]` or `[m, n]`
+        with linearly independent rows, m < n, b `[*batch, m]` or `[m]`; `initial` must
+        be one tensor `[*batch, n]`, and is projected. Gradients flow to A and b. The
+        solver, a callable one too, sees an orthonormal basis of what is left, of
+        which `stats` and a damping λ are. Not with `bounds`.
       has_aux: whether the energy returns `(energy, aux)`, with aux any nest of tensors;
         of a `ResidualEnergy` the residuals return `(residuals, aux)`. `Solution.aux` is
         that of one more evaluation, at the minimiser.
@@ -73,15 +80,21 @@ def argmin(
     solver = Newton() if solver is None else solver
     derivative = Implicit() if derivative is None else derivative
     _check(energy, solver, derivative)
-    initial, _, parameters = as_inputs(initial, parameters, batch_dims)
+    initial, packing, parameters = as_inputs(initial, parameters, batch_dims)
     alone = without_aux(energy, "energy") if has_aux else energy
     box = make_box(bounds, initial, batch_dims)
+    start, theta, points = initial, parameters, None
+    if equality is not None:
+        refuse_beside(bounds, solver, derivative)
+        points, start = feasible(equality, initial, batch_dims)
+        alone, theta = reduced(alone, parameters, points)
+        packing = Packing(start, batch_dims)
     value, status, stats, _ = derivative.attach(
         lambda inputs, **options: solve(
-            solver, alone, initial, inputs, batch_dims, box, **options
+            solver, alone, start, inputs, batch_dims, box, **options
         ),
         alone,
-        parameters,
+        theta,
         batch_dims,
         box,
     )
@@ -90,11 +103,12 @@ def argmin(
         gradient_norm=tf.stop_gradient(stats.gradient_norm),
     )
     if smallest_eigenvalue:
-        x, theta = tf.nest.map_structure(tf.stop_gradient, (value, parameters))
-        packing = Packing(x, batch_dims)
+        x, theta = tf.nest.map_structure(tf.stop_gradient, (value, theta))
         problem = Problem(alone, packing, theta)
         least = smallest_eigenvalue_of(problem, packing.pack(x))
         stats = stats._replace(smallest_eigenvalue=least)
+    if points is not None:
+        value = points.x(value)
     aux = aux_at(energy, "energy", value, parameters) if has_aux else None
     return Solution(value, status, stats, aux)
 

@@ -69,7 +69,8 @@ class TrustRegion(Derivative):
         H + λI safely positive definite. No gradient flows to it.
       linear_solve: `Dense()`, or "dense"; `CG()`, or "cg" (conjugate gradients on
         Hessian-vector products, for H + λI positive definite); `MINRES()`, or "minres"
-        (minimal residuals on the same, for any); "auto" (dense for few unknowns,
+        (minimal residuals on the same, for any); `MinimumNorm()`, or "minimum-norm"
+        (for singular H + λI, where x may move freely); "auto" (dense for few unknowns,
         conjugate gradients for many); or the caller's own
         `linear_solve(x, parameters, damping, right)`.
       indefinite: what to do where H + λI is indefinite, so that x is no minimum:

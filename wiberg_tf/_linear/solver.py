@@ -60,7 +60,7 @@ class IterativeSolver(LinearSolver):
                 f"tolerance={self.tolerance}, rtol={self.rtol}"
             )
         for name in ("tolerance", "rtol"):
-            _check_tolerance(name, getattr(self, name))
+            check_tolerance(name, getattr(self, name))
         _check_iterations(self.max_iterations)
 
     @property
@@ -69,7 +69,7 @@ class IterativeSolver(LinearSolver):
         return self.tolerance if self.rtol is None else self.rtol
 
 
-def _check_tolerance(name: str, tolerance: Any) -> None:
+def check_tolerance(name: str, tolerance: Any) -> None:
     """Refuses a relative residual that is none.
 
     Raises:
