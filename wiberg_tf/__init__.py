@@ -11,6 +11,7 @@ from typing import Any
 
 from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
+from wiberg_tf._check_energy import check_energy
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._diagnostics import Diagnostics, diagnose
 from wiberg_tf._differentiability import Differentiability
@@ -69,6 +70,7 @@ __all__ = [
     "TrustRegion",
     "Unrolled",
     "argmin",
+    "check_energy",
     "diagnose",
     "ended",
     "fixed_point",

@@ -12,9 +12,8 @@ from wiberg_tf._linear.solver import LinearSolver, check_tolerance
 from wiberg_tf._problem import Problem, round_off
 
 _NEGATIVE = (
-    "H + damping * I has a negative eigenvalue at the minimiser, beyond `rtol`, so "
-    "that x is no minimum; use TrustRegion with a larger damping. Beside the largest it "
-    "is"
+    "H + damping * I has a negative eigenvalue at the minimiser, beyond `rtol`: x is "
+    "no minimum; use TrustRegion with a larger damping. Beside the largest it is"
 )
 _UNCLEAR = (
     "H + damping * I has an eigenvalue at the minimiser that may be 0 or not; say by "
