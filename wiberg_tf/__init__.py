@@ -11,6 +11,7 @@ from typing import Any
 
 from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
+from wiberg_tf._check_energy import check_energy
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._diagnostics import Diagnostics, diagnose
 from wiberg_tf._differentiability import Differentiability
@@ -20,6 +21,7 @@ from wiberg_tf._linear.conjugate_gradient import CG
 from wiberg_tf._linear.damping import Adaptive
 from wiberg_tf._linear.dense import Dense
 from wiberg_tf._linear.gmres import GMRES
+from wiberg_tf._linear.minimum_norm import MinimumNorm
 from wiberg_tf._linear.minres import MINRES
 from wiberg_tf._problem import Problem
 from wiberg_tf._residuals import ResidualEnergy
@@ -53,6 +55,7 @@ __all__ = [
     "GridSeeds",
     "Implicit",
     "LevenbergMarquardt",
+    "MinimumNorm",
     "Newton",
     "NewtonKrylov",
     "Problem",
@@ -67,6 +70,7 @@ __all__ = [
     "TrustRegion",
     "Unrolled",
     "argmin",
+    "check_energy",
     "diagnose",
     "ended",
     "fixed_point",

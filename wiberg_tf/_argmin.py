@@ -4,8 +4,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
+from wiberg_tf._equality import feasible, reduced, refuse_beside
 from wiberg_tf._failures import OnFailure, check_on_failure, heed_failures
 from wiberg_tf._iterate import CallableSolver, Seeded, Solver, given, solve
 from wiberg_tf._linear.lanczos import smallest_eigenvalue as smallest_eigenvalue_of
@@ -26,6 +28,8 @@ def argmin(
     derivative: Derivative | None = None,
     batch_dims: int = 0,
     bounds: tuple[Any, Any] | None = None,
+    equality: tuple[Any, Any] | None = None,
+    has_aux: bool = False,
     smallest_eigenvalue: bool = False,
     on_failure: OnFailure = "keep",
 ) -> Solution:
@@ -36,11 +40,11 @@ def argmin(
         a dict; returns one value per problem, `[*batch]`. Problems of a batch must be
         independent. Write it in TensorFlow operations; it is called under tapes.
       initial: where to start: a tensor or a nest of tensors of one floating dtype,
-        each `[*batch, ...]`. A list of numbers is a nest, not a vector. No gradient
-        flows to it.
+        each `[*batch, ...]`. A list of numbers is a nest, not a vector. Gradients
+        flow to it with `Unrolled` alone: a minimiser does not depend on its start.
       parameters: θ: a tensor, or a tuple, list or dict of tensors, variables or
-        nests of them. Gradients flow to every floating entry, and to what the energy
-        captures, as it was at this call.
+        nests of them; None is left alone. Gradients flow to every floating entry, and
+        to what the energy captures, as it was at this call.
       solver: a `Solver` (default `Newton()`), or any callable `solver(objective,
         initial) -> value`, with `objective(x)` the energy at θ; `GridSeeds` chooses a
         start for either.
@@ -51,6 +55,14 @@ def argmin(
         θ: its derivative is 0, and that of the other unknowns is theirs alone; it moves
         with the bound, which gradients flow to. A callable solver must keep to them
         itself.
+      equality: (A, b), to minimise subject to A x = b: A `[*batch, m, n]` or `[m, n]`
+        with linearly independent rows, m < n, b `[*batch, m]` or `[m]`; `initial` must
+        be one tensor `[*batch, n]`, and is projected. Gradients flow to A and b. The
+        solver, a callable one too, sees an orthonormal basis of what is left, of
+        which `stats` and a damping λ are. Not with `bounds`.
+      has_aux: whether the energy returns `(energy, aux)`, with aux any nest of tensors;
+        of a `ResidualEnergy` the residuals return `(residuals, aux)`. `Solution.aux` is
+        that of one more evaluation, at the minimiser.
       smallest_eigenvalue: whether to put that of the Hessian at the minimiser into
         `stats`: by a dense decomposition, or for more than 256 unknowns by 100
         Hessian-vector products, which may leave it a little too high.
@@ -60,7 +72,7 @@ def argmin(
         not depend on do not count.
 
     Returns:
-      A `Solution`: `value` (a nest like `initial`), `status` and `stats`.
+      A `Solution`: `value` (a nest like `initial`), `status`, `stats` and `aux`.
 
     Raises:
       TypeError: for arguments of another kind, such as a ragged parameter.
@@ -76,25 +88,36 @@ def argmin(
     derivative = Implicit() if derivative is None else derivative
     _check(energy, solver, derivative)
     check_on_failure(on_failure)
-    initial, _, parameters = as_inputs(initial, parameters, batch_dims)
+    initial, packing, parameters = as_inputs(initial, parameters, batch_dims)
+    alone = without_aux(energy, "energy") if has_aux else energy
     box = make_box(bounds, initial, batch_dims)
-    value, status, stats = derivative.attach(
+    start, theta, points = initial, parameters, None
+    if equality is not None:
+        refuse_beside(bounds, solver, derivative)
+        points, start = feasible(equality, initial, batch_dims)
+        alone, theta = reduced(alone, parameters, points)
+        packing = Packing(start, batch_dims)
+    value, status, stats, _ = derivative.attach(
         lambda inputs, **options: solve(
-            solver, energy, initial, inputs, batch_dims, box, **options
+            solver, alone, start, inputs, batch_dims, box, **options
         ),
-        energy,
-        parameters,
+        alone,
+        theta,
         batch_dims,
         box,
     )
     stats = stats._replace(gradient_norm=tf.stop_gradient(stats.gradient_norm))
     if smallest_eigenvalue:
-        x, theta = tf.nest.map_structure(tf.stop_gradient, (value, parameters))
-        packing = Packing(x, batch_dims)
-        problem = Problem(energy, packing, theta)
+        x, theta = tf.nest.map_structure(tf.stop_gradient, (value, theta))
+        problem = Problem(alone, packing, theta)
         least = smallest_eigenvalue_of(problem, packing.pack(x))
         stats = stats._replace(smallest_eigenvalue=least)
-    return heed_failures(Solution(value, status, stats), on_failure)
+    if points is not None:
+        value = points.x(value)
+    solution = heed_failures(Solution(value, status, stats), on_failure)
+    if not has_aux:
+        return solution
+    return solution._replace(aux=aux_at(energy, "energy", solution.value, parameters))
 
 
 def _check(energy: Any, solver: Any, derivative: Any) -> None:

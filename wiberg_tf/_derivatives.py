@@ -17,11 +17,12 @@ from wiberg_tf._linear.lanczos import adaptive_damping
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution
+from wiberg_tf._tracing import TracedByValue
 
 Solve = Callable[..., Solution]
 
 
-class Derivative(abc.ABC):
+class Derivative(TracedByValue, abc.ABC):
     """A rule for differentiating the minimiser with respect to the parameters."""
 
     @abc.abstractmethod
@@ -61,7 +62,8 @@ class TrustRegion(Derivative):
         H + λI safely positive definite. No gradient flows to it.
       linear_solve: `Dense()`, or "dense"; `CG()`, or "cg" (conjugate gradients on
         Hessian-vector products, for H + λI positive definite); `MINRES()`, or "minres"
-        (minimal residuals on the same, for any); "auto" (dense for few unknowns,
+        (minimal residuals on the same, for any); `MinimumNorm()`, or "minimum-norm"
+        (for singular H + λI, where x may move freely); "auto" (dense for few unknowns,
         conjugate gradients for many); or the caller's own
         `linear_solve(x, parameters, damping, right)`.
       indefinite: what to do where H + λI is indefinite, so that x is no minimum:

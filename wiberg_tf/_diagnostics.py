@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
 from wiberg_tf._linear.dense import eigen
-from wiberg_tf._nest import Packing, as_tensors
+from wiberg_tf._nest import Packing, as_parameters, as_tensors
 from wiberg_tf._problem import Energy, Problem
 
 
@@ -58,11 +58,9 @@ def diagnose(
       damping: λ, or its rule, as of `TrustRegion`.
       batch_dims: as of `argmin`.
     """
-    if not isinstance(parameters, tuple | list | dict):
-        parameters = (parameters,)
     value = as_tensors(value, "value")
     packing = Packing(value, batch_dims)
-    parameters = as_tensors(parameters, "parameters", packing.dtype)
+    parameters = as_parameters(parameters, packing.dtype)
     problem = Problem(energy, packing, parameters)
     x = packing.pack(value)
     values, vectors = eigen(problem.hessian(x))

@@ -166,6 +166,7 @@ def _like(unknowns: Any, value: Any) -> Any:
     except (TypeError, ValueError):
         raise ValueError(
             "`function` must return a nest like x; received "
-            f"{tf.nest.map_structure(lambda _: '.', value)}"
+            f"{tf.nest.map_structure(lambda _: '.', value)}; for (value, aux) say "
+            "has_aux=True"
         ) from None
     return as_like(unknowns, value, "function", entry_names(unknowns, "x"))

@@ -2,7 +2,8 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
 
 import tensorflow as tf
 
@@ -13,13 +14,14 @@ from wiberg_tf._nest import Packing, as_like, select
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
 from wiberg_tf._stopping import default_rtol
+from wiberg_tf._tracing import TracedByValue
 
 # The caller's own solver: `solver(objective, initial) -> value`, where `objective(x)`
 # is the energy with its parameters filled in.
 CallableSolver = Callable[[Callable[[Any], tf.Tensor], Any], Any]
 
 
-class Solver(abc.ABC):
+class Solver(TracedByValue, abc.ABC):
     """An iterative solver: four small steps under a shared loop.
 
     States are nests of tensors with the batch axes first. Problems that are done
@@ -78,10 +80,18 @@ def ended(
     return converged | stuck | ~finite, status
 
 
-class Seeded(NamedTuple):
-    """A solver whose start is chosen by `choose(problem, packing, x) -> x`."""
+class Seeds(Protocol):
+    """What chooses a start."""
 
-    choose: Callable[[Problem, Packing, tf.Tensor], tf.Tensor]
+    def choose(self, problem: Problem, packing: Packing, x: tf.Tensor) -> tf.Tensor:
+        """The start `[*batch, n]` in place of x."""
+
+
+@dataclass(frozen=True)
+class Seeded(TracedByValue):
+    """A solver whose start is chosen."""
+
+    seeds: Seeds
     solver: "Solver | CallableSolver | Seeded"
 
 
@@ -115,11 +125,13 @@ def solve(
             "`differentiability` must be a wt.Differentiability; "
             f"received {differentiability!r}"
         )
+    if differentiability is Differentiability.NONE:
+        initial = tf.nest.map_structure(tf.stop_gradient, initial)
     checkpoint = differentiability is Differentiability.CHECKPOINTED
     packing = Packing(initial, batch_dims)
     problem = Problem(energy, packing, parameters, box)
     if isinstance(solver, Seeded):
-        start = solver.choose(problem, packing, packing.pack(initial))
+        start = solver.seeds.choose(problem, packing, packing.pack(initial))
         initial = packing.unpack(start)
         return solve(
             solver.solver,

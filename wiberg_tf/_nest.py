@@ -1,7 +1,8 @@
 """Nests of tensors as flat vectors, and names for their entries."""
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -114,10 +115,71 @@ def as_tensors(nest: Any, root: str, dtype: tf.DType | None = None) -> Any:
     return tf.nest.pack_sequence_as(nest, list(entries))
 
 
+class _Nothing(NamedTuple):
+    """Stands for None in parameters: a nest without entries, which needs no care."""
+
+
+def _without_none(nest: Any) -> Any:
+    """The nest with a stand-in for each None, where `with_none` can put it back."""
+
+    def replaced(entry: Any) -> Any:
+        return _Nothing() if entry is None else entry
+
+    # Containers of a kind that only TensorFlow knows keep their None, an error later.
+    swapped = tf.nest.map_structure(replaced, nest)
+    back = tf.nest.flatten(with_none(swapped))
+    return swapped if len(back) == len(tf.nest.flatten(nest)) else nest
+
+
+def with_none(nest: Any) -> Any:
+    """The parameters as the caller wrote them: with None where it was given."""
+    return _restored(nest) if _is_replaced(nest) else nest
+
+
+def _is_replaced(nest: Any) -> bool:
+    if isinstance(nest, _Nothing):
+        return True
+    if isinstance(nest, dict):
+        return any(map(_is_replaced, nest.values()))
+    return isinstance(nest, tuple | list) and any(map(_is_replaced, nest))
+
+
+def _restored(nest: Any) -> Any:
+    if isinstance(nest, _Nothing):
+        return None
+    if isinstance(nest, dict):
+        # A copy of its own kind, such as a defaultdict.
+        same = copy.copy(nest)
+        same.update((key, _restored(entry)) for key, entry in nest.items())
+        return same
+    if hasattr(nest, "_fields"):
+        return type(nest)(*map(_restored, nest))
+    if isinstance(nest, tuple | list):
+        return type(nest)(map(_restored, nest))
+    return nest
+
+
+def as_parameters(parameters: Any, dtype: tf.DType) -> Any:
+    """θ as a tuple, list or dict of tensors and nests of them.
+
+    Energies must get it through `with_none`.
+
+    Args:
+      parameters: of the caller: one entry, or a tuple, list or dict.
+      dtype: of Python floats.
+
+    Raises:
+      TypeError: for an entry that is no tensor.
+    """
+    if not isinstance(parameters, tuple | list | dict):
+        parameters = (parameters,)
+    return as_tensors(_without_none(parameters), "parameters", dtype)
+
+
 def as_inputs(
     initial: Any, parameters: Any, batch_dims: int
 ) -> tuple[Any, Packing, Any]:
-    """The start and the parameters θ of the caller as tensors; no gradient reaches x.
+    """The start and the parameters θ of the caller as tensors.
 
     Returns:
       The nest x, how it is packed, and a tuple, list or dict θ.
@@ -128,11 +190,9 @@ def as_inputs(
     """
     if not isinstance(batch_dims, int) or batch_dims < 0:
         raise ValueError(f"`batch_dims` must be an integer >= 0; received {batch_dims}")
-    if not isinstance(parameters, tuple | list | dict):
-        parameters = (parameters,)
-    initial = tf.nest.map_structure(tf.stop_gradient, as_tensors(initial, "initial"))
+    initial = as_tensors(initial, "initial")
     packing = Packing(initial, batch_dims)
-    return initial, packing, as_tensors(parameters, "parameters", packing.dtype)
+    return initial, packing, as_parameters(parameters, packing.dtype)
 
 
 def as_like(nest: Any, value: Any, function: str, names: Sequence[str]) -> Any:

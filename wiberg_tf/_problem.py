@@ -8,12 +8,14 @@ import tensorflow as tf
 
 from wiberg_tf._autodiff import refuse_without_tapes
 from wiberg_tf._box import Box
-from wiberg_tf._nest import Packing
+from wiberg_tf._nest import Packing, with_none
 
 Energy = Callable[..., tf.Tensor]
 
 # Of a Hessian, in graphs.
 _ROWS_AT_ONCE = 32
+# Eagerly, from where on a trace pays within a few evaluations, often within one.
+_TRACED_FROM = 24
 # Operations of these kinds.
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _CONTROL_FLOW = {"While", "If", "Case"}
@@ -25,8 +27,22 @@ def round_off(dtype: tf.DType) -> float:
     return float(np.finfo(dtype.as_numpy_dtype).eps)
 
 
+def refuse_nest(value: Any, name: str) -> None:
+    """Refuses tuples and other nests, which TensorFlow might stack to a tensor.
+
+    Raises:
+      ValueError: for one.
+    """
+    if tf.nest.is_nested(value):
+        raise ValueError(
+            f"`{name}` must return a tensor; received a {type(value).__name__}; for "
+            f"({name}, aux) say has_aux=True"
+        )
+
+
 def call_energy(energy: Energy, x: Any, parameters: Any) -> tf.Tensor:
     """`energy(x, *parameters)`, or `energy(x, **parameters)` for a dict."""
+    parameters = with_none(parameters)
     if isinstance(parameters, dict):
         return energy(x, **parameters)
     return energy(x, *parameters)
@@ -56,12 +72,14 @@ class Problem:
         self.packing = packing
         self.parameters = parameters
         self.box = box
+        self._traced: dict[str, Any] = {}
 
     def value(self, x: tf.Tensor) -> tf.Tensor:
         """E, `[*batch]`."""
         energy = call_energy(self.energy, self.packing.unpack(x), self.parameters)
         if energy is None:
             raise ValueError("`energy` must return a tensor; received None")
+        refuse_nest(energy, "energy")
         energy = tf.convert_to_tensor(energy, self.packing.dtype)
         if not energy.shape.is_compatible_with(x.shape[:-1]):
             raise ValueError(
@@ -106,6 +124,35 @@ class Problem:
         energies are written in any way (gathers, segment sums) are differentiated
         without mixing problems.
         """
+        return self.traced("hessian", self._row_by_row, x)
+
+    def traced(
+        self, name: str, function: Callable[[tf.Tensor], Any], x: tf.Tensor
+    ) -> Any:
+        """`function(x)`, which eagerly is traced for many unknowns, once for all x.
+
+        Eager operations cost much more than those of a graph, and a derivative by each
+        unknown takes many. An energy that cannot be traced, as one that asks for
+        numbers, is evaluated eagerly.
+
+        Args:
+          name: of the function.
+          function: of x and this problem alone.
+          x: `[*batch, n]`.
+        """
+        if not tf.executing_eagerly() or self.packing.size < _TRACED_FROM:
+            return function(x)
+        if name not in self._traced:
+            self._traced[name] = tf.function(function, autograph=False)
+        if self._traced[name] is not None:
+            try:
+                return self._traced[name](x)
+            except Exception:
+                # Whatever an energy raises in a graph; eagerly it says what is wrong.
+                self._traced[name] = None
+        return function(x)
+
+    def _row_by_row(self, x: tf.Tensor) -> tf.Tensor:
         product, plain = self.record(x)
         if self.packing.size == 1:
             return product(tf.ones_like(x))[..., None]

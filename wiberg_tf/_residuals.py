@@ -6,12 +6,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._problem import Problem, call_energy
+from wiberg_tf._problem import Problem, call_energy, refuse_nest
+from wiberg_tf._tracing import TracedByValue
 from wiberg_tf.losses import Loss, Squared
 
 
 @dataclass(frozen=True)
-class ResidualEnergy:
+class ResidualEnergy(TracedByValue):
     """E(x; θ) = ½ Σ ρ(|r(x; θ)|²): an energy that shows its residuals to solvers.
 
     Any solver and any derivative takes it; `GaussNewton`, `LevenbergMarquardt` and
@@ -39,11 +40,16 @@ class ResidualEnergy:
 
     def __call__(self, x: Any, *parameters: Any, **named: Any) -> tf.Tensor:
         """The energy, `[*batch]`."""
-        squared = tf.square(self.residuals(x, *parameters, **named))
+        squared = tf.square(self._evaluate(x, *parameters, **named))
         if self.vectors:
             squared = tf.reduce_sum(squared, -1)
         loss = self._loss(*parameters, **named)
         return 0.5 * tf.reduce_sum(loss(squared), -1)
+
+    def _evaluate(self, x: Any, *parameters: Any, **named: Any) -> tf.Tensor:
+        residuals = self.residuals(x, *parameters, **named)
+        refuse_nest(residuals, "residuals")
+        return residuals
 
     def _loss(self, *parameters: Any, **named: Any) -> Loss:
         return (
@@ -62,10 +68,12 @@ class ResidualEnergy:
 
         def evaluate(x: tf.Tensor) -> tf.Tensor:
             unpacked = problem.packing.unpack(x)
-            return call_energy(self.residuals, unpacked, problem.parameters)
+            return call_energy(self._evaluate, unpacked, problem.parameters)
 
-        residuals = evaluate(x)
-        jacobian = _jacobian(evaluate, x)  # [*batch, m, n] or [*batch, m, k, n]
+        # [*batch, m] and [*batch, m, n], or [*batch, m, k] and [*batch, m, k, n].
+        residuals, jacobian = problem.traced(
+            "residuals", lambda x: (evaluate(x), _jacobian(evaluate, x)), x
+        )
         if not self.vectors:
             residuals, jacobian = residuals[..., None], jacobian[..., None, :]
         squared = tf.reduce_sum(residuals**2, -1)  # [*batch, m]

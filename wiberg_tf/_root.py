@@ -10,6 +10,7 @@ from wiberg_tf._autodiff import (
     refuse_without_tapes,
     with_backward,
 )
+from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._equations import Equations, Function, Linearised, linearise
 from wiberg_tf._iterate import as_solved, flag_not_finite, iterate
@@ -55,11 +56,13 @@ class Root(NamedTuple):
         `parameters`, and to what the function captures.
       status: int32 `[*batch]`, a `Status` for each system.
       stats: `RootStats` for each system.
+      aux: what the function returned besides at `value`, if it `has_aux`, else None.
     """
 
     value: Any
     status: tf.Tensor
     stats: RootStats
+    aux: Any = None
 
     def raise_if_failed(
         self, *, accept: Sequence[Status] = (Status.NOT_CHECKED,)
@@ -77,6 +80,7 @@ def root(
     solver: RootSolver | CallableSolver | None = None,
     derivative: Derivative | None = None,
     batch_dims: int = 0,
+    has_aux: bool = False,
 ) -> Root:
     """Solves F(x; θ) = 0 for x; the root is differentiable in θ.
 
@@ -95,6 +99,8 @@ def root(
       derivative: `Implicit()` (default), or with `linear_solve` "dense" or
         `GMRES(...)`; or `Unrolled()`.
       batch_dims: how many leading axes of `initial` index independent systems.
+      has_aux: whether the function returns `(value, aux)`, with aux any nest of
+        tensors; `Root.aux` is that of one more evaluation, at the root.
 
     Returns:
       A `Root`.
@@ -113,6 +119,7 @@ def root(
         NewtonKrylov() if solver is None else solver,
         derivative,
         batch_dims,
+        has_aux,
         minus_x=False,
     )
 
@@ -125,6 +132,7 @@ def fixed_point(
     solver: RootSolver | CallableSolver | None = None,
     derivative: Derivative | None = None,
     batch_dims: int = 0,
+    has_aux: bool = False,
 ) -> Root:
     """Solves x = f(x; θ), as a deep equilibrium layer does; differentiable in θ.
 
@@ -141,6 +149,7 @@ def fixed_point(
         Anderson() if solver is None else solver,
         derivative,
         batch_dims,
+        has_aux,
         minus_x=True,
     )
 
@@ -152,6 +161,7 @@ def _solve(
     solver: RootSolver | CallableSolver,
     derivative: Derivative | None,
     batch_dims: int,
+    has_aux: bool,
     minus_x: bool,
 ) -> Root:
     derivative = Implicit() if derivative is None else derivative
@@ -164,8 +174,10 @@ def _solve(
             "imaginary part; received a complex one"
         )
 
+    alone = without_aux(function, "function") if has_aux else function
+
     def equations(parameters: Any) -> Equations:
-        return Equations(function, packing, parameters, minus_x)
+        return Equations(alone, packing, parameters, minus_x)
 
     if isinstance(derivative, TrustRegion):
         refuse_forward_mode(
@@ -176,7 +188,8 @@ def _solve(
         held = tf.nest.map_structure(
             lambda entry: tf.identity(tf.stop_gradient(entry)), parameters
         )
-        found = _run(solver, equations(held), initial)
+        start = tf.nest.map_structure(tf.stop_gradient, initial)
+        found = _run(solver, equations(held), start)
         x = tf.stop_gradient(packing.pack(found.value))
         linear = linearise(equations(held), x)
 
@@ -204,7 +217,10 @@ def _solve(
         found = found._replace(value=packing.unpack(root))
     else:
         found = _run(solver, equations(parameters), initial)
-    return found._replace(stats=tf.nest.map_structure(tf.stop_gradient, found.stats))
+    return found._replace(
+        stats=tf.nest.map_structure(tf.stop_gradient, found.stats),
+        aux=aux_at(function, "function", found.value, parameters) if has_aux else None,
+    )
 
 
 def _run(

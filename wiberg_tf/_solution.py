@@ -60,11 +60,14 @@ class Solution(NamedTuple):
         `parameters` and what the energy captures, as the chosen derivative says.
       status: int32 `[*batch]`, a `Status` for each problem.
       stats: `Stats` for each problem.
+      aux: what the energy returned besides at `value`, if it `has_aux`, else None;
+        differentiable by ordinary operations through `value` and `parameters`.
     """
 
     value: Any
     status: tf.Tensor
     stats: Stats
+    aux: Any = None
 
     def raise_if_failed(
         self, *, accept: Collection[Status] = (Status.NOT_CHECKED,)

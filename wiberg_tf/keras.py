@@ -28,6 +28,8 @@ class ArgMin(keras.layers.Layer):
       initial: where x starts: a number, a nested list or an array that broadcasts to
         `shape`.
       bounds: (lower, upper) for x, each like `initial`, or None; see `argmin`.
+      equality: (A, b), arrays of numbers, for A x = b, or None; see `argmin`. Then
+        `shape` must be `(n,)`.
       solver: a `wt.Solver`; `wt.Newton()` if left out.
       derivative: a `wt.Derivative`; `wt.TrustRegion(0.1)` if left out, as a network in
         training must survive flat minima.
@@ -41,7 +43,7 @@ class ArgMin(keras.layers.Layer):
     Raises:
       ValueError: for inputs without a batch axis, or of different batch sizes (in
         graphs of unknown sizes `tf.errors.InvalidArgumentError` when they run); for
-        `bounds` that are no pair.
+        `bounds` or an `equality` that are no pair.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class ArgMin(keras.layers.Layer):
         weights: dict[str, Any] | None = None,
         initial: Any = 0.0,
         bounds: tuple[Any, Any] | None = None,
+        equality: tuple[Any, Any] | None = None,
         solver: wt.Solver | None = None,
         derivative: wt.Derivative | None = None,
         solver_dtype: str = "float64",
@@ -65,7 +68,8 @@ class ArgMin(keras.layers.Layer):
             name: _plain(value) for name, value in (weights or {}).items()
         }
         self.initial = _plain(initial)
-        self.bounds = None if bounds is None else _pair(bounds)
+        self.bounds = _pair("bounds", "lower, upper", bounds)
+        self.equality = _pair("equality", "A, b", equality)
         self.solver = wt.Newton() if solver is None else solver
         self.derivative = wt.TrustRegion(0.1) if derivative is None else derivative
         self.solver_dtype = solver_dtype
@@ -98,6 +102,7 @@ class ArgMin(keras.layers.Layer):
             derivative=self.derivative,
             batch_dims=1,
             bounds=self.bounds,
+            equality=self.equality,
         )
 
     def _cast(self, entry: Any) -> tf.Tensor:
@@ -122,6 +127,7 @@ class ArgMin(keras.layers.Layer):
             "weights": self.initial_weights,
             "initial": self.initial,
             "bounds": self.bounds,
+            "equality": self.equality,
             "solver": _describe(self.solver),
             "derivative": _describe(self.derivative),
             "solver_dtype": self.solver_dtype,
@@ -146,13 +152,13 @@ def _plain(value: Any) -> Any:
     return np.asarray(value).tolist()
 
 
-def _pair(bounds: Any) -> tuple[Any, Any]:
+def _pair(name: str, entries: str, pair: Any) -> tuple[Any, Any] | None:
+    if pair is None:
+        return None
     # A list comes from a saved config.
-    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
-        raise ValueError(
-            f"`bounds` must be a tuple (lower, upper); received {bounds!r}"
-        )
-    return _plain(bounds[0]), _plain(bounds[1])
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError(f"`{name}` must be a tuple ({entries}); received {pair!r}")
+    return _plain(pair[0]), _plain(pair[1])
 
 
 def _batch_size(entries: list[Any]) -> tf.Tensor:

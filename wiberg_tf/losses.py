@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from wiberg_tf._tracing import TracedByValue
 
-class Loss(abc.ABC):
+
+class Loss(TracedByValue, abc.ABC):
     """A loss; its derivatives are taken by TensorFlow."""
 
     @abc.abstractmethod

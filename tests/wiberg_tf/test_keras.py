@@ -119,6 +119,30 @@ def test_dict_inputs_in_a_functional_model_with_arrays_are_saved(tmp_path):
         np.testing.assert_allclose(gradient, [[0.5, 0.25, 0]] * 2, rtol=1e-6)
 
 
+def test_a_constraint_is_saved(tmp_path):
+    layer = wt.keras.ArgMin(
+        _between,
+        (3,),
+        weights={"weight": 1.0},
+        equality=(np.ones([1, 3]), [1]),
+        derivative=wt.Implicit(),
+    )
+    inputs = {name: keras.Input([3], name=name) for name in ("a", "b")}
+    model = keras.Model(inputs, layer(inputs))
+    model.save(tmp_path / "model.keras")
+    data = {"a": tf.ones([2, 3]), "b": tf.zeros([2, 3])}
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        with tf.GradientTape() as tape:
+            tape.watch(data)
+            out = each(data)
+            first = out[:, 0]
+        np.testing.assert_allclose(out, tf.fill([2, 3], 1 / 3), rtol=1e-6)
+        gradient = tape.gradient(first, data["a"])
+        np.testing.assert_allclose(gradient, [[1 / 3, -1 / 6, -1 / 6]] * 2, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"`equality` must be a tuple \(A, b\); rec"):
+        wt.keras.ArgMin(_between, (3,), equality=1.0)
+
+
 def test_inputs_of_different_batch_sizes_are_refused():
     layer = wt.keras.ArgMin(_between, (3,), weights={"weight": 1.0})
     with pytest.raises(ValueError, match="`inputs` must be of one batch size; rec"):

@@ -1,11 +1,13 @@
 """Nests as vectors, and the names of their entries."""
 
+import collections
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import wiberg_tf as wt
 from wiberg_tf._nest import Packing, entry_names, select
 
 
@@ -102,3 +104,89 @@ def test_select_chooses_whole_problems(mode):
     np.testing.assert_array_equal(
         select(mask[:, None], ones["b"], zeros["b"])[0], chosen["b"][0]
     )
+
+
+class _Pair(NamedTuple):
+    first: tf.Tensor
+    second: tf.Tensor | None = None
+
+
+_TARGET = tf.constant([[1.0, 2.0], [3.0, 5.0]], tf.float64)
+
+
+def _energy_of_pair(x, pair, more, weight=None):
+    assert pair.second is None
+    assert more["none"] is None
+    assert more["list"][1] is None
+    assert isinstance(more, collections.OrderedDict)
+    assert weight is None
+    return tf.reduce_sum((x - pair.first * more["list"][0]) ** 2, -1)
+
+
+@pytest.mark.parametrize("mode", [lambda function: function, tf.function])
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        wt.Implicit(),
+        wt.Implicit(lambda x, parameters, damping, right: right / 2),
+        wt.Unrolled(),
+        wt.Unrolled(checkpoint=True),
+    ],
+)
+@pytest.mark.parametrize("by_name", [False, True])
+def test_none_in_parameters_reaches_the_energy(mode, derivative, by_name):
+    @mode
+    def gradient(target):
+        more = collections.OrderedDict(none=None, list=[tf.constant(2.0), None])
+        more["list"][0] = tf.constant(2.0, tf.float64)
+        parameters = {"pair": _Pair(target), "more": more, "weight": None}
+        with tf.GradientTape() as tape:
+            tape.watch(target)
+            value = wt.argmin(
+                _energy_of_pair,
+                tf.zeros_like(target),
+                parameters if by_name else tuple(parameters.values()),
+                derivative=derivative,
+                batch_dims=1,
+            ).value
+        return value, tape.gradient(value, target)
+
+    value, found = gradient(_TARGET)
+    np.testing.assert_allclose(value, 2 * _TARGET, rtol=1e-9)
+    np.testing.assert_allclose(found, tf.fill([2, 2], 2.0), rtol=1e-9)
+
+
+def test_names_beside_none_stay_right():
+    parameters = {"a": None, "b": (None, _TARGET)}
+    with tf.GradientTape() as tape:
+        tape.watch(_TARGET)
+        value = wt.argmin(
+            lambda x, a, b: tf.reduce_sum(x**2, -1),
+            tf.zeros_like(_TARGET),
+            parameters,
+            batch_dims=1,
+        ).value
+    with pytest.raises(ValueError, match=r"does not use `parameters\['b'\]\[1\]`"):
+        tape.gradient(value, _TARGET)
+    ragged = tf.ragged.constant([[1.0], [2.0, 3.0]])
+    with pytest.raises(TypeError, match=r"`parameters\[2\]` must be a dense"):
+        wt.argmin(lambda x, *_: x**2, tf.zeros([]), (None, None, ragged))
+
+
+def test_none_alone_in_equations_and_residuals():
+    found = wt.root(lambda x, t, none: x - t, tf.zeros_like(_TARGET), (_TARGET, None))
+    np.testing.assert_allclose(found.value, _TARGET)
+    energy = wt.ResidualEnergy(
+        lambda x, t, none: x - t, lambda t, none: wt.losses.Huber(1.0)
+    )
+    for solver in (wt.LevenbergMarquardt(), wt.GridSeeds([[0.0, 0.0]])(wt.IRLS())):
+        value = wt.argmin(
+            energy,
+            tf.zeros_like(_TARGET),
+            (_TARGET, None),
+            solver=solver,
+            batch_dims=1,
+        ).value
+        np.testing.assert_allclose(value, _TARGET, rtol=1e-7)
+    figures = wt.diagnose(energy, value, (_TARGET, None), batch_dims=1)
+    np.testing.assert_allclose(figures.smallest_eigenvalue, [1, 1], rtol=1e-7)

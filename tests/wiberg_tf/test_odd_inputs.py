@@ -48,9 +48,9 @@ def _minimise(**options):
             "all float64; received float32, int32",
         ),
         (
-            {"parameters": (_TARGET, None)},
+            {"parameters": (_TARGET, _RAGGED)},
             TypeError,
-            r"`parameters\[1\]` must be a dense tensor; received NoneType",
+            r"`parameters\[1\]` must be a dense tensor; received RaggedTensor",
         ),
         (
             {"parameters": {"target": _TARGET, "more": _RAGGED}},

@@ -4,14 +4,24 @@ from typing import Any, Literal
 
 from wiberg_tf._linear.conjugate_gradient import CG
 from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
+from wiberg_tf._linear.minimum_norm import MinimumNorm
 from wiberg_tf._linear.minres import MINRES
 from wiberg_tf._linear.solver import LinearSolver
 from wiberg_tf._linear.structured import LinearSolve, Structured
 
 # What a derivative's `linear_solve` may be.
-Choice = Literal["auto", "dense", "cg", "minres"] | LinearSolver | LinearSolve
+Choice = (
+    Literal["auto", "dense", "cg", "minres", "minimum-norm"]
+    | LinearSolver
+    | LinearSolve
+)
 
-_WORDS = {"dense": Dense(), "cg": CG(), "minres": MINRES()}
+_WORDS = {
+    "dense": Dense(),
+    "cg": CG(),
+    "minres": MINRES(),
+    "minimum-norm": MinimumNorm(),
+}
 
 
 def check_choice(choice: Any, indefinite: Any) -> None:
@@ -25,8 +35,8 @@ def check_choice(choice: Any, indefinite: Any) -> None:
     own = callable(choice) and not isinstance(choice, type)
     if not (word or own or isinstance(choice, LinearSolver)):
         raise ValueError(
-            "`linear_solve` must be auto, dense, cg, minres, a solver such as "
-            f"wt.CG(tolerance=1e-6), or a callable; received {choice!r}"
+            "`linear_solve` must be auto, dense, cg, minres, minimum-norm, a solver "
+            f"such as wt.CG(tolerance=1e-6), or a callable; received {choice!r}"
         )
     if indefinite not in ("refuse", "solve"):
         raise ValueError(
@@ -39,8 +49,8 @@ def check_choice(choice: Any, indefinite: Any) -> None:
         and not named.takes_indefinite
     ):
         raise ValueError(
-            "`linear_solve` must be dense, minres or auto with indefinite='solve'; "
-            f"received {choice!r}"
+            "`linear_solve` must be dense, minres, minimum-norm or auto with "
+            f"indefinite='solve'; received {choice!r}"
         )
 
 

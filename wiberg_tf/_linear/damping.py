@@ -5,9 +5,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._tracing import TracedByValue
+
 
 @dataclass(frozen=True)
-class Adaptive:
+class Adaptive(TracedByValue):
     """The smallest λ that makes H + λI safely positive definite, for each problem.
 
     Its smallest eigenvalue becomes at least m = max(|H| / condition, floor), so that

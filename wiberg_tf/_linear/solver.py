@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from wiberg_tf._linear.damping import Adaptive
 from wiberg_tf._problem import Problem
+from wiberg_tf._tracing import TracedByValue
 
 
-class LinearSolver(abc.ABC):
+class LinearSolver(TracedByValue, abc.ABC):
     """A way to solve (H + λI) v = u at a minimiser."""
 
     # Whether H is never formed, so that an adaptive λ must be found beforehand.
@@ -59,7 +60,7 @@ class IterativeSolver(LinearSolver):
                 f"tolerance={self.tolerance}, rtol={self.rtol}"
             )
         for name in ("tolerance", "rtol"):
-            _check_tolerance(name, getattr(self, name))
+            check_tolerance(name, getattr(self, name))
         _check_iterations(self.max_iterations)
 
     @property
@@ -68,7 +69,7 @@ class IterativeSolver(LinearSolver):
         return self.tolerance if self.rtol is None else self.rtol
 
 
-def _check_tolerance(name: str, tolerance: Any) -> None:
+def check_tolerance(name: str, tolerance: Any) -> None:
     """Refuses a relative residual that is none.
 
     Raises:

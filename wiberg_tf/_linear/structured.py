@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from wiberg_tf._linear.checks import insist
 from wiberg_tf._linear.solver import LinearSolver
-from wiberg_tf._nest import as_tensors, entry_names
+from wiberg_tf._nest import as_tensors, entry_names, with_none
 from wiberg_tf._problem import Problem
 
 # The caller's own structured solve: `linear_solve(x, parameters, damping, right)`
@@ -69,7 +69,7 @@ def solve_structured(
         raise ValueError("`linear_solve` of your own does not go with `bounds`")
     unpack = problem.packing.unpack
     wanted = unpack(right)
-    found = linear_solve(unpack(x), problem.parameters, damping, wanted)
+    found = linear_solve(unpack(x), with_none(problem.parameters), damping, wanted)
     try:
         tf.nest.assert_same_structure(wanted, found)
     except (TypeError, ValueError) as error:

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from wiberg_tf._equations import Equations
 from wiberg_tf._solution import Status
+from wiberg_tf._tracing import TracedByValue
 
 
-class RootSolver(abc.ABC):
+class RootSolver(TracedByValue, abc.ABC):
     """An iterative solver of equations: the four steps of a `Solver`.
 
     States are nests of tensors with the batch axes first. Systems that are done stop

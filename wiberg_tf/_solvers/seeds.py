@@ -8,10 +8,11 @@ import tensorflow as tf
 from wiberg_tf._iterate import CallableSolver, Seeded, Solver
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Problem
+from wiberg_tf._tracing import TracedByValue
 
 
 @dataclass(frozen=True)
-class GridSeeds:
+class GridSeeds(TracedByValue):
     """Starts a solver from the candidate of least energy.
 
     `GridSeeds(points)(solver)` is a solver for `argmin`. Of equal candidates the first
@@ -28,9 +29,9 @@ class GridSeeds:
     def __call__(self, solver: Solver | CallableSolver) -> Seeded:
         """The solver, started from the best candidate."""
         check_solver(solver)
-        return Seeded(self._choose, solver)
+        return Seeded(self, solver)
 
-    def _choose(self, problem: Problem, packing: Packing, x: tf.Tensor) -> tf.Tensor:
+    def choose(self, problem: Problem, packing: Packing, x: tf.Tensor) -> tf.Tensor:
         """The best candidates, `[*batch, n]`."""
         candidates = self._pack(packing, x)
         # The candidates lead, so that the energy sees its own shapes for each.
