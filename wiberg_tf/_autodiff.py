@@ -14,9 +14,9 @@ import tensorflow as tf
 Tangents = list[tf.Tensor | None]
 
 _REFUSAL = (
-    "Second derivatives of a minimiser by what `energy` captures or in forward mode, "
-    "third ones, and forward mode through a tf.function from outside are not there "
-    "with TrustRegion or Implicit: make captures parameters, nest GradientTapes, use "
+    "Second derivatives of a minimiser, first by what `energy` captures or in forward "
+    "mode, third ones, and forward mode through a tf.function from outside are not "
+    "there with TrustRegion or Implicit: make captures parameters, nest GradientTapes, use "
     "Unrolled, or put the ForwardAccumulator inside the tf.function"
 )
 _LOST = (

@@ -93,7 +93,7 @@ def with_derivative(
     # The project's one derivative of a minimiser.
     def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
         by_gradient, gradients = pull(
-            linear, solve, solve, incoming[0], cell[0], floating, gradient
+            linear, solve, solve, incoming[0], cell[0], floating
         )
         moves = []
         if still is not None:
@@ -122,9 +122,7 @@ def _with_envelope(
     level_there = [linear.value_there] if linear.captures else []
 
     def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
-        by_energy, gradients = pull_value(
-            linear, incoming[0], found, floating, level_there
-        )
+        by_energy, gradients = pull_value(linear, incoming[0], found, floating)
         moves = []
         if box is not None:
             moves = _shares(linear, box, by_energy[..., None] * linear.gradient)

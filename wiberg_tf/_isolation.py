@@ -102,7 +102,8 @@ class Isolation:
         if self._idle:
             return solve(right)
         asked = self._lost & tf.reduce_any(right != 0, -1)
-        with insist(~asked, _MESSAGE):
+        # What is NaN already is known to be lost.
+        with insist(~asked | tf.reduce_any(tf.math.is_nan(right), -1), _MESSAGE):
             right = tf.where(self._lost[..., None], tf.zeros_like(right), right)
         v = solve(right)
         return tf.where(asked[..., None], tf.cast(NAN, v.dtype), v)

@@ -207,7 +207,6 @@ def _solve(
                 incoming[0],
                 cell[0],
                 floating,
-                by_captures,
             )
             return [*spread(gradients, flat), *[by_value] * len(by_captures)]
 

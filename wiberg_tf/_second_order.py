@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from wiberg_tf._autodiff import first_order, insist_on_tapes
+from wiberg_tf._linear.checks import insist
 
 # Solves A v = u for vectors `[*batch, n]`.
 Solve = Callable[[tf.Tensor], tf.Tensor]
@@ -33,7 +34,13 @@ class Record(Protocol):
 
 
 class ValueRecord(Record, Protocol):
-    """One of a problem's gradient F = ∂E/∂x, which has its value E besides."""
+    """One of a problem's gradient F = ∂E/∂x, which has its value E besides.
+
+    Attributes:
+      gradient: F, `[*batch, n]`.
+    """
+
+    gradient: tf.Tensor
 
     def pull_value(self, upstream: tf.Tensor) -> list[tf.Tensor]:
         """∂E/∂θ, weighed by `[*batch]`, one for each of `floating`."""
@@ -46,12 +53,12 @@ def pull(
     upstream: tf.Tensor,
     found: tf.Tensor,
     sources: list[tf.Tensor],
-    by_captures: list[tf.Tensor],
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """V with Aᵀ v = u, and −(∂F/∂θ)ᵀ v with its own derivative.
+    """V with Aᵀ v = u, and p = −(∂F/∂θ)ᵀ v, which may be differentiated once more.
 
-    With A = ∂F/∂x (+ λI), x the implicit function of θ, and p = −(∂F/∂θ)ᵀ v, a change
-    of u, x and θ moves p directly, and through v: Aᵀ dv = du − dAᵀ v.
+    With A = ∂F/∂x (+ λI) and x the implicit function of θ, a change of u, x and θ moves
+    p directly, and through v: Aᵀ dv = du − dAᵀ v. Tapes that recorded F know how both
+    move with what F captures, as the record's operations are theirs.
 
     Args:
       record: of F at x, the constants of everything here.
@@ -60,45 +67,33 @@ def pull(
       upstream: u, `[*batch, n]`.
       found: x, `[*batch, n]`, with its derivative along the sources.
       sources: the floating entries of θ, which `record` does not know.
-      by_captures: F, which tapes know as a function of what it captures alone; or
-        nothing, if it captures nothing.
 
     Returns:
-      −v, the gradient by F, and p, which has a first derivative but by captures.
+      −v, the gradient by F, whose own derivative is refused: operations between F and
+      what it captures would not know of x and θ. And p.
     """
-    v = tf.stop_gradient(adjoint_solve(tf.stop_gradient(upstream)))
+    still = tf.stop_gradient(adjoint_solve(tf.stop_gradient(upstream)))
 
-    @tf.custom_gradient
-    def pulled(*inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
-        del inputs
+    def pull_v(along: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+        w = tf.stop_gradient(solve(tf.stop_gradient(along[0])))
+        with record.again as tape:
+            bent = -tf.reduce_sum(record.adjoint_product(still) * w)
+        return [w, *_by_leaves(tape, bent, record), w]
 
-        def backward(*along: tf.Tensor) -> list[tf.Tensor]:
-            insist_on_tapes()
-            _insist_on_reach(record.point)
-            with record.again as tape:
-                tape.watch(v)
-                moved = _dot(record.pull_floating(v), along)
-            force = tape.gradient(moved, v, unconnected_gradients=_ZERO)
-            w = tf.stop_gradient(solve(tf.stop_gradient(force)))
-            with record.again as tape:
-                moved = _dot(record.pull_floating(v), along)
-                bent = moved - tf.reduce_sum(record.adjoint_product(v) * w)
-            by_point, *by_sources = tape.gradient(
-                bent, [record.point, *record.floating], unconnected_gradients=_ZERO
-            )
-            return first_order(
-                [w, by_point, *map(tf.convert_to_tensor, by_sources)],
-                upstream,
-                found,
-                *sources,
-                *along,
-            )
+    # Of the system alone, as what F captures moves it: dv = A⁻ᵀ (−dAᵀ v).
+    bent = -record.adjoint_product(still)
+    depends = [upstream, found, *sources]
+    (v,) = _plus([still], record, pull_v, [*depends, bent], depends)
 
-        return record.pull_floating(v), backward
+    def pull_p(along: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+        with record.again as tape:
+            moved = _dot(record.pull_floating(still), along)
+        return _by_leaves(tape, moved, record)
 
-    gradients = pulled(upstream, found, *sources) if sources else []
-    (by_value,) = first_order([-v], upstream, found, *sources, *by_captures)
-    return by_value, _trapped(gradients, by_captures)
+    gradients = record.pull_floating(v)
+    gradients = _plus(gradients, record, pull_p, [found, *sources], depends)
+    (by_value,) = first_order([-still], *depends, bent)
+    return by_value, gradients
 
 
 def pull_value(
@@ -106,48 +101,77 @@ def pull_value(
     upstream: tf.Tensor,
     found: tf.Tensor,
     sources: list[tf.Tensor],
-    by_captures: list[tf.Tensor],
 ) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """The gradient of E, `[*batch]`, at an x that does not move: as of `pull`.
 
     Returns:
       The gradient by E itself, and ∂E/∂θ, which moves with x and θ.
     """
-    weight = tf.stop_gradient(upstream)
+    still = tf.stop_gradient(upstream)
+
+    def pull_p(along: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
+        with record.again as tape:
+            moved = _dot(record.pull_value(still), along)
+        return _by_leaves(tape, moved, record)
+
+    gradients = record.pull_value(upstream)
+    depends = [upstream, found, *sources]
+    gradients = _plus(gradients, record, pull_p, [found, *sources], depends)
+    (by_value,) = first_order([still], *depends, record.gradient)
+    return by_value, gradients
+
+
+_ZERO = tf.UnconnectedGradients.ZERO
+_NOT_FINITE = (
+    "A third derivative of the energy, or second one of the function, is not finite. "
+    "In TensorFlow the third derivative of x ** 2 is NaN at 0: use tf.square"
+)
+
+
+def _plus(
+    values: list[tf.Tensor],
+    record: Record,
+    pull: Callable[[tuple[tf.Tensor, ...]], list[tf.Tensor]],
+    sources: list[tf.Tensor],
+    depends: list[tf.Tensor],
+) -> list[tf.Tensor]:
+    """The values with a derivative by the sources besides what tapes know.
+
+    Args:
+      values: tensors.
+      record: what `pull` uses.
+      pull: of the values' gradients, the sources' gradients.
+      sources: tensors.
+      depends: what those gradients move with, which is refused.
+    """
+    if not values:
+        return []
 
     @tf.custom_gradient
-    def pulled(*inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
+    def zeros(*inputs: tf.Tensor) -> tuple[list[tf.Tensor], Callable[..., Any]]:
         del inputs
 
         def backward(*along: tf.Tensor) -> list[tf.Tensor]:
             insist_on_tapes()
             _insist_on_reach(record.point)
-            with record.again as tape:
-                tape.watch(weight)
-                moved = _dot(record.pull_value(weight), along)
-            leaves = [weight, record.point, *record.floating]
-            by_all = tape.gradient(moved, leaves, unconnected_gradients=_ZERO)
-            found_ones = list(map(tf.convert_to_tensor, by_all))
-            return first_order(found_ones, upstream, found, *sources, *along)
+            return first_order(pull(along), *depends, *along)
 
-        return record.pull_value(weight), backward
+        return [tf.zeros_like(value) for value in values], backward
 
-    gradients = pulled(upstream, found, *sources) if sources else []
-    (by_value,) = first_order([weight], upstream, found, *sources, *by_captures)
-    return by_value, _trapped(gradients, by_captures)
+    added = zeros(*sources)
+    return [value + zero for value, zero in zip(values, added, strict=True)]
 
 
-_ZERO = tf.UnconnectedGradients.ZERO
-
-
-def _trapped(
-    gradients: list[tf.Tensor], by_captures: list[tf.Tensor]
+def _by_leaves(
+    tape: tf.GradientTape, target: tf.Tensor, record: Record
 ) -> list[tf.Tensor]:
-    """The gradients, which refuse to be differentiated by captures."""
-    if not by_captures:
-        return gradients
-    (zero,) = first_order([tf.zeros([], by_captures[0].dtype)], *by_captures)
-    return [entry + tf.cast(zero, entry.dtype) for entry in gradients]
+    """The gradients by the record's point and floating parameters."""
+    leaves = [record.point, *record.floating]
+    gradients = tape.gradient(target, leaves, unconnected_gradients=_ZERO)
+    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]
+    with insist(~tf.math.is_finite(target) | tf.reduce_all(finite), _NOT_FINITE):
+        return [tf.identity(gradient) for gradient in gradients]
 
 
 def _insist_on_reach(point: tf.Tensor) -> None:
@@ -155,7 +179,7 @@ def _insist_on_reach(point: tf.Tensor) -> None:
 
     TensorFlow makes the derivative of a function's backward pass in a graph of its own.
     """
-    if tf.executing_eagerly():
+    if tf.executing_eagerly() or not tf.is_symbolic_tensor(point):
         return
     graph = tf.compat.v1.get_default_graph()
     while graph is not None and graph is not point.graph:
@@ -164,8 +188,8 @@ def _insist_on_reach(point: tf.Tensor) -> None:
         raise tf.errors.UnimplementedError(
             None,
             None,
-            "Second derivatives of a minimiser in a tf.function are not there for "
-            "GradientTapes outside of it; put both tapes into the tf.function",
+            "Second derivatives of a minimiser in a tf.function, loop or branch are "
+            "not there for GradientTapes outside of it; put both tapes into it",
         )
 
 

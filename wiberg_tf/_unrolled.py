@@ -82,7 +82,7 @@ class Unrolled(Derivative):
             solution = _without_captures(problem, solution)
         stayed = solution.stats.iterations == 0
         stayed &= solution.status == int(Status.CONVERGED)
-        if tf.executing_eagerly() and not tf.reduce_any(stayed):
+        if tf.executing_eagerly() and tf.size(stayed) > 0 and not tf.reduce_any(stayed):
             return solution
         # What has made no step has nothing to be differentiated through.
         exact, _ = with_derivative(

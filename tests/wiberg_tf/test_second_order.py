@@ -221,3 +221,42 @@ def test_tapes_outside_of_a_function_are_told_to_move_inside():
             x = minimise(theta)
         with pytest.raises(tf.errors.UnimplementedError, match="both tapes into"):
             inner.gradient(x, theta)
+
+
+@modes
+def test_captures_move_the_first_derivative(mode):
+    # x = log(θ / w), so of x² the derivative is 2 log(θ / w) / θ; of the minimum,
+    # which is θ − θ log(θ / w), it is −log(θ / w).
+    weight = tf.Variable(2.0, dtype=tf.float64)
+
+    def second(theta):
+        with tf.GradientTape() as outer:
+            outer.watch(theta)
+            with tf.GradientTape() as inner:
+                inner.watch(theta)
+                solution = wt.argmin(
+                    lambda x, t: weight * tf.exp(x) - t * x,
+                    tf.zeros_like(theta),
+                    (theta,),
+                    solver=_PRECISE,
+                )
+                loss = solution.value**2 + solution.stats.energy
+            slope = inner.gradient(loss, theta)
+        return outer.gradient(slope, [theta, weight])
+
+    by_theta, by_weight = _run(second, mode, 1.5)
+    expected = (2 - 2 * np.log(0.75)) / 1.5**2 - 1 / 1.5
+    np.testing.assert_allclose(by_theta, expected, rtol=1e-9)
+    np.testing.assert_allclose(by_weight, -2 / (2 * 1.5) + 1 / 2, rtol=1e-9)
+
+
+def test_a_third_derivative_that_tensorflow_has_not_is_named():
+    theta = tf.constant(1.0, tf.float64)
+    with tf.GradientTape() as outer:
+        outer.watch(theta)
+        with tf.GradientTape() as inner:
+            inner.watch(theta)
+            x = wt.argmin(lambda x, t: (x - t) ** 2, theta * 0, (theta,)).value
+        slope = inner.gradient(x**2, theta)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"use tf\.square"):
+        outer.gradient(slope, theta)
