@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import tensorflow as tf
 
+from wiberg_tf._autodiff import refuse_forward_mode
 from wiberg_tf._box import Box
 from wiberg_tf._differentiability import Differentiability, Step, checkpointed
 from wiberg_tf._isolation import Isolation, set_aside
@@ -128,6 +129,9 @@ def solve(
     if differentiability is Differentiability.NONE:
         initial = tf.nest.map_structure(tf.stop_gradient, initial)
     checkpoint = differentiability is Differentiability.CHECKPOINTED
+    if checkpoint:
+        start = tf.nest.flatten(initial)
+        refuse_forward_mode(start, "Unrolled(checkpoint=True)", "Unrolled()")
     packing = Packing(initial, batch_dims)
     problem = Problem(energy, packing, parameters, box)
     if isinstance(solver, Seeded):

@@ -141,3 +141,21 @@ def test_the_start_of_equations(mode):
     found = gradient(start, wt.Unrolled())
     np.testing.assert_allclose(found, 0.5 - 0.5 / start**2, rtol=1e-9)
     assert gradient(start, wt.Implicit()) is None
+
+
+def test_forward_mode_in_the_start():
+    def adapted(derivative):
+        direction = tf.ones_like(_START)
+        with tf.autodiff.ForwardAccumulator(_START, direction) as accumulator:
+            value = _adapted(_START, _TASK, derivative)
+        return accumulator.jvp(value)
+
+    with tf.GradientTape() as tape:
+        tape.watch(_START)
+        value = _by_hand(_START, _TASK)
+    rows = tape.batch_jacobian(value, _START)
+    found = adapted(wt.Unrolled())
+    np.testing.assert_allclose(found, tf.reduce_sum(rows, -1), rtol=1e-12)
+    assert adapted(wt.Implicit()) is None
+    with pytest.raises(tf.errors.UnimplementedError, match="Forward mode is not there"):
+        adapted(wt.Unrolled(checkpoint=True))

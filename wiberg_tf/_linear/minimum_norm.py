@@ -32,7 +32,9 @@ class MinimumNorm(LinearSolver):
     Attributes:
       rtol: eigenvalues up to this part of the largest count as 0. The freedom's own
         are 0 only as far as x is exact, so it must exceed the solver's tolerance. By
-        default 16 n ε, and one above that but below ε^⅔ raises as unclear.
+        default 16 n ε, and one above that but below ε^⅔ raises as unclear (under
+        `jit_compile=True` v is NaN; there float64 wants 1e-9, and v is exact to 1e-6,
+        as XLA's eigenvalues and eigenvectors are).
     """
 
     rtol: float | None = None

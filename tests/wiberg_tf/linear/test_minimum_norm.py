@@ -37,6 +37,37 @@ def test_the_derivative_is_the_shortest(choice):
     np.testing.assert_allclose(found, [expected, expected], atol=1e-12)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_graphs_and_single_precision(dtype, compiled):
+    # XLA's eigenvalues are exact to about 1e-12 only, which would be refused as
+    # unclear, and its eigenvectors to 1e-6.
+    rough = compiled or dtype == tf.float32
+    rtol = 1e-9 if compiled and dtype == tf.float64 else None
+    matrix = tf.constant(np.diff(np.eye(4), axis=0), dtype)
+
+    @tf.function(jit_compile=compiled)
+    def gradient(lengths):
+        with tf.GradientTape() as tape:
+            tape.watch(lengths)
+            x = wt.argmin(
+                lambda x, t: tf.reduce_sum((tf.linalg.matvec(matrix, x) - t) ** 2, -1),
+                tf.zeros([2, 4], dtype),
+                lengths,
+                solver=wt.Newton(max_iterations=1),
+                derivative=wt.Implicit(wt.MinimumNorm(rtol=rtol)),
+                batch_dims=1,
+            ).value
+            loss = tf.reduce_sum(x[:, 3])
+        return tape.gradient(loss, lengths)
+
+    found = gradient(tf.cast(_LENGTHS, dtype))
+    expected = np.linalg.pinv(matrix.numpy().astype(float))[3]
+    np.testing.assert_allclose(
+        found, [expected, expected], rtol=1e-5 if rough else 1e-12
+    )
+
+
 def test_damping_and_its_rule():
     hessian = _MATRIX.T @ _MATRIX
     found = _jacobian(wt.TrustRegion(0.5, "minimum-norm"))
