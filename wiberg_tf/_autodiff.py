@@ -16,8 +16,8 @@ Tangents = list[tf.Tensor | None]
 _REFUSAL = (
     "Second derivatives of a minimiser, first by what `energy` captures or in forward "
     "mode, third ones, and forward mode through a tf.function from outside are not "
-    "there with TrustRegion or Implicit: make captures parameters, nest GradientTapes, use "
-    "Unrolled, or put the ForwardAccumulator inside the tf.function"
+    "there with TrustRegion or Implicit: make captures parameters, nest GradientTapes, "
+    "use Unrolled, or put the ForwardAccumulator inside the tf.function"
 )
 _LOST = (
     "tf.vectorized_map loses the derivative of wiberg_tf's minimisers and roots; give "

@@ -53,7 +53,9 @@ def checkpointed(plain: Step) -> Step:
             parameters, before = tf.nest.pack_sequence_as(
                 (problem.parameters, state), list(flat)
             )
-            again = Problem(problem.energy, problem.packing, parameters, problem.box)
+            again = Problem(
+                problem.energy, problem.packing, parameters, problem.box, unrolled=True
+            )
             after[:] = [plain(again, before)]
             return tf.nest.flatten(after[0])
 

@@ -89,7 +89,8 @@ class Linearised(Equations):
     Args:
       equations: whose parameters no tape reaches.
       x: where, `[*batch, n]`.
-      again: persistent, of the evaluation with `tape`; see `Record`.
+      again: persistent, of the evaluation with `tape`; see
+        `wiberg_tf._second_order.Beside`.
       tape: persistent, of the evaluation.
       value: F, `[*batch, n]`.
       captures: whether F may depend on what the function captures.
@@ -116,6 +117,11 @@ class Linearised(Equations):
         self.again = again
         self._tape = tape
         self.floating = floating_of(tf.nest.flatten(equations.parameters))
+
+    @property
+    def beside(self) -> "Linearised":
+        """The record for what is differentiated once more."""
+        return self
 
     def transposed_product(self, x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         """(∂F/∂x)ᵀ v, of what was recorded."""

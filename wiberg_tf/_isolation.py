@@ -113,13 +113,11 @@ def set_aside(done: tf.Tensor, state: Any, first: Any) -> Any:
     """What a step that is differentiated may take for the states of done problems.
 
     Their steps are dropped, and have an upstream gradient of 0; the step must not make
-    NaN of it. So lost numbers are those of the first state, and x is moved by what
-    round-off leaves of it: derivatives may be infinite where a residual is exactly 0,
-    as the third one of `x ** 2` is in TensorFlow.
+    NaN of it. So lost numbers are those of the first state.
 
     Args:
       done: bool `[*batch]`.
-      state: a nest of tensors, or one with a field `x`.
+      state: a nest of tensors.
       first: the state at the start.
     """
 
@@ -128,8 +126,4 @@ def set_aside(done: tf.Tensor, state: Any, first: Any) -> Any:
             return entry
         return tf.where(tf.math.is_finite(entry), entry, start)
 
-    aside = tf.nest.map_structure(mend, state, first)
-    if hasattr(state, "x") and hasattr(state, "_replace"):
-        step = round_off(aside.x.dtype) ** 0.5 * (1 + tf.abs(aside.x))
-        aside = aside._replace(x=aside.x + tf.stop_gradient(step))
-    return select(done, aside, state)
+    return select(done, tf.nest.map_structure(mend, state, first), state)

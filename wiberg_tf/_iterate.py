@@ -163,7 +163,7 @@ def solve(
         level, gradient = problem.value_and_gradient(tf.stop_gradient(x))
         faults = Isolation(x, level, tf.norm(gradient, axis=-1))
         x, parameters = faults.borrow((x, parameters))
-        problem = Problem(energy, packing, parameters, box)
+        problem = Problem(energy, packing, parameters, box, unrolled=True)
         solution = iterate(solver, init, step, problem, x, True, set_aside)
         return faults.give_back(solution, initial)
     if checkpoint:

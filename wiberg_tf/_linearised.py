@@ -13,6 +13,7 @@ from wiberg_tf._problem import (
     count_operations,
     curvature,
     is_plain,
+    slightly_beside,
 )
 
 
@@ -27,24 +28,26 @@ class Linearised(Problem):
     Args:
       problem: the energy.
       x: where, `[*batch, n]`.
-      again: persistent, of the evaluation with `tape`; see `Record`.
       tape: persistent, of the evaluation.
       value: E, `[*batch]`.
       gradient: ∂E/∂x, `[*batch, n]`.
       plain: as `Problem.record` returns it.
       captures: whether the gradient may depend on what the energy captures.
+      again: persistent, of the evaluation with `tape`, if it is one beside another.
+      beside: another record; see `wiberg_tf._second_order.Record`.
     """
 
     def __init__(
         self,
         problem: Problem,
         x: tf.Tensor,
-        again: tf.GradientTape,
         tape: tf.GradientTape,
         value: tf.Tensor,
         gradient: tf.Tensor,
         plain: bool,
         captures: bool,
+        again: tf.GradientTape,
+        beside: "Linearised | None",
     ):
         super().__init__(
             problem.energy, problem.packing, problem.parameters, problem.box
@@ -53,11 +56,17 @@ class Linearised(Problem):
         self.gradient = gradient
         self.point = x
         self.again = again
+        self._beside = beside
         self._tape = tape
         self.captures = captures
         self._plain = plain
         self._flat = tf.nest.flatten(problem.parameters)
         self.floating = floating_of(self._flat)
+
+    @property
+    def beside(self) -> "Linearised":
+        """The record for what is differentiated once more."""
+        return self if self._beside is None else self._beside
 
     def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """What was recorded."""
@@ -120,7 +129,7 @@ class Linearised(Problem):
 
 
 def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
-    """The problem at x `[*batch, n]`; calls the energy once."""
+    """The problem at x `[*batch, n]`; calls the energy there and slightly beside it."""
     # The tape knows a tensor by its identity: one passed twice, or captured by the
     # energy besides, would get the gradient of all its uses in each place.
     parameters = tf.nest.map_structure(
@@ -128,7 +137,12 @@ def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
     )
     fixed = Problem(problem.energy, problem.packing, parameters, problem.box)
     x = tf.stop_gradient(x)
-    flat = tf.nest.flatten(parameters)
+    beside = _evaluate(fixed, slightly_beside(x), None)
+    return _evaluate(fixed, x, beside)
+
+
+def _evaluate(problem: Problem, x: tf.Tensor, beside: Linearised | None) -> Linearised:
+    flat = tf.nest.flatten(problem.parameters)
     leaves = [x, *floating_of(flat)]
     before = count_operations()
     # Not in a constructor, into which AutoGraph does not look.
@@ -136,11 +150,12 @@ def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
         tf.GradientTape(persistent=True, watch_accessed_variables=False) as again,
         tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape,
     ):
-        again.watch(leaves)
+        if beside is None:
+            again.watch(leaves)
         tape.watch(leaves)
-        value, gradient = fixed.value_and_gradient(x)
+        value, gradient = problem.value_and_gradient(x)
     plain, captured = is_plain(before), captures(before, [x, *flat])
-    return Linearised(fixed, x, again, tape, value, gradient, plain, captured)
+    return Linearised(problem, x, tape, value, gradient, plain, captured, again, beside)
 
 
 def floating_of(flat: list[tf.Tensor]) -> list[tf.Tensor]:

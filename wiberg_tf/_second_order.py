@@ -6,17 +6,37 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from wiberg_tf._autodiff import first_order, insist_on_tapes
-from wiberg_tf._linear.checks import insist
 
 # Solves A v = u for vectors `[*batch, n]`.
 Solve = Callable[[tf.Tensor], tf.Tensor]
 
 
 class Record(Protocol):
-    """F(x; θ) at one point as two tapes have it, one within the other.
+    """F(x; θ) at one point, as a tape has it.
 
     Attributes:
-      again: the outer one, persistent; entered anew it records what is made of the
+      captures: whether other tapes may know F as a function of what it captures.
+      beside: F at nearly the same x, as two tapes have it, one within the other.
+    """
+
+    captures: bool
+
+    @property
+    def beside(self) -> "Beside":
+        """See above."""
+
+    def adjoint_product(self, v: tf.Tensor) -> tf.Tensor:
+        """(∂F/∂x)ᵀ v, `[*batch, n]`."""
+
+    def pull_floating(self, v: tf.Tensor) -> list[tf.Tensor]:
+        """−(∂F/∂θ)ᵀ v, one for each floating parameter."""
+
+
+class Beside(Record, Protocol):
+    """A record that may be differentiated itself.
+
+    Attributes:
+      again: the outer tape, persistent; entered anew it records what is made of the
         inner one's gradients.
       point: x, `[*batch, n]`, as both watch it.
       floating: the floating entries of θ, likewise.
@@ -25,12 +45,6 @@ class Record(Protocol):
     again: tf.GradientTape
     point: tf.Tensor
     floating: list[tf.Tensor]
-
-    def adjoint_product(self, v: tf.Tensor) -> tf.Tensor:
-        """(∂F/∂x)ᵀ v, `[*batch, n]`."""
-
-    def pull_floating(self, v: tf.Tensor) -> list[tf.Tensor]:
-        """−(∂F/∂θ)ᵀ v, one for each of `floating`."""
 
 
 class ValueRecord(Record, Protocol):
@@ -42,8 +56,16 @@ class ValueRecord(Record, Protocol):
 
     gradient: tf.Tensor
 
+    @property
+    def beside(self) -> "ValueBeside":
+        """As of a `Record`."""
+
     def pull_value(self, upstream: tf.Tensor) -> list[tf.Tensor]:
-        """∂E/∂θ, weighed by `[*batch]`, one for each of `floating`."""
+        """∂E/∂θ, weighed by `[*batch]`, one for each floating parameter."""
+
+
+class ValueBeside(ValueRecord, Beside, Protocol):
+    """A `Beside` with a value."""
 
 
 def pull(
@@ -76,23 +98,23 @@ def pull(
 
     def pull_v(along: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
         w = tf.stop_gradient(solve(tf.stop_gradient(along[0])))
-        with record.again as tape:
-            bent = -tf.reduce_sum(record.adjoint_product(still) * w)
-        return [w, *_by_leaves(tape, bent, record), w]
+        with record.beside.again as tape:
+            bent = -tf.reduce_sum(record.beside.adjoint_product(still) * w)
+        return [w, *_by_leaves(tape, bent, record.beside), *[w] * len(moving)]
 
-    # Of the system alone, as what F captures moves it: dv = A⁻ᵀ (−dAᵀ v).
-    bent = -record.adjoint_product(still)
+    # As what F captures moves it: dv = −A⁻ᵀ dAᵀ v.
+    moving = [-record.adjoint_product(still)] if record.captures else []
     depends = [upstream, found, *sources]
-    (v,) = _plus([still], record, pull_v, [*depends, bent], depends)
+    (v,) = _plus([still], record, pull_v, [*depends, *moving], depends)
 
     def pull_p(along: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
-        with record.again as tape:
-            moved = _dot(record.pull_floating(still), along)
-        return _by_leaves(tape, moved, record)
+        with record.beside.again as tape:
+            moved = _dot(record.beside.pull_floating(still), along)
+        return _by_leaves(tape, moved, record.beside)
 
     gradients = record.pull_floating(v)
     gradients = _plus(gradients, record, pull_p, [found, *sources], depends)
-    (by_value,) = first_order([-still], *depends, bent)
+    (by_value,) = first_order([-still], *depends, *moving)
     return by_value, gradients
 
 
@@ -110,9 +132,9 @@ def pull_value(
     still = tf.stop_gradient(upstream)
 
     def pull_p(along: tuple[tf.Tensor, ...]) -> list[tf.Tensor]:
-        with record.again as tape:
-            moved = _dot(record.pull_value(still), along)
-        return _by_leaves(tape, moved, record)
+        with record.beside.again as tape:
+            moved = _dot(record.beside.pull_value(still), along)
+        return _by_leaves(tape, moved, record.beside)
 
     gradients = record.pull_value(upstream)
     depends = [upstream, found, *sources]
@@ -122,10 +144,6 @@ def pull_value(
 
 
 _ZERO = tf.UnconnectedGradients.ZERO
-_NOT_FINITE = (
-    "A third derivative of the energy, or second one of the function, is not finite. "
-    "In TensorFlow the third derivative of x ** 2 is NaN at 0: use tf.square"
-)
 
 
 def _plus(
@@ -153,7 +171,7 @@ def _plus(
 
         def backward(*along: tf.Tensor) -> list[tf.Tensor]:
             insist_on_tapes()
-            _insist_on_reach(record.point)
+            _insist_on_reach(record.beside.point)
             return first_order(pull(along), *depends, *along)
 
         return [tf.zeros_like(value) for value in values], backward
@@ -163,15 +181,12 @@ def _plus(
 
 
 def _by_leaves(
-    tape: tf.GradientTape, target: tf.Tensor, record: Record
+    tape: tf.GradientTape, target: tf.Tensor, record: Beside
 ) -> list[tf.Tensor]:
     """The gradients by the record's point and floating parameters."""
     leaves = [record.point, *record.floating]
     gradients = tape.gradient(target, leaves, unconnected_gradients=_ZERO)
-    gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-    finite = [tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients]
-    with insist(~tf.math.is_finite(target) | tf.reduce_all(finite), _NOT_FINITE):
-        return [tf.identity(gradient) for gradient in gradients]
+    return [tf.convert_to_tensor(gradient) for gradient in gradients]
 
 
 def _insist_on_reach(point: tf.Tensor) -> None:
