@@ -68,7 +68,7 @@ class Root(NamedTuple):
         self, *, accept: Sequence[Status] = (Status.NOT_CHECKED,)
     ) -> "Root":
         """Raises where a system is not solved; see `Solution.raise_if_failed`."""
-        raise_if_failed(self.status, accept)
+        raise_if_failed(self.status, accept, "system")
         return self
 
 

@@ -25,10 +25,10 @@ class Status(enum.IntEnum):
 
 
 _MESSAGES = {
-    Status.CONVERGED: "The gradient norm is below the tolerance.",
-    Status.MAX_ITERATIONS: "The iterations ran out before the gradient was small.",
-    Status.NO_DESCENT: "No step lowers the energy, though the gradient is not small.",
-    Status.NOT_FINITE: "The energy or its gradient is NaN or infinite.",
+    Status.CONVERGED: "What is left to gain is as small as asked for.",
+    Status.MAX_ITERATIONS: "The iterations ran out before it was.",
+    Status.NO_DESCENT: "No step lowers the energy any more, though it should.",
+    Status.NOT_FINITE: "The energy, its gradient or the function is NaN or infinite.",
     Status.NOT_CHECKED: "The caller's own solver does not say whether it converged.",
     Status.SINGULAR: "The (damped) Hessian is singular, so there is no Newton step.",
 }
@@ -39,7 +39,8 @@ class Stats(NamedTuple):
 
     Attributes:
       iterations: int32 `[*batch]`, 0 for a solver that does not count.
-      energy: `[*batch]`, at the returned value.
+      energy: `[*batch]`, at the returned value; its gradient is that of the energy at
+        a fixed x.
       gradient_norm: `[*batch]`, Euclidean norm of the energy's gradient there, without
         unknowns that a bound holds.
       smallest_eigenvalue: `[*batch]`, of the energy's Hessian there; None unless
@@ -93,8 +94,10 @@ class Solution(NamedTuple):
         return self
 
 
-def raise_if_failed(statuses: tf.Tensor, accept: Collection[Status]) -> None:
-    """What `Solution.raise_if_failed` does, for any statuses `[*batch]`."""
+def raise_if_failed(
+    statuses: tf.Tensor, accept: Collection[Status], kind: str = "minimisation"
+) -> None:
+    """What `Solution.raise_if_failed` does, for any statuses `[*batch]` of a kind."""
     if not all(isinstance(status, Status) for status in accept):
         raise TypeError(
             "`accept` must hold statuses, such as wt.Status.MAX_ITERATIONS; "
@@ -103,38 +106,38 @@ def raise_if_failed(statuses: tf.Tensor, accept: Collection[Status]) -> None:
     fine = tf.constant([Status.CONVERGED, *accept], tf.int32)
     failed = tf.reduce_all(statuses[..., None] != fine, -1)
     if not tf.executing_eagerly():
-        tf.debugging.Assert(~tf.reduce_any(failed), _failures(statuses, failed))
+        tf.debugging.Assert(~tf.reduce_any(failed), _failures(statuses, failed, kind))
     elif tf.reduce_any(failed):
         raise tf.errors.InvalidArgumentError(
-            None, None, _failure(statuses.numpy(), failed.numpy())
+            None, None, _failure(statuses.numpy(), failed.numpy(), kind)
         )
 
 
-def _failure(status: np.ndarray, failed: np.ndarray) -> str:
+def _failure(status: np.ndarray, failed: np.ndarray, kind: str) -> str:
     """The failures of a batch in a line."""
     first = tuple(int(index) for index in np.argwhere(failed)[0])
     reason = Status(int(status[first]))
     if not first:
-        return f"The minimisation failed: {reason.name}. {reason.message}"
+        return f"The {kind} failed: {reason.name}. {reason.message}"
     kinds, counts = np.unique(status[failed], return_counts=True)
     each = ", ".join(
         f"{count} {Status(int(kind)).name}"
         for kind, count in zip(kinds, counts, strict=True)
     )
     return (
-        f"{failed.sum()} of {failed.size} minimisations failed ({each}); the first is "
+        f"{failed.sum()} of {failed.size} {kind}s failed ({each}); the first is "
         f"problem {list(first)}: {reason.name}. {reason.message}"
     )
 
 
-def _failures(status: tf.Tensor, failed: tf.Tensor) -> list[Any]:
+def _failures(status: tf.Tensor, failed: tf.Tensor, kind: str) -> list[Any]:
     """The same of a graph, as what an assertion prints: in operations that XLA has."""
     flat, lost = tf.reshape(status, [-1]), tf.reshape(failed, [-1])
     first = tf.argmax(lost, output_type=tf.int32)
-    shown: list[Any] = [_count(lost), "of", tf.size(lost), "minimisations failed:"]
-    for kind in Status:
-        if kind is not Status.CONVERGED:
-            shown += [_count(lost & (flat == int(kind))), kind.name]
+    shown: list[Any] = [_count(lost), "of", tf.size(lost), f"{kind}s failed:"]
+    for reason in Status:
+        if reason is not Status.CONVERGED:
+            shown += [_count(lost & (flat == int(reason))), reason.name]
     index, rest = list[tf.Tensor](), first
     for size in reversed(tf.unstack(tf.shape(status), status.shape.rank)):
         index, rest = [rest % size, *index], rest // size

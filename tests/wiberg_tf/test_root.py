@@ -156,7 +156,7 @@ def test_each_system_fails_alone():
     np.testing.assert_allclose(
         tape.gradient(loss, right), [[0], [0.25], [0], [0]], rtol=1e-9
     )
-    with pytest.raises(tf.errors.InvalidArgumentError, match="minimisations failed"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="systems failed"):
         found.raise_if_failed()
 
 
