@@ -50,9 +50,6 @@ def _width(theta, scale, units):
 def test_no_scale_moves_a_minimiser_or_its_derivative(problem, solver):
     if (problem, solver) == ("rosenbrock", "irls"):
         pytest.skip("reweighting crawls along Rosenbrock's valley")
-    if (problem, solver) == ("nonlinear", "lbfgs"):
-        # Reported as NO_DESCENT: its first step, of length 1, is 1e9 times too long.
-        pytest.xfail("L-BFGS's first step has the unit of x")
     residuals, robust = _PROBLEMS[problem]
     energy = wt.ResidualEnergy(
         lambda x, theta, scale, units: tf.sqrt(scale) * residuals(units * x, theta),

@@ -63,9 +63,17 @@ class Point(NamedTuple):
     gradient: tf.Tensor
 
 
+class _End(NamedTuple):
+    """An end of the bracket, as `Point` but for the gradient, which is large."""
+
+    size: tf.Tensor
+    energy: tf.Tensor
+    slope: tf.Tensor
+
+
 class _Search(NamedTuple):
-    low: Point
-    high: Point
+    low: _End
+    high: _End
     bracketed: tf.Tensor
     size: tf.Tensor
     found: tf.Tensor
@@ -105,8 +113,8 @@ def strong_wolfe(
     slope = tf.reduce_sum(direction * gradient, -1)
     noise = _noise(energy)
 
-    def body(search: _Search) -> tuple[_Search]:
-        trial = _evaluate(problem, x, direction, search.size)
+    def body(search: _Search, best: tf.Tensor) -> tuple[_Search, tf.Tensor]:
+        trial, found_gradient = _evaluate(problem, x, direction, search.size)
         low, high = search.low, search.high
         bound = energy + sufficient_decrease * trial.size * slope
         too_high = ~(trial.energy <= tf.minimum(bound, low.energy) + noise)
@@ -127,28 +135,34 @@ def strong_wolfe(
             tf.where(bracketed, inner, growth * search.size),
             found,
         )
-        return (select(search.found, search, stepped),)
+        better = ~search.found & ~too_high
+        return (
+            select(search.found, search, stepped),
+            select(better, found_gradient, best),
+        )
 
     zero = tf.zeros_like(slope)
-    origin = Point(zero, energy, slope, gradient)
+    origin = _End(zero, energy, slope)
     nowhere = tf.zeros_like(slope, tf.bool)
-    (end,) = tf.while_loop(
-        lambda search: ~tf.reduce_all(search.found),
+    end, best = tf.while_loop(
+        lambda search, _: ~tf.reduce_all(search.found),
         body,
-        (_Search(origin, origin, nowhere, size, nowhere),),
+        (_Search(origin, origin, nowhere, size, nowhere), gradient),
         maximum_iterations=max_evaluations,
     )
-    return end.low
+    low = end.low
+    return Point(low.size, low.energy, low.slope, best)
 
 
 def _evaluate(
     problem: Problem, x: tf.Tensor, direction: tf.Tensor, size: tf.Tensor
-) -> Point:
+) -> tuple[_End, tf.Tensor]:
     energy, gradient = problem.value_and_gradient(x + size[..., None] * direction)
-    return Point(size, energy, tf.reduce_sum(direction * gradient, -1), gradient)
+    slope = tf.reduce_sum(direction * gradient, -1)
+    return _End(size, energy, slope), gradient
 
 
-def _interpolate(low: Point, high: Point) -> tf.Tensor:
+def _interpolate(low: _End, high: _End) -> tf.Tensor:
     """The minimiser of the cubic through two points, kept inside (ibid., eq. 3.59)."""
     # A lost energy has no place in the formula, nor in its derivative.
     lost = ~tf.math.is_finite(high.energy) | ~tf.math.is_finite(high.slope)
