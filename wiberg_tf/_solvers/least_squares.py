@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
+from wiberg_tf._linear.positive import solve_scaled
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._nest import select
 from wiberg_tf._problem import Problem, round_off
@@ -17,7 +18,6 @@ from wiberg_tf._solvers.newton import (
     Newton,
     by_matrix,
     by_step,
-    solve_scaled,
 )
 from wiberg_tf._stopping import check_limits, settled
 

@@ -30,28 +30,43 @@ def backtrack(
       The size that was found, `[*batch]`, and whether one was, bool `[*batch]`. The
       step is `problem.project(x + size * direction)`.
     """
-    x, energy, gradient = start
-    noise = _noise(energy)
+    lost = is_lost(start)
 
     def accept(size: tf.Tensor) -> tf.Tensor:
-        trial = problem.project(x + size[..., None] * direction)
-        predicted = tf.reduce_sum((trial - x) * gradient, -1)
-        found = problem.value(trial)
-        # Projected, a direction may turn uphill.
-        return (found <= energy + sufficient_decrease * predicted + noise) & (
-            predicted <= 0
-        )
+        trial = problem.project(start[0] + size[..., None] * direction)
+        return descends(start, trial, problem.value(trial), sufficient_decrease)
 
     def body(size: tf.Tensor, accepted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         size = tf.where(accepted, size, 0.5 * size)
         return size, accepted | accept(size)
 
     return tf.while_loop(
-        lambda _, accepted: ~tf.reduce_all(accepted),
+        lambda _, accepted: ~tf.reduce_all(accepted | lost),
         body,
         (size, accept(size)),
         maximum_iterations=max_halvings,
     )
+
+
+def descends(
+    start: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+    trial: tf.Tensor,
+    found: tf.Tensor,
+    sufficient_decrease: float,
+) -> tf.Tensor:
+    """Whether the energy found at a trial point has fallen enough, bool `[*batch]`."""
+    x, energy, gradient = start
+    predicted = tf.reduce_sum((trial - x) * gradient, -1)
+    limit = energy + sufficient_decrease * predicted + _noise(energy)
+    # Projected, a direction may turn uphill.
+    return (found <= limit) & (predicted <= 0)
+
+
+def is_lost(start: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    """Which problems no search helps: E or its gradient is not finite."""
+    _, energy, gradient = start
+    finite = tf.reduce_all(tf.math.is_finite(gradient), -1)
+    return ~(finite & tf.math.is_finite(energy))
 
 
 class Point(NamedTuple):
