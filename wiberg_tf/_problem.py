@@ -107,12 +107,8 @@ class Problem:
         product, plain = self.record(x)
         if self.packing.size == 1:
             return product(tf.ones_like(x))[..., None]
-        # At once they are faster, but need their memory at once, and eagerly every
-        # call would trace them anew; nor can TensorFlow vectorise control flow.
-        at_once = plain and self.packing.size <= _ROWS_AT_ONCE
-        rows = (tf.vectorized_map if at_once else tf.map_fn)(
-            lambda direction: product(tf.broadcast_to(direction, tf.shape(x))),
-            tf.eye(self.packing.size, dtype=x.dtype),
+        rows = each_direction(
+            lambda direction: product(tf.broadcast_to(direction, tf.shape(x))), x, plain
         )
         rank = x.shape.rank
         hessian = tf.transpose(rows, [*range(1, rank), 0, rank])
@@ -134,6 +130,25 @@ class Problem:
             tape.watch(x)
             _, gradient = self.value_and_gradient(x)
         return curvature(tape, gradient, x), is_plain(before)
+
+
+def each_direction(
+    product: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, plain: bool
+) -> tf.Tensor:
+    """The products with each row of the identity, stacked.
+
+    At once they are faster, but need their memory at once, and eagerly every call would
+    trace them anew; nor can TensorFlow vectorise control flow.
+
+    Args:
+      product: of a vector `[n]`.
+      x: `[*batch, n]`.
+      plain: whether `product` is in a graph and has no control flow.
+    """
+    size = x.shape[-1]
+    at_once = plain and size <= _ROWS_AT_ONCE
+    eye = tf.eye(size, dtype=x.dtype)
+    return (tf.vectorized_map if at_once else tf.map_fn)(product, eye)
 
 
 def curvature(

@@ -6,7 +6,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._problem import Problem, call_energy
+from wiberg_tf._problem import (
+    Problem,
+    call_energy,
+    count_operations,
+    each_direction,
+    is_plain,
+)
 from wiberg_tf.losses import Loss, Squared
 
 
@@ -64,8 +70,8 @@ class ResidualEnergy:
             unpacked = problem.packing.unpack(x)
             return call_energy(self.residuals, unpacked, problem.parameters)
 
-        residuals = evaluate(x)
-        jacobian = _jacobian(evaluate, x)  # [*batch, m, n] or [*batch, m, k, n]
+        # [*batch, m] and [*batch, m, n], or [*batch, m, k] and [*batch, m, k, n]
+        residuals, jacobian = _jacobian(evaluate, x)
         if not self.vectors:
             residuals, jacobian = residuals[..., None], jacobian[..., None, :]
         squared = tf.reduce_sum(residuals**2, -1)  # [*batch, m]
@@ -105,23 +111,26 @@ def _gram(jacobian: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
     return tf.matmul(weighted, tf.reshape(jacobian, rows), transpose_a=True)
 
 
-def _jacobian(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
-    """∂f/∂x with the axis of x last, one forward product per unknown.
+def _jacobian(
+    function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """f, and ∂f/∂x with the axis of x last, by one forward product per unknown.
 
     A forward product is a reverse product differentiated with respect to the vector it
     multiplies; TensorFlow's own forward mode lacks some operations in graphs.
     """
+    before = count_operations()
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as outer:
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            inner.watch(x)
+            value = function(x)
+        multiplier = tf.zeros_like(value)
+        outer.watch(multiplier)
+        pulled = inner.gradient(value, x, multiplier, tf.UnconnectedGradients.ZERO)
 
     def column(direction: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape(watch_accessed_variables=False) as outer:
-            with tf.GradientTape(watch_accessed_variables=False) as inner:
-                inner.watch(x)
-                value = function(x)
-            multiplier = tf.zeros_like(value)
-            outer.watch(multiplier)
-            pulled = inner.gradient(value, x, multiplier, tf.UnconnectedGradients.ZERO)
         tangent = tf.broadcast_to(direction, tf.shape(x))
         return outer.gradient(pulled, multiplier, tangent, tf.UnconnectedGradients.ZERO)
 
-    columns = tf.map_fn(column, tf.eye(x.shape[-1], dtype=x.dtype))
-    return tf.transpose(columns, [*range(1, columns.shape.rank), 0])
+    columns = each_direction(column, x, is_plain(before))
+    return value, tf.transpose(columns, [*range(1, columns.shape.rank), 0])

@@ -100,6 +100,75 @@ def chain(problem: problems.Chain) -> dict[str, Callable]:
     }
 
 
+def robust(problem: problems.Robust) -> dict[str, Callable]:
+    features, targets, truth, log_width = map(tf.constant, problem)
+    energy = wt.ResidualEnergy(
+        lambda x, features, targets, _: tf.linalg.matvec(features, x) - targets,
+        lambda *parameters: wt.losses.PseudoHuber(tf.exp(parameters[-1])[:, None]),
+    )
+
+    def loss(*parameters: tf.Tensor) -> Any:
+        value = wt.argmin(
+            energy,
+            tf.zeros_like(truth),
+            parameters,
+            solver=wt.IRLS(tolerance=problems.TOLERANCE),
+            batch_dims=1,
+        ).value
+        return value, 0.5 * tf.reduce_sum((value - truth) ** 2)
+
+    inputs = features, targets, log_width
+    return {
+        "wiberg_tf, IRLS": _function(loss, *inputs, jit_compile=False),
+    }
+
+
+def curved(problem: problems.Curved) -> dict[str, Callable]:
+    features, targets, truth, frequency = map(tf.constant, problem)
+
+    def residuals(x: tf.Tensor, f: tf.Tensor, y: tf.Tensor, theta: tf.Tensor) -> Any:
+        seen = tf.linalg.matvec(f, x)
+        bent = seen + 0.3 * tf.sin(theta[:, None] * seen) - y
+        return tf.concat([bent, 0.1 * x], -1)
+
+    def loss(*parameters: tf.Tensor) -> Any:
+        value = wt.argmin(
+            wt.ResidualEnergy(residuals),
+            tf.zeros_like(truth),
+            parameters,
+            solver=wt.LevenbergMarquardt(tolerance=problems.TOLERANCE),
+            batch_dims=1,
+        ).value
+        return value, 0.5 * tf.reduce_sum((value - truth) ** 2)
+
+    inputs = features, targets, frequency
+    return {
+        "wiberg_tf, Levenberg-Marquardt": _function(loss, *inputs, jit_compile=False)
+    }
+
+
+def equilibrium(problem: problems.Equilibrium) -> dict[str, Callable]:
+    injected, targets, weights = map(tf.constant, problem)
+
+    def loss(injected: tf.Tensor, weights: tf.Tensor) -> Any:
+        value = wt.fixed_point(
+            lambda z, weights: tf.tanh(z @ weights + injected),
+            tf.zeros_like(injected),
+            (weights,),
+            solver=wt.Anderson(atol=problems.TOLERANCE, rtol=1e-12),
+            derivative=wt.Implicit(wt.GMRES(tolerance=problems.TOLERANCE)),
+            batch_dims=1,
+        ).value
+        return value, 0.5 * tf.reduce_sum((value - targets) ** 2)
+
+    return {
+        f"wiberg_tf, Anderson, GMRES{', XLA' if compiled else ''}": _function(
+            loss, injected, weights, jit_compile=compiled
+        )
+        for compiled in (False, True)
+    }
+
+
 def _tridiagonal_solve(
     x: tf.Tensor, parameters: Any, damping: tf.Tensor, right: tf.Tensor
 ) -> tf.Tensor:

@@ -4,61 +4,90 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from wiberg_tf._linear.dense import equilibrate, factorise
+from wiberg_tf._linear.dense import eigen, equilibrate, factorise
+from wiberg_tf._problem import round_off
 
 
-class Positive:
-    """The matrix M = V max(|Λ|, floor · max|Λ|) Vᵀ of a Hessian V Λ Vᵀ, and solves.
-
-    Eigenvalues are those of unknowns brought to one scale. One Cholesky factorisation
-    tells where there is nothing to raise, and then serves all solves.
+class Factored:
+    """Matrices `[*batch, n, n]`, factored once for all their solves.
 
     Args:
-      hessian: `[*batch, n, n]`; entries that are not finite count as 0.
-      floor: relative.
+      matrix: symmetric; where Cholesky factors do not tell that every one is positive
+        definite, what `mend` returns takes its place.
+      mend: of a function of no arguments, so that it costs nothing elsewhere.
+
+    Attributes:
+      matrix: the one that is solved with.
+      sure: whether nothing had to be mended, bool scalar.
     """
 
-    def __init__(self, hessian: tf.Tensor, floor: float):
-        self._factor, self._sure = _surely_definite(tf.stop_gradient(hessian))
-        self._matrix = tf.cond(
-            self._sure, lambda: hessian, lambda: _raised(hessian, floor)
-        )
+    def __init__(self, matrix: tf.Tensor, mend: Callable[[], tf.Tensor]):
+        if matrix.shape[-1] == 1:
+            self.sure, self.matrix = tf.constant(False), mend()
+            return
+        self._factor, self.sure = _surely_definite(tf.stop_gradient(matrix))
+        self.matrix = tf.cond(self.sure, lambda: matrix, mend)
 
     def solve(self, right: tf.Tensor) -> tf.Tensor:
         """M⁻¹ u for u `[*batch, n]`."""
         # Factored once more, for the derivative: that of a failed factor is NaN.
-        return self._solve(right, lambda: tf.linalg.cholesky(self._matrix))
+        return self._solve(right, lambda: tf.linalg.cholesky(self.matrix))
 
     def correct(self, x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """M⁻¹g and xᵀ diag(M) x for x and g `[*batch, n]`, without a derivative."""
-        diagonal = tf.abs(tf.linalg.diag_part(self._matrix))
+        diagonal = tf.abs(tf.linalg.diag_part(self.matrix))
         size = tf.reduce_sum(diagonal * x**2, -1)
         correction = self._solve(gradient, lambda: self._factor)
         return tf.stop_gradient(correction), tf.stop_gradient(size)
 
     def _solve(self, right: tf.Tensor, factor: Callable[[], tf.Tensor]) -> tf.Tensor:
         if right.shape[-1] == 1:
-            return solve_plain(self._matrix, right)
+            return right / self.matrix[..., 0]
         return tf.cond(
-            self._sure,
+            self.sure,
             lambda: tf.linalg.cholesky_solve(factor(), right[..., None])[..., 0],
-            lambda: solve_scaled(self._matrix, right),
+            lambda: _solve_scaled(self.matrix, right),
         )
 
 
-def solve_plain(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """A⁻¹ u for u `[*batch, n]`."""
+def positive(hessian: tf.Tensor, floor: float) -> Factored:
+    """V max(|Λ|, floor · max|Λ|) Vᵀ for the Hessian V Λ Vᵀ, `[*batch, n, n]`.
+
+    Eigenvalues are those of unknowns brought to one scale. Entries that are not finite
+    count as 0.
+    """
+    return Factored(hessian, lambda: _raised(hessian, floor))
+
+
+def regular(matrix: tf.Tensor) -> tuple[Factored, tf.Tensor]:
+    """The matrix, the identity where it is singular, and whether it is, `[*batch]`.
+
+    Entries that are not finite count as 0.
+    """
+
+    def examined() -> tuple[tf.Tensor, tf.Tensor]:
+        # Problems with lost values are already done; eigh must not see them.
+        safe = tf.where(tf.math.is_finite(matrix), matrix, 0)
+        size = safe.shape[-1]
+        sizes = tf.abs(eigen(equilibrate(tf.stop_gradient(safe))[0])[0])
+        noise = 4 * size * round_off(safe.dtype) * tf.reduce_max(sizes, -1)
+        # A single eigenvalue is as exact as the Hessian itself.
+        singular = tf.reduce_min(sizes, -1) <= (noise if size > 1 else 0)
+        unit = tf.eye(size, dtype=safe.dtype)
+        return tf.where(singular[..., None, None], unit, safe), singular
+
     if matrix.shape[-1] == 1:
-        return right / matrix[..., 0]
-    return tf.linalg.solve(matrix, right[..., None])[..., 0]
+        safe, singular = examined()
+        return Factored(safe, lambda: safe), singular
+    factored = Factored(matrix, lambda: examined()[0])
+    none = tf.zeros_like(matrix[..., 0, 0], tf.bool)
+    return factored, tf.cond(factored.sure, lambda: none, lambda: examined()[1])
 
 
-def solve_scaled(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
+def _solve_scaled(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     """`[*batch, n]`, whose pivots are chosen without regard to the units of x."""
-    if matrix.shape[-1] == 1:
-        return right / matrix[..., 0]
     even, scale = equilibrate(matrix)
-    return scale[..., 0] * solve_plain(even, scale[..., 0] * right)
+    return scale[..., 0] * tf.linalg.solve(even, scale * right[..., None])[..., 0]
 
 
 def _raised(hessian: tf.Tensor, floor: float) -> tf.Tensor:
@@ -108,8 +137,6 @@ def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
 
 def _surely_definite(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Cholesky factors, and whether all are positive definite beyond doubt."""
-    if matrix.shape[-1] == 1:
-        return matrix, tf.constant(False)
     diagonal = tf.linalg.diag_part(matrix)
     # TensorFlow logs every failing factorisation; most are foretold by the 2×2 minors.
     minors = diagonal[..., :, None] * diagonal[..., None, :] - matrix**2

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
-from wiberg_tf._linear.dense import eigen, equilibrate
-from wiberg_tf._linear.positive import Positive, solve_plain, solve_scaled
+from wiberg_tf._linear.positive import positive, regular
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
@@ -137,15 +136,16 @@ class Newton(Solver):
             at_bound = problem.box.touched(state.x)
             hessian = restrict(hessian, at_bound & (state.gradient == 0))
         if not self.line_search:
-            safe, singular = _regular(hessian)
-            step = -solve_plain(safe, state.gradient)
+            factored, singular = regular(hessian)
+            step = -factored.solve(state.gradient)
             x = tf.where(singular[..., None], state.x, state.x + step)
             obstacle = tf.where(singular, int(Status.SINGULAR), int(Status.CONVERGED))
-            return _evaluated(problem, problem.project(x), obstacle), by_matrix(safe)
+            taken = _evaluated(problem, problem.project(x), obstacle)
+            return taken, factored.correct
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
-        positive = Positive(hessian, max(self.eigenvalue_floor, noise))
-        taken = self._descend(problem, state, -positive.solve(state.gradient))
-        return taken, positive.correct
+        factored = positive(hessian, max(self.eigenvalue_floor, noise))
+        taken = self._descend(problem, state, -factored.solve(state.gradient))
+        return taken, factored.correct
 
     def _structured_step(
         self, problem: Problem, state: _State, linear_solve: LinearSolve
@@ -218,17 +218,6 @@ def _evaluated(problem: Problem, x: tf.Tensor, obstacle: tf.Tensor) -> _Taken:
     return _Taken(x, *problem.value_and_free_gradient(x), obstacle)
 
 
-def by_matrix(matrix: tf.Tensor) -> Correct:
-    """The correction by the matrix of the last step."""
-    matrix = tf.stop_gradient(matrix)
-
-    def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        diagonal = tf.abs(tf.linalg.diag_part(matrix))
-        return solve_scaled(matrix, gradient), tf.reduce_sum(diagonal * x**2, -1)
-
-    return correct
-
-
 def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
     """The correction by the last step alone: M as a multiple of the identity."""
     gradient, step = tf.stop_gradient(gradient), tf.stop_gradient(step)
@@ -241,16 +230,3 @@ def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
         return inverse * gradient, tf.math.divide_no_nan(squared, inverse[..., 0])
 
     return correct
-
-
-def _regular(hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The matrix, or the identity where it is singular, and whether it is."""
-    # Problems with lost values are already done; eigh must not see them.
-    hessian = tf.where(tf.math.is_finite(hessian), hessian, 0)
-    size = hessian.shape[-1]
-    sizes = tf.abs(eigen(equilibrate(tf.stop_gradient(hessian))[0])[0])
-    noise = 4 * size * round_off(hessian.dtype) * tf.reduce_max(sizes, -1)
-    # A single eigenvalue is as exact as the Hessian itself.
-    singular = tf.reduce_min(sizes, -1) <= (noise if size > 1 else 0)
-    unit = tf.eye(size, dtype=hessian.dtype)
-    return tf.where(singular[..., None, None], unit, hessian), singular
