@@ -107,19 +107,18 @@ def robust(problem: problems.Robust) -> dict[str, Callable]:
         lambda *parameters: wt.losses.PseudoHuber(tf.exp(parameters[-1])[:, None]),
     )
 
-    def loss(*parameters: tf.Tensor) -> Any:
-        value = wt.argmin(
-            energy,
-            tf.zeros_like(truth),
-            parameters,
-            solver=wt.IRLS(tolerance=problems.TOLERANCE),
-            batch_dims=1,
-        ).value
-        return value, 0.5 * tf.reduce_sum((value - truth) ** 2)
+    def row(solver: wt.Solver) -> Callable:
+        def loss(*parameters: tf.Tensor) -> Any:
+            value = wt.argmin(
+                energy, tf.zeros_like(truth), parameters, solver=solver, batch_dims=1
+            ).value
+            return value, 0.5 * tf.reduce_sum((value - truth) ** 2)
 
-    inputs = features, targets, log_width
+        return _function(loss, features, targets, log_width, jit_compile=False)
+
     return {
-        "wiberg_tf, IRLS": _function(loss, *inputs, jit_compile=False),
+        "wiberg_tf, IRLS": row(wt.IRLS(tolerance=problems.TOLERANCE)),
+        "wiberg_tf, Gauss-Newton": row(wt.GaussNewton(tolerance=problems.TOLERANCE)),
     }
 
 

@@ -49,8 +49,7 @@ def curved(problem: problems.Curved) -> dict[str, Callable]:
     def minimise(start: jax.Array, *parameters: Any) -> jax.Array:
         return optx.least_squares(
             lambda x, parameters: curved_residuals(x, *parameters),
-            # Cholesky is faster here than the default, QR of the Jacobian.
-            optx.LevenbergMarquardt(linear_solver=lx.Cholesky(), **_TOLERANCES),
+            optx.LevenbergMarquardt(**_TOLERANCES),
             start,
             parameters,
             throw=False,
