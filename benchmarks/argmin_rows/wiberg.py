@@ -53,18 +53,25 @@ def logistic(problem: problems.Logistic) -> dict[str, Callable]:
             x**2, -1
         )
 
-    def loss(features: tf.Tensor, held_out: tf.Tensor, log_penalty: tf.Tensor) -> Any:
-        value = wt.argmin(
-            lambda x, log_penalty: energy(x, features, log_penalty),
-            tf.zeros_like(features[:, 0]),
-            (log_penalty,),
-            solver=wt.Newton(tolerance=problems.TOLERANCE),
-            batch_dims=1,
-        ).value
-        return value, tf.reduce_sum(_misfit(held_out, value))
+    def row(steps: int) -> Callable:
+        solver = wt.Newton(tolerance=problems.TOLERANCE, steps_per_hessian=steps)
 
-    inputs = map(tf.constant, problem)
-    return {"wiberg_tf, Newton": _function(loss, *inputs, jit_compile=False)}
+        def loss(features: tf.Tensor, held_out: tf.Tensor, theta: tf.Tensor) -> Any:
+            value = wt.argmin(
+                lambda x, theta: energy(x, features, theta),
+                tf.zeros_like(features[:, 0]),
+                (theta,),
+                solver=solver,
+                batch_dims=1,
+            ).value
+            return value, tf.reduce_sum(_misfit(held_out, value))
+
+        return _function(loss, *map(tf.constant, problem), jit_compile=False)
+
+    return {
+        "wiberg_tf, Newton": row(1),
+        "wiberg_tf, Newton, 3 steps a Hessian": row(3),
+    }
 
 
 def chain(problem: problems.Chain) -> dict[str, Callable]:

@@ -67,6 +67,10 @@ class Newton(Solver):
       damping: λ, added to the Hessian's diagonal: a number, or a tensor that
         broadcasts to `[*batch]`. It slows convergence and does not move the minimum.
       line_search: whether to mend the direction and search along it.
+      steps_per_hessian: how many steps each Hessian serves, each with its own search:
+        2 or 3 save Hessians where one costs much more than a gradient, with many
+        unknowns (Shamanskii's method: Kelley, Iterative Methods for Linear and
+        Nonlinear Equations, 1995, section 5.4). An iteration is that many steps.
       linear_solve: the caller's `linear_solve(x, parameters, damping, right)` for
         matrices with structure, as of `TrustRegion`: one function serves both. It may
         take any positive definite matrix for H, and then decides how fast the steps
@@ -81,11 +85,23 @@ class Newton(Solver):
     eigenvalue_floor: float = 1e-12
     damping: float | tf.Tensor = 0.0
     line_search: bool = True
+    steps_per_hessian: int = 1
     linear_solve: LinearSolve | None = None
     takes_bounds = True
 
     def __post_init__(self) -> None:
         check_limits(self.tolerance, self.rtol)
+        if self.steps_per_hessian < 1:
+            raise ValueError(
+                f"`steps_per_hessian` must be >= 1; received {self.steps_per_hessian}"
+            )
+        if self.steps_per_hessian > 1 and not (
+            self.line_search and self.linear_solve is None
+        ):
+            raise ValueError(
+                "`steps_per_hessian` must be 1 without a line search or with a "
+                f"`linear_solve` of your own; received {self.steps_per_hessian}"
+            )
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
@@ -145,6 +161,12 @@ class Newton(Solver):
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
         factored = positive(hessian, max(self.eigenvalue_floor, noise))
         taken = self._descend(problem, state, -factored.solve(state.gradient))
+        for _ in range(self.steps_per_hessian - 1):
+            # One that goes nowhere says nothing of the next Hessian's.
+            x, energy, gradient, obstacle = taken
+            state = state._replace(x=x, energy=energy, gradient=gradient)
+            taken = self._descend(problem, state, -factored.solve(gradient))
+            taken = taken._replace(obstacle=obstacle)
         return taken, factored.correct
 
     def _structured_step(
