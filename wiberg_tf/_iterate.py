@@ -150,7 +150,7 @@ def solve(
         if box is not None and not solver.takes_bounds:
             raise ValueError(
                 f"{type(solver).__name__} does not take `bounds`; use Newton, "
-                "GaussNewton, LevenbergMarquardt, IRLS or GradientDescent"
+                "LBFGS, GaussNewton, LevenbergMarquardt, IRLS or GradientDescent"
             )
         kept = checkpointed if checkpoint else _plain
         init, step = kept(solver.init), kept(solver.step)

@@ -159,12 +159,8 @@ class Problem:
         product, plain = self.record(x)
         if self.packing.size == 1:
             return product(tf.ones_like(x))[..., None]
-        # At once they are faster, but need their memory at once, and eagerly every
-        # call would trace them anew; nor can TensorFlow vectorise control flow.
-        at_once = plain and self.packing.size <= _ROWS_AT_ONCE
-        rows = (tf.vectorized_map if at_once else tf.map_fn)(
-            lambda direction: product(tf.broadcast_to(direction, tf.shape(x))),
-            tf.eye(self.packing.size, dtype=x.dtype),
+        rows = each_direction(
+            lambda direction: product(tf.broadcast_to(direction, tf.shape(x))), x, plain
         )
         rank = x.shape.rank
         hessian = tf.transpose(rows, [*range(1, rank), 0, rank])
@@ -196,6 +192,25 @@ def slightly_beside(x: tf.Tensor) -> tf.Tensor:
     TensorFlow makes NaN of some where a residual is 0, as of that of `x ** 2`.
     """
     return x + tf.stop_gradient(4 * round_off(x.dtype) * (1 + tf.abs(x)))
+
+
+def each_direction(
+    product: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor, plain: bool
+) -> tf.Tensor:
+    """The products with each row of the identity, stacked.
+
+    At once they are faster, but need their memory at once, and eagerly every call would
+    trace them anew; nor can TensorFlow vectorise control flow.
+
+    Args:
+      product: of a vector `[n]`.
+      x: `[*batch, n]`.
+      plain: whether `product` is in a graph and has no control flow.
+    """
+    size = x.shape[-1]
+    at_once = plain and size <= _ROWS_AT_ONCE
+    eye = tf.eye(size, dtype=x.dtype)
+    return (tf.vectorized_map if at_once else tf.map_fn)(product, eye)
 
 
 def curvature(

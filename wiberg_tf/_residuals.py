@@ -6,7 +6,14 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._problem import Problem, call_energy, refuse_nest
+from wiberg_tf._problem import (
+    Problem,
+    call_energy,
+    count_operations,
+    each_direction,
+    is_plain,
+    refuse_nest,
+)
 from wiberg_tf._tracing import TracedByValue
 from wiberg_tf.losses import Loss, Squared
 
@@ -70,25 +77,27 @@ class ResidualEnergy(TracedByValue):
             unpacked = problem.packing.unpack(x)
             return call_energy(self._evaluate, unpacked, problem.parameters)
 
-        # [*batch, m] and [*batch, m, n], or [*batch, m, k] and [*batch, m, k, n].
+        # [*batch, m] and [*batch, n, m], or [*batch, m, k] and [*batch, n, m, k]
         residuals, jacobian = problem.traced(
-            "residuals", lambda x: (evaluate(x), _jacobian(evaluate, x)), x
+            "residuals", lambda x: _jacobian(evaluate, x), x
         )
-        if not self.vectors:
-            residuals, jacobian = residuals[..., None], jacobian[..., None, :]
-        squared = tf.reduce_sum(residuals**2, -1)  # [*batch, m]
+        squared = residuals**2
+        if self.vectors:
+            squared = tf.reduce_sum(squared, -1)  # [*batch, m]
         loss = call_energy(
             lambda _, *t, **n: self._loss(*t, **n), x, problem.parameters
         )
         weight, bend = loss.weight_and_curvature(squared)
-        curvature = _gram(jacobian, weight[..., None])
-        if not exact:
-            return curvature
         # ρ′ + 2 s ρ″ is the curvature along the residual itself.
         safe = tf.where(squared > 0, squared, tf.ones_like(squared))
         bend = tf.where(squared > 0, tf.maximum(2 * bend, -weight / safe), 0 * bend)
-        along = tf.einsum("...k,...kn->...n", residuals, jacobian)
-        return curvature + _gram(along[..., None, :], bend[..., None])
+        if not self.vectors:
+            return _gram(jacobian, weight + bend * squared if exact else weight)
+        curvature = _gram(_flat(jacobian), _flat(weight[..., None] + 0 * residuals))
+        if not exact:
+            return curvature
+        along = tf.reduce_sum(residuals[..., None, :, :] * jacobian, -1)
+        return curvature + _gram(along, bend)
 
 
 def residual_energy(problem: Problem, solver: object) -> ResidualEnergy:
@@ -106,30 +115,41 @@ def residual_energy(problem: Problem, solver: object) -> ResidualEnergy:
 
 
 def _gram(jacobian: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Σ w j jᵀ over the residuals m and components k of `[*batch, m, k, n]`."""
-    shape = tf.shape(jacobian)
-    rows = tf.concat([shape[:-3], [-1], shape[-1:]], 0)
-    weighted = tf.reshape(jacobian * weight[..., None], rows)
-    return tf.matmul(weighted, tf.reshape(jacobian, rows), transpose_a=True)
+    """Σ w j jᵀ over the last axis of `[*batch, n, m]`."""
+    weighted = jacobian * weight[..., None, :]
+    return tf.matmul(weighted, jacobian, transpose_b=True)
 
 
-def _jacobian(function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor) -> tf.Tensor:
-    """∂f/∂x with the axis of x last, one forward product per unknown.
+def _flat(tensor: tf.Tensor) -> tf.Tensor:
+    """The last two axes as one."""
+    shape = tf.shape(tensor)
+    return tf.reshape(tensor, tf.concat([shape[:-2], [shape[-2] * shape[-1]]], 0))
 
-    A forward product is a reverse product differentiated with respect to the vector it
-    multiplies; TensorFlow's own forward mode lacks some operations in graphs.
+
+def _jacobian(
+    function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The value `[*batch, ...]`, and its derivative `[*batch, n, ...]` in x.
+
+    One forward product per unknown: a reverse product differentiated with respect
+    to the vector it multiplies, for TensorFlow's own forward mode lacks some operations
+    in graphs.
     """
+    before = count_operations()
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as outer:
+        with tf.GradientTape(watch_accessed_variables=False) as inner:
+            inner.watch(x)
+            value = function(x)
+        multiplier = tf.zeros_like(value)
+        outer.watch(multiplier)
+        pulled = inner.gradient(value, x, multiplier, tf.UnconnectedGradients.ZERO)
 
     def column(direction: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape(watch_accessed_variables=False) as outer:
-            with tf.GradientTape(watch_accessed_variables=False) as inner:
-                inner.watch(x)
-                value = function(x)
-            multiplier = tf.zeros_like(value)
-            outer.watch(multiplier)
-            pulled = inner.gradient(value, x, multiplier, tf.UnconnectedGradients.ZERO)
         tangent = tf.broadcast_to(direction, tf.shape(x))
         return outer.gradient(pulled, multiplier, tangent, tf.UnconnectedGradients.ZERO)
 
-    columns = tf.map_fn(column, tf.eye(x.shape[-1], dtype=x.dtype))
-    return tf.transpose(columns, [*range(1, columns.shape.rank), 0])
+    columns = each_direction(column, x, is_plain(before))
+    # The axis of x comes after those of the batch: what lies together stays so.
+    batch = x.shape.rank - 1
+    order = [*range(1, batch + 1), 0, *range(batch + 1, columns.shape.rank)]
+    return value, tf.transpose(columns, order)

@@ -11,7 +11,10 @@ from argmin_rows.jax_energies import (
     compiled,
     logistic_energy,
     logistic_loss,
+    pseudo_huber_energy,
+    regression_problem,
     robust_energy,
+    robust_residuals,
 )
 
 
@@ -79,6 +82,41 @@ def logistic(problem: problems.Logistic) -> dict[str, Callable]:
         return logistic_loss(x, held_out), x
 
     return {"JAX by hand, Newton": compiled(jax.vmap, loss, *problem)}
+
+
+def robust(problem: problems.Robust) -> dict[str, Callable]:
+    slope = jax.grad(pseudo_huber_energy)
+    hessian = jax.hessian(pseudo_huber_energy)
+
+    @jax.custom_vjp
+    def minimise(
+        start: jax.Array, log_width: jax.Array, features: jax.Array, targets: jax.Array
+    ) -> jax.Array:
+        def step(x: jax.Array) -> jax.Array:
+            residuals = robust_residuals(x, features, targets)
+            weights = jax.lax.rsqrt(1 + (residuals / jnp.exp(log_width)) ** 2)
+            weighted = weights[:, None] * features
+            return _solve(weighted.T @ features, weighted.T @ targets)
+
+        def unfinished(x: jax.Array) -> jax.Array:
+            gradient = slope(x, log_width, features, targets)
+            return jnp.linalg.norm(gradient) > problems.TOLERANCE
+
+        return jax.lax.while_loop(unfinished, step, start)
+
+    def forward(*inputs: jax.Array) -> tuple[jax.Array, Any]:
+        x = minimise(*inputs)
+        return x, (x, *inputs[1:])
+
+    def backward(saved: Any, upstream: jax.Array) -> tuple[Any, ...]:
+        x, theta, *rest = saved
+        v = _solve(hessian(x, theta, *rest), upstream)
+        _, pull = jax.vjp(lambda theta: slope(x, theta, *rest), theta)
+        return None, -pull(v)[0], None, None
+
+    minimise.defvjp(forward, backward)
+    loss = regression_problem(minimise)
+    return {"JAX by hand, IRLS": compiled(jax.vmap, loss, *problem)}
 
 
 def _solve(matrix: jax.Array, right: jax.Array) -> jax.Array:

@@ -43,6 +43,58 @@ def chain_energy(
     return misfit + 0.5 * jnp.exp(log_smoothness) * rough
 
 
+def robust_residuals(
+    x: jax.Array, features: jax.Array, targets: jax.Array
+) -> jax.Array:
+    """Of one robust regression."""
+    return features @ x - targets
+
+
+def pseudo_huber_energy(
+    x: jax.Array, log_width: jax.Array, features: jax.Array, targets: jax.Array
+) -> jax.Array:
+    """Of one robust regression."""
+    width = jnp.exp(log_width)
+    squared = (robust_residuals(x, features, targets) / width) ** 2
+    return width**2 * jnp.sum(jnp.sqrt(1 + squared) - 1)
+
+
+def curved_residuals(
+    x: jax.Array, frequency: jax.Array, features: jax.Array, targets: jax.Array
+) -> jax.Array:
+    """Of one problem of non-linear least squares."""
+    seen = features @ x
+    return jnp.concatenate([seen + 0.3 * jnp.sin(frequency * seen) - targets, 0.1 * x])
+
+
+def regression_problem(minimise: Callable) -> Callable:
+    """With `minimise(start, theta, features, targets)`, for `compiled`."""
+
+    def loss(
+        features: jax.Array, targets: jax.Array, truth: jax.Array, theta: jax.Array
+    ) -> Any:
+        x = minimise(jnp.zeros_like(truth), theta, features, targets)
+        return 0.5 * jnp.sum((x - truth) ** 2), x
+
+    return loss
+
+
+def layer(z: jax.Array, weights: jax.Array, injected: jax.Array) -> jax.Array:
+    """Of the deep equilibrium, for one example."""
+    return jnp.tanh(z @ weights + injected)
+
+
+def equilibrium_loss(solve: Callable) -> Callable:
+    """With `solve(start, weights, injected)` of one example, for `compiled`."""
+
+    def loss(injected: jax.Array, targets: jax.Array, weights: jax.Array) -> Any:
+        batch = jax.vmap(solve, (0, None, 0))
+        z = batch(jnp.zeros_like(injected), weights, injected)
+        return 0.5 * jnp.sum((z - targets) ** 2), z
+
+    return loss
+
+
 def toy_loss(minimise: Callable) -> Callable:
     """With `minimise(start, sigma, points)`, for `compiled`."""
 

@@ -62,6 +62,56 @@ class Chain(NamedTuple):
     log_smoothness: float
 
 
+class Robust(NamedTuple):
+    """E = δ² Σ (sqrt(1 + (a · x − b)² / δ²) − 1), δ = exp(θ): a pseudo-Huber line fit.
+
+    The loss is half the squared distance from the weights that made b.
+
+    Attributes:
+      features: a, `[B, 40, 8]`.
+      targets: b, `[B, 40]`, a fifth of it outliers.
+      truth: `[B, 8]`.
+      log_width: θ, `[B]`.
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    truth: np.ndarray
+    log_width: np.ndarray
+
+
+class Curved(NamedTuple):
+    """E = ½ Σ (a · x + 0.3 sin(θ a · x) − b)² + ½ 0.01 |x|²: non-linear least squares.
+
+    The loss is half the squared distance from the unknowns that made b.
+
+    Attributes:
+      features: a, `[B, 60, 30]`.
+      targets: b, `[B, 60]`.
+      truth: `[B, 30]`.
+      frequency: θ, `[B]`.
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    truth: np.ndarray
+    frequency: np.ndarray
+
+
+class Equilibrium(NamedTuple):
+    """z = tanh(z W + u), a layer of 512 units; the loss is ½ |z − t|² over the batch.
+
+    Attributes:
+      injected: u, `[64, n]`.
+      targets: t, `[64, n]`.
+      weights: θ = W, `[n, n]`, of spectral norm 0.9.
+    """
+
+    injected: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+
+
 def toy(batch: int) -> Toy:
     problems = DrawnStream(SETTINGS["code"], SEED).take(batch)
     points = np.concatenate(problems, -1)
@@ -86,6 +136,36 @@ def chain(unknowns: int) -> Chain:
     return Chain(clean + noise + outliers, clean, np.log(10.0))
 
 
+def robust(batch: int) -> Robust:
+    unknowns, examples = 8, 40
+    rng = np.random.default_rng(SEED)
+    features = rng.normal(size=[batch, examples, unknowns])
+    truth = rng.normal(size=[batch, unknowns])
+    noise = 0.3 * rng.normal(size=[batch, examples])
+    outliers = rng.uniform(size=noise.shape) < 0.2
+    noise += 10 * outliers * rng.normal(size=noise.shape)
+    targets = (features @ truth[..., None])[..., 0] + noise
+    return Robust(features, targets, truth, np.full(batch, np.log(2.0)))
+
+
+def curved(batch: int) -> Curved:
+    unknowns, examples = 30, 60
+    rng = np.random.default_rng(SEED)
+    features = rng.normal(size=[batch, examples, unknowns]) / np.sqrt(unknowns)
+    truth = rng.normal(size=[batch, unknowns])
+    seen = (features @ truth[..., None])[..., 0]
+    noise = 0.1 * rng.normal(size=seen.shape)
+    return Curved(features, seen + 0.3 * np.sin(seen) + noise, truth, np.ones(batch))
+
+
+def equilibrium(units: int) -> Equilibrium:
+    rng = np.random.default_rng(SEED)
+    weights = rng.normal(size=[units, units])
+    weights *= 0.9 / np.linalg.norm(weights, 2)
+    injected, targets = rng.normal(size=[2, 64, units])
+    return Equilibrium(injected, targets, weights)
+
+
 class Case(NamedTuple):
     """A problem, or a batch of them, that every row solves.
 
@@ -106,6 +186,13 @@ CASES: Final = {
     "toy": Case("256 toy problems", toy, 256, 256),
     "logistic": Case("256 logistic regressions, 30 unknowns", logistic, 256, 256),
     "chain": Case("one chain, 10,000 unknowns", chain, 10_000, 1),
+    "robust": Case("4,096 robust regressions, 8 unknowns", robust, 4096, 4096),
+    "curved": Case("256 non-linear least squares, 30 unknowns", curved, 256, 256),
+    "equilibrium": Case(
+        "a deep equilibrium layer, 512 units, batch 64", equilibrium, 512, 64
+    ),
 }
 # Of the gradient, at a minimiser that is solved for.
 TOLERANCE: Final = 1e-8
+# Of the linear systems of derivatives that are solved iteratively, relative.
+LINEAR_TOLERANCE: Final = 1e-10

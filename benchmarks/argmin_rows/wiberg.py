@@ -53,18 +53,25 @@ def logistic(problem: problems.Logistic) -> dict[str, Callable]:
             x**2, -1
         )
 
-    def loss(features: tf.Tensor, held_out: tf.Tensor, log_penalty: tf.Tensor) -> Any:
-        value = wt.argmin(
-            lambda x, log_penalty: energy(x, features, log_penalty),
-            tf.zeros_like(features[:, 0]),
-            (log_penalty,),
-            solver=wt.Newton(tolerance=problems.TOLERANCE),
-            batch_dims=1,
-        ).value
-        return value, tf.reduce_sum(_misfit(held_out, value))
+    def row(steps: int) -> Callable:
+        solver = wt.Newton(tolerance=problems.TOLERANCE, steps_per_hessian=steps)
 
-    inputs = map(tf.constant, problem)
-    return {"wiberg_tf, Newton": _function(loss, *inputs, jit_compile=False)}
+        def loss(features: tf.Tensor, held_out: tf.Tensor, theta: tf.Tensor) -> Any:
+            value = wt.argmin(
+                lambda x, theta: energy(x, features, theta),
+                tf.zeros_like(features[:, 0]),
+                (theta,),
+                solver=solver,
+                batch_dims=1,
+            ).value
+            return value, tf.reduce_sum(_misfit(held_out, value))
+
+        return _function(loss, *map(tf.constant, problem), jit_compile=False)
+
+    return {
+        "wiberg_tf, Newton": row(1),
+        "wiberg_tf, Newton, 3 steps a Hessian": row(3),
+    }
 
 
 def chain(problem: problems.Chain) -> dict[str, Callable]:
@@ -97,6 +104,74 @@ def chain(problem: problems.Chain) -> dict[str, Callable]:
         "wiberg_tf, Newton, own tridiagonal solve": row(
             newton, _tridiagonal_solve, jit_compile=False
         ),
+    }
+
+
+def robust(problem: problems.Robust) -> dict[str, Callable]:
+    features, targets, truth, log_width = map(tf.constant, problem)
+    energy = wt.ResidualEnergy(
+        lambda x, features, targets, _: tf.linalg.matvec(features, x) - targets,
+        lambda *parameters: wt.losses.PseudoHuber(tf.exp(parameters[-1])[:, None]),
+    )
+
+    def row(solver: wt.Solver) -> Callable:
+        def loss(*parameters: tf.Tensor) -> Any:
+            value = wt.argmin(
+                energy, tf.zeros_like(truth), parameters, solver=solver, batch_dims=1
+            ).value
+            return value, 0.5 * tf.reduce_sum((value - truth) ** 2)
+
+        return _function(loss, features, targets, log_width, jit_compile=False)
+
+    return {
+        "wiberg_tf, IRLS": row(wt.IRLS(tolerance=problems.TOLERANCE)),
+        "wiberg_tf, Gauss-Newton": row(wt.GaussNewton(tolerance=problems.TOLERANCE)),
+    }
+
+
+def curved(problem: problems.Curved) -> dict[str, Callable]:
+    features, targets, truth, frequency = map(tf.constant, problem)
+
+    def residuals(x: tf.Tensor, f: tf.Tensor, y: tf.Tensor, theta: tf.Tensor) -> Any:
+        seen = tf.linalg.matvec(f, x)
+        bent = seen + 0.3 * tf.sin(theta[:, None] * seen) - y
+        return tf.concat([bent, 0.1 * x], -1)
+
+    def loss(*parameters: tf.Tensor) -> Any:
+        value = wt.argmin(
+            wt.ResidualEnergy(residuals),
+            tf.zeros_like(truth),
+            parameters,
+            solver=wt.LevenbergMarquardt(tolerance=problems.TOLERANCE),
+            batch_dims=1,
+        ).value
+        return value, 0.5 * tf.reduce_sum((value - truth) ** 2)
+
+    inputs = features, targets, frequency
+    return {
+        "wiberg_tf, Levenberg-Marquardt": _function(loss, *inputs, jit_compile=False)
+    }
+
+
+def equilibrium(problem: problems.Equilibrium) -> dict[str, Callable]:
+    injected, targets, weights = map(tf.constant, problem)
+
+    def loss(injected: tf.Tensor, weights: tf.Tensor) -> Any:
+        value = wt.fixed_point(
+            lambda z, weights: tf.tanh(z @ weights + injected),
+            tf.zeros_like(injected),
+            (weights,),
+            solver=wt.Anderson(atol=problems.TOLERANCE, rtol=1e-12),
+            derivative=wt.Implicit(wt.GMRES(tolerance=problems.TOLERANCE)),
+            batch_dims=1,
+        ).value
+        return value, 0.5 * tf.reduce_sum((value - targets) ** 2)
+
+    return {
+        f"wiberg_tf, Anderson, GMRES{', XLA' if compiled else ''}": _function(
+            loss, injected, weights, jit_compile=compiled
+        )
+        for compiled in (False, True)
     }
 
 

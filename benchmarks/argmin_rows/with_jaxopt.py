@@ -1,5 +1,6 @@
 """Rows of JAXopt: L-BFGS with its implicit derivative."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,8 @@ from argmin_rows.jax_energies import (
     chain_energy,
     chain_loss,
     compiled,
+    equilibrium_loss,
+    layer,
     logistic_energy,
     logistic_problem,
     robust_energy,
@@ -33,13 +36,38 @@ def chain(problem: problems.Chain) -> dict[str, Callable]:
     return {"JAXopt, L-BFGS, CG": compiled(lambda f: f, loss, *problem)}
 
 
+def equilibrium(problem: problems.Equilibrium) -> dict[str, Callable]:
+    options = {
+        "maxiter": 500,
+        "tol": problems.TOLERANCE,
+        "implicit_diff_solve": functools.partial(
+            jaxopt.linear_solve.solve_gmres, tol=problems.TOLERANCE
+        ),
+    }
+    solvers = {
+        "JAXopt, Anderson, GMRES": jaxopt.AndersonAcceleration(
+            layer, ridge=1e-12, **options
+        ),
+        "JAXopt, iteration, GMRES": jaxopt.FixedPointIteration(layer, **options),
+    }
+
+    def row(solver: Any) -> Callable:
+        loss = equilibrium_loss(lambda start, *theta: solver.run(start, *theta).params)
+        return compiled(lambda f: f, loss, *problem)
+
+    return {name: row(solver) for name, solver in solvers.items()}
+
+
 def _lbfgs(energy: Callable) -> Callable:
     solver = jaxopt.LBFGS(
         energy,
         maxiter=500,
         tol=problems.TOLERANCE,
-        # The Hessian is definite; by default CG runs on the normal equations.
-        implicit_diff_solve=jaxopt.linear_solve.solve_cg,
+        # The Hessian is definite; by default CG runs on the normal equations, and to
+        # 1e-5.
+        implicit_diff_solve=functools.partial(
+            jaxopt.linear_solve.solve_cg, tol=problems.LINEAR_TOLERANCE
+        ),
     )
 
     def minimise(start: jax.Array, *parameters: Any) -> jax.Array:

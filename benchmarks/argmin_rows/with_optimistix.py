@@ -12,8 +12,10 @@ from argmin_rows.jax_energies import (
     chain_energy,
     chain_loss,
     compiled,
+    curved_residuals,
     logistic_energy,
     logistic_problem,
+    regression_problem,
     robust_energy,
     toy_loss,
 )
@@ -36,11 +38,25 @@ def logistic(problem: problems.Logistic) -> dict[str, Callable]:
 
 
 def chain(problem: problems.Chain) -> dict[str, Callable]:
-    tolerance = 1e-10
+    tolerance = problems.LINEAR_TOLERANCE
     adjoint = optx.ImplicitAdjoint(lx.CG(tolerance, tolerance))
     minimise = _minimise(chain_energy, optx.LBFGS(**_TOLERANCES), adjoint)
     loss = chain_loss(minimise)
     return {"Optimistix, L-BFGS, CG": compiled(lambda f: f, loss, *problem)}
+
+
+def curved(problem: problems.Curved) -> dict[str, Callable]:
+    def minimise(start: jax.Array, *parameters: Any) -> jax.Array:
+        return optx.least_squares(
+            lambda x, parameters: curved_residuals(x, *parameters),
+            optx.LevenbergMarquardt(**_TOLERANCES),
+            start,
+            parameters,
+            throw=False,
+        ).value
+
+    loss = regression_problem(minimise)
+    return {"Optimistix, Levenberg-Marquardt": compiled(jax.vmap, loss, *problem)}
 
 
 def _minimise(energy: Callable, solver: Any, adjoint: Any = None) -> Callable:

@@ -10,6 +10,7 @@ _SOLVERS = {
     "newton": wt.Newton(tolerance=1e-11),
     "descent": wt.GradientDescent(tolerance=1e-6, max_iterations=5000),
     "levenberg-marquardt": wt.LevenbergMarquardt(tolerance=1e-9),
+    "lbfgs": wt.LBFGS(rtol=1e-11),
 }
 each = pytest.mark.parametrize("solver", _SOLVERS.values(), ids=_SOLVERS)
 
@@ -126,7 +127,8 @@ def test_the_derivative_is_that_of_the_free_unknowns(linear_solve, damping, rng)
     np.testing.assert_allclose(gradient, expected, rtol=1e-8)
 
 
-def test_the_derivative_equals_differences_of_the_bounded_solve(slope):
+@pytest.mark.parametrize("solver", ["newton", "lbfgs"])
+def test_the_derivative_equals_differences_of_the_bounded_solve(solver, slope):
     @tf.function
     def loss(theta, derivative):
         x = wt.argmin(
@@ -136,7 +138,7 @@ def test_the_derivative_equals_differences_of_the_bounded_solve(slope):
             ),
             tf.zeros(3, tf.float64),
             (theta,),
-            solver=_SOLVERS["newton"],
+            solver=_SOLVERS[solver],
             derivative=derivative,
             bounds=(0.0, 0.5),
         ).value
@@ -168,8 +170,47 @@ def test_wrong_bounds_are_refused(bounds, message):
 def test_crossed_bounds_and_solvers_without_bounds_are_refused():
     with pytest.raises(tf.errors.InvalidArgumentError, match="above the upper"):
         wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=(1.0, 0.0))
-    with pytest.raises(ValueError, match="LBFGS does not take `bounds`"):
-        wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=(0.0, 1.0), solver=wt.LBFGS())
+
+    class Boundless(wt.GradientDescent):
+        takes_bounds = False
+
+    with pytest.raises(ValueError, match="Boundless does not take `bounds`"):
+        wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=(0.0, 1.0), solver=Boundless())
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+def test_lbfgs_of_many_unknowns_ends_where_newton_does(mode, rng):
+    target = tf.constant(2 * rng.normal(size=(3, 40)))
+
+    def energy(x, target):
+        apart = tf.reduce_sum(tf.sqrt(1 + (x - target) ** 2), -1)
+        return apart + 2 * tf.reduce_sum((x[:, 1:] - x[:, :-1]) ** 2, -1)
+
+    def run(solver, target):
+        with tf.GradientTape() as tape:
+            tape.watch(target)
+            solution = wt.argmin(
+                energy,
+                tf.zeros_like(target),
+                (target,),
+                solver=solver,
+                batch_dims=1,
+                bounds=(-0.3, 0.2),
+            )
+            loss = tf.reduce_sum(solution.value**2)
+        return solution.value, tape.gradient(loss, target), solution.status
+
+    expected = tf.function(run)(wt.Newton(), target)
+    if mode == "graph":
+        run = tf.function(run)
+    found = run(wt.LBFGS(), target)
+    np.testing.assert_array_equal(found[2], [wt.Status.CONVERGED] * 3)
+    for figure, other in zip(found[:2], expected[:2], strict=True):
+        np.testing.assert_allclose(figure, other, atol=1e-7)
+    # Some bounds are active and some are not, or the test says little.
+    active = np.isin(found[0], [-0.3, 0.2])
+    assert 20 < active.sum() < 100
+    np.testing.assert_array_equal(found[1].numpy()[active], 0)
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph"])

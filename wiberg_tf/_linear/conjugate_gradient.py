@@ -1,7 +1,7 @@
 """Conjugate gradients for the damped system (H + λI) v = u, positive definite."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import tensorflow as tf
 
@@ -11,7 +11,19 @@ from wiberg_tf._linear.solver import (
     default_iterations,
     default_tolerance,
 )
+from wiberg_tf._nest import select
 from wiberg_tf._problem import Problem, round_off
+
+
+class _State(NamedTuple):
+    v: tf.Tensor
+    residual: tf.Tensor
+    direction: tf.Tensor
+    # |residual|² and |direction|², `[*batch, 1]`.
+    squared: tf.Tensor
+    length: tf.Tensor
+    # |H|, from below.
+    scale: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,47 +87,56 @@ def solve_conjugate_gradient(
     """
     relative = default_tolerance(x.dtype) if tolerance is None else tolerance
     limit = max_iterations or default_iterations(x.shape[-1])
-    allowed = tf.norm(right, axis=-1) * relative
+    norm = tf.norm(right, axis=-1, keepdims=True)
+    # Of length 1, or squares leave the range of numbers.
+    size = tf.where((norm > 0) & tf.math.is_finite(norm), norm, tf.ones_like(norm))
+    unit = right / size
 
-    def running(residual: tf.Tensor) -> tf.Tensor:
-        return tf.norm(residual, axis=-1) > allowed
+    def running(squared: tf.Tensor) -> tf.Tensor:
+        # Nothing brings down one that is infinite.
+        return (squared > relative**2) & tf.math.is_finite(squared)
 
-    def body(
-        v: tf.Tensor, residual: tf.Tensor, direction: tf.Tensor, scale: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-        active = running(residual)[..., None]
-        product = problem.hessian_product(x, direction) + damping[..., None] * direction
-        length = dot(direction, direction)
-        curvature = dot(direction, product)
+    def body(state: _State) -> tuple[_State]:
+        active = running(state.squared)
+        product = problem.hessian_product(x, state.direction)
+        product += damping[..., None] * state.direction
+        curvature = dot(state.direction, product)
         # The largest |Hd| / |d| met stands for |H|: less than its round-off is none.
-        scale = tf.maximum(scale, tf.sqrt(dot(product, product) / length))
-        positive = curvature > 4 * round_off(x.dtype) * scale * length
-        shown = tf.reduce_min(tf.where(active, curvature / length, float("inf")))
+        bent = dot(product, product) / state.length
+        scale = tf.maximum(state.scale, tf.sqrt(bent))
+        positive = curvature > 4 * round_off(x.dtype) * scale * state.length
+        shown = tf.reduce_min(tf.where(active, curvature / state.length, float("inf")))
         with insist(positive | ~active, f"{INDEFINITE} Curvature met:", shown):
-            squared = tf.where(active, dot(residual, residual), 1)
+            squared = tf.where(active, state.squared, 1)
         step = tf.where(positive, squared / curvature, NAN)
-        next_residual = residual - step * product
-        ratio = dot(next_residual, next_residual) / squared
-        return (
-            tf.where(active, v + step * direction, v),
-            tf.where(active, next_residual, residual),
-            tf.where(active, next_residual + ratio * direction, direction),
+        residual = state.residual - step * product
+        left = dot(residual, residual)
+        ratio = left / squared
+        stepped = _State(
+            state.v + step * state.direction,
+            residual,
+            residual + ratio * state.direction,
+            left,
+            # The residual is at right angles to the direction before it.
+            left + ratio**2 * state.length,
             scale,
         )
+        return (select(active, stepped, state),)
 
-    v, residual, _, _ = tf.while_loop(
-        lambda _, residual, __, ___: tf.reduce_any(running(residual)),
+    squared = dot(unit, unit)
+    (end,) = tf.while_loop(
+        lambda state: tf.reduce_any(running(state.squared)),
         body,
         # A u that is not finite must give a v that is not: 0 * inf is NaN.
-        (0 * right, right, right, tf.zeros_like(right[..., :1])),
+        (_State(0 * unit, unit, unit, squared, squared, tf.zeros_like(squared)),),
         maximum_iterations=limit,
     )
-    solved = ~running(residual)
-    worst = tf.reduce_max(tf.norm(residual, axis=-1))
+    solved = ~running(end.squared)
     message = (
         f"Conjugate gradients do not converge to {relative:g} in {limit} iterations: "
         "H + damping * I is nearly singular, or the limits of wt.CG are too tight; use "
         "TrustRegion with a larger damping, or linear_solve='dense'. Residual:"
     )
+    worst = tf.reduce_max(size * tf.sqrt(end.squared))
     with insist(solved, message, worst):
-        return tf.where(solved[..., None], v, NAN)
+        return tf.where(solved, size * end.v, NAN)

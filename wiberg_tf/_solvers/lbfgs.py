@@ -1,31 +1,34 @@
 """Limited-memory BFGS, for many unknowns."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from wiberg_tf._iterate import Solver, ended
-from wiberg_tf._problem import Problem, round_off
+from wiberg_tf._problem import Problem
 from wiberg_tf._solution import Status
-from wiberg_tf._solvers.line_search import strong_wolfe
+from wiberg_tf._solvers.line_search import backtrack, strong_wolfe
+from wiberg_tf._solvers.secants import Secants
 from wiberg_tf._stopping import check_limits, settled
 
 
 class _State(NamedTuple):
     x: tf.Tensor
     energy: tf.Tensor
+    # Without the unknowns that a bound holds, and with bounds the whole one too.
     gradient: tf.Tensor
-    # The last steps and gradient differences [*batch, memory, n], newest last, and
-    # their inner products [*batch, memory, 1]: 0 where there is no pair.
-    steps: tf.Tensor
-    differences: tf.Tensor
-    curvatures: tf.Tensor
+    whole_gradient: Any
+    secants: Secants
     obstacle: tf.Tensor
     first_energy: tf.Tensor
     settled: tf.Tensor
     # The approximate H⁻¹ times the gradient.
     correction: tf.Tensor
+
+
+# x, its energy and gradient, and whether it is another point.
+_Moved = tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,14 @@ class LBFGS(Solver):
     It needs gradients only, memory for `2 * memory` vectors, and suits problems of many
     unknowns (Nocedal and Wright, Numerical Optimization, 2nd ed., algorithm 7.5). A
     problem whose search fails forgets its history and tries the gradient once more.
+    The first step goes to the minimum of E's parabola along the gradient, for which one
+    Hessian-vector product is spent.
+
+    With bounds the direction is that of the unknowns that no bound holds, from the
+    history restricted to these; the step is halved and projected until the energy falls
+    enough, and goes along the gradient where that fails (Bertsekas, Projected Newton
+    methods for optimization problems with simple constraints, SIAM J. Control Optim.
+    20, 1982).
 
     Attributes:
       tolerance: a problem has converged when its gradient norm is at most this, in the
@@ -56,6 +67,7 @@ class LBFGS(Solver):
     max_evaluations: int = 30
     sufficient_decrease: float = 1e-4
     curvature: float = 0.9
+    takes_bounds = True
 
     def __post_init__(self) -> None:
         if self.memory < 1:
@@ -63,59 +75,48 @@ class LBFGS(Solver):
         check_limits(self.tolerance, self.rtol)
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
-        """Starts with an empty history."""
-        energy, gradient = problem.value_and_gradient(x)
-        history = tf.stack([tf.zeros_like(x)] * self.memory, -2)
+        """Starts with an empty history, and the curvature along the gradient."""
+        x = problem.project(x)
+        energy, whole = problem.value_and_gradient(x)
+        gradient = _free(problem, x, whole)
+        scale = _cauchy(problem, x, gradient)
         obstacle = tf.zeros_like(energy, tf.int32)
-        nothing = tf.zeros_like(history[..., :1])
-        there = tf.reduce_all(gradient == 0, -1)
         return _State(
             x,
             energy,
             gradient,
-            history,
-            history,
-            nothing,
+            () if problem.box is None else whole,
+            Secants.none(x, self.memory, scale),
             obstacle,
             energy,
-            there,
-            gradient,
+            tf.reduce_all(gradient == 0, -1),
+            scale[..., None] * gradient,
         )
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One line search along the quasi-Newton direction."""
-        fresh = state.curvatures[..., -1, 0] == 0
-        direction = -state.correction
-        # The first step has no scale but the gradient's.
-        norm = tf.norm(state.gradient, axis=-1)
-        first = tf.minimum(1 / tf.where(norm > 0, norm, 1), 1)
-        point = strong_wolfe(
-            problem,
-            (state.x, state.energy, state.gradient),
-            direction,
-            tf.where(fresh, first, tf.ones_like(first)),
-            sufficient_decrease=self.sufficient_decrease,
-            curvature=self.curvature,
-            max_evaluations=self.max_evaluations,
-        )
-        moved = point.size > 0
-        step = point.size[..., None] * direction
-        steps, differences, curvatures = _remember(
-            state, step, point.gradient - state.gradient
-        )
+        search = self._search if problem.box is None else self._projected_search
+        x, energy, whole, moved = search(problem, state)
+        before = state.gradient if problem.box is None else state.whole_gradient
+        gradient = _free(problem, x, whole)
+        secants = state.secants.push(x - state.x, whole - before, whole)
+        secants = secants.forget(~moved)
+        free = None if problem.box is None else ~problem.box.held(x, whole)
         after = _State(
-            tf.where(moved[..., None], state.x + step, state.x),
-            point.energy,
-            point.gradient,
-            steps,
-            differences,
-            tf.where(moved[..., None, None], curvatures, tf.zeros_like(curvatures)),
-            tf.where(moved | ~fresh, int(Status.CONVERGED), int(Status.NO_DESCENT)),
+            x,
+            energy,
+            gradient,
+            () if problem.box is None else whole,
+            secants,
+            tf.where(
+                moved | (state.secants.count > 0),
+                int(Status.CONVERGED),
+                int(Status.NO_DESCENT),
+            ),
             state.first_energy,
             state.settled,
-            state.correction,
+            secants.solve(gradient, free),
         )
-        after = after._replace(correction=_inverse_hessian(after))
         if self.tolerance is None:
             after = after._replace(settled=_settled(after, self.rtol))
         return after
@@ -134,69 +135,89 @@ class LBFGS(Solver):
         """The last point."""
         return state.x, state.energy, state.gradient
 
+    def _search(self, problem: Problem, state: _State) -> _Moved:
+        """Along the quasi-Newton direction, at first all the way."""
+        direction = -state.correction
+        point = strong_wolfe(
+            problem,
+            (state.x, state.energy, state.gradient),
+            direction,
+            tf.ones_like(state.energy),
+            sufficient_decrease=self.sufficient_decrease,
+            curvature=self.curvature,
+            max_evaluations=self.max_evaluations,
+        )
+        moved = point.size > 0
+        step = point.size[..., None] * direction
+        x = tf.where(moved[..., None], state.x + step, state.x)
+        return x, point.energy, point.gradient, moved
+
+    def _projected_search(self, problem: Problem, state: _State) -> _Moved:
+        """Along the same within the bounds, or else along the gradient."""
+
+        def along(direction: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            size, accepted = backtrack(
+                problem,
+                (state.x, state.energy, state.gradient),
+                direction,
+                tf.ones_like(state.energy),
+                self.sufficient_decrease,
+                self.max_evaluations,
+            )
+            x = problem.project(state.x + size[..., None] * direction)
+            return x, accepted & tf.reduce_any(x != state.x, -1)
+
+        x, accepted = along(-state.correction)
+        # Projected, only the gradient's direction is sure to lead downhill.
+        safe, found = tf.cond(
+            tf.reduce_all(accepted),
+            lambda: (x, accepted),
+            lambda: along(-state.secants.scale[..., None] * state.gradient),
+        )
+        x = tf.where(accepted[..., None], x, safe)
+        moved = accepted | found
+        x = tf.where(moved[..., None], x, state.x)
+        energy, gradient = problem.value_and_gradient(x)
+        return x, energy, gradient, moved
+
+
+def _free(problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """The gradient without what a bound holds."""
+    if problem.box is None:
+        return gradient
+    return tf.where(problem.box.held(x, gradient), tf.zeros_like(gradient), gradient)
+
+
+def _cauchy(problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    """The step to the parabola's minimum along −g, as a part of g, `[*batch]`.
+
+    |g|² / gᵀHg has the units of x² by those of E. Where E does not bend upwards, or has
+    no second derivative, the step has length 1, or |g| if that is less.
+    """
+    norm = tf.norm(gradient, axis=-1)
+    there = tf.math.is_finite(norm) & (norm > 0)
+    guess = tf.minimum(1 / tf.where(there, norm, 1), 1)
+    # Of unit length, or the squares leave the range of numbers.
+    along = gradient / tf.where(there, norm, 1)[..., None]
+    try:
+        bent = tf.reduce_sum(along * problem.hessian_product(x, along), -1)
+    except LookupError:  # An operation whose gradient has none of its own.
+        return guess
+    size = 1 / tf.where(bent > 0, bent, 1)
+    good = (bent > 0) & (size > 0) & tf.math.is_finite(size)
+    return tf.where(good, size, guess)
+
 
 def _settled(state: _State, rtol: float | None) -> tf.Tensor:
-    """See `settled`: with the newest pair's curvature for that of x."""
+    """See `settled`: with the scale of the matrix for the curvature of x."""
     state = tf.nest.map_structure(tf.stop_gradient, state)
-    curvature = state.curvatures[..., -1, 0]
-    difference = tf.reduce_sum(state.differences[..., -1, :] ** 2, -1)
     there = settled(
         state.gradient,
         state.correction,
         state.energy,
         state.first_energy,
-        tf.reduce_sum(state.x**2, -1) * tf.math.divide_no_nan(difference, curvature),
+        tf.reduce_sum(state.x**2, -1) / state.secants.scale,
         rtol,
     )
     # Without a pair the correction has no units of x.
-    return there & ((curvature > 0) | tf.reduce_all(state.gradient == 0, -1))
-
-
-def _remember(
-    state: _State, step: tf.Tensor, difference: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """The history with the new pair in the oldest one's place, if it curves upwards."""
-    curvature = _dot(step, difference)
-    sizes = tf.sqrt(_dot(step, step) * _dot(difference, difference))
-    useful = (curvature > round_off(step.dtype) * sizes)[..., None]
-
-    def push(history: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
-        shifted = tf.concat([history[..., 1:, :], new[..., None, :]], -2)
-        return tf.where(useful, shifted, history)
-
-    return (
-        push(state.steps, step),
-        push(state.differences, difference),
-        push(state.curvatures, curvature),
-    )
-
-
-def _inverse_hessian(state: _State) -> tf.Tensor:
-    """The approximate H⁻¹ times the gradient, by the two loops of the algorithm."""
-    steps = tf.unstack(state.steps, axis=-2)
-    differences = tf.unstack(state.differences, axis=-2)
-    curvatures = tf.unstack(state.curvatures, axis=-2)
-    pairs = list(zip(steps, differences, curvatures, strict=True))
-    q, parts = state.gradient, []
-    for s, y, curvature in reversed(pairs):
-        part = _along(_dot(s, q), curvature)
-        q -= part * y
-        parts.append(part)
-    _, y, curvature = pairs[-1]
-    there = curvature > 0
-    # The newest pair sets the scale.
-    scale = curvature / tf.where(there, _dot(y, y), 1)
-    r = tf.where(there, scale, 1) * q
-    for (s, y, curvature), part in zip(pairs, reversed(parts), strict=True):
-        r += (part - _along(_dot(y, r), curvature)) * s
-    return r
-
-
-def _along(product: tf.Tensor, curvature: tf.Tensor) -> tf.Tensor:
-    """The product by the curvature of its pair, 0 where there is no pair."""
-    there = curvature > 0
-    return tf.where(there, product / tf.where(there, curvature, 1), 0)
-
-
-def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(a * b, -1, keepdims=True)
+    return there & ((state.secants.count > 0) | tf.reduce_all(state.gradient == 0, -1))

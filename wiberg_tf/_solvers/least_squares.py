@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
+from wiberg_tf._linear.positive import positive
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._nest import select
 from wiberg_tf._problem import Problem, round_off
@@ -15,9 +16,7 @@ from wiberg_tf._solution import Status
 from wiberg_tf._solvers.newton import (
     Correct,
     Newton,
-    by_matrix,
     by_step,
-    solve_scaled,
 )
 from wiberg_tf._stopping import check_limits, settled
 
@@ -208,10 +207,14 @@ class LevenbergMarquardt(Solver):
         noise = 4 * curvature.shape[-1] * round_off(curvature.dtype)
         least = noise * _largest(curvature, weights)
         damping = tf.maximum(state.damping, least)[..., None]
-        damped = curvature + tf.linalg.diag(damping * weights)
-        move = -solve_scaled(damped, state.gradient)
-        regular = curvature + tf.linalg.diag(least[..., None] * weights)
-        correct = by_matrix(regular)
+        damped = positive(_with_diagonal(curvature, damping * weights), noise)
+        move = -damped.solve(state.gradient)
+
+        def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            # JᵀJ alone may be singular, but no more than round-off makes it.
+            matrix = _with_diagonal(curvature, least[..., None] * weights)
+            return positive(matrix, noise).correct(x, gradient)
+
         if problem.box is None:
             state = state._replace(damping=damping[..., 0])
             return move, _predicted(move, weights, state), correct
@@ -233,6 +236,10 @@ class LevenbergMarquardt(Solver):
     def _curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
         matrix = residual_energy(problem, self).gauss_newton(problem, x, exact=True)
         return tf.where(tf.math.is_finite(matrix), matrix, tf.zeros_like(matrix))
+
+
+def _with_diagonal(matrix: tf.Tensor, more: tf.Tensor) -> tf.Tensor:
+    return tf.linalg.set_diag(matrix, tf.linalg.diag_part(matrix) + more)
 
 
 def _largest(curvature: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

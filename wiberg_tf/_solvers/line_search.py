@@ -30,28 +30,43 @@ def backtrack(
       The size that was found, `[*batch]`, and whether one was, bool `[*batch]`. The
       step is `problem.project(x + size * direction)`.
     """
-    x, energy, gradient = start
-    noise = _noise(energy)
+    lost = is_lost(start)
 
     def accept(size: tf.Tensor) -> tf.Tensor:
-        trial = problem.project(x + size[..., None] * direction)
-        predicted = tf.reduce_sum((trial - x) * gradient, -1)
-        found = problem.value(trial)
-        # Projected, a direction may turn uphill.
-        return (found <= energy + sufficient_decrease * predicted + noise) & (
-            predicted <= 0
-        )
+        trial = problem.project(start[0] + size[..., None] * direction)
+        return descends(start, trial, problem.value(trial), sufficient_decrease)
 
     def body(size: tf.Tensor, accepted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         size = tf.where(accepted, size, 0.5 * size)
         return size, accepted | accept(size)
 
     return tf.while_loop(
-        lambda _, accepted: ~tf.reduce_all(accepted),
+        lambda _, accepted: ~tf.reduce_all(accepted | lost),
         body,
         (size, accept(size)),
         maximum_iterations=max_halvings,
     )
+
+
+def descends(
+    start: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+    trial: tf.Tensor,
+    found: tf.Tensor,
+    sufficient_decrease: float,
+) -> tf.Tensor:
+    """Whether the energy found at a trial point has fallen enough, bool `[*batch]`."""
+    x, energy, gradient = start
+    predicted = tf.reduce_sum((trial - x) * gradient, -1)
+    limit = energy + sufficient_decrease * predicted + _noise(energy)
+    # Projected, a direction may turn uphill.
+    return (found <= limit) & (predicted <= 0)
+
+
+def is_lost(start: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
+    """Which problems no search helps: E or its gradient is not finite."""
+    _, energy, gradient = start
+    finite = tf.reduce_all(tf.math.is_finite(gradient), -1)
+    return ~(finite & tf.math.is_finite(energy))
 
 
 class Point(NamedTuple):
@@ -63,9 +78,17 @@ class Point(NamedTuple):
     gradient: tf.Tensor
 
 
+class _End(NamedTuple):
+    """An end of the bracket, as `Point` but for the gradient, which is large."""
+
+    size: tf.Tensor
+    energy: tf.Tensor
+    slope: tf.Tensor
+
+
 class _Search(NamedTuple):
-    low: Point
-    high: Point
+    low: _End
+    high: _End
     bracketed: tf.Tensor
     size: tf.Tensor
     found: tf.Tensor
@@ -105,8 +128,8 @@ def strong_wolfe(
     slope = tf.reduce_sum(direction * gradient, -1)
     noise = _noise(energy)
 
-    def body(search: _Search) -> tuple[_Search]:
-        trial = _evaluate(problem, x, direction, search.size)
+    def body(search: _Search, best: tf.Tensor) -> tuple[_Search, tf.Tensor]:
+        trial, found_gradient = _evaluate(problem, x, direction, search.size)
         low, high = search.low, search.high
         bound = energy + sufficient_decrease * trial.size * slope
         too_high = ~(trial.energy <= tf.minimum(bound, low.energy) + noise)
@@ -127,28 +150,34 @@ def strong_wolfe(
             tf.where(bracketed, inner, growth * search.size),
             found,
         )
-        return (select(search.found, search, stepped),)
+        better = ~search.found & ~too_high
+        return (
+            select(search.found, search, stepped),
+            select(better, found_gradient, best),
+        )
 
     zero = tf.zeros_like(slope)
-    origin = Point(zero, energy, slope, gradient)
+    origin = _End(zero, energy, slope)
     nowhere = tf.zeros_like(slope, tf.bool)
-    (end,) = tf.while_loop(
-        lambda search: ~tf.reduce_all(search.found),
+    end, best = tf.while_loop(
+        lambda search, _: ~tf.reduce_all(search.found),
         body,
-        (_Search(origin, origin, nowhere, size, nowhere),),
+        (_Search(origin, origin, nowhere, size, nowhere), gradient),
         maximum_iterations=max_evaluations,
     )
-    return end.low
+    low = end.low
+    return Point(low.size, low.energy, low.slope, best)
 
 
 def _evaluate(
     problem: Problem, x: tf.Tensor, direction: tf.Tensor, size: tf.Tensor
-) -> Point:
+) -> tuple[_End, tf.Tensor]:
     energy, gradient = problem.value_and_gradient(x + size[..., None] * direction)
-    return Point(size, energy, tf.reduce_sum(direction * gradient, -1), gradient)
+    slope = tf.reduce_sum(direction * gradient, -1)
+    return _End(size, energy, slope), gradient
 
 
-def _interpolate(low: Point, high: Point) -> tf.Tensor:
+def _interpolate(low: _End, high: _End) -> tf.Tensor:
     """The minimiser of the cubic through two points, kept inside (ibid., eq. 3.59)."""
     # A lost energy has no place in the formula, nor in its derivative.
     lost = ~tf.math.is_finite(high.energy) | ~tf.math.is_finite(high.slope)

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
-from wiberg_tf._linear.dense import eigen, equilibrate, factorise
+from wiberg_tf._linear.positive import positive, regular
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
-from wiberg_tf._solvers.line_search import backtrack
+from wiberg_tf._solvers.line_search import backtrack, descends, is_lost
 from wiberg_tf._stopping import check_limits, settled
 
 
@@ -29,7 +29,13 @@ class _State(NamedTuple):
 
 # M⁻¹g and xᵀ diag(M) x, for x and its gradient g after a step of matrix M.
 Correct = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-_Taken = tuple[tf.Tensor, tf.Tensor, Correct]
+
+
+class _Taken(NamedTuple):
+    x: tf.Tensor
+    energy: tf.Tensor
+    gradient: tf.Tensor
+    obstacle: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +67,10 @@ class Newton(Solver):
       damping: λ, added to the Hessian's diagonal: a number, or a tensor that
         broadcasts to `[*batch]`. It slows convergence and does not move the minimum.
       line_search: whether to mend the direction and search along it.
+      steps_per_hessian: how many steps each Hessian serves, each with its own search:
+        2 or 3 save Hessians where one costs much more than a gradient, with many
+        unknowns (Shamanskii's method: Kelley, Iterative Methods for Linear and
+        Nonlinear Equations, 1995, section 5.4). An iteration is that many steps.
       linear_solve: the caller's `linear_solve(x, parameters, damping, right)` for
         matrices with structure, as of `TrustRegion`: one function serves both. It may
         take any positive definite matrix for H, and then decides how fast the steps
@@ -75,11 +85,23 @@ class Newton(Solver):
     eigenvalue_floor: float = 1e-12
     damping: float | tf.Tensor = 0.0
     line_search: bool = True
+    steps_per_hessian: int = 1
     linear_solve: LinearSolve | None = None
     takes_bounds = True
 
     def __post_init__(self) -> None:
         check_limits(self.tolerance, self.rtol)
+        if self.steps_per_hessian < 1:
+            raise ValueError(
+                f"`steps_per_hessian` must be >= 1; received {self.steps_per_hessian}"
+            )
+        if self.steps_per_hessian > 1 and not (
+            self.line_search and self.linear_solve is None
+        ):
+            raise ValueError(
+                "`steps_per_hessian` must be 1 without a line search or with a "
+                f"`linear_solve` of your own; received {self.steps_per_hessian}"
+            )
 
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
@@ -92,11 +114,10 @@ class Newton(Solver):
     def step(self, problem: Problem, state: _State) -> _State:
         """One Newton step."""
         if self.linear_solve is not None:
-            taken = self._structured_step(problem, state, self.linear_solve)
+            taken, correct = self._structured_step(problem, state, self.linear_solve)
         else:
-            taken = self._dense_step(problem, state)
-        x, obstacle, correct = taken
-        energy, gradient = problem.value_and_free_gradient(x)
+            taken, correct = self._dense_step(problem, state)
+        x, energy, gradient, obstacle = taken
         if self.tolerance is None:
             # Nothing differentiates a decision.
             held = tf.nest.map_structure(tf.stop_gradient, (x, energy, gradient))
@@ -125,26 +146,32 @@ class Newton(Solver):
         """The matrix `[*batch, n, n]` of the steps: the Hessian."""
         return problem.hessian(x)
 
-    def _dense_step(self, problem: Problem, state: _State) -> _Taken:
+    def _dense_step(self, problem: Problem, state: _State) -> tuple[_Taken, Correct]:
         hessian = self._damped(self.curvature(problem, state.x))
         if problem.box is not None:
             at_bound = problem.box.touched(state.x)
             hessian = restrict(hessian, at_bound & (state.gradient == 0))
         if not self.line_search:
-            x, obstacle = _plain_step(state, hessian)
-            return problem.project(x), obstacle, by_matrix(_regular(hessian)[0])
+            factored, singular = regular(hessian)
+            step = -factored.solve(state.gradient)
+            x = tf.where(singular[..., None], state.x, state.x + step)
+            obstacle = tf.where(singular, int(Status.SINGULAR), int(Status.CONVERGED))
+            taken = _evaluated(problem, problem.project(x), obstacle)
+            return taken, factored.correct
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
-        even, scale = equilibrate(hessian)
-        even += _raising(even, max(self.eigenvalue_floor, noise))
-        raised = even / scale / tf.linalg.matrix_transpose(scale)
-        x, obstacle = self._descend(
-            problem, state, -solve_scaled(raised, state.gradient)
-        )
-        return x, obstacle, by_matrix(raised)
+        factored = positive(hessian, max(self.eigenvalue_floor, noise))
+        taken = self._descend(problem, state, -factored.solve(state.gradient))
+        for _ in range(self.steps_per_hessian - 1):
+            # One that goes nowhere says nothing of the next Hessian's.
+            x, energy, gradient, obstacle = taken
+            state = state._replace(x=x, energy=energy, gradient=gradient)
+            taken = self._descend(problem, state, -factored.solve(gradient))
+            taken = taken._replace(obstacle=obstacle)
+        return taken, factored.correct
 
     def _structured_step(
         self, problem: Problem, state: _State, linear_solve: LinearSolve
-    ) -> _Taken:
+    ) -> tuple[_Taken, Correct]:
         damping = tf.convert_to_tensor(self.damping, state.energy.dtype)
         damping = tf.broadcast_to(damping, tf.shape(state.energy))
         step = -solve_structured(
@@ -154,24 +181,36 @@ class Newton(Solver):
         if not self.line_search:
             x = tf.where(finite[..., None], state.x + step, state.x)
             obstacle = tf.where(finite, int(Status.CONVERGED), int(Status.SINGULAR))
-            return x, obstacle, by_step(state.gradient, step)
+            taken = _evaluated(problem, x, obstacle)
+            return taken, by_step(state.gradient, step)
         downhill = finite & (tf.reduce_sum(step * state.gradient, -1) < 0)
         step = tf.where(downhill[..., None], step, -state.gradient)
-        x, obstacle = self._descend(problem, state, step)
-        return x, obstacle, by_step(state.gradient, step)
+        taken = self._descend(problem, state, step)
+        return taken, by_step(state.gradient, step)
 
     def _damped(self, hessian: tf.Tensor) -> tf.Tensor:
-        # Problems with lost values are already done; eigh must not see them.
-        safe = tf.where(tf.math.is_finite(hessian), hessian, 0)
+        if isinstance(self.damping, int | float) and self.damping == 0:
+            return hessian
         damping = tf.convert_to_tensor(self.damping, hessian.dtype)[..., None]
-        return safe + damping[..., None] * tf.eye(
-            hessian.shape[-1], dtype=hessian.dtype
+        return tf.linalg.set_diag(hessian, tf.linalg.diag_part(hessian) + damping)
+
+    def _descend(self, problem: Problem, state: _State, direction: tf.Tensor) -> _Taken:
+        """A step that lowers the energy, or none."""
+        x = problem.project(state.x + direction)
+        energy, gradient = problem.value_and_free_gradient(x)
+        start = state.x, state.energy, state.gradient
+        whole = descends(start, x, energy, self.sufficient_decrease)
+        # Mostly the whole step is good, and needs no other evaluation.
+        return tf.cond(
+            tf.reduce_all(whole | is_lost(start)),
+            lambda: _Taken(x, energy, gradient, tf.zeros_like(state.obstacle)),
+            lambda: self._shortened(problem, state, direction),
         )
 
-    def _descend(
+    def _shortened(
         self, problem: Problem, state: _State, direction: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """A step that lowers the energy, and whether there is none."""
+    ) -> _Taken:
+        """The same by searches."""
         x, accepted = self._search(problem, state, direction)
         if problem.box is not None:
             # Projected, only the gradient's direction is sure to lead downhill.
@@ -179,7 +218,8 @@ class Newton(Solver):
             x = tf.where(accepted[..., None], x, safe)
             accepted |= found
         obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
-        return tf.where(accepted[..., None], x, state.x), obstacle
+        x = tf.where(accepted[..., None], x, state.x)
+        return _evaluated(problem, x, obstacle)
 
     def _search(
         self, problem: Problem, state: _State, direction: tf.Tensor
@@ -196,15 +236,8 @@ class Newton(Solver):
         return problem.project(state.x + size[..., None] * direction), accepted
 
 
-def by_matrix(matrix: tf.Tensor) -> Correct:
-    """The correction by the matrix of the last step."""
-    matrix = tf.stop_gradient(matrix)
-
-    def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        diagonal = tf.abs(tf.linalg.diag_part(matrix))
-        return solve_scaled(matrix, gradient), tf.reduce_sum(diagonal * x**2, -1)
-
-    return correct
+def _evaluated(problem: Problem, x: tf.Tensor, obstacle: tf.Tensor) -> _Taken:
+    return _Taken(x, *problem.value_and_free_gradient(x), obstacle)
 
 
 def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
@@ -219,93 +252,3 @@ def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
         return inverse * gradient, tf.math.divide_no_nan(squared, inverse[..., 0])
 
     return correct
-
-
-def _plain_step(state: _State, hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The step −(H + λI)⁻¹ g, and whether the matrix is singular."""
-    safe, singular = _regular(hessian)
-    usable = ~singular[..., None]
-    x = tf.where(usable, state.x - _solve(safe, state.gradient), state.x)
-    return x, tf.where(singular, int(Status.SINGULAR), int(Status.CONVERGED))
-
-
-def _regular(hessian: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The matrix, or the identity where it is singular, and whether it is."""
-    size = hessian.shape[-1]
-    sizes = tf.abs(eigen(equilibrate(tf.stop_gradient(hessian))[0])[0])
-    noise = 4 * size * round_off(hessian.dtype) * tf.reduce_max(sizes, -1)
-    # A single eigenvalue is as exact as the Hessian itself.
-    singular = tf.reduce_min(sizes, -1) <= (noise if size > 1 else 0)
-    unit = tf.eye(size, dtype=hessian.dtype)
-    return tf.where(singular[..., None, None], unit, hessian), singular
-
-
-def _solve(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    if matrix.shape[-1] == 1:
-        return right / matrix[..., 0]
-    return tf.linalg.solve(matrix, right[..., None])[..., 0]
-
-
-def solve_scaled(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
-    """`[*batch, n]`, whose pivots are chosen without regard to the units of x."""
-    if matrix.shape[-1] == 1:
-        return right / matrix[..., 0]
-    even, scale = equilibrate(matrix)
-    return scale[..., 0] * _solve(even, scale[..., 0] * right)
-
-
-def _raising(hessian: tf.Tensor, floor: float) -> tf.Tensor:
-    """What to add to V Λ Vᵀ to make it V max(|Λ|, floor · max|Λ|) Vᵀ.
-
-    Zero for a positive definite matrix. Its derivative is written out (divided
-    differences of the eigenvalues, Daleckii and Krein), because that of `eigh` alone
-    is wrong where eigenvalues coincide, and a Hessian is often the identity.
-    A Cholesky factor, which is cheaper than eigenvalues, tells when there are none to
-    raise.
-    """
-    if hessian.shape[-1] == 1:
-        return tf.where(hessian == 0, tf.ones_like(hessian), tf.abs(hessian) - hessian)
-
-    @tf.custom_gradient
-    def raising(matrix: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
-        values, vectors = tf.linalg.eigh(matrix)
-        largest = tf.reduce_max(tf.abs(values), -1, keepdims=True)
-        size = tf.maximum(tf.abs(values), floor * largest)
-        # A zero Hessian leaves steepest descent.
-        size = tf.where(largest > 0, size, 1)
-        shift = size - values
-
-        def backward(upstream: tf.Tensor) -> tf.Tensor:
-            gap = values[..., :, None] - values[..., None, :]
-            change = shift[..., :, None] - shift[..., None, :]
-            # The derivative of the shift, where eigenvalues coincide.
-            raised = size > tf.abs(values)
-            tangent = tf.where(raised, -tf.ones_like(size), tf.sign(values) - 1)
-            apart = gap != 0
-            slope = change / tf.where(apart, gap, 1)
-            slope = tf.where(apart, slope, tangent[..., None])
-            inner = tf.matmul(vectors, tf.matmul(upstream, vectors), transpose_a=True)
-            return _recompose(vectors, slope * inner)
-
-        return _recompose(vectors, tf.linalg.diag(shift)), backward
-
-    return tf.cond(
-        _surely_definite(tf.stop_gradient(hessian)),
-        lambda: tf.zeros_like(hessian),
-        lambda: raising(hessian),
-    )
-
-
-def _surely_definite(matrix: tf.Tensor) -> tf.Tensor:
-    """Whether every matrix of the batch is positive definite beyond doubt."""
-    diagonal = tf.linalg.diag_part(matrix)
-    # TensorFlow logs every failing factorisation; most are foretold by the 2×2 minors.
-    minors = diagonal[..., :, None] * diagonal[..., None, :] - matrix**2
-    plausible = tf.reduce_all(diagonal > 0) & tf.reduce_all(minors >= 0)
-    return tf.cond(
-        plausible, lambda: factorise(matrix)[1], lambda: tf.zeros_like(plausible)
-    )
-
-
-def _recompose(vectors: tf.Tensor, inner: tf.Tensor) -> tf.Tensor:
-    return tf.matmul(vectors, tf.matmul(inner, vectors, transpose_b=True))

@@ -7,8 +7,8 @@ import tensorflow as tf
 import wiberg_tf as wt
 from wiberg_tf._nest import Packing
 from wiberg_tf._problem import Problem
-from wiberg_tf._solvers.lbfgs import _inverse_hessian, _remember
 from wiberg_tf._solvers.line_search import strong_wolfe
+from wiberg_tf._solvers.secants import Secants
 
 
 def _rosenbrock(x):
@@ -54,30 +54,66 @@ def test_a_quadratic_of_few_eigenvalues_takes_few_steps(rng):
     assert solution.stats.iterations < 25
 
 
-@pytest.mark.parametrize("pairs", [2, 3, 6])
-def test_the_two_loops_are_the_dense_update(pairs, rng):
-    # The second problem's second pair curves downwards: it is left out.
-    problem = Problem(_rosenbrock, Packing(tf.zeros([2, 5], tf.float64), 1), ())
-    state = wt.LBFGS(memory=4).init(problem, tf.constant(rng.normal(size=(2, 5))))
+def _pushed(pairs, rng):
+    """A history of 4 pairs at most, the last gradient, and the pairs of 2 problems."""
+    gradient = rng.normal(size=(2, 5))
+    secants = Secants.none(tf.constant(gradient), 4, tf.ones(2, tf.float64))
     kept = [[], []]
     for i in range(pairs):
         step = rng.normal(size=(2, 5))
         difference = step * rng.uniform(1, 3, size=(2, 5))
+        # The second problem's second pair curves downwards: it is left out.
         difference[1] *= -1 if i == 1 else 1
-        history = _remember(state, tf.constant(step), tf.constant(difference))
-        names = ("steps", "differences", "curvatures")
-        state = state._replace(**dict(zip(names, history, strict=True)))
+        gradient = gradient + difference
+        secants = secants.push(*map(tf.constant, (step, difference, gradient)))
         for problem_pairs, s, y in zip(kept, step, difference, strict=True):
             problem_pairs += [(s, y)] if s @ y > 0 else []
-    for row, gradient, used in zip(
-        _inverse_hessian(state), state.gradient.numpy(), kept, strict=True
-    ):
-        s, y = used[-1]
-        inverse = np.eye(5) * (s @ y) / (y @ y)
-        for s, y in used[-4:]:
-            left = np.eye(5) - np.outer(s, y) / (s @ y)
-            inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
-        np.testing.assert_allclose(row, inverse @ gradient, rtol=1e-10)
+    return secants, gradient, kept
+
+
+def _dense_update(pairs):
+    """H⁻¹ by one rank-two update for each pair."""
+    s, y = pairs[-1]
+    inverse = np.eye(len(s)) * (s @ y) / (y @ y)
+    for s, y in pairs[-4:]:
+        left = np.eye(len(s)) - np.outer(s, y) / (s @ y)
+        inverse = left @ inverse @ left.T + np.outer(s, s) / (s @ y)
+    return inverse
+
+
+@pytest.mark.parametrize("pairs", [2, 3, 6])
+def test_the_compact_form_is_the_dense_update(pairs, rng):
+    secants, gradient, kept = _pushed(pairs, rng)
+    found = secants.solve(tf.constant(gradient))
+    for row, u, used in zip(found, gradient, kept, strict=True):
+        np.testing.assert_allclose(row, _dense_update(used) @ u, rtol=1e-10)
+
+
+@pytest.mark.parametrize("pairs", [2, 6])
+def test_restricted_it_is_that_of_restricted_pairs(pairs, rng):
+    secants, gradient, kept = _pushed(pairs, rng)
+    free = np.array([[True, False, True, True, False], [False, True, True, True, True]])
+    right = np.where(free, gradient, 0)
+    found = secants.solve(tf.constant(right), tf.constant(free))
+    for row, u, used, there in zip(found, right, kept, free, strict=True):
+        inverse = _dense_update([(s[there], y[there]) for s, y in used])
+        np.testing.assert_allclose(row[there], inverse @ u[there], rtol=1e-10)
+        np.testing.assert_array_equal(row[~there], 0)
+
+
+def test_what_is_forgotten_is_no_pair(rng):
+    secants, gradient, _ = _pushed(6, rng)
+    before = secants.solve(tf.constant(gradient))
+    secants = secants.forget(tf.constant([True, False]))
+    after = secants.solve(tf.constant(gradient))
+    np.testing.assert_allclose(after[0], secants.scale[0] * gradient[0])
+    np.testing.assert_array_equal(after[1], before[1])
+    # What is pushed later meets nothing old.
+    step = rng.normal(size=(2, 5))
+    gradient = gradient + 2 * step
+    secants = secants.push(*map(tf.constant, (step, 2 * step, gradient)))
+    found = secants.solve(tf.constant(gradient))
+    np.testing.assert_allclose(found[0], 0.5 * gradient[0], rtol=1e-10)
 
 
 @pytest.mark.parametrize("kind", [wt.LBFGS, wt.GradientDescent])

@@ -212,3 +212,39 @@ def test_damping_slows_newton_and_does_not_move_the_minimum():
     damped = _solve(_rosenbrock, [-1.2, 1.0], damping=1.0)
     assert damped.stats.iterations > free.stats.iterations
     np.testing.assert_allclose(damped.value, [1, 1], atol=1e-7)
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_a_hessian_may_serve_several_steps(steps):
+    start = [[-1.2, 1.0], [0.5, 2.0]]
+    several = _solve(_rosenbrock, start, steps_per_hessian=steps)
+    np.testing.assert_array_equal(several.status, [wt.Status.CONVERGED] * 2)
+    np.testing.assert_allclose(several.value, np.ones((2, 2)), rtol=1e-8)
+    alone = _solve(_rosenbrock, start[:1], steps_per_hessian=steps)
+    np.testing.assert_allclose(several.value[0], alone.value[0], atol=1e-12)
+    assert several.stats.iterations[0] == alone.stats.iterations[0]
+    one = _solve(_rosenbrock, start)
+    assert np.all(several.stats.iterations.numpy() < one.stats.iterations.numpy())
+
+
+def test_several_steps_are_newtons_with_the_first_hessian():
+    solution = _solve(
+        lambda x: tf.reduce_sum(tf.cosh(x) + 0.5 * x, -1),
+        [0.3, -0.9],
+        steps_per_hessian=2,
+        max_iterations=1,
+    )
+    x = np.array([0.3, -0.9])
+    bend = np.cosh(x)
+    for _ in range(2):
+        x = x - (np.sinh(x) + 0.5) / bend
+    np.testing.assert_allclose(solution.value, x, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"steps_per_hessian": 0}, {"steps_per_hessian": 2, "line_search": False}],
+)
+def test_steps_per_hessian_are_checked(options):
+    with pytest.raises(ValueError, match="`steps_per_hessian` must be "):
+        wt.Newton(**options)
