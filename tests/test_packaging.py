@@ -23,6 +23,7 @@ DOCUMENTS = (
     "docs/fidelity.md",
     "docs/i1.md",
     "docs/lifting.md",
+    "docs/when-gradients-lie.md",
 )
 
 
