@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from wiberg_tf._autodiff import first_order
+from wiberg_tf._box import Box
 from wiberg_tf._linear.checks import NAN, insist
 from wiberg_tf._problem import Problem, round_off
 
@@ -46,15 +47,16 @@ def checkpointed(plain: Step) -> Step:
     """A solver's step, of which the backward pass keeps the state before it alone."""
 
     def lean(problem: Problem, state: Any) -> Any:
-        inputs = tf.nest.flatten((problem.parameters, state))
+        bounds = () if problem.box is None else tuple(problem.box)
+        given = problem.parameters, bounds, state
+        inputs = tf.nest.flatten(given)
         after = list[Any]()
 
         def run(flat: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-            parameters, before = tf.nest.pack_sequence_as(
-                (problem.parameters, state), list(flat)
-            )
+            parameters, limits, before = tf.nest.pack_sequence_as(given, list(flat))
+            box = Box(*limits) if limits else None
             again = Problem(
-                problem.energy, problem.packing, parameters, problem.box, unrolled=True
+                problem.energy, problem.packing, parameters, box, unrolled=True
             )
             after[:] = [plain(again, before)]
             return tf.nest.flatten(after[0])

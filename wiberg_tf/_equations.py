@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from wiberg_tf._linearised import filled, floating_of, refuse_unused, spread
 from wiberg_tf._nest import Packing, as_like, entry_names
-from wiberg_tf._problem import call_energy, captures, count_operations
+from wiberg_tf._problem import call_energy, captured, count_operations
 
 Function = Callable[..., Any]
 
@@ -93,7 +93,7 @@ class Linearised(Equations):
         `wiberg_tf._second_order.Beside`.
       tape: persistent, of the evaluation.
       value: F, `[*batch, n]`.
-      captures: whether F may depend on what the function captures.
+      elsewhere: tensors that the function captures; None if nobody knows.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Linearised(Equations):
         again: tf.GradientTape,
         tape: tf.GradientTape,
         value: tf.Tensor,
-        captures: bool,
+        elsewhere: list[tf.Tensor] | None,
     ):
         super().__init__(
             equations.function,
@@ -112,7 +112,9 @@ class Linearised(Equations):
             equations.minus_x,
         )
         self.value = value
-        self.captures = captures
+        self.elsewhere = elsewhere
+        # Whether tapes may know F as a function of anything.
+        self.captures = elsewhere is None or bool(elsewhere)
         self.point = x
         self.again = again
         self._tape = tape
@@ -161,8 +163,8 @@ def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
         again.watch(leaves)
         tape.watch(leaves)
         value = equations.residual(x)
-    captured = captures(before, [x, *flat])
-    return Linearised(equations, x, again, tape, value, captured)
+    elsewhere = captured(before, [x, *flat])
+    return Linearised(equations, x, again, tape, value, elsewhere)
 
 
 def _like(unknowns: Any, value: Any) -> Any:

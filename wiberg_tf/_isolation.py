@@ -5,6 +5,7 @@ times NaN is NaN: what its own NaN sample adds to the gradient of a shared param
 would be lost in all of it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -84,7 +85,7 @@ class Isolation:
         nan = tf.cast(NAN, self._energy.dtype)
         stats = solution.stats
         return Solution(
-            select(self._lost, initial, solution.value),
+            tf.nest.map_structure(self._stay, initial, solution.value),
             tf.where(self._lost, int(Status.NOT_FINITE), solution.status),
             stats._replace(
                 iterations=tf.where(self._lost, 0, stats.iterations),
@@ -92,6 +93,22 @@ class Isolation:
                 gradient_norm=tf.where(self._lost, nan, stats.gradient_norm),
             ),
         )
+
+    def _stay(self, start: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
+        """The start for lost problems, whose gradient is NaN unless it is 0."""
+
+        @tf.custom_gradient
+        def stay(
+            start: tf.Tensor, value: tf.Tensor
+        ) -> tuple[tf.Tensor, Callable[..., Any]]:
+            def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+                nan = tf.where(upstream != 0, tf.cast(NAN, upstream.dtype), 0)
+                of_start = select(self._lost, nan, tf.zeros_like(nan))
+                return of_start, select(self._lost, nan, upstream)
+
+            return select(self._lost, start, value), backward
+
+        return stay(start, value)
 
     def solve(self, solve: Any, right: tf.Tensor) -> tf.Tensor:
         """`solve(right)`, `[*batch, n]`; of lost problems 0 for u = 0, otherwise NaN.

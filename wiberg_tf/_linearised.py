@@ -9,7 +9,7 @@ from wiberg_tf._autodiff import Tangents
 from wiberg_tf._nest import entry_names
 from wiberg_tf._problem import (
     Problem,
-    captures,
+    captured,
     count_operations,
     curvature,
     is_plain,
@@ -32,7 +32,7 @@ class Linearised(Problem):
       value: E, `[*batch]`.
       gradient: ∂E/∂x, `[*batch, n]`.
       plain: as `Problem.record` returns it.
-      captures: whether the gradient may depend on what the energy captures.
+      elsewhere: tensors that the energy captures; None if nobody knows.
       again: persistent, of the evaluation with `tape`, if it is one beside another.
       beside: another record; see `wiberg_tf._second_order.Record`.
     """
@@ -45,7 +45,7 @@ class Linearised(Problem):
         value: tf.Tensor,
         gradient: tf.Tensor,
         plain: bool,
-        captures: bool,
+        elsewhere: list[tf.Tensor] | None,
         again: tf.GradientTape,
         beside: "Linearised | None",
     ):
@@ -58,7 +58,9 @@ class Linearised(Problem):
         self.again = again
         self._beside = beside
         self._tape = tape
-        self.captures = captures
+        self.elsewhere = elsewhere
+        # Whether tapes may know the gradient as a function of anything.
+        self.captures = elsewhere is None or bool(elsewhere)
         self._plain = plain
         self._flat = tf.nest.flatten(problem.parameters)
         self.floating = floating_of(self._flat)
@@ -154,8 +156,10 @@ def _evaluate(problem: Problem, x: tf.Tensor, beside: Linearised | None) -> Line
             again.watch(leaves)
         tape.watch(leaves)
         value, gradient = problem.value_and_gradient(x)
-    plain, captured = is_plain(before), captures(before, [x, *flat])
-    return Linearised(problem, x, tape, value, gradient, plain, captured, again, beside)
+    plain, elsewhere = is_plain(before), captured(before, [x, *flat])
+    return Linearised(
+        problem, x, tape, value, gradient, plain, elsewhere, again, beside
+    )
 
 
 def floating_of(flat: list[tf.Tensor]) -> list[tf.Tensor]:

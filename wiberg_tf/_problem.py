@@ -243,31 +243,31 @@ def is_plain(before: int) -> bool:
     return not made & _CONTROL_FLOW
 
 
-def captures(before: int, known: list[tf.Tensor]) -> bool:
-    """Whether what was computed since may depend on tensors or variables of elsewhere.
+def captured(before: int, known: list[tf.Tensor]) -> list[tf.Tensor] | None:
+    """What tapes may know more of than constants, in what was computed since.
 
     Args:
       before: what `count_operations` said.
       known: tensors that do not count.
 
     Returns:
-      True for what tapes may know more of than constants and the known tensors; always
-      eagerly, where nobody can tell.
+      Tensors of elsewhere, the handles of variables among them, that floating results
+      may depend on; None eagerly, where nobody can tell.
     """
     if tf.executing_eagerly():
-        return True
+        return None
     made = _graph().get_operations()[before:]
-    names = {operation.name for operation in made}
-    names |= {tensor.op.name for tensor in known}
-    for operation in made:
-        if operation.type == "Placeholder":
-            return True
-        for entry in operation.inputs:
-            constant = entry.op.type == "Const"
-            moves = entry.dtype.is_floating or entry.dtype == tf.resource
-            if moves and not constant and entry.op.name not in names:
-                return True
-    return False
+    here = {operation.name for operation in made if operation.type != "Placeholder"}
+    here |= {tensor.op.name for tensor in known}
+    entries = [entry for operation in made for entry in operation.inputs]
+    found = {
+        entry.name: entry
+        for entry in entries
+        if (entry.dtype.is_floating or entry.dtype == tf.resource)
+        and entry.op.type != "Const"
+        and entry.op.name not in here
+    }
+    return list(found.values())
 
 
 def _graph() -> tf.Graph:

@@ -8,11 +8,11 @@ import tensorflow as tf
 
 from wiberg_tf._autodiff import refuse_forward_mode
 from wiberg_tf._box import Box
-from wiberg_tf._derivatives import Derivative, Solve
+from wiberg_tf._derivatives import Derivative, Solve, refuse_complex
 from wiberg_tf._differentiability import Differentiability
 from wiberg_tf._implicit import with_derivative
 from wiberg_tf._linear.conjugate_gradient import CG
-from wiberg_tf._linearised import linearise
+from wiberg_tf._linearised import Linearised, linearise
 from wiberg_tf._nest import Packing, select
 from wiberg_tf._problem import Energy, Problem
 from wiberg_tf._solution import Solution, Status
@@ -68,6 +68,7 @@ class Unrolled(Derivative):
     ) -> Solution:
         """See the base class."""
         if self.checkpoint:
+            refuse_complex(parameters)
             refuse_forward_mode(
                 tf.nest.flatten(parameters), "Unrolled(checkpoint=True)", "Unrolled()"
             )
@@ -79,7 +80,7 @@ class Unrolled(Derivative):
         linear = linearise(problem, packing.pack(solution.value))
         linear.refuse_unused()
         if self.checkpoint:
-            solution = _without_captures(problem, solution)
+            solution = _without_captures(linear, solution)
         stayed = solution.stats.iterations == 0
         stayed &= solution.status == int(Status.CONVERGED)
         if tf.executing_eagerly() and tf.size(stayed) > 0 and not tf.reduce_any(stayed):
@@ -98,17 +99,18 @@ def _solve_by_cg(problem: Problem, x: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     return CG().solve(problem, x, damping, right, indefinite=False)
 
 
-def _without_captures(problem: Problem, solution: Solution) -> Solution:
+def _without_captures(linear: Linearised, solution: Solution) -> Solution:
     """The solution, whose value refuses gradients that tensors would miss.
 
     What the energy captures is no input of the steps that are computed again. Variables
-    are found by TensorFlow; beside any, captured tensors are not looked for.
+    are found by TensorFlow; eagerly, beside any, captured tensors are not looked for.
     """
-    x = tf.stop_gradient(problem.packing.pack(solution.value))
-    with tf.GradientTape() as tape:
-        _, gradient = problem.value_and_gradient(x)
-    if tape.watched_variables():
-        return solution
+    if linear.elsewhere is not None:
+        tensors = [entry for entry in linear.elsewhere if entry.dtype.is_floating]
+    else:
+        with tf.GradientTape() as tape:
+            linear.value(linear.point)
+        tensors = [] if tape.watched_variables() else [linear.gradient]
 
     @tf.custom_gradient
     def refused(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
@@ -124,13 +126,12 @@ def _without_captures(problem: Problem, solution: Solution) -> Solution:
         return tf.identity(tensor), backward
 
     @tf.custom_gradient
-    def beside(value: tf.Tensor, of_captures: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            return upstream, tf.zeros_like(of_captures)
+    def beside(value: tf.Tensor, *traps: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            return upstream, *map(tf.zeros_like, traps)
 
         return tf.identity(value), backward
 
-    value = tf.nest.map_structure(
-        lambda entry: beside(entry, refused(gradient)), solution.value
-    )
+    traps = list(map(refused, tensors))
+    value = tf.nest.map_structure(lambda entry: beside(entry, *traps), solution.value)
     return solution._replace(value=value)

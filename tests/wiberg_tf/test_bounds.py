@@ -215,7 +215,9 @@ def test_lbfgs_of_many_unknowns_ends_where_newton_does(mode, rng):
 
 @pytest.mark.parametrize("mode", ["eager", "graph"])
 @pytest.mark.parametrize(
-    "derivative", [wt.Implicit(), wt.Implicit("cg"), wt.Unrolled()], ids=str
+    "derivative",
+    [wt.Implicit(), wt.Implicit("cg"), wt.Unrolled(), wt.Unrolled(checkpoint=True)],
+    ids=str,
 )
 def test_what_is_held_moves_with_its_bound(derivative, mode):
     matrix = tf.constant([[2.0, 0.6, 0.1], [0.6, 1.5, -0.3], [0.1, -0.3, 1.0]])

@@ -72,6 +72,14 @@ def test_the_gradient_of_a_lost_problem_is_refused():
         )
 
 
+@modes
+def test_the_unrolled_gradient_of_a_lost_problem_is_nan(mode):
+    _, _, by_shared = _run(
+        _gradients(wt.Unrolled(), [0, 1, 2], (True, True, True)), mode, _SAMPLES, 1.7
+    )
+    assert np.isnan(by_shared)
+
+
 def test_rows_that_are_shared_are_not_taken_for_samples():
     # As many weights as problems, which are no problem's own: what is borrowed shows in
     # the energy, and nothing comes out that only looks like a gradient.

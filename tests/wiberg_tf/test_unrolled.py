@@ -220,3 +220,33 @@ def test_a_known_minimiser_has_no_steps_to_unroll():
         wt.argmin(
             lambda x: x**2, tf.constant(0.0), solver=wt.given, derivative=wt.Unrolled()
         )
+
+
+def test_a_graph_refuses_captured_tensors_beside_variables():
+    weight = tf.Variable(1.0, dtype=tf.float64)
+
+    @tf.function
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            feature = theta**2
+            x = wt.argmin(
+                lambda x, t: weight * tf.square(x - t * feature),
+                tf.constant(0.0, tf.float64),
+                (theta,),
+                derivative=wt.Unrolled(checkpoint=True),
+            ).value
+        return tape.gradient(x, theta)
+
+    with pytest.raises(tf.errors.UnimplementedError, match="captures a tensor that is"):
+        gradient(tf.constant(2.0, tf.float64))
+
+
+def test_checkpoints_take_no_complex_parameters():
+    with pytest.raises(TypeError, match=r"`parameters\[0\]` must be real"):
+        wt.argmin(
+            lambda x, z: (x - tf.math.real(z)) ** 2,
+            tf.constant(0.0),
+            (tf.constant(1j, tf.complex64),),
+            derivative=wt.Unrolled(checkpoint=True),
+        )
