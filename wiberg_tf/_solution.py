@@ -28,7 +28,7 @@ _MESSAGES = {
     Status.CONVERGED: "What is left to gain is as small as asked for.",
     Status.MAX_ITERATIONS: "The iterations ran out before it was.",
     Status.NO_DESCENT: "No step lowers the energy any more, though it should.",
-    Status.NOT_FINITE: "The energy, its gradient or the function is NaN or infinite.",
+    Status.NOT_FINITE: "The energy or its gradient is NaN or infinite.",
     Status.NOT_CHECKED: "The caller's own solver does not say whether it converged.",
     Status.SINGULAR: "The (damped) Hessian is singular, so there is no Newton step.",
 }

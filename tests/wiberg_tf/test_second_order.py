@@ -261,7 +261,8 @@ def test_residuals_that_are_0_at_the_minimiser(mode):
                 x = wt.argmin(
                     lambda x, t: (x - t) ** 2, tf.zeros_like(theta), (theta,)
                 ).value
-            slope = inner.gradient(x**3, theta)
+                loss = x**3
+            slope = inner.gradient(loss, theta)
         return outer.gradient(slope, theta)
 
     np.testing.assert_allclose(_run(second, mode, 1.5), 9, rtol=1e-12)
