@@ -63,6 +63,8 @@ def settled(
     # Sums of some thousand terms leave ten times this of their gradient in float64. In
     # float32 there is nothing between round-off and the default.
     noise = epsilon**1.5 if dtype == tf.float64 else default_rtol(dtype) ** 2
+    # Squares of what runs away leave the range of numbers, and are no size.
+    size = tf.where(tf.math.is_finite(size), size, tf.zeros_like(size))
     return (
         tf.reduce_all(gradient == 0, -1)
         | (decrement <= rtol**2 * tf.minimum(level, decrease))

@@ -234,3 +234,11 @@ def test_given_has_nothing_to_unroll():
             solver=wt.given,
             derivative=wt.Unrolled(),
         )
+
+
+@pytest.mark.parametrize("solver", [wt.Newton(), wt.LBFGS(), wt.GradientDescent()])
+def test_what_runs_away_does_not_converge(solver):
+    solution = wt.argmin(
+        lambda x: tf.reduce_sum(x), tf.zeros(2, tf.float64), solver=solver
+    )
+    assert solution.status != wt.Status.CONVERGED
