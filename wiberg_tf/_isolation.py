@@ -62,7 +62,13 @@ class Isolation:
             after = tf.shape(entry)[rank:]
             rows = tf.reshape(entry, tf.concat([[-1], after], 0))
             mask = tf.reshape(lost, tf.concat([tf.shape(lost), tf.ones_like(after)], 0))
-            return tf.where(mask, rows[sound], entry)
+
+            @tf.custom_gradient
+            def lent(entry: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+                # The sound problem has no part in what comes of a lost one.
+                return tf.where(mask, rows[sound], entry), tf.identity
+
+            return lent(entry)
 
         known = entry.shape[:rank].is_fully_defined() and lost.shape.is_fully_defined()
         if known:

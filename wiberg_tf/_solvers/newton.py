@@ -200,12 +200,19 @@ class Newton(Solver):
         energy, gradient = problem.value_and_free_gradient(x)
         start = state.x, state.energy, state.gradient
         whole = descends(start, x, energy, self.sufficient_decrease)
-        # Mostly the whole step is good, and needs no other evaluation.
-        return tf.cond(
-            tf.reduce_all(whole | is_lost(start)),
-            lambda: _Taken(x, energy, gradient, tf.zeros_like(state.obstacle)),
-            lambda: self._shortened(problem, state, direction),
+        taken = _Taken(x, energy, gradient, tf.zeros_like(state.obstacle))
+        # Mostly the whole step is good, and needs no other evaluation. A loop, for
+        # searches within a branch have no derivative under XLA, nor forward mode.
+        _, taken = tf.while_loop(
+            lambda wanting, _: wanting,
+            lambda _, __: (
+                tf.constant(False),
+                self._shortened(problem, state, direction),
+            ),
+            (~tf.reduce_all(whole | is_lost(start)), taken),
+            maximum_iterations=1,
         )
+        return taken
 
     def _shortened(
         self, problem: Problem, state: _State, direction: tf.Tensor
