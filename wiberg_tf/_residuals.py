@@ -102,9 +102,9 @@ class ResidualEnergy(TracedByValue):
         energy = 0.5 * tf.reduce_sum(each, -1)
         slope = (weight[..., None] if self.vectors else weight) * residuals
         if self.vectors:
-            gradient = tf.linalg.matvec(_flat(jacobian), _flat(slope))
+            gradient = _pull(_flat(jacobian, 1), _flat(slope, 0))
         else:
-            gradient = tf.linalg.matvec(jacobian, slope)
+            gradient = _pull(jacobian, slope)
         curvature = self._curvature(residuals, jacobian, loss, exact)
         energy = tf.ensure_shape(energy, x.shape[:-1])
         return energy, problem.free_gradient(x, gradient), curvature
@@ -124,10 +124,11 @@ class ResidualEnergy(TracedByValue):
         bend = tf.where(squared > 0, tf.maximum(2 * bend, -weight / safe), 0 * bend)
         if not self.vectors:
             return _gram(jacobian, weight + bend * squared if exact else weight)
-        curvature = _gram(_flat(jacobian), _flat(weight[..., None] + 0 * residuals))
+        each = weight[..., None] + 0 * residuals
+        curvature = _gram(_flat(jacobian, 1), _flat(each, 0))
         if not exact:
             return curvature
-        along = tf.reduce_sum(residuals[..., None, :, :] * jacobian, -1)
+        along = tf.reduce_sum(residuals[..., None] * jacobian, -2)
         return curvature + _gram(along, bend)
 
     def _linearised(
@@ -135,8 +136,8 @@ class ResidualEnergy(TracedByValue):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The residuals, and their derivative after the batch.
 
-        They are `[*batch, m]` and `[*batch, n, m]`, or `[*batch, m, k]` and
-        `[*batch, n, m, k]`. In graphs the derivative of residuals that are linear in x
+        They are `[*batch, m]` and `[*batch, m, n]`, or `[*batch, m, k]` and
+        `[*batch, m, k, n]`. In graphs the derivative of residuals that are linear in x
         is taken once, not in every step.
         """
 
@@ -179,22 +180,28 @@ def _in_reach(tensor: tf.Tensor) -> bool:
     return graph is not None
 
 
+def _pull(jacobian: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
+    """Σ s j over the axis m of `[*batch, m, n]`."""
+    return tf.linalg.matvec(jacobian, slope, transpose_a=True)
+
+
 def _gram(jacobian: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Σ w j jᵀ over the last axis of `[*batch, n, m]`."""
-    weighted = jacobian * weight[..., None, :]
-    return tf.matmul(weighted, jacobian, transpose_b=True)
+    """Σ w j jᵀ over the axis m of `[*batch, m, n]`."""
+    return tf.matmul(jacobian * weight[..., None], jacobian, transpose_a=True)
 
 
-def _flat(tensor: tf.Tensor) -> tf.Tensor:
-    """The last two axes as one."""
+def _flat(tensor: tf.Tensor, last: int) -> tf.Tensor:
+    """Two axes as one, which are the last but for `last` others."""
     shape = tf.shape(tensor)
-    return tf.reshape(tensor, tf.concat([shape[:-2], [shape[-2] * shape[-1]]], 0))
+    end = tensor.shape.rank - last
+    joint = [shape[end - 2] * shape[end - 1]]
+    return tf.reshape(tensor, tf.concat([shape[: end - 2], joint, shape[end:]], 0))
 
 
 def _jacobian(
     function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The value `[*batch, ...]`, and its derivative `[*batch, n, ...]` in x.
+    """The value `[*batch, ...]`, and its derivative `[*batch, ..., n]` in x.
 
     One forward product per unknown: a reverse product differentiated with respect
     to the vector it multiplies, for TensorFlow's own forward mode lacks some operations
@@ -214,7 +221,6 @@ def _jacobian(
         return outer.gradient(pulled, multiplier, tangent, tf.UnconnectedGradients.ZERO)
 
     columns = each_direction(column, x, is_plain(before))
-    # The axis of x comes after those of the batch: what lies together stays so.
-    batch = x.shape.rank - 1
-    order = [*range(1, batch + 1), 0, *range(batch + 1, columns.shape.rank)]
+    # Products that sum over residuals are fastest with the axis of x last.
+    order = [*range(1, columns.shape.rank), 0]
     return value, tf.transpose(columns, order)
