@@ -59,9 +59,7 @@ class Factored:
         )
 
 
-def positive(
-    hessian: tf.Tensor, floor: float, differentiated: bool = True
-) -> Factored:
+def positive(hessian: tf.Tensor, floor: float, differentiated: bool = True) -> Factored:
     """V max(|Λ|, floor · max|Λ|) Vᵀ for the Hessian V Λ Vᵀ, `[*batch, n, n]`.
 
     Eigenvalues are those of unknowns brought to one scale. Entries that are not finite

@@ -131,9 +131,7 @@ class Newton(Solver):
             there = settled(held[2], correction, held[1], first, size, self.rtol)
         else:
             there = state.settled
-        return Iterate(
-            x, energy, gradient, obstacle, state.first_energy, there, matrix
-        )
+        return Iterate(x, energy, gradient, obstacle, state.first_energy, there, matrix)
 
     def terminate(self, state: Iterate) -> tuple[tf.Tensor, tf.Tensor]:
         """Done when the gradient is small, no step descends, or values are lost."""
@@ -211,7 +209,9 @@ class Newton(Solver):
         damping = tf.convert_to_tensor(self.damping, hessian.dtype)[..., None]
         return tf.linalg.set_diag(hessian, tf.linalg.diag_part(hessian) + damping)
 
-    def _descend(self, problem: Problem, state: Iterate, direction: tf.Tensor) -> _Taken:
+    def _descend(
+        self, problem: Problem, state: Iterate, direction: tf.Tensor
+    ) -> _Taken:
         """A step that lowers the energy, or none."""
         x = problem.project(state.x + direction)
         energy, gradient, matrix = self.expand(problem, x)
@@ -252,9 +252,7 @@ class Newton(Solver):
         )
         return problem.project(state.x + size[..., None] * direction), accepted
 
-    def _evaluated(
-        self, problem: Problem, x: tf.Tensor, obstacle: tf.Tensor
-    ) -> _Taken:
+    def _evaluated(self, problem: Problem, x: tf.Tensor, obstacle: tf.Tensor) -> _Taken:
         return _Taken(x, *self.expand(problem, x), obstacle)
 
 
