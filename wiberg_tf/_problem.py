@@ -21,6 +21,14 @@ _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _CONTROL_FLOW = {"While", "If", "Case"}
 _CONTROL_FLOW |= {f"Stateless{kind}" for kind in _CONTROL_FLOW}
 
+# That look at the shape of what they are given, and whose results have shapes that
+# depend on values.
+_SHAPES = {"Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"}
+_DYNAMIC = {"Where", "Unique", "UniqueV2", "UniqueWithCounts", "ListDiff", "Range"}
+_DYNAMIC |= {"DynamicPartition", "NonMaxSuppressionV5", "SparseToDense", "Fill"}
+# That have a state and leave it as it is.
+_READS = {"ReadVariableOp", "VarHandleOp", "Placeholder"}
+
 
 def round_off(dtype: tf.DType) -> float:
     """The spacing of the numbers of `dtype` at 1."""
@@ -75,6 +83,8 @@ class Problem:
         self.parameters = parameters
         self.box = box
         self.unrolled = unrolled
+        # Tensors that do not change from step to step.
+        self.kept: dict[str, tf.Tensor] = {}
         self._traced: dict[str, Any] = {}
 
     def value(self, x: tf.Tensor) -> tf.Tensor:
@@ -115,10 +125,14 @@ class Problem:
     def value_and_free_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """E and ∂E/∂x, which is 0 for unknowns that a bound keeps from descending."""
         value, gradient = self.value_and_gradient(x)
+        return value, self.free_gradient(x, gradient)
+
+    def free_gradient(self, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        """The gradient, 0 for unknowns that a bound keeps from descending."""
         if self.box is None:
-            return value, gradient
+            return gradient
         held = self.box.held(x, gradient)
-        return value, tf.where(held, tf.zeros_like(gradient), gradient)
+        return tf.where(held, tf.zeros_like(gradient), gradient)
 
     def hessian(self, x: tf.Tensor) -> tf.Tensor:
         """∂²E/∂x², `[*batch, n, n]`, symmetrised.
@@ -241,6 +255,29 @@ def is_plain(before: int) -> bool:
         library = _graph().as_graph_def().library.function
         made |= {node.op for function in library for node in function.node_def}
     return not made & _CONTROL_FLOW
+
+
+def depends(before: int, tensor: tf.Tensor, source: tf.Tensor) -> bool:
+    """Whether a tensor of a graph may change with the values of another one.
+
+    Or by itself, as what has a state may.
+
+    Args:
+      before: what `count_operations` said before any of it was computed.
+      tensor: the one.
+      source: the other.
+    """
+    moved = {source.name}
+    for operation in _graph().get_operations()[before:]:
+        if operation.op_def.is_stateful and operation.type not in _READS:
+            return True
+        if operation.type in _SHAPES:
+            continue
+        if any(entry.name in moved for entry in operation.inputs):
+            if operation.type in _DYNAMIC:
+                return True
+            moved |= {output.name for output in operation.outputs}
+    return tensor.name in moved
 
 
 def captured(before: int, known: list[tf.Tensor]) -> list[tf.Tensor] | None:

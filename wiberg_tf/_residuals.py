@@ -10,6 +10,7 @@ from wiberg_tf._problem import (
     Problem,
     call_energy,
     count_operations,
+    depends,
     each_direction,
     is_plain,
     refuse_nest,
@@ -47,11 +48,9 @@ class ResidualEnergy(TracedByValue):
 
     def __call__(self, x: Any, *parameters: Any, **named: Any) -> tf.Tensor:
         """The energy, `[*batch]`."""
-        squared = tf.square(self._evaluate(x, *parameters, **named))
-        if self.vectors:
-            squared = tf.reduce_sum(squared, -1)
+        residuals = self._evaluate(x, *parameters, **named)
         loss = self._loss(*parameters, **named)
-        return 0.5 * tf.reduce_sum(loss(squared), -1)
+        return 0.5 * tf.reduce_sum(loss(self._squared(residuals)), -1)
 
     def _evaluate(self, x: Any, *parameters: Any, **named: Any) -> tf.Tensor:
         residuals = self.residuals(x, *parameters, **named)
@@ -65,6 +64,11 @@ class ResidualEnergy(TracedByValue):
             else self.loss(*parameters, **named)
         )
 
+    def _squared(self, residuals: tf.Tensor) -> tf.Tensor:
+        """|r|², `[*batch, m]`."""
+        squared = tf.square(residuals)
+        return tf.reduce_sum(squared, -1) if self.vectors else squared
+
     def gauss_newton(self, problem: Problem, x: tf.Tensor, exact: bool) -> tf.Tensor:
         """The positive semi-definite curvature `[*batch, n, n]` of the energy.
 
@@ -72,32 +76,86 @@ class ResidualEnergy(TracedByValue):
         along with it, as far as it is positive (Triggs et al., Bundle Adjustment - A
         Modern Synthesis, 2000, section 4.3); otherwise the loss only weighs.
         """
+        residuals, jacobian = self._linearised(problem, x)
+        return self._curvature(residuals, jacobian, self._its_loss(problem, x), exact)
 
-        def evaluate(x: tf.Tensor) -> tf.Tensor:
-            unpacked = problem.packing.unpack(x)
-            return call_energy(self._evaluate, unpacked, problem.parameters)
+    def expand(
+        self, problem: Problem, x: tf.Tensor, exact: bool
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | tuple[()]]:
+        """E, ∂E/∂x and `gauss_newton`, of one evaluation of the residuals.
 
-        # [*batch, m] and [*batch, n, m], or [*batch, m, k] and [*batch, n, m, k]
-        residuals, jacobian = problem.traced(
-            "residuals", lambda x: _jacobian(evaluate, x), x
-        )
-        squared = residuals**2
+        Where bounds hold unknowns their derivative is 0, as of
+        `Problem.value_and_free_gradient`. There is no curvature, but (), for what is to
+        be differentiated, which goes by TensorFlow's own gradient, and for energies
+        whose `__call__` is another one.
+        """
+        if problem.unrolled or type(self).__call__ is not ResidualEnergy.__call__:
+            return *problem.value_and_free_gradient(x), ()
+        residuals, jacobian = self._linearised(problem, x)
+        loss = self._its_loss(problem, x)
+        squared = self._squared(residuals)
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(squared)
+            each = loss(squared)
+        # As `_curvature` takes it, so that in graphs it is computed once.
+        weight = tape.gradient(each, squared)
+        energy = 0.5 * tf.reduce_sum(each, -1)
+        slope = (weight[..., None] if self.vectors else weight) * residuals
         if self.vectors:
-            squared = tf.reduce_sum(squared, -1)  # [*batch, m]
-        loss = call_energy(
+            gradient = _pull(_flat(jacobian, 1), _flat(slope, 0))
+        else:
+            gradient = _pull(jacobian, slope)
+        curvature = self._curvature(residuals, jacobian, loss, exact)
+        energy = tf.ensure_shape(energy, x.shape[:-1])
+        return energy, problem.free_gradient(x, gradient), curvature
+
+    def _its_loss(self, problem: Problem, x: tf.Tensor) -> Loss:
+        return call_energy(
             lambda _, *t, **n: self._loss(*t, **n), x, problem.parameters
         )
+
+    def _curvature(
+        self, residuals: tf.Tensor, jacobian: tf.Tensor, loss: Loss, exact: bool
+    ) -> tf.Tensor:
+        squared = self._squared(residuals)
         weight, bend = loss.weight_and_curvature(squared)
         # ρ′ + 2 s ρ″ is the curvature along the residual itself.
         safe = tf.where(squared > 0, squared, tf.ones_like(squared))
         bend = tf.where(squared > 0, tf.maximum(2 * bend, -weight / safe), 0 * bend)
         if not self.vectors:
             return _gram(jacobian, weight + bend * squared if exact else weight)
-        curvature = _gram(_flat(jacobian), _flat(weight[..., None] + 0 * residuals))
+        each = weight[..., None] + 0 * residuals
+        curvature = _gram(_flat(jacobian, 1), _flat(each, 0))
         if not exact:
             return curvature
-        along = tf.reduce_sum(residuals[..., None, :, :] * jacobian, -1)
+        along = tf.reduce_sum(residuals[..., None] * jacobian, -2)
         return curvature + _gram(along, bend)
+
+    def _linearised(
+        self, problem: Problem, x: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The residuals, and their derivative after the batch.
+
+        They are `[*batch, m]` and `[*batch, m, n]`, or `[*batch, m, k]` and
+        `[*batch, m, k, n]`. In graphs the derivative of residuals that are linear in x
+        is taken once, not in every step.
+        """
+
+        def evaluate(x: tf.Tensor) -> tf.Tensor:
+            unpacked = problem.packing.unpack(x)
+            return call_energy(self._evaluate, unpacked, problem.parameters)
+
+        if tf.executing_eagerly() or problem.unrolled:
+            return problem.traced("residuals", lambda x: _jacobian(evaluate, x), x)
+        known = problem.kept.get("jacobian")
+        if known is not None and _in_reach(known):
+            return evaluate(x), known
+        before = count_operations()
+        x = tf.identity(x)  # Which may be a parameter, too.
+        residuals, jacobian = _jacobian(evaluate, x)
+        if not depends(before, jacobian, x):
+            problem.kept["jacobian"] = jacobian
+        return residuals, jacobian
 
 
 def residual_energy(problem: Problem, solver: object) -> ResidualEnergy:
@@ -114,22 +172,36 @@ def residual_energy(problem: Problem, solver: object) -> ResidualEnergy:
     return problem.energy
 
 
+def _in_reach(tensor: tf.Tensor) -> bool:
+    """Whether the graph that is being made is that of the tensor or within it."""
+    graph = tf.compat.v1.get_default_graph()
+    while graph is not None and graph is not tensor.graph:
+        graph = getattr(graph, "outer_graph", None)
+    return graph is not None
+
+
+def _pull(jacobian: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
+    """Σ s j over the axis m of `[*batch, m, n]`."""
+    return tf.linalg.matvec(jacobian, slope, transpose_a=True)
+
+
 def _gram(jacobian: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-    """Σ w j jᵀ over the last axis of `[*batch, n, m]`."""
-    weighted = jacobian * weight[..., None, :]
-    return tf.matmul(weighted, jacobian, transpose_b=True)
+    """Σ w j jᵀ over the axis m of `[*batch, m, n]`."""
+    return tf.matmul(jacobian * weight[..., None], jacobian, transpose_a=True)
 
 
-def _flat(tensor: tf.Tensor) -> tf.Tensor:
-    """The last two axes as one."""
+def _flat(tensor: tf.Tensor, last: int) -> tf.Tensor:
+    """Two axes as one, which are the last but for `last` others."""
     shape = tf.shape(tensor)
-    return tf.reshape(tensor, tf.concat([shape[:-2], [shape[-2] * shape[-1]]], 0))
+    end = tensor.shape.rank - last
+    joint = [shape[end - 2] * shape[end - 1]]
+    return tf.reshape(tensor, tf.concat([shape[: end - 2], joint, shape[end:]], 0))
 
 
 def _jacobian(
     function: Callable[[tf.Tensor], tf.Tensor], x: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The value `[*batch, ...]`, and its derivative `[*batch, n, ...]` in x.
+    """The value `[*batch, ...]`, and its derivative `[*batch, ..., n]` in x.
 
     One forward product per unknown: a reverse product differentiated with respect
     to the vector it multiplies, for TensorFlow's own forward mode lacks some operations
@@ -149,7 +221,6 @@ def _jacobian(
         return outer.gradient(pulled, multiplier, tangent, tf.UnconnectedGradients.ZERO)
 
     columns = each_direction(column, x, is_plain(before))
-    # The axis of x comes after those of the batch: what lies together stays so.
-    batch = x.shape.rank - 1
-    order = [*range(1, batch + 1), 0, *range(batch + 1, columns.shape.rank)]
+    # Products that sum over residuals are fastest with the axis of x last.
+    order = [*range(1, columns.shape.rank), 0]
     return value, tf.transpose(columns, order)

@@ -15,13 +15,20 @@ class Factored:
       matrix: symmetric; where Cholesky factors do not tell that every one is positive
         definite, what `mend` returns takes its place.
       mend: of a function of no arguments, so that it costs nothing elsewhere.
+      differentiated: whether solutions may be differentiated.
 
     Attributes:
       matrix: the one that is solved with.
       sure: whether nothing had to be mended, bool scalar.
     """
 
-    def __init__(self, matrix: tf.Tensor, mend: Callable[[], tf.Tensor]):
+    def __init__(
+        self,
+        matrix: tf.Tensor,
+        mend: Callable[[], tf.Tensor],
+        differentiated: bool = True,
+    ):
+        self._differentiated = differentiated
         if matrix.shape[-1] == 1:
             self.sure, self.matrix = tf.constant(False), mend()
             return
@@ -30,6 +37,8 @@ class Factored:
 
     def solve(self, right: tf.Tensor) -> tf.Tensor:
         """M⁻¹ u for u `[*batch, n]`."""
+        if not self._differentiated:
+            return self._solve(right, lambda: self._factor)
         # Factored once more, for the derivative: that of a failed factor is NaN.
         return self._solve(right, lambda: tf.linalg.cholesky(self.matrix))
 
@@ -50,16 +59,18 @@ class Factored:
         )
 
 
-def positive(hessian: tf.Tensor, floor: float) -> Factored:
+def positive(hessian: tf.Tensor, floor: float, differentiated: bool = True) -> Factored:
     """V max(|Λ|, floor · max|Λ|) Vᵀ for the Hessian V Λ Vᵀ, `[*batch, n, n]`.
 
     Eigenvalues are those of unknowns brought to one scale. Entries that are not finite
     count as 0.
     """
-    return Factored(hessian, lambda: _raised(hessian, floor))
+    return Factored(hessian, lambda: _raised(hessian, floor), differentiated)
 
 
-def regular(matrix: tf.Tensor) -> tuple[Factored, tf.Tensor]:
+def regular(
+    matrix: tf.Tensor, differentiated: bool = True
+) -> tuple[Factored, tf.Tensor]:
     """The matrix, the identity where it is singular, and whether it is, `[*batch]`.
 
     Entries that are not finite count as 0.
@@ -78,8 +89,8 @@ def regular(matrix: tf.Tensor) -> tuple[Factored, tf.Tensor]:
 
     if matrix.shape[-1] == 1:
         safe, singular = examined()
-        return Factored(safe, lambda: safe), singular
-    factored = Factored(matrix, lambda: examined()[0])
+        return Factored(safe, lambda: safe, differentiated), singular
+    factored = Factored(matrix, lambda: examined()[0], differentiated)
     none = tf.zeros_like(matrix[..., 0, 0], tf.bool)
     return factored, tf.cond(factored.sure, lambda: none, lambda: examined()[1])
 

@@ -1,7 +1,7 @@
 """Solvers for energies of residuals: Gauss-Newton, reweighting, Levenberg-Marquardt."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import tensorflow as tf
 
@@ -13,16 +13,38 @@ from wiberg_tf._nest import select
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._residuals import residual_energy
 from wiberg_tf._solution import Status
-from wiberg_tf._solvers.newton import (
-    Correct,
-    Newton,
-    by_step,
-)
+from wiberg_tf._solvers.newton import Correct, Iterate, Newton, by_step
 from wiberg_tf._stopping import check_limits, settled
 
 
+class _OfResiduals(Newton):
+    """Newton's method with a curvature that costs little once residuals are known."""
+
+    # Whether the curvature of the loss counts.
+    exact: ClassVar[bool]
+
+    def init(self, problem: Problem, x: tf.Tensor) -> Iterate:
+        """See the base class, which says what is wrong with an energy."""
+        residual_energy(problem, self)
+        state = super().init(problem, x)
+        return state._replace(matrix=self.expand(problem, state.x)[2])
+
+    def curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
+        """See the base class."""
+        return residual_energy(problem, self).gauss_newton(problem, x, self.exact)
+
+    def expand(
+        self, problem: Problem, x: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | tuple[()]]:
+        """See the base class."""
+        own = type(self).curvature is not _OfResiduals.curvature
+        if own or self.linear_solve is not None or self.steps_per_hessian > 1:
+            return super().expand(problem, x)
+        return residual_energy(problem, self).expand(problem, x, self.exact)
+
+
 @dataclass(frozen=True, kw_only=True)
-class GaussNewton(Newton):
+class GaussNewton(_OfResiduals):
     """Newton's method with JᵀJ for the Hessian, for a `ResidualEnergy`.
 
     It needs no second derivatives of the residuals, and converges fast where they or
@@ -30,13 +52,11 @@ class GaussNewton(Newton):
     positive. Attributes are Newton's.
     """
 
-    def curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
-        """See the base class."""
-        return residual_energy(problem, self).gauss_newton(problem, x, exact=True)
+    exact: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, kw_only=True)
-class IRLS(Newton):
+class IRLS(_OfResiduals):
     """Iteratively reweighted least squares, for a `ResidualEnergy` with a robust loss.
 
     Each step solves the least-squares problem in which a residual weighs ρ′(|r|²). For
@@ -46,10 +66,7 @@ class IRLS(Newton):
     """
 
     line_search: bool = False
-
-    def curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
-        """See the base class."""
-        return residual_energy(problem, self).gauss_newton(problem, x, exact=False)
+    exact: ClassVar[bool] = False
 
 
 class _State(NamedTuple):
@@ -62,6 +79,8 @@ class _State(NamedTuple):
     obstacle: tf.Tensor
     first_energy: tf.Tensor
     settled: tf.Tensor
+    # JᵀJ, where it comes with the gradient.
+    matrix: tf.Tensor | tuple[()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,18 +130,21 @@ class LevenbergMarquardt(Solver):
         """Evaluates the energy and scales μ."""
         x = problem.project(x)
         energy, gradient = problem.value_and_free_gradient(x)
-        largest = self._scale(problem, x, gradient)
+        matrix = self._expand(problem, x)[2]
+        largest = self._scale(problem, x, gradient, matrix)
         unit = tf.ones_like(largest)
         damping = self.initial_damping * tf.where(largest > 0, largest, unit)
         obstacle = tf.zeros_like(energy, tf.int32)
         there = tf.reduce_all(gradient == 0, -1)
-        return _State(x, energy, gradient, damping, 2 * unit, obstacle, energy, there)
+        return _State(
+            x, energy, gradient, damping, 2 * unit, obstacle, energy, there, matrix
+        )
 
     def step(self, problem: Problem, state: _State) -> _State:
         """One trial step: taken if the energy falls."""
         move, predicted, correct = self._trial(problem, state)
         trial = state.x + move
-        energy, gradient = problem.value_and_free_gradient(trial)
+        energy, gradient, matrix = self._expand(problem, trial)
         # Near the minimum the decrease drowns in the energy's round-off.
         noise = 8 * round_off(energy.dtype) * tf.abs(state.energy)
         promised = predicted + noise
@@ -142,6 +164,7 @@ class LevenbergMarquardt(Solver):
             state.obstacle,
             state.first_energy,
             self._settled(state, trial, energy, gradient, correct),
+            matrix,
         )
         refused = state._replace(
             damping=state.damping * state.growth,
@@ -180,10 +203,16 @@ class LevenbergMarquardt(Solver):
         correction, size = correct(x, gradient)
         return settled(gradient, correction, energy, first, size, self.rtol)
 
-    def _scale(self, problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+    def _scale(
+        self,
+        problem: Problem,
+        x: tf.Tensor,
+        gradient: tf.Tensor,
+        matrix: tf.Tensor | tuple[()],
+    ) -> tf.Tensor:
         """The size of the curvature, `[*batch]`, which sets that of μ."""
         if self.linear_solve is None:
-            curvature = self._curvature(problem, x)
+            curvature = self._curvature(problem, x, matrix)
             return _largest(curvature, self._weights(curvature))
         bent = tf.norm(problem.hessian_product(x, gradient), axis=-1)
         return tf.math.divide_no_nan(bent, tf.norm(gradient, axis=-1))
@@ -198,7 +227,7 @@ class LevenbergMarquardt(Solver):
             )
             predicted = _predicted(move, tf.ones_like(move), state)
             return move, predicted, by_step(state.gradient, move)
-        curvature = self._curvature(problem, state.x)
+        curvature = self._curvature(problem, state.x, state.matrix)
         if problem.box is not None:
             at_bound = problem.box.touched(state.x)
             curvature = restrict(curvature, at_bound & (state.gradient == 0))
@@ -207,7 +236,8 @@ class LevenbergMarquardt(Solver):
         noise = 4 * curvature.shape[-1] * round_off(curvature.dtype)
         least = noise * _largest(curvature, weights)
         damping = tf.maximum(state.damping, least)[..., None]
-        damped = positive(_with_diagonal(curvature, damping * weights), noise)
+        damped = _with_diagonal(curvature, damping * weights)
+        damped = positive(damped, noise, problem.unrolled)
         move = -damped.solve(state.gradient)
 
         def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -233,8 +263,19 @@ class LevenbergMarquardt(Solver):
         mean = tf.where(mean > 0, mean, tf.ones_like(mean))
         return tf.where(diagonal > 0, diagonal, mean)
 
-    def _curvature(self, problem: Problem, x: tf.Tensor) -> tf.Tensor:
-        matrix = residual_energy(problem, self).gauss_newton(problem, x, exact=True)
+    def _expand(
+        self, problem: Problem, x: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | tuple[()]]:
+        """E, ∂E/∂x, and JᵀJ if it comes with them, else ()."""
+        if self.linear_solve is not None:
+            return *problem.value_and_free_gradient(x), ()
+        return residual_energy(problem, self).expand(problem, x, exact=True)
+
+    def _curvature(
+        self, problem: Problem, x: tf.Tensor, matrix: tf.Tensor | tuple[()]
+    ) -> tf.Tensor:
+        if isinstance(matrix, tuple):
+            matrix = residual_energy(problem, self).gauss_newton(problem, x, exact=True)
         return tf.where(tf.math.is_finite(matrix), matrix, tf.zeros_like(matrix))
 
 

@@ -16,7 +16,9 @@ from wiberg_tf._solvers.line_search import backtrack, descends, is_lost
 from wiberg_tf._stopping import check_limits, settled
 
 
-class _State(NamedTuple):
+class Iterate(NamedTuple):
+    """The state of Newton's method."""
+
     x: tf.Tensor
     energy: tf.Tensor
     gradient: tf.Tensor
@@ -25,6 +27,8 @@ class _State(NamedTuple):
     # E at the start, and whether the relative rule holds.
     first_energy: tf.Tensor
     settled: tf.Tensor
+    # The matrix `[*batch, n, n]` at x, where it comes with the gradient.
+    matrix: tf.Tensor | tuple[()] = ()
 
 
 # M⁻¹g and xᵀ diag(M) x, for x and its gradient g after a step of matrix M.
@@ -35,6 +39,7 @@ class _Taken(NamedTuple):
     x: tf.Tensor
     energy: tf.Tensor
     gradient: tf.Tensor
+    matrix: tf.Tensor | tuple[()]
     obstacle: tf.Tensor
 
 
@@ -103,21 +108,21 @@ class Newton(Solver):
                 f"`linear_solve` of your own; received {self.steps_per_hessian}"
             )
 
-    def init(self, problem: Problem, x: tf.Tensor) -> _State:
+    def init(self, problem: Problem, x: tf.Tensor) -> Iterate:
         """Evaluates energy and gradient at the start."""
         x = problem.project(x)
         energy, gradient = problem.value_and_free_gradient(x)
         there = tf.reduce_all(gradient == 0, -1)
         obstacle = tf.zeros_like(energy, tf.int32)
-        return _State(x, energy, gradient, obstacle, energy, there)
+        return Iterate(x, energy, gradient, obstacle, energy, there)
 
-    def step(self, problem: Problem, state: _State) -> _State:
+    def step(self, problem: Problem, state: Iterate) -> Iterate:
         """One Newton step."""
         if self.linear_solve is not None:
             taken, correct = self._structured_step(problem, state, self.linear_solve)
         else:
             taken, correct = self._dense_step(problem, state)
-        x, energy, gradient, obstacle = taken
+        x, energy, gradient, matrix, obstacle = taken
         if self.tolerance is None:
             # Nothing differentiates a decision.
             held = tf.nest.map_structure(tf.stop_gradient, (x, energy, gradient))
@@ -126,9 +131,9 @@ class Newton(Solver):
             there = settled(held[2], correction, held[1], first, size, self.rtol)
         else:
             there = state.settled
-        return _State(x, energy, gradient, obstacle, state.first_energy, there)
+        return Iterate(x, energy, gradient, obstacle, state.first_energy, there, matrix)
 
-    def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
+    def terminate(self, state: Iterate) -> tuple[tf.Tensor, tf.Tensor]:
         """Done when the gradient is small, no step descends, or values are lost."""
         return ended(
             state.energy,
@@ -138,7 +143,7 @@ class Newton(Solver):
             state.settled,
         )
 
-    def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def postprocess(self, state: Iterate) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point."""
         return state.x, state.energy, state.gradient
 
@@ -146,31 +151,41 @@ class Newton(Solver):
         """The matrix `[*batch, n, n]` of the steps: the Hessian."""
         return problem.hessian(x)
 
-    def _dense_step(self, problem: Problem, state: _State) -> tuple[_Taken, Correct]:
-        hessian = self._damped(self.curvature(problem, state.x))
+    def expand(
+        self, problem: Problem, x: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | tuple[()]]:
+        """E, ∂E/∂x, and the matrix at x if it costs little beside them, else ()."""
+        return *problem.value_and_free_gradient(x), ()
+
+    def _dense_step(self, problem: Problem, state: Iterate) -> tuple[_Taken, Correct]:
+        here = state.matrix
+        if isinstance(here, tuple):
+            here = self.curvature(problem, state.x)
+        hessian = self._damped(here)
         if problem.box is not None:
             at_bound = problem.box.touched(state.x)
             hessian = restrict(hessian, at_bound & (state.gradient == 0))
         if not self.line_search:
-            factored, singular = regular(hessian)
+            factored, singular = regular(hessian, problem.unrolled)
             step = -factored.solve(state.gradient)
             x = tf.where(singular[..., None], state.x, state.x + step)
             obstacle = tf.where(singular, int(Status.SINGULAR), int(Status.CONVERGED))
-            taken = _evaluated(problem, problem.project(x), obstacle)
+            taken = self._evaluated(problem, problem.project(x), obstacle)
             return taken, factored.correct
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
-        factored = positive(hessian, max(self.eigenvalue_floor, noise))
+        floor = max(self.eigenvalue_floor, noise)
+        factored = positive(hessian, floor, problem.unrolled)
         taken = self._descend(problem, state, -factored.solve(state.gradient))
         for _ in range(self.steps_per_hessian - 1):
             # One that goes nowhere says nothing of the next Hessian's.
-            x, energy, gradient, obstacle = taken
+            x, energy, gradient, _, obstacle = taken
             state = state._replace(x=x, energy=energy, gradient=gradient)
             taken = self._descend(problem, state, -factored.solve(gradient))
             taken = taken._replace(obstacle=obstacle)
         return taken, factored.correct
 
     def _structured_step(
-        self, problem: Problem, state: _State, linear_solve: LinearSolve
+        self, problem: Problem, state: Iterate, linear_solve: LinearSolve
     ) -> tuple[_Taken, Correct]:
         damping = tf.convert_to_tensor(self.damping, state.energy.dtype)
         damping = tf.broadcast_to(damping, tf.shape(state.energy))
@@ -181,7 +196,7 @@ class Newton(Solver):
         if not self.line_search:
             x = tf.where(finite[..., None], state.x + step, state.x)
             obstacle = tf.where(finite, int(Status.CONVERGED), int(Status.SINGULAR))
-            taken = _evaluated(problem, x, obstacle)
+            taken = self._evaluated(problem, x, obstacle)
             return taken, by_step(state.gradient, step)
         downhill = finite & (tf.reduce_sum(step * state.gradient, -1) < 0)
         step = tf.where(downhill[..., None], step, -state.gradient)
@@ -194,13 +209,15 @@ class Newton(Solver):
         damping = tf.convert_to_tensor(self.damping, hessian.dtype)[..., None]
         return tf.linalg.set_diag(hessian, tf.linalg.diag_part(hessian) + damping)
 
-    def _descend(self, problem: Problem, state: _State, direction: tf.Tensor) -> _Taken:
+    def _descend(
+        self, problem: Problem, state: Iterate, direction: tf.Tensor
+    ) -> _Taken:
         """A step that lowers the energy, or none."""
         x = problem.project(state.x + direction)
-        energy, gradient = problem.value_and_free_gradient(x)
+        energy, gradient, matrix = self.expand(problem, x)
         start = state.x, state.energy, state.gradient
         whole = descends(start, x, energy, self.sufficient_decrease)
-        taken = _Taken(x, energy, gradient, tf.zeros_like(state.obstacle))
+        taken = _Taken(x, energy, gradient, matrix, tf.zeros_like(state.obstacle))
         # Mostly the whole step is good, and needs no other evaluation. A loop, for
         # searches within a branch have no derivative under XLA, nor forward mode.
         _, taken = tf.while_loop(
@@ -215,7 +232,7 @@ class Newton(Solver):
         return taken
 
     def _shortened(
-        self, problem: Problem, state: _State, direction: tf.Tensor
+        self, problem: Problem, state: Iterate, direction: tf.Tensor
     ) -> _Taken:
         """The same by searches."""
         x, accepted = self._search(problem, state, direction)
@@ -226,10 +243,10 @@ class Newton(Solver):
             accepted |= found
         obstacle = tf.where(accepted, int(Status.CONVERGED), int(Status.NO_DESCENT))
         x = tf.where(accepted[..., None], x, state.x)
-        return _evaluated(problem, x, obstacle)
+        return self._evaluated(problem, x, obstacle)
 
     def _search(
-        self, problem: Problem, state: _State, direction: tf.Tensor
+        self, problem: Problem, state: Iterate, direction: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """The point of a step along the direction, and whether there is one."""
         size, accepted = backtrack(
@@ -242,9 +259,8 @@ class Newton(Solver):
         )
         return problem.project(state.x + size[..., None] * direction), accepted
 
-
-def _evaluated(problem: Problem, x: tf.Tensor, obstacle: tf.Tensor) -> _Taken:
-    return _Taken(x, *problem.value_and_free_gradient(x), obstacle)
+    def _evaluated(self, problem: Problem, x: tf.Tensor, obstacle: tf.Tensor) -> _Taken:
+        return _Taken(x, *self.expand(problem, x), obstacle)
 
 
 def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
