@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from wiberg_tf._linearised import filled, floating_of, refuse_unused, spread
 from wiberg_tf._nest import Packing, as_like, entry_names
-from wiberg_tf._problem import call_energy, captured, count_operations
+from wiberg_tf._operations import captured, count_operations
+from wiberg_tf._problem import call_energy
 
 Function = Callable[..., Any]
 

@@ -7,14 +7,8 @@ import tensorflow as tf
 
 from wiberg_tf._autodiff import Tangents
 from wiberg_tf._nest import entry_names
-from wiberg_tf._problem import (
-    Problem,
-    captured,
-    count_operations,
-    curvature,
-    is_plain,
-    slightly_beside,
-)
+from wiberg_tf._operations import captured, count_operations, is_plain
+from wiberg_tf._problem import Problem, curvature, slightly_beside
 
 
 class Linearised(Problem):

@@ -6,15 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._problem import (
-    Problem,
-    call_energy,
-    count_operations,
-    depends,
-    each_direction,
-    is_plain,
-    refuse_nest,
-)
+from wiberg_tf._operations import count_operations, depends, is_plain
+from wiberg_tf._problem import Problem, call_energy, each_direction, refuse_nest
 from wiberg_tf._tracing import TracedByValue
 from wiberg_tf.losses import Loss, Squared
 

@@ -8,7 +8,8 @@ import wiberg_tf as wt
 from wiberg_tf import losses
 from wiberg_tf._box import Box
 from wiberg_tf._nest import Packing
-from wiberg_tf._problem import Problem, count_operations, depends
+from wiberg_tf._operations import count_operations, depends
+from wiberg_tf._problem import Problem
 
 
 def _vectors(x, points, _):
@@ -81,6 +82,9 @@ def test_a_bound_holds_its_unknown(rng):
         (lambda x: tf.cond(x[0] > 0, lambda: 1.0, lambda: 2.0), True),
         (lambda x: tf.numpy_function(lambda: np.float32(1), [], tf.float32), True),
         (lambda x: tf.function(lambda y: y * 2)(x), True),
+        # How many there are depends on their values.
+        (lambda x: tf.cast(tf.size(x[x > 0]), tf.float32), True),
+        (lambda x: tf.zeros(tf.shape(tf.unique(x)[0])), True),
     ],
 )
 def test_what_depends_on_the_source_is_known(function, moves):
