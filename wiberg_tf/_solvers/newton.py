@@ -213,23 +213,23 @@ class Newton(Solver):
         self, problem: Problem, state: Iterate, direction: tf.Tensor
     ) -> _Taken:
         """A step that lowers the energy, or none."""
+        if problem.unrolled:  # XLA differentiates no loops within branches.
+            return self._shortened(problem, state, direction)
         x = problem.project(state.x + direction)
         energy, gradient, matrix = self.expand(problem, x)
         start = state.x, state.energy, state.gradient
         whole = descends(start, x, energy, self.sufficient_decrease)
-        taken = _Taken(x, energy, gradient, matrix, tf.zeros_like(state.obstacle))
-        # Mostly the whole step is good, and needs no other evaluation. A loop, for
-        # searches within a branch have no derivative under XLA, nor forward mode.
-        _, taken = tf.while_loop(
-            lambda wanting, _: wanting,
-            lambda _, __: (
-                tf.constant(False),
-                self._shortened(problem, state, direction),
-            ),
-            (~tf.reduce_all(whole | is_lost(start)), taken),
-            maximum_iterations=1,
-        )
-        return taken
+        try:
+            # Mostly the whole step is good, and needs no other evaluation.
+            return tf.cond(
+                tf.reduce_all(whole | is_lost(start)),
+                lambda: _Taken(
+                    x, energy, gradient, matrix, tf.zeros_like(state.obstacle)
+                ),
+                lambda: self._shortened(problem, state, direction),
+            )
+        except AssertionError:  # TensorFlow's forward mode knows no such loops, either.
+            return self._shortened(problem, state, direction)
 
     def _shortened(
         self, problem: Problem, state: Iterate, direction: tf.Tensor
