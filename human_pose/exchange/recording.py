@@ -3,13 +3,16 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from human_pose.files.errors import InputError
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.skeleton import Skeleton
+
+# Stands for what follows from the number of frames.
+_DEFAULT: Final = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +44,8 @@ class Recording:
     skeleton: Skeleton
     view_names: tuple[str, ...]
     fps: float | None = None
-    frames: np.ndarray | None = None
-    sequence: np.ndarray | None = None
+    frames: np.ndarray = _DEFAULT
+    sequence: np.ndarray = _DEFAULT
     tracks: np.ndarray | None = None
     cameras: tuple[Camera, ...] = ()
     source: str = "recording"
@@ -83,8 +86,8 @@ class Recording:
                 "must be from 0 to 1",
                 float(self.confidence.max()),
             )
-        self._keep("frames", whole_or(self.frames, np.arange(len(joints))))
-        self._keep("sequence", whole_or(self.sequence, np.zeros(len(joints))))
+        self._keep("frames", _whole_or(self.frames, np.arange(len(joints))))
+        self._keep("sequence", _whole_or(self.sequence, np.zeros(len(joints))))
         for name in ("frames", "sequence"):
             if getattr(self, name).shape != joints.shape[:1]:
                 raise InputError(
@@ -197,8 +200,8 @@ class Motion:
     joints_3d_mm: np.ndarray
     skeleton: Skeleton
     fps: float | None = None
-    frames: np.ndarray | None = None
-    sequence: np.ndarray | None = None
+    frames: np.ndarray = _DEFAULT
+    sequence: np.ndarray = _DEFAULT
     up: str = "z"
     source: str = "motion"
 
@@ -217,8 +220,8 @@ class Motion:
         lost = ~np.isfinite(joints).all(axis=-1, keepdims=True)
         for name, array in (
             ("joints_3d_mm", np.where(lost, np.nan, joints)),
-            ("frames", whole_or(self.frames, np.arange(len(joints)))),
-            ("sequence", whole_or(self.sequence, np.zeros(len(joints)))),
+            ("frames", _whole_or(self.frames, np.arange(len(joints)))),
+            ("sequence", _whole_or(self.sequence, np.zeros(len(joints)))),
         ):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
@@ -245,9 +248,10 @@ def check_fps(source: str, fps: float | None) -> None:
         raise InputError(f"{source}: fps", "must be positive", fps)
 
 
-def whole_or(values: Any, default: np.ndarray) -> np.ndarray:
-    """`values` as a copy of whole numbers, or the default for None."""
-    return np.array(default if values is None else values, np.int64)
+def _whole_or(values: np.ndarray | None, default: np.ndarray) -> np.ndarray:
+    """`values` as a copy of whole numbers, or the default where there are none."""
+    given = values is not None and values is not _DEFAULT
+    return np.array(values if given else default, np.int64)
 
 
 def _check_unique(source: str, what: str, names: Sequence[str]) -> None:
