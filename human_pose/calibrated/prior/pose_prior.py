@@ -1,0 +1,109 @@
+"""What is known of a body's poses before any camera is looked at."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from human_pose.geometry.skeleton import Skeleton
+
+# Joints whose left-to-right line in plan says where a body faces.
+_ACROSS: Final = (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"))
+
+
+@dataclass(frozen=True, eq=False)
+class PosePrior:
+    """A mixture of Gaussians over poses, and a Student-t over their accelerations.
+
+    Poses are seen in the body's frame: the mean of the joints is the origin, z points
+    up, and x from the left hip and shoulder to the right ones in plan.
+
+    Attributes:
+      skeleton: of the K joints.
+      lengths_mm: `[K]`, of the bone from each joint's parent; 0 for the root.
+      weights: `[M]`, of the components.
+      means_mm: `[M, K, 3]`.
+      covariances_mm2: `[M, 3K, 3K]`, of centred poses: singular along translations.
+      acceleration_mm2: `[3K, 3K]`, scale of the second differences of poses between
+        frames at `fps`.
+      fps: frames a second of the motion that it was fitted to.
+    """
+
+    skeleton: Skeleton
+    lengths_mm: np.ndarray
+    weights: np.ndarray
+    means_mm: np.ndarray
+    covariances_mm2: np.ndarray
+    acceleration_mm2: np.ndarray
+    fps: float
+
+
+def across(skeleton: Skeleton) -> list[tuple[int, int]]:
+    """The left and right joints that tell a heading."""
+    pairs = set(skeleton.pairs)
+    return [
+        (skeleton.names.index(left), skeleton.names.index(right))
+        for left, right in _ACROSS
+        if (left, right) in pairs
+    ]
+
+
+def headings(joints_mm: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Rotations from the body's frame to the world, about z alone.
+
+    Args:
+      joints_mm: `[..., K, 3]`, z up.
+      skeleton: of the joints.
+
+    Returns:
+      `[..., 3, 3]`.
+    """
+    line = sum(
+        joints_mm[..., right, :2] - joints_mm[..., left, :2]
+        for left, right in across(skeleton)
+    )
+    length = np.linalg.norm(line, axis=-1)
+    cosine, sine = np.moveaxis(line / np.maximum(length, 1e-9)[..., None], -1, 0)
+    turn = np.zeros((*line.shape[:-1], 3, 3))
+    turn[..., 0, 0], turn[..., 0, 1] = cosine, -sine
+    turn[..., 1, 0], turn[..., 1, 1] = sine, cosine
+    turn[..., 2, 2] = 1
+    return turn
+
+
+def retargeting(prior: PosePrior, lengths_mm: np.ndarray) -> np.ndarray:
+    """The matrix `[3K, 3K]` that gives poses other bone lengths.
+
+    Each bone's vector is scaled, the joints are put together again from the root on, and
+    centred.
+
+    Args:
+      prior: its skeleton and lengths.
+      lengths_mm: `[K]`, as the prior's.
+    """
+    parents = prior.skeleton.parents
+    count = len(parents)
+    matrix = np.zeros((count, count))
+    for joint in in_order(parents):
+        parent = parents[joint]
+        if parent < 0:
+            matrix[joint, joint] = 1
+            continue
+        scale = lengths_mm[joint] / prior.lengths_mm[joint]
+        matrix[joint] = matrix[parent]
+        matrix[joint, joint] += scale
+        matrix[joint, parent] -= scale
+    matrix -= matrix.mean(axis=0)
+    return np.kron(matrix, np.eye(3))
+
+
+def in_order(parents: tuple[int, ...]) -> list[int]:
+    """The joints so that parents come first."""
+    order: list[int] = []
+    while len(order) < len(parents):
+        order += [
+            j
+            for j, parent in enumerate(parents)
+            if j not in order and (parent < 0 or parent in order)
+        ]
+    return order
