@@ -94,6 +94,42 @@ def read_h5(
     return arrays | lists
 
 
+def read_h5_table(
+    path: str | os.PathLike[str], name: str
+) -> tuple[dict[str, np.ndarray], dict[str, bytes]]:
+    """Reads a table of an HDF5 file, as PyTables writes them.
+
+    Args:
+      path: the file.
+      name: of the table.
+
+    Returns:
+      Its columns by name, each with as many rows, NaN for what is not there; and those
+      of its attributes that are bytes.
+
+    Raises:
+      InputError: as `read_h5`, but for NaN.
+    """
+    path = Path(path)
+    check_is_file(path)
+    with refusing(path, "is not a readable HDF5 file"), h5py.File(path, "r") as file:
+        dataset = _datasets(path, file, [name])[name]
+        if dataset.dtype.names is None or dataset.ndim != 1:
+            raise InputError(f"{path}: {name} must be a table; it is {dataset.dtype}")
+        declared = Declared(path)
+        for column in dataset.dtype.names:
+            base, shape = dataset.dtype[column].base, dataset.dtype[column].shape
+            full = (*dataset.shape, *shape)
+            declared.check(column, full, base, ("rows", *map(str, range(len(shape)))))
+        _check_stored(f"{path}: {name}", dataset)
+        rows = dataset[()]
+        attributes = {key: bytes(v) for key, v in dataset.attrs.items() if isinstance(v, bytes)}
+    return {
+        column: checked_values(f"{path}: {column}", rows[column], finite=False)
+        for column in rows.dtype.names
+    }, attributes
+
+
 def h5_ranks(path: str | os.PathLike[str]) -> dict[str, int]:
     """How many dimensions each dataset in an HDF5 file's first group has; 0: a group.
 
