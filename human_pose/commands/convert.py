@@ -9,6 +9,7 @@ written as its ending or `--to` says.
 """
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "to", None, "Name of the format to write; default: by the ending.", **own
     )
     flags.DEFINE_string(
-        "cameras", None, "Calibration of the views, for a recording.", **own
+        "cameras", None, "Calibration whose cameras the views must be.", **own
     )
     flags.DEFINE_float("fps", None, "Frames a second, if IN does not say.", **own)
     flags.DEFINE_string("units", None, "Units of lengths in IN: mm, cm or m.", **own)
@@ -45,8 +46,6 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "skeleton", None, list(KNOWN), "What joints without names are.", **own
     )
     flags.DEFINE_boolean("overwrite", False, "Replace OUT if it is there.", **own)
-    for name in _PLACES:
-        flags.mark_flag_as_required(name, flag_values)
     shell.refuse_empty(flag_values, *_PLACES, "cameras")
     shell.show_in_help(flag_values, __name__)
 
@@ -110,7 +109,7 @@ def _read(source: Path, kind: str, flag_values: flags.FlagValues) -> Any:
     if held == formats.CAMERAS:
         return formats.read_cameras(source, units)
     motion = formats.of_range(formats.read_motion(source, units), frames)
-    return motion if fps is None else motion.at(fps)
+    return motion if fps is None else replace(motion, fps=fps)
 
 
 def _refuse_useless(flag_values: flags.FlagValues, held: str) -> None:

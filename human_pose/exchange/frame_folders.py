@@ -25,7 +25,7 @@ def view_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
     """The folders of frames by the names of their views.
 
     Raises:
-      InputError: if two are of one view, or one of several is empty.
+      InputError: if there are none, two are of one view, or one is empty.
     """
     path = Path(path)
     if files_in(path, _JSON):
@@ -41,6 +41,8 @@ def view_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
             views[name] = folder
         elif folder.name.endswith(_FOLDER_END):
             raise InputError(f"{folder}: must hold the frames of a view; it is empty")
+    if not views:
+        raise InputError(f"{path}: must hold JSON files of frames, or folders of them")
     return views
 
 

@@ -54,9 +54,8 @@ _MODELS: Final[Mapping[str, str]] = {
 
 
 def recognises(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder has detections beside or below a Config.toml."""
-    path = Path(path)
-    return _detections(path) is not None and bool(_configs(path))
+    """Whether a folder has detections where a project has them."""
+    return _detections(Path(path)) is not None
 
 
 def read(

@@ -79,10 +79,12 @@ def one_per_view(
       view_name: what its view is called.
 
     Raises:
-      InputError: if a file of the folder is none, or two are of one view.
+      InputError: if there are none, one is of another format, or two are of one view.
     """
     path = Path(path)
     paths = files_in(path, suffix) if path.is_dir() else [path]
+    if not paths:
+        raise InputError(f"{path}: must hold a {suffix} file for each view")
     views: dict[str, Path] = {}
     for each in paths:
         if path.is_dir() and not recognises(each):

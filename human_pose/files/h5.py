@@ -247,7 +247,7 @@ def _texts(where: str, dataset: h5py.Dataset) -> list[str]:
         raise InputError(
             f"{where} must be at most {_MOST_TEXTS} texts; received {dataset.size}"
         )
-    _check_stored(where, dataset)
+    _check_own(where, dataset)
     return [str(text) for text in dataset.asstr()[()]]
 
 
@@ -261,10 +261,14 @@ def _chunks(dataset: h5py.Dataset) -> int:
     return math.prod(-(-size // chunk) for size, chunk in sizes if size or chunk)
 
 
-def _check_stored(where: str, dataset: h5py.Dataset) -> None:
-    """Refuses what is not wholly in the file, or takes more room than it should."""
+def _check_own(where: str, dataset: h5py.Dataset) -> None:
     if dataset.is_virtual or dataset.external:
         raise InputError(f"{where} must be in the file itself; it is in another one")
+
+
+def _check_stored(where: str, dataset: h5py.Dataset) -> None:
+    """Refuses what is not wholly in the file, or takes more room than it should."""
+    _check_own(where, dataset)
     if dataset.chunks is None:
         found, wanted = dataset.id.get_storage_size(), dataset.nbytes
         if found != wanted:

@@ -321,7 +321,7 @@ _WORDS: Final = _unambiguous_words()
 def from_names(words: Sequence[str]) -> Skeleton:
     """The skeleton of joints that a file names, in the file's order.
 
-    Other words for joints of the vocabulary (Human3.6M's `hip` and `left_foot`,
+    It is a known one if the words and their order are the known one's. Other words for joints of the vocabulary (Human3.6M's `hip` and `left_foot`,
     OpenPose's `LAnkle`) become its names, and remain as aliases, unless the file has a
     joint of that name besides. Unknown ones keep their names and hang on the root.
 
@@ -333,6 +333,9 @@ def from_names(words: Sequence[str]) -> Skeleton:
     """
     if not words:
         raise ValueError("`joint_names` must name one joint or more")
+    for skeleton in KNOWN.values():
+        if [*map(dict(skeleton.aliases).get, words, words)] == [*skeleton.names]:
+            return skeleton
     meant = [_WORDS.get(word, word) for word in words]
     names = tuple(
         word if meant.count(name) > 1 else name
@@ -341,8 +344,5 @@ def from_names(words: Sequence[str]) -> Skeleton:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"`joint_names` must differ. Received twice: {twice[0]!r}")
-    for skeleton in KNOWN.values():
-        if skeleton.names == names:
-            return skeleton
     pairs = zip(words, names, strict=True)
     return _tree(names, {word: name for word, name in pairs if word != name})
