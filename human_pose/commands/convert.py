@@ -20,6 +20,7 @@ from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate, output_path
+from human_pose.geometry.cameras import Camera
 from human_pose.geometry.known_skeletons import KNOWN
 
 # The words that are given without a flag's name.
@@ -41,7 +42,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_float("fps", None, "Frames a second, if IN does not say.", **own)
     flags.DEFINE_string("units", None, "Units of lengths in IN: mm, cm or m.", **own)
-    flags.DEFINE_string("frames", None, "A:B, numbers of frames, B not among them.", **own)
+    flags.DEFINE_string(
+        "frames", None, "A:B, numbers of frames, B not among them.", **own
+    )
     flags.DEFINE_enum(
         "skeleton", None, list(KNOWN), "What joints without names are.", **own
     )
@@ -105,11 +108,17 @@ def _read(source: Path, kind: str, flag_values: flags.FlagValues) -> Any:
             frames=frames,
             skeleton=flag_values.skeleton,
         )
-        return recording.cameras if kind == formats.CAMERAS else recording
+        return _cameras_of(recording) if kind == formats.CAMERAS else recording
     if held == formats.CAMERAS:
         return formats.read_cameras(source, units)
     motion = formats.of_range(formats.read_motion(source, units), frames)
     return motion if fps is None else replace(motion, fps=fps)
+
+
+def _cameras_of(recording: Recording) -> tuple[Camera, ...]:
+    if not recording.cameras:
+        raise InputError(f"{recording.source}: holds no cameras; --cameras gives them")
+    return recording.cameras
 
 
 def _refuse_useless(flag_values: flags.FlagValues, held: str) -> None:

@@ -45,7 +45,7 @@ def read(
     skeleton: Skeleton | None = None,
     fps: float | None = None,
 ) -> Recording:
-    """Reads the file of a view, or a folder with one for each; views are called as they.
+    """Reads the file of a view, or a folder with one for each, called as the views.
 
     Args:
       path: the file or folder.

@@ -36,7 +36,7 @@ _COORDS: Final = ("x", "y", "likelihood")
 
 
 class _Table(NamedTuple):
-    """Frames `[F]`, columns as tuples of their levels without the scorer, and values."""
+    """Frames `[F]`, columns as their levels but the scorer, values `[F, columns]`."""
 
     frames: np.ndarray
     columns: Sequence[tuple[str, ...]]
@@ -51,7 +51,7 @@ def _read(
     *,
     fps: float | None = None,
 ) -> Recording:
-    """Reads the file of a view, or a folder with one for each; views are called as they.
+    """Reads the file of a view, or a folder with one for each, called as the views.
 
     Args:
       path: the file or folder.
@@ -116,7 +116,7 @@ def _is_h5(path: Path) -> bool:
 def _read_h5(path: Path) -> _Table:
     columns, attributes = read_h5_table(path, f"{_key(path)}/table")
     names: list[tuple[str, ...]] = []
-    blocks = []
+    blocks: list[np.ndarray] = []
     with refusing(path, "is no table of DeepLabCut"):
         while (block := _BLOCK.format(len(blocks))) in columns:
             listed = unpickle(path, attributes[f"{block}_kind"])

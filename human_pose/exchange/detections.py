@@ -1,8 +1,8 @@
 """People that were detected, view by view, put together as a recording.
 
-What is the same for all formats of detections stands here: frames of several views are
-matched by their numbers, (0, 0) and NaN are joints that were not found, and numbers that
-cannot be pixels or a confidence are refused.
+Here stands what is the same for all formats of detections: frames of several views are
+matched by their numbers, (0, 0) and NaN are joints that were not found, and what cannot
+be pixels or a confidence is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -176,8 +176,8 @@ def pixels(source: str, joints: np.ndarray) -> np.ndarray:
         )
     if sizes.size and sizes.max() <= 1:
         raise InputError(
-            f"{source}: coordinates must be pixels; all are within ±1, as shares of the "
-            "image's size are (keypoint_scale of OpenPose)"
+            f"{source}: coordinates must be pixels; all are within ±1, as shares of "
+            "the image's size are (keypoint_scale of OpenPose)"
         )
     return joints
 
@@ -219,8 +219,8 @@ def _all_frames(source: str, views: Mapping[str, View]) -> np.ndarray:
     first, last, count = int(numbers.min()), int(numbers.max()), len(numbers)
     if first < 0 or last - first >= max(_ALWAYS_FRAMES, _MOST_GAPS * count):
         raise InputError(
-            f"{source}: frames must be numbered one by one from 0; {count} have numbers "
-            f"from {first} to {last}"
+            f"{source}: frames must be numbered one by one from 0; {count} have "
+            f"numbers from {first} to {last}"
         )
     return np.arange(first, last + 1)
 

@@ -14,7 +14,7 @@ class Format:
     """One format of files or folders.
 
     Attributes:
-      name: as `--to=` says it.
+      name: as users say it.
       kind: what a file of it holds: "recording", "cameras" or "motion".
       title: a few words for people.
       suffixes: endings by which a writer is chosen, with the dot; the readers are

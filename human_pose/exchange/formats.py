@@ -106,7 +106,8 @@ def read_recording(
     given = {"skeleton": skeleton, "fps": fps, "units": units, "frames": frames}
     if skeleton is not None and "skeleton" not in chosen.options:
         raise InputError(
-            "skeleton", f"has no effect: {path} ({chosen.title}) says what its joints are"
+            "skeleton",
+            f"has no effect: {path} ({chosen.title}) says what its joints are",
         )
     if units is not None and "units" not in chosen.options and cameras is None:
         raise InputError("units", "are a calibration's, and none is given")
@@ -207,8 +208,9 @@ def write(
 
 def kind_of(value: Recording | Motion | Sequence[Camera]) -> str:
     """What a value is, as formats call it."""
-    kinds = {Recording: RECORDING, Motion: MOTION}
-    return kinds.get(type(value), CAMERAS)  # type: ignore[call-overload, no-any-return]
+    if isinstance(value, Recording):
+        return RECORDING
+    return MOTION if isinstance(value, Motion) else CAMERAS
 
 
 def of_range(value: Any, frames: slice | None) -> Any:
@@ -264,4 +266,4 @@ def _found(path: Path) -> str:
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
         return f"a folder of {', '.join(names[:_SHOWN]) or 'nothing'}{more}"
     start = head(path)[:_BEGINNING]
-    return f"a file that begins with {ascii(start)}" if start else "an empty file"
+    return f"a file that begins with {start!a}" if start else "an empty file"

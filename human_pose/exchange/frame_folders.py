@@ -1,4 +1,4 @@
-"""Folders with one JSON file for each frame: a view's, or one of several views' folders.
+"""Folders with one JSON file for each frame: a view's, or one of views' folders.
 
 OpenPose and MMPose write pictures' detections so. A view is called as its folder,
 without Pose2Sim's `_json`; a frame has the last number in its file's name.

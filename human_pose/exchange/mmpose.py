@@ -67,9 +67,7 @@ def read(
         contents = {name: read_json(each) for name, each in files.items()}
         views = {name: _view(files[name], held) for name, held in contents.items()}
         skeleton = skeleton or _declared(contents)
-    return join(
-        str(path), views, skeleton, fps=fps, full_confidence=_FULL_CONFIDENCE
-    )
+    return join(str(path), views, skeleton, fps=fps, full_confidence=_FULL_CONFIDENCE)
 
 
 def _is_video(path: Path) -> bool:

@@ -70,15 +70,16 @@ def read(path: str | os.PathLike[str]) -> Recording:
         joints, confidence = joints[:, :, None], confidence[:, :, None]
     with refusing(path, "is no recording"):
         skeleton = from_names(_texts(arrays["joint_names"]))
-    return Recording(
+    recording = Recording(
         pixels(str(path), joints),
         unit_confidence(str(path), confidence, 1.0),
         skeleton,
         tuple(_texts(arrays["view_names"])),
-        source=str(path),
-        **{n: arrays[n] for n in ("frames", "sequence", "tracks") if n in arrays},
         fps=float(arrays["fps"]) if "fps" in arrays else None,
+        source=str(path),
     )
+    further = ("frames", "sequence", "tracks")
+    return recording.replace(**{n: arrays[n] for n in further if n in arrays})
 
 
 def read_blazepose(path: str | os.PathLike[str]) -> Recording:

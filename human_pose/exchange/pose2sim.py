@@ -1,7 +1,7 @@
 """A Pose2Sim project as it stands: detections, calibration and Config.toml.
 
-    <trial>/Config.toml  pose/<view>_json/*.json  [pose-sync/] [pose-associated/] videos/
-    <session>/calibration/*
+    <trial>/Config.toml  pose/<view>_json/*.json  pose-sync/  pose-associated/  videos/
+    <session>/calibration/
 
 What a trial's Config.toml does not say stands in those of the folders above it, where
 the calibration may lie, too. Detections that Pose2Sim associated come before those that
@@ -84,7 +84,9 @@ def read(
         raise InputError(f"{path}: must hold {' or '.join(_DETECTIONS)} with frames")
     config = _config(path)
     recording = openpose.read(
-        detections, skeleton=skeleton or _model(path, config), fps=fps or _fps(path, config)
+        detections,
+        skeleton=skeleton or _model(path, config),
+        fps=fps or _fps(path, config),
     )
     recording = formats.of_range(recording, frames or _range(path, config))
     calibration = _calibration(path)
@@ -146,7 +148,7 @@ def _fps(path: Path, config: Mapping[str, Mapping[str, Any]]) -> float:
     found = frame_rate(path / _VIDEOS)
     if found is None:
         logging.warning(
-            "%s: no frame rate is given, nor found in %s/ (reading videos needs OpenCV); "
+            "%s: no frame rate is given, nor found in %s/ (which needs OpenCV); "
             "taken to be %g frames a second",
             *(path, _VIDEOS, _FALLBACK_FPS),
         )

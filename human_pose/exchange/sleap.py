@@ -36,7 +36,7 @@ def recognises(path: str | os.PathLike[str]) -> bool:
 
 
 def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording:
-    """Reads the file of a view, or a folder with one for each; views are called as they.
+    """Reads the file of a view, or a folder with one for each, called as the views.
 
     Args:
       path: the file or folder.

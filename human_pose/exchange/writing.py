@@ -65,6 +65,6 @@ def check_file_names(recording: Recording) -> None:
 
 
 def people_values(recording: Recording) -> np.ndarray:
-    """x, y and confidence of every joint, 0 where it was not found: `[F, V, P, J, 3]`."""
+    """x, y and confidence, 0 where a joint was not found: `[F, V, P, J, 3]`."""
     joints = np.nan_to_num(recording.joints_2d_px)
     return np.concatenate([joints, recording.confidence[..., None]], axis=-1)

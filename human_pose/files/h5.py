@@ -85,7 +85,9 @@ def read_h5(
                 stored_bytes=_chunk_bytes(dataset) * _chunks(dataset),
             )
             _check_stored(f"{path}: {name}", dataset)
-        arrays: dict[str, Any] = {name: np.asarray(datasets[name][()]) for name in shapes}
+        arrays: dict[str, Any] = {
+            name: np.asarray(datasets[name][()]) for name in shapes
+        }
         lists = {name: _texts(f"{path}: {name}", datasets[name]) for name in texts}
     for name, array in arrays.items():
         array = checked_values(f"{path}: {name}", array, finite)
@@ -123,7 +125,9 @@ def read_h5_table(
             declared.check(column, full, base, ("rows", *map(str, range(len(shape)))))
         _check_stored(f"{path}: {name}", dataset)
         rows = dataset[()]
-        attributes = {key: bytes(v) for key, v in dataset.attrs.items() if isinstance(v, bytes)}
+        attributes = {
+            key: bytes(v) for key, v in dataset.attrs.items() if isinstance(v, bytes)
+        }
     return {
         column: checked_values(f"{path}: {column}", rows[column], finite=False)
         for column in rows.dtype.names

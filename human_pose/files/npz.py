@@ -131,9 +131,7 @@ def _header(
     return shape, dtype
 
 
-def _array(
-    path: Path, archive: zipfile.ZipFile, name: str, finite: bool
-) -> np.ndarray:
+def _array(path: Path, archive: zipfile.ZipFile, name: str, finite: bool) -> np.ndarray:
     with archive.open(name + _ENDING) as entry:
         # Reads as much as the header says, in blocks, and zipfile checks the checksum.
         array = npy.read_array(entry, allow_pickle=False)

@@ -163,8 +163,8 @@ MPII_16: Final = _listed(
 )
 
 
-# CMU's words for joints, in the files' order, each with the name of what it is. They are
-# no aliases: the files' `neck` is another joint than the vocabulary's.
+# CMU's words for joints, in the files' order, each with the name of what it is. They
+# are no aliases: the files' `neck` is another joint than the vocabulary's.
 CMU_WORDS: Final[Mapping[str, str]] = {
     "hip": "root", "abdomen": "abdomen", "chest": "chest", "neck": "thorax",
     "head": "neck", "leftEye": "left_eye", "rightEye": "right_eye",
@@ -321,9 +321,10 @@ _WORDS: Final = _unambiguous_words()
 def from_names(words: Sequence[str]) -> Skeleton:
     """The skeleton of joints that a file names, in the file's order.
 
-    It is a known one if the words and their order are the known one's. Other words for joints of the vocabulary (Human3.6M's `hip` and `left_foot`,
-    OpenPose's `LAnkle`) become its names, and remain as aliases, unless the file has a
-    joint of that name besides. Unknown ones keep their names and hang on the root.
+    It is a known one if the words and their order are the known one's. Else other words
+    for joints of the vocabulary (Human3.6M's `hip` and `left_foot`, OpenPose's
+    `LAnkle`) become its names, and remain as aliases, unless the file has a joint of
+    that name besides. Unknown ones keep their names and hang on the root.
 
     Args:
       words: of the J joints.

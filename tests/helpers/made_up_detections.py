@@ -9,7 +9,7 @@ from human_pose.geometry.known_skeletons import COCO_17
 
 
 def recording(frames=3, views=("cam_2", "cam_10"), people=1, skeleton=COCO_17, **more):
-    """Every number differs; the first joint of the first person is not found at once."""
+    """Every number differs; the first joint of the first person is not found."""
     shape = (frames, len(views), people, len(skeleton))
     count = int(np.prod(shape))
     joints = 100 + np.arange(2.0 * count).reshape(*shape, 2) / 8

@@ -7,7 +7,14 @@ import made_up_detections as made_up
 import numpy as np
 import pytest
 
-from human_pose.exchange import deeplabcut, plain, plain_csv, pose_file, sleap, videopose3d
+from human_pose.exchange import (
+    deeplabcut,
+    plain,
+    plain_csv,
+    pose_file,
+    sleap,
+    videopose3d,
+)
 from human_pose.files.errors import InputError
 from human_pose.geometry import known_skeletons as known
 from human_pose.geometry.skeletons import LIFTER_17, VIEW_NAMES
@@ -51,7 +58,10 @@ def test_a_plain_npz_of_somebody_elses(tmp_path):
     """The least there need be: Human3.6M's words, NaN and (0, 0) unseen, no numbers."""
     joints = np.full((2, 1, 3, 2), 7.0, np.float32)
     joints[0, 0, 1], joints[1, 0, 2, 0] = 0, np.nan
-    names = {"joint_names": ["hip", "left_foot", "Nose"], "view_names": np.array([b"a"])}
+    names = {
+        "joint_names": ["hip", "left_foot", "Nose"],
+        "view_names": np.array([b"a"]),
+    }
     np.savez_compressed(tmp_path / "a.npz", joints_2d_px=joints, **names)
     read = plain.read(tmp_path / "a.npz")
     assert read.skeleton.names == ("pelvis", "left_ankle", "nose")
@@ -62,7 +72,10 @@ def test_a_plain_npz_of_somebody_elses(tmp_path):
     ("changes", "message"),
     [
         ({"joints_2d_px": np.ones((2, 1, 3, 3))}, r"joints_2d_px must have shape"),
-        ({"joints_2d_px": np.full((2, 1, 3, 2), np.inf)}, "joints_2d_px must be finite"),
+        (
+            {"joints_2d_px": np.full((2, 1, 3, 2), np.inf)},
+            "joints_2d_px must be finite",
+        ),
         ({"joints_2d_px": np.full((2, 1, 3, 2), 0.5)}, "must be pixels"),
         ({"confidence": np.full((2, 1, 3), 7.0)}, "confidence must be from 0 to 1"),
         ({"confidence": np.ones((2, 1))}, "confidence must have shape"),
@@ -236,7 +249,9 @@ def test_videopose3d(tmp_path, monkeypatch):
     from absl import logging
 
     lines = []
-    monkeypatch.setattr(logging, "warning", lambda text, *args: lines.append(text % args))
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *args: lines.append(text % args)
+    )
     positions = {
         "S9": {"Walking": [walk(2, 10 + view) for view in range(4)]},
         "S11": {"Photo 1": [walk(3 - (view == 2), 20 + view) for view in range(4)]},
@@ -250,7 +265,10 @@ def test_videopose3d(tmp_path, monkeypatch):
     assert read.joints_2d_px[:, 1, 0, 0, 0].tolist() == [11, 11, 21, 21, 21]
     assert not read.seen[4, 2].any() and read.seen[:4].all()
     assert "S11/Photo 1 has views of 3, 3, 2, 3 frames" in lines[0]
-    videos = {"left.mp4": {"custom": [walk(2, 5)]}, "right.mp4": {"custom": [walk(2, 6)]}}
+    videos = {
+        "left.mp4": {"custom": [walk(2, 5)]},
+        "right.mp4": {"custom": [walk(2, 6)]},
+    }
     read = videopose3d.read(write_videopose3d(path, videos, "coco"))
     assert read.view_names == ("left.mp4", "right.mp4") and len(read) == 2
     assert read.skeleton == known.COCO_17

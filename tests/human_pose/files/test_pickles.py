@@ -40,7 +40,7 @@ class Runs:
 )
 def test_nothing_else_is(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="^file: holds a pickle"):
+    with pytest.raises(InputError, match=r"^file: holds a pickle"):
         unpickle("file", content)
     assert not os.listdir(tmp_path)
 
