@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -44,8 +44,8 @@ class Recording:
     skeleton: Skeleton
     view_names: tuple[str, ...]
     fps: float | None = None
-    frames: np.ndarray = _DEFAULT
-    sequence: np.ndarray = _DEFAULT
+    frames: np.ndarray = field(default_factory=lambda: _DEFAULT)
+    sequence: np.ndarray = field(default_factory=lambda: _DEFAULT)
     tracks: np.ndarray | None = None
     cameras: tuple[Camera, ...] = ()
     source: str = "recording"
@@ -97,6 +97,12 @@ class Recording:
                 )
         if self.tracks is not None:
             self._keep("tracks", np.array(self.tracks, np.int64))
+            if self.tracks.shape != joints.shape[:3]:
+                raise InputError(
+                    f"{self.source}: tracks",
+                    f"must have shape {list(joints.shape[:3])}",
+                    list(self.tracks.shape),
+                )
         if self.cameras and tuple(c.name for c in self.cameras) != self.view_names:
             raise InputError(
                 f"{self.source}: cameras",
@@ -200,8 +206,8 @@ class Motion:
     joints_3d_mm: np.ndarray
     skeleton: Skeleton
     fps: float | None = None
-    frames: np.ndarray = _DEFAULT
-    sequence: np.ndarray = _DEFAULT
+    frames: np.ndarray = field(default_factory=lambda: _DEFAULT)
+    sequence: np.ndarray = field(default_factory=lambda: _DEFAULT)
     up: str = "z"
     source: str = "motion"
 

@@ -24,7 +24,7 @@ from human_pose.files.arrays import (
     refusing,
 )
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic, check_is_file
+from human_pose.files.paths import MOST_TEXT_BYTES, atomic, check_is_file
 
 # How every dataset of one or more dimensions is stored, with a checksum of each chunk.
 COMPRESSION: Final[Mapping[str, Any]] = {
@@ -41,20 +41,28 @@ _FILTERS: Final = (
 )  # fmt: skip
 _COMPRESSIONS: Final = {h5py.h5z.FILTER_DEFLATE, _LZF}
 _CHECKSUM_BYTES: Final = 4  # of a chunk, at its end
+_OWN: Final = h5py.HardLink  # what lies in the file itself
+_MOST_TEXTS: Final = 10_000  # names of joints, or of people
 
 
 def read_h5(
-    path: str | os.PathLike[str], shapes: Mapping[str, Shape]
-) -> dict[str, np.ndarray]:
-    """Reads named numeric arrays from an HDF5 file and checks them.
+    path: str | os.PathLike[str],
+    shapes: Mapping[str, Shape],
+    *,
+    texts: Sequence[str] = (),
+    finite: bool = True,
+) -> dict[str, Any]:
+    """Reads named arrays from an HDF5 file and checks them.
 
     Args:
       path: the file.
-      shapes: for each dataset its shape; a letter stands for any size, the same
-        wherever the letter returns.
+      shapes: for each dataset of numbers its shape; a letter stands for any size, the
+        same wherever the letter returns.
+      texts: datasets of a list of texts.
+      finite: whether NaN is refused, too.
 
     Returns:
-      The arrays, float64 (integers stay integers).
+      The arrays, float64 (integers stay integers), and lists of texts.
 
     Raises:
       InputError: naming the file, the dataset and the rule, if the file is missing,
@@ -65,9 +73,10 @@ def read_h5(
     path = Path(path)
     check_is_file(path)
     with refusing(path, "is not a readable HDF5 file"), h5py.File(path, "r") as file:
-        datasets = _datasets(path, file, shapes)
+        datasets = _datasets(path, file, [*shapes, *texts])
         declared = Declared(path)
-        for name, dataset in datasets.items():
+        for name in shapes:
+            dataset = datasets[name]
             declared.check(
                 name,
                 dataset.shape,
@@ -76,12 +85,68 @@ def read_h5(
                 stored_bytes=_chunk_bytes(dataset) * _chunks(dataset),
             )
             _check_stored(f"{path}: {name}", dataset)
-        arrays = {name: np.asarray(dataset[()]) for name, dataset in datasets.items()}
+        arrays: dict[str, Any] = {
+            name: np.asarray(datasets[name][()]) for name in shapes
+        }
+        lists = {name: _texts(f"{path}: {name}", datasets[name]) for name in texts}
     for name, array in arrays.items():
-        array = checked_values(f"{path}: {name}", array)
+        array = checked_values(f"{path}: {name}", array, finite)
         whole = np.issubdtype(array.dtype, np.integer)
         arrays[name] = array if whole else array.astype(np.float64)
-    return arrays
+    return arrays | lists
+
+
+def read_h5_table(
+    path: str | os.PathLike[str], name: str
+) -> tuple[dict[str, np.ndarray], dict[str, bytes]]:
+    """Reads a table of an HDF5 file, as PyTables writes them.
+
+    Args:
+      path: the file.
+      name: of the table.
+
+    Returns:
+      Its columns by name, each with as many rows, NaN for what is not there; and those
+      of its attributes that are bytes.
+
+    Raises:
+      InputError: as `read_h5`, but for NaN.
+    """
+    path = Path(path)
+    check_is_file(path)
+    with refusing(path, "is not a readable HDF5 file"), h5py.File(path, "r") as file:
+        dataset = _datasets(path, file, [name])[name]
+        if dataset.dtype.names is None or dataset.ndim != 1:
+            raise InputError(f"{path}: {name} must be a table; it is {dataset.dtype}")
+        declared = Declared(path)
+        for column in dataset.dtype.names:
+            base, shape = dataset.dtype[column].base, dataset.dtype[column].shape
+            full = (*dataset.shape, *shape)
+            declared.check(column, full, base, ("rows", *map(str, range(len(shape)))))
+        _check_stored(f"{path}: {name}", dataset)
+        rows = dataset[()]
+        attributes = {
+            key: bytes(v) for key, v in dataset.attrs.items() if isinstance(v, bytes)
+        }
+    return {
+        column: checked_values(f"{path}: {column}", rows[column], finite=False)
+        for column in rows.dtype.names
+    }, attributes
+
+
+def h5_ranks(path: str | os.PathLike[str]) -> dict[str, int]:
+    """How many dimensions each dataset in an HDF5 file's first group has; 0: a group.
+
+    Reads no dataset. What is no HDF5 file has none.
+    """
+    try:
+        if not Path(path).is_file() or not h5py.is_hdf5(path):
+            return {}
+        with h5py.File(path, "r") as file:
+            here = [n for n in file if isinstance(file.get(n, getlink=True), _OWN)]
+            return {name: len(getattr(file[name], "shape", ())) for name in here}
+    except Exception:  # h5py reports damage by errors of many kinds
+        return {}
 
 
 def write_h5(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
@@ -150,7 +215,7 @@ def _write_scalar(group: h5py.h5g.GroupID, name: str, value: np.ndarray) -> None
 
 
 def _datasets(
-    path: Path, file: h5py.File, names: Mapping[str, Shape]
+    path: Path, file: h5py.File, names: Sequence[str]
 ) -> dict[str, h5py.Dataset]:
     """The datasets of these names, none of which is read yet."""
     objects = {name: _object(path, file, name) for name in names}
@@ -178,6 +243,18 @@ def _object(path: Path, file: h5py.File, name: str) -> Any:
     return found
 
 
+def _texts(where: str, dataset: h5py.Dataset) -> list[str]:
+    """A list of texts, of fixed length or not."""
+    if h5py.check_string_dtype(dataset.dtype) is None or dataset.ndim != 1:
+        raise InputError(f"{where} must be a list of texts; received {dataset.dtype}")
+    if dataset.size > _MOST_TEXTS or dataset.nbytes > MOST_TEXT_BYTES:
+        raise InputError(
+            f"{where} must be at most {_MOST_TEXTS} texts; received {dataset.size}"
+        )
+    _check_own(where, dataset)
+    return [str(text) for text in dataset.asstr()[()]]
+
+
 def _chunk_bytes(dataset: h5py.Dataset) -> int:
     return math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
 
@@ -188,10 +265,14 @@ def _chunks(dataset: h5py.Dataset) -> int:
     return math.prod(-(-size // chunk) for size, chunk in sizes if size or chunk)
 
 
-def _check_stored(where: str, dataset: h5py.Dataset) -> None:
-    """Refuses what is not wholly in the file, or takes more room than it should."""
+def _check_own(where: str, dataset: h5py.Dataset) -> None:
     if dataset.is_virtual or dataset.external:
         raise InputError(f"{where} must be in the file itself; it is in another one")
+
+
+def _check_stored(where: str, dataset: h5py.Dataset) -> None:
+    """Refuses what is not wholly in the file, or takes more room than it should."""
+    _check_own(where, dataset)
     if dataset.chunks is None:
         found, wanted = dataset.id.get_storage_size(), dataset.nbytes
         if found != wanted:
