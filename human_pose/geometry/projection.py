@@ -142,7 +142,12 @@ def project_with_jacobian(
       The images, and `[..., V, J, 2, 3]`, pixels a millimetre.
     """
     projection, rows = _project(cameras, points_mm, slopes=True)
-    return projection, tf.stack([tf.stack(row, -1) for row in rows], -2)
+    # At once: XLA writes stacks of stacks number by number.
+    jacobian = tf.stack([*rows[0], *rows[1]], -1)
+    shape = tf.concat([tf.shape(jacobian)[:-1], [2, 3]], axis=0)
+    return projection, tf.ensure_shape(
+        tf.reshape(jacobian, shape), [*jacobian.shape[:-1], 2, 3]
+    )
 
 
 def _project(
