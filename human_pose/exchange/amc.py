@@ -247,7 +247,7 @@ def _read_motion(path: Path, skeleton: _Skeleton) -> dict[str, np.ndarray]:
     lost = [name for name, row in rows.items() if len(row) != len(frames)]
     if not frames or lost:
         raise InputError(
-            f"{path}: must hold frames with all bones; {lost[:3]} lack one"
+            f"{path}: must hold frames with all bones; {lost[:3]} are not in all"
         )
     return {"frame": np.array(frames), **{n: np.stack(row) for n, row in rows.items()}}
 

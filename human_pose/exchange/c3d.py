@@ -1,4 +1,4 @@
-"""Motion in C3D, the binary files of motion capture, through ezc3d.
+"""Motion in C3D, the binary files of motion capture; ezc3d writes them.
 
 Points are floats, which keep a ten-thousandth of a millimetre (whole numbers of 16 bits
 would cut them to one); NaN stays NaN. z is up, unless the reader is told otherwise.
@@ -7,21 +7,21 @@ would cut them to one); NaN stays NaN. z is up, unless the reader is told otherw
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+from absl import logging
 
+from human_pose.exchange.c3d_file import MARK, read_c3d_file
 from human_pose.exchange.extras import EXTRA, needed
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion, needed_fps
 from human_pose.exchange.recording import Motion
 from human_pose.files.arrays import refusing
-from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic, check_is_file
+from human_pose.files.paths import atomic
 
-# The second byte of every C3D file.
-_MARK: Final = 0x50
-_BLOCK_BYTES: Final = 512
+# Frames beyond it need two words.
+_WORD: Final = 1 << 16
 
 
 def read_c3d(
@@ -40,27 +40,15 @@ def read_c3d(
     Raises:
       InputError: naming the file and the rule, if it is no such file.
     """
-    path = Path(path)
-    check_is_file(path)
-    _check_header(path)
-    library = needed("ezc3d", str(path))
-    with refusing(path, "is no readable C3D file"):
-        content = library.c3d(str(path))
-        group = content["parameters"]["POINT"]
-        points = np.array(content["data"]["points"], np.float64)[:3]
-        labels = [str(label) for label in group["LABELS"]["value"]]
-        rate = float(group["RATE"]["value"][0])
-        unit = [str(word) for word in group.get("UNITS", {"value": []})["value"]]
-        first = int(content["header"]["points"]["first_frame"])
-    count = points.shape[1]
+    content = read_c3d_file(path)
     return named_motion(
         path,
-        _names(labels, count),
-        points.transpose(2, 1, 0),
-        fps=rate or None,
-        frames=first + np.arange(points.shape[2]),
+        _names(content.labels, content.points.shape[1]),
+        content.points,
+        fps=content.rate or None,
+        frames=content.first + np.arange(len(content.points)),
         units=units,
-        declared=unit[0] if unit and unit[0].strip() else None,
+        declared=content.units or None,
         up=up,
     )
 
@@ -81,8 +69,24 @@ def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
     points = np.ones((4, len(motion.skeleton), len(motion)))
     points[:3] = motion.joints_3d_mm.transpose(2, 1, 0)
     content["data"]["points"] = points
+    first = max(int(motion.frames[0]), 0) if len(motion) else 0
+    content["header"]["points"]["first_frame"] = first
+    for end, number in (("START", first + 1), ("END", first + len(motion))):
+        words = [float(number % _WORD), float(number // _WORD)]
+        content.add_parameter("TRIAL", f"ACTUAL_{end}_FIELD", words)
+    if len(motion) >= _WORD:
+        logging.warning(
+            "%s: many programs read the first %d frames of a C3D file alone",
+            path, _WORD - 1,
+        )  # fmt: skip
     with atomic(path) as temporary, refusing(path, "cannot be written as C3D"):
-        content.write(str(temporary))
+        # ezc3d writes to another file where the ending is another.
+        made = temporary.with_name(f"{temporary.name}.c3d")
+        try:
+            content.write(str(made))
+            made.replace(temporary)
+        finally:
+            made.unlink(missing_ok=True)
 
 
 def is_c3d(path: Path) -> bool:
@@ -92,21 +96,10 @@ def is_c3d(path: Path) -> bool:
             head = file.read(2)
     except OSError:
         return False
-    return len(head) == 2 and head[0] > 0 and head[1] == _MARK
+    return len(head) == 2 and head[0] > 0 and head[1] == MARK
 
 
-def _check_header(path: Path) -> None:
-    """Refuses what declares more than it holds: the library would make room for it."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        header = file.read(_BLOCK_BYTES)
-    if len(header) < _BLOCK_BYTES or header[1] != _MARK:
-        raise InputError(f"{path}: must begin with the header of a C3D file")
-    if (header[0] - 1) * _BLOCK_BYTES >= size or header[0] == 0:
-        raise InputError(f"{path}: must hold the parameters where its header says")
-
-
-def _names(labels: Sequence[Any], count: int) -> list[str]:
+def _names(labels: Sequence[str], count: int) -> list[str]:
     """A name for every point; a subject's, which all have before a colon, is left out.
 
     Points beyond the labels, and those that a system found but did not know, are

@@ -154,6 +154,7 @@ def _project(
     cameras: Cameras, points_mm: tf.Tensor, *, slopes: bool
 ) -> tuple[Projection, list[list[tf.Tensor]]]:
     """The images and, if `slopes`, the two rows of three derivatives `[..., V, J]`."""
+    points_mm = tf.convert_to_tensor(points_mm, cameras.rotation.dtype)
     x, y, z = _in_camera(cameras, points_mm)
     q, dq = _inverse_depth(z)
     shown, lens_slopes, inside = _lens(cameras, x * q, y * q, slopes=slopes)
