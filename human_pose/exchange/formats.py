@@ -154,8 +154,14 @@ def read_motion(path: StrPath, units: str | None = None) -> Motion:
 
 
 def camera_files(folder: StrPath) -> list[Path]:
-    """The calibrations in a folder: the folder itself if it is one, or files of it."""
+    """The calibrations in a folder: the folder itself if it is one, or files of it.
+
+    Raises:
+      InputError: if there is no such folder.
+    """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: must be a folder")
     known = of_kind(CAMERAS)
     if any(each.recognises(folder) for each in known):
         return [folder]
