@@ -14,6 +14,7 @@ github.com/perfanalytics/pose2sim, version 0.10.
 import os
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +31,8 @@ from human_pose.files.paths import read_text
 from human_pose.geometry.known_skeletons import by_name
 from human_pose.geometry.skeleton import Skeleton
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+# Python 3.10 has it as a package.
+_TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 _CONFIG: Final = "Config.toml"
 _CALIBRATION: Final = "calib"  # in the name of its folder
 _VIDEOS: Final = "videos"
@@ -118,7 +116,7 @@ def _config(path: Path) -> dict[str, dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {}
     for config in reversed(_configs(path)):
         with refusing(config, "is no readable TOML file"):
-            content = tomllib.loads(read_text(config))
+            content = import_module(_TOML).loads(read_text(config))
         for section, settings in content.items():
             if isinstance(settings, dict):
                 merged[section] = merged.get(section, {}) | settings

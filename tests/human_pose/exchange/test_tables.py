@@ -261,8 +261,12 @@ def test_the_lifters_files_need_no_truth(tmp_path):
     joints[2, 0, 3] = np.nan
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["joint_2d"] = joints
+        file["sequence"] = [0, 0, 4]
+        file["fps"] = 24.0
     assert pose_file.recognises(tmp_path / "a.h5")
     read = pose_file.read(tmp_path / "a.h5", fps=25)
     assert read.view_names == VIEW_NAMES and read.skeleton == LIFTER_17
+    assert read.fps == 25 and read.sequence.tolist() == [0, 0, 4]
+    assert pose_file.read(tmp_path / "a.h5").fps == 24
     hidden = np.argwhere(~read.seen[:, :, 0])
     assert hidden.tolist() == [[1, 2, 6], [2, 0, 3]]

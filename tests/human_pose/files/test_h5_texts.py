@@ -26,7 +26,9 @@ def test_texts(data, stored, userblock, tmp_path):
     with h5py.File(tmp_path / "a.h5", "w", userblock_size=userblock) as file:
         file.create_dataset("names", data=data, **stored)
         file["numbers"] = [1.0, np.nan]
-    read = read_h5(tmp_path / "a.h5", {"numbers": ("N",)}, texts=["names"], finite=False)
+    read = read_h5(
+        tmp_path / "a.h5", {"numbers": ("N",)}, texts=["names"], finite=False
+    )
     assert read["names"] == WORDS and np.isnan(read["numbers"][1])
     assert h5_ranks(tmp_path / "a.h5") == {"names": 1, "numbers": 1}
 
