@@ -71,7 +71,7 @@ def recognise(path: StrPath, *kinds: str) -> Format:
             return each
     raise InputError(
         f"{path}: is of no known format: {_found(path)}; known are "
-        f"{', '.join(each.title for each in wanted if each.read)}"
+        f"{'; '.join(each.title for each in wanted if each.read)}"
     )
 
 

@@ -1,8 +1,8 @@
 """The published lifter's own h5 files, of which the 2D detections are read.
 
 `joint_2d` `[F, 4, 17, 2]`, pixels; (0, 0) is a joint that was not found. Neither the
-truth nor the cameras need be there; `fps` and `sequence` `[F]` may. The views are Human3.6M's four, in the order of
-`geometry.skeletons.VIEW_NAMES`.
+truth nor the cameras need be there; `fps` and `sequence` `[F]` may. The views are
+Human3.6M's four, in the order of `geometry.skeletons.VIEW_NAMES`.
 """
 
 import os
