@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from human_pose.exchange.recording import Recording
+from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
 from human_pose.geometry.known_skeletons import by_count
 from human_pose.geometry.skeleton import Skeleton
@@ -60,8 +61,13 @@ def gathered(source: str, frames: Mapping[int, Sequence[Person]]) -> View:
       frames: by number, also those without people.
 
     Raises:
-      InputError: if people have different numbers of joints.
+      InputError: if people have different numbers of joints, or a number is too large.
     """
+    with refusing(source, "has numbers of frames or people that are none"):
+        return _gathered(source, frames)
+
+
+def _gathered(source: str, frames: Mapping[int, Sequence[Person]]) -> View:
     counts = {len(person.values) for people in frames.values() for person in people}
     if len(counts) > 1:
         raise InputError(

@@ -63,6 +63,7 @@ def read(
     fps: float | None = None,
     units: str | None = None,
     frames: slice | None = None,
+    cameras: Any = None,
 ) -> Recording:
     """Reads a trial with its cameras, if a calibration is there.
 
@@ -72,6 +73,7 @@ def read(
       fps: frames a second; default: the project's.
       units: of the calibration.
       frames: numbers of the frames; default: the project's `frame_range`.
+      cameras: those that the caller takes instead; the project's are not read then.
 
     Raises:
       InputError: naming the file or folder, and what is wrong with it.
@@ -87,11 +89,11 @@ def read(
         fps=fps or _fps(path, config),
     )
     recording = formats.of_range(recording, frames or _range(path, config))
-    calibration = _calibration(path)
+    calibration = None if cameras is not None else _calibration(path)
     if calibration is None:
         return recording
-    cameras = formats.read_cameras(calibration, units)
-    return recording.with_cameras(cameras, str(calibration))
+    found = formats.read_cameras(calibration, units)
+    return recording.with_cameras(found, str(calibration))
 
 
 def _detections(path: Path) -> Path | None:
@@ -179,6 +181,7 @@ def _calibration(path: Path) -> Path | None:
                 raise InputError(f"{folder}: must hold one calibration; it has {names}")
             if found:
                 return found[0]
+            logging.warning("%s: holds no calibration that is known", folder)
     return None
 
 
@@ -189,5 +192,5 @@ FORMAT: Final = Format(
     (),
     recognises,
     read,
-    options=("skeleton", "fps", "units", "frames"),
+    options=("skeleton", "fps", "units", "frames", "cameras"),
 )
