@@ -287,8 +287,8 @@ def _check_frames(recording: Recording) -> None:
     if len(steps) and steps.max() > steps.min():
         number = recording.frames[1:][within][steps > steps.min()][0]
         logging.warning(
-            "%s: frames are missing before number %d, and perhaps more; time goes on as "
-            "if they had not been",
+            "%s: frames are missing before number %d, and perhaps more; time goes on "
+            "as if they had not been",
             *(source, number),
         )
 

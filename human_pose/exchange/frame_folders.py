@@ -48,7 +48,7 @@ def view_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
 
 
 def holds(path: str | os.PathLike[str], mark: re.Pattern[str]) -> bool:
-    """Whether one of the first frames in a folder, or in one of it, begins as `mark`."""
+    """Whether a folder's first frames, or those of a folder in it, begin as `mark`."""
     for folder in [Path(path), *folders_in(path)]:
         if files := files_in(folder, _JSON):
             return any(mark.match(head(file)) for file in files[:_TRIED])

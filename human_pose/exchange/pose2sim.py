@@ -3,8 +3,8 @@
     <trial>/Config.toml  pose/<view>_json/*.json  pose-sync/  pose-associated/  videos/
     <session>/calibration/
 
-What a trial's Config.toml does not say stands in those of the folders above it, where
-the calibration may lie, too. Detections that Pose2Sim associated come before those that
+What a trial's Config.toml does not say stands in those of the two folders above it,
+where the calibration may lie, too, if there is one. Detections that Pose2Sim associated come before those that
 it synchronised, and these before others. Read of the settings: `project.frame_rate` and
 `frame_range` (its end not included), `pose.pose_model`. Pose2Sim takes cameras for
 folders by their order; here they are matched by name. See
@@ -102,9 +102,12 @@ def _detections(path: Path) -> Path | None:
 
 
 def _levels(path: Path) -> list[Path]:
-    """The folder and those above it that may belong to the project."""
+    """The folder and those above it, up to the last one with settings of a project."""
     path = path.resolve()
-    return [path, *path.parents][:_LEVELS]
+    levels = [path, *path.parents][:_LEVELS]
+    while len(levels) > 1 and not (levels[-1] / _CONFIG).is_file():
+        levels.pop()
+    return levels
 
 
 def _configs(path: Path) -> list[Path]:
