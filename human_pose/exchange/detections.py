@@ -20,7 +20,7 @@ from human_pose.geometry.skeleton import Skeleton
 # No image is so large: a number beyond is damage, and its powers would overflow.
 _LARGEST_PX: Final = 1e6
 # Peaks of heatmaps may be a little above 1.
-_OVERSHOOT: Final = 1.2
+_OVERSHOOT: Final = 1.5
 # Frames that are not there are filled up only while they are few: numbers such as times
 # or a data set's ids are no frames of one take.
 _MOST_GAPS: Final = 20

@@ -4,10 +4,10 @@
     <session>/calibration/
 
 What a trial's Config.toml does not say stands in those of the two folders above it,
-where the calibration may lie, too, if there is one. Detections that Pose2Sim associated come before those that
-it synchronised, and these before others. Read of the settings: `project.frame_rate` and
-`frame_range` (its end not included), `pose.pose_model`. Pose2Sim takes cameras for
-folders by their order; here they are matched by name. See
+where the calibration may lie, too, if there is one. Detections that Pose2Sim associated
+come before those that it synchronised, and these before others. Read of the settings:
+`project.frame_rate` and `frame_range` (its end not included), `pose.pose_model`.
+Pose2Sim takes cameras for folders by their order; here they are matched by name. See
 github.com/perfanalytics/pose2sim, version 0.10.
 """
 
