@@ -19,6 +19,7 @@ from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Motion, Recording, check_fps
 from human_pose.exchange.sources import head
 from human_pose.files.errors import InputError
+from human_pose.files.paths import check_is_file
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.known_skeletons import by_name
 from human_pose.geometry.skeleton import Skeleton
@@ -68,6 +69,8 @@ def recognise(path: StrPath, *kinds: str) -> Format:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        check_is_file(path)
     wanted = [f for kind in kinds for f in of_kind(kind)] or [*all_formats()]
     for each in wanted:
         if each.read is not None and each.recognises(path):

@@ -1,5 +1,7 @@
 """The table of formats: files are told by their content, writers by words."""
 
+import os
+
 import made_up_detections as made_up
 import numpy as np
 import pytest
@@ -62,7 +64,9 @@ def test_unknown_files_are_said(tmp_path):
         formats.recognise(tmp_path)
     with pytest.raises(InputError, match="no such file or folder"):
         formats.read_cameras(tmp_path / "none")
-    formats.write(tmp_path / "a.npz", made_up.recording())
+    os.mkfifo(tmp_path / "pipe")  # whose reader would wait for ever
+    with pytest.raises(InputError, match="it is a device or a pipe"):
+        formats.recognise(tmp_path / "pipe")
     with pytest.raises(InputError, match=r"known are .*TRC"):
         formats.read_motion(tmp_path / "x.json")
 

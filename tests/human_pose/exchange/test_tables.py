@@ -81,7 +81,7 @@ def test_a_plain_npz_of_somebody_elses(tmp_path):
         ({"view_names": ["a", "b"]}, "view_names must have shape"),
         ({"fps": 0.0}, "fps must be positive"),
         ({"fps": np.array([25.0])}, "fps must have shape"),
-        ({"joints_2d_px": np.array([{}])}, "bytes of its header"),
+        ({"joints_2d_px": np.array([{}])}, "numbers or text, no objects"),
     ],
 )
 def test_plain_npz_that_are_none(changes, message, tmp_path):
