@@ -104,8 +104,9 @@ def write_bvh(path: str | os.PathLike[str], motion: Motion) -> None:
         bvh_file.write_bvh_file(file, bvh)
 
 
-def is_bvh(path: Path) -> bool:
+def is_bvh(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a BVH file."""
+    path = Path(path)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(1024).lstrip("\ufeff \t\r\n").startswith("HIERARCHY")

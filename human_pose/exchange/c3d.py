@@ -89,8 +89,9 @@ def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
             made.unlink(missing_ok=True)
 
 
-def is_c3d(path: Path) -> bool:
+def is_c3d(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a C3D file."""
+    path = Path(path)
     try:
         with path.open("rb") as file:
             head = file.read(2)

@@ -222,7 +222,7 @@ def read_poses(path: str | os.PathLike[str]) -> Poses:
     )
 
 
-def is_poses(path: Path) -> bool:
+def is_poses(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a results file."""
     held = npz_ranks(path)
     return set(_SHAPES) <= set(held) and set(_TEXTS) <= set(held)

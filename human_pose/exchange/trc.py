@@ -93,8 +93,9 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
             file.write("\t".join(cells) + "\n")
 
 
-def is_trc(path: Path) -> bool:
+def is_trc(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a TRC file."""
+    path = Path(path)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(len(_MARK)) == _MARK

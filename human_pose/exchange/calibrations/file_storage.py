@@ -53,10 +53,10 @@ def read_file_storage(
     return assemble(path, [_found(path, nodes, name) for name in names], units)
 
 
-def is_file_storage(path: Path) -> bool:
+def is_file_storage(path: str | os.PathLike[str]) -> bool:
     """Whether a file, or a folder, is such a calibration."""
     try:
-        first = _files(path)[0]
+        first = _files(Path(path))[0]
         if first.suffix.lower() not in _ENDINGS:
             return False
         text = read_text(first)

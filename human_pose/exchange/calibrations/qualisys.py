@@ -61,7 +61,7 @@ def read_qualisys(
     return assemble(path, found, units, declared="mm")
 
 
-def is_qualisys(path: Path) -> bool:
+def is_qualisys(path: str | os.PathLike[str]) -> bool:
     """Whether a file is such a calibration."""
     try:
         content = read_bytes(path, MOST_TEXT_BYTES)

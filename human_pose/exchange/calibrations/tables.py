@@ -62,19 +62,19 @@ def read_toml(
     return assemble(path, found, units, declared)
 
 
-def is_anipose(path: Path) -> bool:
+def is_anipose(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a calibration in TOML that is none of the two others'."""
-    return _kind(path) == "anipose"
+    return _kind(Path(path)) == "anipose"
 
 
-def is_pose2sim(path: Path) -> bool:
+def is_pose2sim(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a calibration as Pose2Sim writes it."""
-    return _kind(path) == "pose2sim"
+    return _kind(Path(path)) == "pose2sim"
 
 
-def is_caliscope(path: Path) -> bool:
+def is_caliscope(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a calibration as Caliscope writes it."""
-    return _kind(path) == "caliscope"
+    return _kind(Path(path)) == "caliscope"
 
 
 def write_anipose(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> None:

@@ -5,8 +5,10 @@ import logging
 import struct
 
 import h5py
+import made_up_motion
 import numpy as np
 import pytest
+from made_up_motion import AMC, ASF
 
 from human_pose.exchange import (
     amc,
@@ -17,14 +19,11 @@ from human_pose.exchange import (
     poses,
     trc,
 )
-from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeletons import LIFTER_17
 
-RANDOM = np.random.default_rng(0)
-JOINTS = RANDOM.normal((0, 0, 900), 300, (6, 17, 3))
-JOINTS[2, 5] = np.nan
-MOTION = Motion(JOINTS, LIFTER_17, 59.94, frames=np.arange(7, 13))
+MOTION = made_up_motion.motion()
+JOINTS = MOTION.joints_3d_mm
 
 
 @pytest.mark.parametrize(
@@ -189,61 +188,6 @@ def test_ezc3d_reads_what_is_written(tmp_path):
     points = found["data"]["points"][:3].transpose(2, 1, 0)
     np.testing.assert_allclose(points, JOINTS, rtol=0, atol=1e-4)
     assert found["parameters"]["POINT"]["UNITS"]["value"] == ["mm"]
-
-
-ASF = """
-:version 1.10
-:units
-  mass 1.0
-  length 0.45
-  angle deg
-:root
-   order TX TY TZ RX RY RZ
-   axis XYZ
-   position 0 0 0
-   orientation 0 0 0
-:bonedata
-  begin
-     id 1
-     name lhipjoint
-     direction 0.6 -0.8 0
-     length 2.5
-     axis 0 0 0  XYZ
-  end
-  begin
-     id 2
-     name lfemur
-     direction 0 -1 0
-     length 7
-     axis 0 0 90  XYZ
-    dof rx ry rz
-    limits (-160.0 20.0)
-           (-70.0 70.0)
-           (-60.0 70.0)
-  end
-  begin
-     id 3
-     name rhipjoint
-     direction -0.6 -0.8 0
-     length 2.5
-     axis 0 0 0  XYZ
-  end
-:hierarchy
-  begin
-    root lhipjoint rhipjoint
-    lhipjoint lfemur
-  end
-"""
-AMC = """#!OML:ASF
-:FULLY-SPECIFIED
-:DEGREES
-1
-root 0 10 0 0 0 0
-lfemur 0 0 0
-2
-root 1 10 2 90 90 0
-lfemur 0 90 0
-"""
 
 
 def test_amc_by_hand(tmp_path):
