@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from absl import logging
 
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion, needed_fps
@@ -56,6 +57,11 @@ def read_trc(
         raise InputError(f"{path}: must say {', '.join(missing)} in its third line")
     names = [name.strip() for name in lines[3].split("\t")[_BEFORE:] if name.strip()]
     rows = _rows(path, lines[_HEADER_LINES:], _BEFORE + 3 * len(names))
+    if heading.get("NumFrames") not in (None, str(len(rows))):
+        logging.warning(
+            "%s: says that it holds %s frames; it holds %d",
+            path, heading["NumFrames"], len(rows),
+        )  # fmt: skip
     return named_motion(
         path,
         names,

@@ -156,7 +156,7 @@ CMU = (
 ).split()
 
 
-def test_cmus_words(tmp_path):
+def test_cmus_words(tmp_path, caplog):
     tree = {
         "abdomen": "hip", "chest": "abdomen", "neck": "chest", "head": "neck",
         "leftEye": "head", "rightEye": "head", "rCollar": "chest", "lCollar": "chest",
@@ -191,6 +191,9 @@ def test_cmus_words(tmp_path):
     top = joint(found, "head_top") - joint(found, "neck")
     np.testing.assert_allclose(top[0] * 1.19477, [-50, 0, 104], atol=0.02)
     np.testing.assert_allclose(top[1] * 1.19477, [0, -50, 104], atol=0.02)
+    assert "does its" not in caplog.text
+    bvh.read_bvh(tmp_path / "a.bvh", units="cm", up="z")
+    assert "lie or stand on their heads: does its z-axis point upwards?" in caplog.text
 
 
 def test_mixamos_words(tmp_path):

@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import struct
+import sys
 
 import h5py
 import made_up_motion
@@ -270,6 +271,15 @@ def test_units_that_cannot_be_told(tmp_path):
         anipose.read_anipose(path)
     found = anipose.read_anipose(path, units="inch")
     np.testing.assert_allclose(found.joints_3d_mm, JOINTS * 25.4 / 5, atol=1e-3)
+
+
+def test_a_missing_library_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ezc3d", None)
+    with pytest.raises(
+        InputError, match=r"a\.c3d: needs the package ezc3d; pip install 'wib.*formats"
+    ):
+        c3d.write_c3d(tmp_path / "a.c3d", MOTION)
+    assert not list(tmp_path.iterdir())
 
 
 def test_videopose3ds_positions(tmp_path):
