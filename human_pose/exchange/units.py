@@ -27,8 +27,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "inches": "inch", "in": "inch",
 }  # fmt: skip
 
-# Of the box around all joints of a person who stands, sits or lies: the ranges of mm, cm
-# and m have nothing in common, and a body of 36 to 98 inches is in none.
+# Of the box around all joints of a person who stands, sits or lies: the ranges of mm,
+# cm and m have nothing in common, and a body of 36 to 98 inches is in none.
 _BODY_MM: Final = (1000.0, 3500.0)
 # What is smaller, as a child that crouches, is believed but warned of.
 _SMALLEST_MM: Final = 500.0

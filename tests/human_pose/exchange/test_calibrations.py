@@ -200,6 +200,14 @@ def test_units(tmp_path):
         np.testing.assert_allclose(found[0].translation_mm, [1200, 4400, 16800])
 
 
+def test_a_size_that_is_not_known(tmp_path, caplog):
+    unknown = Camera(*(getattr(rig()[0], field) for field in FIELDS), name="a")
+    tables.write_anipose(tmp_path / "a.toml", [unknown])
+    assert "twice its centre, is written" in caplog.text
+    (found,) = tables.read_toml(tmp_path / "a.toml")
+    assert found.size_px == (1000, 1020)
+
+
 def test_writers_refuse_what_a_format_cannot_hold(tmp_path):
     with pytest.raises(InputError, match="cam00: Pose2Sim has k1 k2 p1 p2 alone"):
         tables.write_pose2sim(tmp_path / "a.toml", rig())
