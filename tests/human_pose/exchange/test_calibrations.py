@@ -230,6 +230,20 @@ def test_qualisys_by_hand(tmp_path):
     np.testing.assert_allclose(first.project(np.array([0, 0, 1000.0])), [500, 500])
     np.testing.assert_allclose(first.project(np.array([0, 400, 1400.0])), [400, 400])
     assert FORMATS["qualisys"].recognises(path)
+    # In pixels, and of the whole sensor.
+    text = path.read_text().replace("fov_video", "fov_other")
+    for old, new in (("64000", "1000"), ("32512", "508"), ("33024", "516")):
+        text = text.replace(f'"{old}"', f'"{new}"')
+    whole, _ = qualisys.read_qualisys(
+        write(
+            path,
+            text.replace(
+                "<intrinsic", '<intrinsic sensorMaxU="1920" sensorMaxV="1080"'
+            ),
+        )
+    )
+    assert whole.size_px == (1920, 1080)
+    np.testing.assert_allclose(whole.project(np.array([0, 0, 1000.0])), [508, 516])
     bomb = '<!DOCTYPE a [<!ENTITY b "bb">]>'
     write(path, path.read_text().replace("<calibration", f"{bomb}<calibration", 1))
     with pytest.raises(InputError, match="without declarations of its own"):
