@@ -19,7 +19,7 @@ from human_pose.exchange import bvh_file
 from human_pose.exchange.bvh_file import Bvh, Node
 from human_pose.exchange.bvh_joints import named_joints
 from human_pose.exchange.format import Format
-from human_pose.exchange.named import named_motion, needed_fps
+from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
@@ -98,8 +98,7 @@ def write_bvh(path: str | os.PathLike[str], motion: Motion) -> None:
     joints = _filled(path, motion.z_up)
     bvh = _posed(motion.skeleton, joints, 1 / fps)
     _tell_moved(path, motion, joints, bvh)
-    if len(np.unique(motion.sequence)) > 1:
-        logging.warning("%s: BVH has no cuts: several takes follow as one", path)
+    tell_gaps(path, motion)
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         bvh_file.write_bvh_file(file, bvh)
 

@@ -70,6 +70,16 @@ def named_motion(
     return motion
 
 
+def tell_gaps(
+    path: str | os.PathLike[str], motion: Motion, *, numbered: bool = False
+) -> None:
+    """Logs that a format cannot hold several takes, and gaps unless it has numbers."""
+    if len(np.unique(motion.sequence)) > 1:
+        logging.warning("%s: its format has no cuts: several takes follow as one", path)
+    elif np.any(np.diff(motion.frames) != 1) and not numbered:
+        logging.warning("%s: its format has no gaps: all frames follow as one", path)
+
+
 def _tell_lying(motion: Motion, up: str) -> None:
     """Logs that people lie, as they do where another axis than was taken points up."""
     places = {name: j for j, name in enumerate(motion.skeleton.names)}

@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from human_pose.exchange.format import Format
-from human_pose.exchange.named import named_motion, needed_fps
+from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.files.arrays import MOST_BYTES
 from human_pose.files.errors import InputError
@@ -82,6 +82,7 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
     """
     path = Path(path)
     fps = needed_fps(path, motion)
+    tell_gaps(path, motion, numbered=True)
     motion = motion.z_up
     points = motion.joints_3d_mm[..., _TO_TRC] / _MILLIMETRES_A_METRE
     names, count = motion.skeleton.names, len(motion)
@@ -94,8 +95,9 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
         file.write("\t".join(map(_short, values)) + "\n")
         file.write("Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\n")
         file.write("\t\t" + "\t".join(axes) + "\n")
-        for row, (number, point) in enumerate(zip(motion.frames, points, strict=True)):
-            cells = [str(number), f"{row / fps:.6f}", *map(_cell, point.ravel())]
+        times = _times(motion, fps)
+        for number, time, point in zip(motion.frames, times, points, strict=True):
+            cells = [str(number), f"{time:.6f}", *map(_cell, point.ravel())]
             file.write("\t".join(cells) + "\n")
 
 
@@ -107,6 +109,13 @@ def is_trc(path: str | os.PathLike[str]) -> bool:
             return file.read(len(_MARK)) == _MARK
     except OSError:
         return False
+
+
+def _times(motion: Motion, fps: float) -> np.ndarray:
+    """Seconds of each frame, by its number, which leaves gaps, where numbers ascend."""
+    steps = np.diff(motion.frames, prepend=motion.frames[:1])
+    ascends = bool((steps[1:] > 0).all())
+    return np.cumsum(steps) / fps if ascends else np.arange(len(motion)) / fps
 
 
 def _rows(path: Path, lines: Sequence[str], columns: int) -> np.ndarray:

@@ -142,6 +142,10 @@ def test_what_bvh_cannot_hold_is_said(tmp_path, caplog):
     found = bvh.read_bvh(tmp_path / "a.bvh", units="cm")
     assert np.isfinite(found.joints_3d_mm).all()
     joints[:, 13] = np.nan
+    one = np.zeros(20)
+    gaps = dataclasses.replace(cut, sequence=one, frames=2 * np.arange(20))
+    bvh.write_bvh(tmp_path / "a.bvh", gaps)
+    assert "has no gaps: all frames follow as one" in caplog.text
     with pytest.raises(InputError, match="every joint in one frame or more"):
         bvh.write_bvh(tmp_path / "a.bvh", dataclasses.replace(cut, joints_3d_mm=joints))
     with pytest.raises(InputError, match="fps must be given"):

@@ -67,6 +67,15 @@ def test_a_frame_rate_must_be_known(tmp_path, module):
     assert not list(tmp_path.iterdir())
 
 
+def test_trcs_times_leave_gaps(tmp_path):
+    path = tmp_path / "a.trc"
+    gaps = dataclasses.replace(MOTION, fps=10.0, frames=[3, 4, 5, 9, 10, 11])
+    trc.write_trc(path, gaps)
+    times = [line.split("\t")[:2] for line in path.read_text().splitlines()[5:]]
+    assert times[2:4] == [["5", "0.200000"], ["9", "0.600000"]]
+    assert trc.read_trc(path).frames.tolist() == [3, 4, 5, 9, 10, 11]
+
+
 # As Pose2Sim writes it, with a joint that was not found.
 TRC = """PathFileType	4	(X/Y/Z)	a.trc
 DataRate	CameraRate	NumFrames	NumMarkers	Units	OrigDataRate	OrigDataStartFrame	OrigNumFrames

@@ -56,9 +56,12 @@ def test_mean_errors_are_of_what_was_used():
     pixels = np.broadcast_to(np.array([1.0, 3.0, 99.0])[:, None], used.shape)
     found = results(views_used=used, reprojection_px=pixels)
     np.testing.assert_array_equal(found.errors_px, 2.0)
+    np.testing.assert_array_equal(found.cameras_used, 2)
 
 
 ZEROS = np.zeros((FRAMES, JOINTS, 3))
+# Its pairs of rows have no negative variance, all three have.
+INDEFINITE = np.array([[1, 0.9, -0.9], [0.9, 1, 0.9], [-0.9, 0.9, 1]])
 SKEWED = np.broadcast_to([[1, 2, 0], [0, 1, 0], [0, 0, 1.0]], (FRAMES, JOINTS, 3, 3))
 
 
@@ -75,6 +78,10 @@ SKEWED = np.broadcast_to([[1, 2, 0], [0, 1, 0], [0, 0, 1.0]], (FRAMES, JOINTS, 3
         ({"reprojection_px": np.full((5, 3, 17), -1.0)}, "px must be 0 or more"),
         ({"reprojection_px": np.full((5, 3, 17), np.inf)}, "must be finite, or NaN"),
         ({"covariance_mm2": SKEWED, "joints_3d_mm": ZEROS}, "symmetric"),
+        (
+            {"covariance_mm2": 0 * SKEWED + INDEFINITE, "joints_3d_mm": ZEROS},
+            "without negative variances",
+        ),
         (
             {"covariance_mm2": 0 * SKEWED - np.eye(3), "joints_3d_mm": ZEROS},
             "without n",
