@@ -4,8 +4,10 @@ import ast
 from importlib import import_module
 from pathlib import Path
 
+import made_up_detections as made_up
 import numpy as np
 import pytest
+from made_up_motion import motion, results, rig
 
 from human_pose.files.errors import InputError
 
@@ -29,6 +31,25 @@ READERS = (
     ("human_pose.datasets.images.layout:read_texts", (0,), ""),
     ("human_pose.datasets.images.picture_file:check_image", (), ""),
     ("human_pose.datasets.pose_files:read_pose_file", (), ""),
+    ("human_pose.exchange.coco:read", (), ""),
+    ("human_pose.exchange.formats:camera_files", (), ""),
+    ("human_pose.exchange.formats:read_cameras", (), ""),
+    ("human_pose.exchange.formats:read_motion", (), ""),
+    ("human_pose.exchange.formats:read_recording", (), ""),
+    ("human_pose.exchange.formats:recognise", (), ""),
+    ("human_pose.exchange.frame_folders:read_views", (list,), ""),
+    ("human_pose.exchange.frame_folders:view_folders", (), ""),
+    ("human_pose.exchange.mmpose:read", (), ""),
+    ("human_pose.exchange.openpose:read", (), ""),
+    ("human_pose.exchange.plain:read", (), ""),
+    ("human_pose.exchange.plain:read_blazepose", (), ""),
+    ("human_pose.exchange.plain_csv:read", (), ""),
+    ("human_pose.exchange.pose2sim:read", (), ""),
+    ("human_pose.exchange.pose_file:read", (), ""),
+    ("human_pose.exchange.sleap:read", (), ""),
+    ("human_pose.exchange.sources:read_json", (), ""),
+    ("human_pose.exchange.videopose3d:read", (), ""),
+    ("human_pose.files.h5:read_h5_table", ("x",), ""),
     ("human_pose.files:check_is_file", (), ""),
     ("human_pose.files:locate", (), ""),
     ("human_pose.files:read_h5", ({},), ""),
@@ -43,17 +64,45 @@ READERS = (
     ("human_pose.lifting:read_cameras", (), ""),
     ("human_pose.lifting:read_checkpoint", (3,), ""),
     ("human_pose.lifting:read_mixture", (3,), ""),
+    ("human_pose.exchange.amc:read_amc", (), ".amc"),
+    ("human_pose.exchange.anipose:read_anipose", (), ""),
+    ("human_pose.exchange.bvh:read_bvh", (), ""),
+    ("human_pose.exchange.bvh_file:read_bvh_file", (), ""),
+    ("human_pose.exchange.c3d:read_c3d", (), ""),
+    ("human_pose.exchange.c3d_file:read_c3d_file", (), ""),
+    ("human_pose.exchange.calibrations.file_storage:read_file_storage", (), ".yml"),
+    ("human_pose.exchange.calibrations.human36m:read_human36m", (), ""),
+    ("human_pose.exchange.calibrations.qualisys:read_qualisys", (), ""),
+    ("human_pose.exchange.calibrations.tables:read_toml", (), ""),
+    ("human_pose.exchange.motion_npz:read_motion_npz", (), ""),
+    ("human_pose.exchange.motion_npz:read_videopose3d_motion", (), ""),
+    ("human_pose.exchange.pose_sets:read_pose_motion", (), ""),
+    ("human_pose.exchange.poses:read_poses", (), ""),
+    ("human_pose.exchange.trc:read_trc", (), ""),
     ("ransac.files:read_arrays", ({},), ""),
     ("ransac.problems:RecordedStream", (), ""),
 )
 
 # Writers, each with what it takes after the path.
+RECORDING = made_up.recording(views=("a",))
 WRITERS = (
+    ("human_pose.exchange.coco:write", (RECORDING,)),
+    ("human_pose.exchange.formats:write", (RECORDING, "npz")),
+    ("human_pose.exchange.plain:write", (RECORDING,)),
+    ("human_pose.exchange.plain_csv:write", (RECORDING,)),
     ("human_pose.files:write_h5", ({"x": 1},)),
     ("human_pose.files:write_npz", ({"x": 1},)),
     ("human_pose.i1.caffe.caffemodel:write", ({"a": [np.ones(2)]},)),
     ("human_pose.lifting:write_cameras", (np.ones((4, 3, 3)),)),
     ("human_pose.lifting:write_mixtures", ({},)),
+    ("human_pose.exchange.anipose:write_anipose", (motion(),)),
+    ("human_pose.exchange.bvh:write_bvh", (motion(),)),
+    ("human_pose.exchange.c3d:write_c3d", (motion(),)),
+    ("human_pose.exchange.calibrations.tables:write_anipose", (rig(),)),
+    ("human_pose.exchange.calibrations.tables:write_pose2sim", (rig(lens=()),)),
+    ("human_pose.exchange.motion_npz:write_motion_npz", (motion(),)),
+    ("human_pose.exchange.poses:write_poses", (results(),)),
+    ("human_pose.exchange.trc:write_trc", (motion(),)),
     ("ransac.files:write_text", ("text",)),
 )
 

@@ -108,8 +108,9 @@ def read_amc(
     )
 
 
-def is_amc(path: Path) -> bool:
+def is_amc(path: str | os.PathLike[str]) -> bool:
     """Whether a file is an AMC file."""
+    path = Path(path)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             head = file.read(4096)

@@ -115,8 +115,9 @@ def write_anipose(
             writer.writerow([*map(_cell, row.ravel()), *after, number])
 
 
-def is_anipose(path: Path) -> bool:
+def is_anipose(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a CSV of 3D joints."""
+    path = Path(path)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             header = file.readline(1 << 20).strip().split(",")

@@ -7,6 +7,7 @@ within it (its name ends in `__bone`), because angles between the bones of a per
 joints vary, too. What is missing is held as it was before; cuts are not kept.
 """
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +20,7 @@ from human_pose.exchange import bvh_file
 from human_pose.exchange.bvh_file import Bvh, Node
 from human_pose.exchange.bvh_joints import named_joints
 from human_pose.exchange.format import Format
-from human_pose.exchange.named import named_motion, needed_fps
+from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
@@ -44,6 +45,8 @@ _REST: Final[Mapping[str, tuple[float, float, float]]] = {
 }  # fmt: skip
 # Beyond it, in mm, a joint that was moved is worth a warning.
 _MOVED_MM: Final = 1.0
+# Frames at a time: rotations of all would fill the memory.
+_PART: Final = 4096
 
 
 def read_bvh(
@@ -67,18 +70,23 @@ def read_bvh(
     """
     path = Path(path)
     bvh = bvh_file.read_bvh_file(path)
-    positions, turns = bvh_file.node_poses(bvh)
     own = [n for n, node in enumerate(bvh.nodes) if not node.name.endswith(_BONE)]
-    names, joints, parents = named_joints(
-        [bvh.nodes[n].name for n in own],
-        [_above(bvh, own, n) for n in own],
-        positions[:, own],
-        turns[:, own],
-    )
+    words = [bvh.nodes[n].name for n in own]
+    above = [_above(bvh, own, n) for n in own]
+    parts = []
+    for first in range(0, len(bvh.values), _PART):
+        part = bvh.values[first : first + _PART]
+        positions, turns = bvh_file.node_poses(dataclasses.replace(bvh, values=part))
+        names, joints, parents = named_joints(
+            words, above, positions[:, own], turns[:, own]
+        )
+        parts.append(joints)
+    if not parts:
+        raise InputError(f"{path}: must hold at least one frame; it holds none")
     return named_motion(
         path,
         names,
-        joints,
+        np.concatenate(parts),
         fps=_rate(bvh.frame_time),
         units=units,
         up=up,
@@ -98,14 +106,14 @@ def write_bvh(path: str | os.PathLike[str], motion: Motion) -> None:
     joints = _filled(path, motion.z_up)
     bvh = _posed(motion.skeleton, joints, 1 / fps)
     _tell_moved(path, motion, joints, bvh)
-    if len(np.unique(motion.sequence)) > 1:
-        logging.warning("%s: BVH has no cuts: several takes follow as one", path)
+    tell_gaps(path, motion)
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         bvh_file.write_bvh_file(file, bvh)
 
 
-def is_bvh(path: Path) -> bool:
+def is_bvh(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a BVH file."""
+    path = Path(path)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(1024).lstrip("\ufeff \t\r\n").startswith("HIERARCHY")
@@ -147,48 +155,72 @@ def _filled(path: Path, motion: Motion) -> np.ndarray:
 
 def _posed(skeleton: Skeleton, joints: np.ndarray, frame_time: float) -> Bvh:
     """The tree and its angles for joints `[F, J, 3]` in BVH's axes and units."""
-    children = {
-        j: [c for c, p in enumerate(skeleton.parents) if p == j]
-        for j in range(len(skeleton))
-    }
-    frames = len(joints)
-    nodes: list[Node] = []
-    columns: list[np.ndarray] = []
+    tree = _Tree(skeleton, joints)
+    eye = np.broadcast_to(np.eye(3), (len(joints), 3, 3))
+    tree.grow(skeleton.root, -1, eye, np.zeros(3))
+    return Bvh(tree.nodes, frame_time, np.concatenate(tree.columns, axis=-1))
 
-    def add(node: Node, turn: np.ndarray | None, *shift: np.ndarray) -> int:
-        if turn is not None:
-            node.channels = [*(_SHIFTS if shift else []), *_TURNS]
-            angles = np.degrees(rotations.to_euler(turn, _ORDER))
-            columns.append(np.concatenate([*shift, angles], axis=-1))
-        nodes.append(node)
-        return len(nodes) - 1
 
-    def grow(j: int, parent: int, above: np.ndarray, offset: np.ndarray) -> None:
-        """Adds a joint and all below it; `above` turns its parent's frame."""
-        below = children[j]
-        rest = np.array([_rest(skeleton, j, c, joints) for c in below]).reshape(-1, 3)
-        ways = joints[:, below] - joints[:, j, None]  # [F, C, 3]
-        lengths = np.linalg.norm(ways, axis=-1)
-        local = np.einsum("fji,fcj->fci", above, ways)
-        turn = _turn(rest, local)
-        shift = [joints[:, j]] if parent < 0 else []
-        node = Node(skeleton.names[j], parent, _tuple(offset))
-        here = add(node, turn, *shift)
+class _Tree:
+    """Nodes and channels, grown from the root.
+
+    Args:
+      skeleton: of the J joints.
+      joints: `[F, J, 3]`, in BVH's axes and units.
+    """
+
+    def __init__(self, skeleton: Skeleton, joints: np.ndarray) -> None:
+        self.nodes: list[Node] = []
+        self.columns: list[np.ndarray] = []
+        self._skeleton = skeleton
+        self._joints = joints
+
+    def grow(
+        self, joint: int, parent: int, above: np.ndarray, offset: np.ndarray
+    ) -> None:
+        """Adds a joint and all below it; `above` `[F, 3, 3]` turns what it is in."""
+        parents = self._skeleton.parents
+        below = [child for child, p in enumerate(parents) if p == joint]
+        rest = np.array([self._rest(joint, child) for child in below]).reshape(-1, 3)
+        ways = self._joints[:, below] - self._joints[:, joint, None]  # [F, C, 3]
+        turn = _turn(rest, _into(above, ways))
+        node = Node(self._skeleton.names[joint], parent, _tuple(offset))
+        here = self._add(node, turn, place=self._joints[:, joint])
         if not below:
-            add(Node("", here), None)
-            return
-        whole = above @ turn
+            self.nodes.append(Node("", here))
+        frame = above @ turn
+        lengths = np.median(np.linalg.norm(ways, axis=-1), axis=0)
         for c, child in enumerate(below):
-            start, frame = here, whole
+            start, own = here, frame
             if len(below) > 1:
-                own = _turn(rest[c : c + 1], _into(whole, ways[:, c : c + 1]))
-                start = add(Node(f"{skeleton.names[child]}{_BONE}", here), own)
-                frame = whole @ own
-            grow(child, start, frame, rest[c] * np.median(lengths[:, c]))
+                more = _turn(rest[c : c + 1], _into(frame, ways[:, c : c + 1]))
+                bone = Node(f"{self._skeleton.names[child]}{_BONE}", here)
+                start, own = self._add(bone, more), frame @ more
+            self.grow(child, start, own, rest[c] * lengths[c])
 
-    eye = np.broadcast_to(np.eye(3), (frames, 3, 3))
-    grow(skeleton.root, -1, eye, np.zeros(3))
-    return Bvh(nodes, frame_time, np.concatenate(columns, axis=-1))
+    def _add(
+        self, node: Node, turn: np.ndarray, place: np.ndarray | None = None
+    ) -> int:
+        """Adds a joint with its angles, the root with its place; gives its number."""
+        angles = np.degrees(rotations.to_euler(turn, _ORDER))
+        node.channels = list(_TURNS)
+        if node.parent < 0 and place is not None:
+            node.channels = [*_SHIFTS, *_TURNS]
+            self.columns.append(place)
+        self.columns.append(angles)
+        self.nodes.append(node)
+        return len(self.nodes) - 1
+
+    def _rest(self, joint: int, child: int) -> tuple[float, float, float]:
+        """The direction of a bone in the rest pose."""
+        name = self._skeleton.names[child]
+        word = name.removeprefix("left_").removeprefix("right_")
+        if word in _REST:
+            x, y, z = _REST[word]
+            return (-x if name.startswith("right_") else x), y, z
+        way = np.median(self._joints[:, child] - self._joints[:, joint], axis=0)
+        size = np.linalg.norm(way)
+        return _tuple(way / size) if size > 0 else _UP
 
 
 def _into(turn: np.ndarray, ways: np.ndarray) -> np.ndarray:
@@ -204,23 +236,6 @@ def _turn(rest: np.ndarray, ways: np.ndarray) -> np.ndarray:
     if len(rest) == 1:
         return rotations.between(np.broadcast_to(rest[0], ways[:, 0].shape), ways[:, 0])
     return rotations.nearest(np.einsum("fci,cj->fij", ways, rest))
-
-
-def _rest(
-    skeleton: Skeleton, joint: int, child: int, joints: np.ndarray
-) -> tuple[float, float, float]:
-    """The direction of a bone in the rest pose."""
-    name = skeleton.names[child]
-    side, word = "", name
-    for prefix in ("left_", "right_"):
-        if name.startswith(prefix):
-            side, word = prefix, name.removeprefix(prefix)
-    if word in _REST:
-        x, y, z = _REST[word]
-        return (-x if side == "right_" else x), y, z
-    way = np.median(joints[:, child] - joints[:, joint], axis=0)
-    size = np.linalg.norm(way)
-    return _tuple(way / size) if size > 0 else _UP
 
 
 def _tuple(values: np.ndarray) -> tuple[float, float, float]:

@@ -185,6 +185,10 @@ def _nodes(path: Path, hierarchy: str) -> list[Node]:
                 raise InputError(f"{where} must be of a BVH hierarchy", None, line)
     if not nodes or opened or named is not None:
         raise InputError(f"{path}: must hold one whole hierarchy of joints")
+    names = [node.name for node in nodes]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{path}: joints must have names of their own; twice: {twice}")
     return nodes
 
 

@@ -15,7 +15,7 @@ from absl import logging
 from human_pose.exchange.c3d_file import MARK, read_c3d_file
 from human_pose.exchange.extras import EXTRA, needed
 from human_pose.exchange.format import Format
-from human_pose.exchange.named import named_motion, needed_fps
+from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.files.arrays import refusing
 from human_pose.files.paths import atomic
@@ -61,6 +61,7 @@ def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
     """
     path = Path(path)
     fps = needed_fps(path, motion)
+    tell_gaps(path, motion)
     motion = motion.z_up
     content = needed("ezc3d", str(path)).c3d()
     content["parameters"]["POINT"]["RATE"]["value"] = [fps]
@@ -89,8 +90,9 @@ def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
             made.unlink(missing_ok=True)
 
 
-def is_c3d(path: Path) -> bool:
+def is_c3d(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a C3D file."""
+    path = Path(path)
     try:
         with path.open("rb") as file:
             head = file.read(2)

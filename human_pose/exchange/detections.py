@@ -12,6 +12,7 @@ import numpy as np
 from absl import logging
 
 from human_pose.exchange.recording import Recording
+from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
 from human_pose.geometry.known_skeletons import by_count
 from human_pose.geometry.skeleton import Skeleton
@@ -19,7 +20,7 @@ from human_pose.geometry.skeleton import Skeleton
 # No image is so large: a number beyond is damage, and its powers would overflow.
 _LARGEST_PX: Final = 1e6
 # Peaks of heatmaps may be a little above 1.
-_OVERSHOOT: Final = 1.2
+_OVERSHOOT: Final = 1.5
 # Frames that are not there are filled up only while they are few: numbers such as times
 # or a data set's ids are no frames of one take.
 _MOST_GAPS: Final = 20
@@ -60,8 +61,13 @@ def gathered(source: str, frames: Mapping[int, Sequence[Person]]) -> View:
       frames: by number, also those without people.
 
     Raises:
-      InputError: if people have different numbers of joints.
+      InputError: if people have different numbers of joints, or a number is too large.
     """
+    with refusing(source, "has numbers of frames or people that are none"):
+        return _gathered(source, frames)
+
+
+def _gathered(source: str, frames: Mapping[int, Sequence[Person]]) -> View:
     counts = {len(person.values) for people in frames.values() for person in people}
     if len(counts) > 1:
         raise InputError(

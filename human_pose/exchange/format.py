@@ -24,8 +24,8 @@ class Format:
       read: a path and `options` -> `Recording`, tuple of `Camera` or `Motion`.
       write: a path and such a value; None if the format is only read.
       extra: of setup.cfg, which installs what the format needs; "" for none.
-      options: names of what `read` takes beside the path, of "skeleton", "fps", "units"
-        and "frames"; all may be None.
+      options: names of what `read` takes beside the path, of "skeleton", "fps",
+        "units", "frames" and "cameras"; all may be None.
     """
 
     name: str

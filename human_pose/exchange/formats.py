@@ -12,10 +12,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from absl import logging
+
 from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Motion, Recording, check_fps
 from human_pose.exchange.sources import head
 from human_pose.files.errors import InputError
+from human_pose.files.paths import check_is_file
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.known_skeletons import by_name
 from human_pose.geometry.skeleton import Skeleton
@@ -65,13 +69,15 @@ def recognise(path: StrPath, *kinds: str) -> Format:
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        check_is_file(path)
     wanted = [f for kind in kinds for f in of_kind(kind)] or [*all_formats()]
     for each in wanted:
         if each.read is not None and each.recognises(path):
             return each
     raise InputError(
         f"{path}: is of no known format: {_found(path)}; known are "
-        f"{', '.join(each.title for each in wanted if each.read)}"
+        f"{'; '.join(each.title for each in wanted if each.read)}"
     )
 
 
@@ -103,7 +109,13 @@ def read_recording(
     chosen = recognise(path, RECORDING)
     if isinstance(skeleton, str):
         skeleton = _named(skeleton)
-    given = {"skeleton": skeleton, "fps": fps, "units": units, "frames": frames}
+    given = {
+        "skeleton": skeleton,
+        "fps": fps,
+        "units": units,
+        "frames": frames,
+        "cameras": cameras,
+    }
     if skeleton is not None and "skeleton" not in chosen.options:
         raise InputError(
             "skeleton",
@@ -119,6 +131,7 @@ def read_recording(
         recording = recording.replace(fps=fps)
     if "frames" not in chosen.options:
         recording = of_range(recording, frames)
+    _check_frames(recording)
     if cameras is None:
         return recording
     if isinstance(cameras, str | os.PathLike):
@@ -154,8 +167,14 @@ def read_motion(path: StrPath, units: str | None = None) -> Motion:
 
 
 def camera_files(folder: StrPath) -> list[Path]:
-    """The calibrations in a folder: the folder itself if it is one, or files of it."""
+    """The calibrations in a folder: the folder itself if it is one, or files of it.
+
+    Raises:
+      InputError: if there is no such folder.
+    """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: must be a folder")
     known = of_kind(CAMERAS)
     if any(each.recognises(folder) for each in known):
         return [folder]
@@ -250,6 +269,31 @@ def _read(path: StrPath, kind: str, units: str | None) -> Any:
     chosen = recognise(path, kind)
     assert chosen.read is not None
     return chosen.read(Path(path), units=units)
+
+
+def _check_frames(recording: Recording) -> None:
+    """Refuses recordings of nothing and frames that come twice; warns of those missing.
+
+    Raises:
+      InputError: naming the file.
+    """
+    source = recording.source
+    if not recording.seen.any():
+        raise InputError(f"{source}: must hold a joint that was found; there is none")
+    within = np.diff(recording.sequence) == 0
+    steps = np.diff(recording.frames)[within]
+    if (steps <= 0).any():
+        number = recording.frames[1:][within][steps <= 0][0]
+        raise InputError(
+            f"{source}: frames must ascend within a sequence; {number} does not"
+        )
+    if len(steps) and steps.max() > steps.min():
+        number = recording.frames[1:][within][steps > steps.min()][0]
+        logging.warning(
+            "%s: frames are missing before number %d, and perhaps more; time goes on "
+            "as if they had not been",
+            *(source, number),
+        )
 
 
 def _named(word: str) -> Skeleton:

@@ -17,6 +17,7 @@ from human_pose.files.errors import InputError
 
 _FOLDER_END: Final = "_json"
 _JSON: Final = ".json"
+_TRIED: Final = 3  # frames that tell the format; the first may be damaged
 # `_keypoints` is OpenPose's own.
 _NUMBER: Final = re.compile(r"(\d+)(?:_keypoints)?$")
 
@@ -47,10 +48,10 @@ def view_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
 
 
 def holds(path: str | os.PathLike[str], mark: re.Pattern[str]) -> bool:
-    """Whether the first frame in a folder, or in a folder of it, begins as `mark`."""
+    """Whether a folder's first frames, or those of a folder in it, begin as `mark`."""
     for folder in [Path(path), *folders_in(path)]:
         if files := files_in(folder, _JSON):
-            return bool(mark.match(head(files[0])))
+            return any(mark.match(head(file)) for file in files[:_TRIED])
     return False
 
 

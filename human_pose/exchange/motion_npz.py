@@ -84,7 +84,7 @@ def write_motion_npz(path: str | os.PathLike[str], motion: Motion) -> None:
     )
 
 
-def is_motion_npz(path: Path) -> bool:
+def is_motion_npz(path: str | os.PathLike[str]) -> bool:
     """Whether a file is our own `.npz` of motion."""
     return npz_ranks(path).get(_JOINTS) == 3
 
@@ -126,7 +126,7 @@ def read_videopose3d_motion(
     )
 
 
-def is_videopose3d_motion(path: Path) -> bool:
+def is_videopose3d_motion(path: str | os.PathLike[str]) -> bool:
     """Whether a file holds VideoPose3D's 3D positions."""
     return npz_ranks(path).get(_POSITIONS) == -1
 

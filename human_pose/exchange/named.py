@@ -2,15 +2,20 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+from absl import logging
 
 from human_pose.exchange.recording import Motion
 from human_pose.exchange.units import body_scale
 from human_pose.files.errors import InputError, one_line
 from human_pose.geometry.known_skeletons import from_names
 from human_pose.geometry.skeleton import Skeleton
+
+# Joints that are high and low in people who stand.
+_HIGH: Final = ("head_top", "nose", "neck", "thorax", "left_shoulder")
+_LOW: Final = ("left_ankle", "right_ankle", "left_knee", "right_knee")
 
 
 def named_motion(
@@ -60,7 +65,37 @@ def named_motion(
     }
     with np.errstate(over="ignore"):
         joints = joints * scale
-    return Motion(joints, skeleton, fps, up=up, source=str(path), **counted).z_up
+    motion = Motion(joints, skeleton, fps, up=up, source=str(path), **counted).z_up
+    _tell_lying(motion, up)
+    return motion
+
+
+def tell_gaps(
+    path: str | os.PathLike[str], motion: Motion, *, numbered: bool = False
+) -> None:
+    """Logs that a format cannot hold several takes, and gaps unless it has numbers."""
+    if len(np.unique(motion.sequence)) > 1:
+        logging.warning("%s: its format has no cuts: several takes follow as one", path)
+    elif np.any(np.diff(motion.frames) != 1) and not numbered:
+        logging.warning("%s: its format has no gaps: all frames follow as one", path)
+
+
+def _tell_lying(motion: Motion, up: str) -> None:
+    """Logs that people lie, as they do where another axis than was taken points up."""
+    places = {name: j for j, name in enumerate(motion.skeleton.names)}
+    high = [places[name] for name in _HIGH if name in places]
+    low = [places[name] for name in _LOW if name in places]
+    if not high or not low:
+        return
+    joints = motion.joints_3d_mm
+    way = joints[:, high[0]] - joints[:, low].mean(axis=1)
+    seen = np.isfinite(way).all(axis=-1)
+    x, y, z = np.median(way[seen], axis=0) if seen.any() else (0.0, 0.0, 1.0)
+    if z < max(abs(x), abs(y)):
+        logging.warning(
+            "%s: bodies lie or stand on their heads: does its %s-axis point upwards?",
+            motion.source, up,
+        )  # fmt: skip
 
 
 def _hung(skeleton: Skeleton, parents: Mapping[str, str]) -> Skeleton:

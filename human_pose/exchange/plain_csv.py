@@ -38,7 +38,7 @@ _Columns = Mapping[str, list[str]]
 
 def recognises(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins with the columns of such a table."""
-    names = _header(head(path).partition("\n")[0])
+    names = _header(next(csv.reader(head(path).splitlines()[:1]), []))
     return set(_LONG) <= set(names) or ("frame" in names and bool(_wide_names(names)))
 
 
@@ -55,7 +55,7 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
     with refusing(path, "is no table of detections"):
         names, *rows = csv.reader(read_text(path, MOST_BYTES).splitlines())
         cells = zip(*(row for row in rows if row), strict=True)
-        columns = dict(zip(_header(",".join(names)), map(list, cells), strict=True))
+        columns = dict(zip(_header(names), map(list, cells), strict=True))
         if not set(_LONG) <= set(columns):
             columns = _lengthened(columns)
         return _from_long(str(path), columns, fps)
@@ -91,8 +91,8 @@ def write(path: str | os.PathLike[str], recording: Recording) -> None:
                     )
 
 
-def _header(line: str) -> list[str]:
-    return [name.strip().removesuffix("_px") for name in line.strip().split(",")]
+def _header(names: list[str]) -> list[str]:
+    return [name.strip() for name in names]
 
 
 def _wide_names(names: list[str]) -> list[tuple[str, str]]:

@@ -3,17 +3,18 @@
     <trial>/Config.toml  pose/<view>_json/*.json  pose-sync/  pose-associated/  videos/
     <session>/calibration/
 
-What a trial's Config.toml does not say stands in those of the folders above it, where
-the calibration may lie, too. Detections that Pose2Sim associated come before those that
-it synchronised, and these before others. Read of the settings: `project.frame_rate` and
-`frame_range` (its end not included), `pose.pose_model`. Pose2Sim takes cameras for
-folders by their order; here they are matched by name. See
+What a trial's Config.toml does not say stands in those of the two folders above it,
+where the calibration may lie, too, if there is one. Detections that Pose2Sim associated
+come before those that it synchronised, and these before others. Read of the settings:
+`project.frame_rate` and `frame_range` (its end not included), `pose.pose_model`.
+Pose2Sim takes cameras for folders by their order; here they are matched by name. See
 github.com/perfanalytics/pose2sim, version 0.10.
 """
 
 import os
 import sys
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,11 +31,8 @@ from human_pose.files.paths import read_text
 from human_pose.geometry.known_skeletons import by_name
 from human_pose.geometry.skeleton import Skeleton
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+# Python 3.10 has it as a package.
+_TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 _CONFIG: Final = "Config.toml"
 _CALIBRATION: Final = "calib"  # in the name of its folder
 _VIDEOS: Final = "videos"
@@ -65,6 +63,7 @@ def read(
     fps: float | None = None,
     units: str | None = None,
     frames: slice | None = None,
+    cameras: Any = None,
 ) -> Recording:
     """Reads a trial with its cameras, if a calibration is there.
 
@@ -74,6 +73,7 @@ def read(
       fps: frames a second; default: the project's.
       units: of the calibration.
       frames: numbers of the frames; default: the project's `frame_range`.
+      cameras: those that the caller takes instead; the project's are not read then.
 
     Raises:
       InputError: naming the file or folder, and what is wrong with it.
@@ -89,11 +89,11 @@ def read(
         fps=fps or _fps(path, config),
     )
     recording = formats.of_range(recording, frames or _range(path, config))
-    calibration = _calibration(path)
+    calibration = None if cameras is not None else _calibration(path)
     if calibration is None:
         return recording
-    cameras = formats.read_cameras(calibration, units)
-    return recording.with_cameras(cameras, str(calibration))
+    found = formats.read_cameras(calibration, units)
+    return recording.with_cameras(found, str(calibration))
 
 
 def _detections(path: Path) -> Path | None:
@@ -102,9 +102,12 @@ def _detections(path: Path) -> Path | None:
 
 
 def _levels(path: Path) -> list[Path]:
-    """The folder and those above it that may belong to the project."""
+    """The folder and those above it, up to the last one with settings of a project."""
     path = path.resolve()
-    return [path, *path.parents][:_LEVELS]
+    levels = [path, *path.parents][:_LEVELS]
+    while len(levels) > 1 and not (levels[-1] / _CONFIG).is_file():
+        levels.pop()
+    return levels
 
 
 def _configs(path: Path) -> list[Path]:
@@ -118,7 +121,7 @@ def _config(path: Path) -> dict[str, dict[str, Any]]:
     merged: dict[str, dict[str, Any]] = {}
     for config in reversed(_configs(path)):
         with refusing(config, "is no readable TOML file"):
-            content = tomllib.loads(read_text(config))
+            content = import_module(_TOML).loads(read_text(config))
         for section, settings in content.items():
             if isinstance(settings, dict):
                 merged[section] = merged.get(section, {}) | settings
@@ -181,6 +184,7 @@ def _calibration(path: Path) -> Path | None:
                 raise InputError(f"{folder}: must hold one calibration; it has {names}")
             if found:
                 return found[0]
+            logging.warning("%s: holds no calibration that is known", folder)
     return None
 
 
@@ -191,5 +195,5 @@ FORMAT: Final = Format(
     (),
     recognises,
     read,
-    options=("skeleton", "fps", "units", "frames"),
+    options=("skeleton", "fps", "units", "frames", "cameras"),
 )

@@ -45,7 +45,7 @@ def read_pose_motion(
     return Motion(joints * scale, LIFTER_17, fps, source=str(path), **counted)
 
 
-def is_pose_set(path: Path) -> bool:
+def is_pose_set(path: str | os.PathLike[str]) -> bool:
     """Whether a file holds the 3D joints of pose files."""
     return h5_ranks(path).get(_JOINTS) == 3
 

@@ -23,9 +23,10 @@ from human_pose.geometry.skeleton import Skeleton
 
 _SUFFIX: Final = ".h5"
 _END: Final = ".analysis"
+_SCORES: Final = "point_scores"
 _SHAPES: Final[dict[str, Shape]] = {
     "tracks": ("T", 2, "J", "F"),
-    "point_scores": ("T", "J", "F"),
+    _SCORES: ("T", "J", "F"),
 }
 _NODES: Final = "node_names"
 
@@ -62,8 +63,9 @@ def _is_analysis(path: Path) -> bool:
 
 
 def _read_view(path: Path) -> tuple[View, Skeleton]:
-    held = h5_ranks(path)
-    shapes = {name: shape for name, shape in _SHAPES.items() if name in held}
+    shapes = dict(_SHAPES)
+    if _SCORES not in h5_ranks(path):
+        del shapes[_SCORES]
     arrays = read_h5(path, shapes, texts=[_NODES], finite=False)
     points = arrays["tracks"].transpose(3, 0, 2, 1)
     with refusing(path, "has no nodes of a skeleton"):
@@ -73,8 +75,8 @@ def _read_view(path: Path) -> tuple[View, Skeleton]:
             f"{path}: {_NODES} must be {points.shape[2]}; received {len(skeleton)}"
         )
     scores = np.ones(points.shape[:-1])
-    if "point_scores" in arrays:
-        scored = np.moveaxis(arrays["point_scores"], 2, 0)
+    if _SCORES in arrays:
+        scored = np.moveaxis(arrays[_SCORES], 2, 0)
         scores = np.where(np.isnan(scored), scores, scored)
     frames, people = points.shape[:2]
     values = np.concatenate([points, scores[..., None]], axis=-1)

@@ -73,16 +73,17 @@ def one_per_view(
     """The files of a recording with one file for each view, by the views' names.
 
     Args:
-      path: the file of a single view, or a folder of one for each.
+      path: the file of a single view, a folder of one for each, or a folder of folders
+        with one file each, as tools leave them that give all files one name.
       suffix: of such files.
       recognises: whether a file is such a one.
-      view_name: what its view is called.
+      view_name: what its view is called; in a folder of its own as the folder.
 
     Raises:
       InputError: if there are none, one is of another format, or two are of one view.
     """
     path = Path(path)
-    paths = files_in(path, suffix) if path.is_dir() else [path]
+    paths = _candidates(path, suffix)
     if not paths:
         raise InputError(f"{path}: must hold a {suffix} file for each view")
     views: dict[str, Path] = {}
@@ -92,7 +93,9 @@ def one_per_view(
                 f"{each}: must be of the same format as {paths[0].name}; each {suffix} "
                 "file in a folder is a view"
             )
-        name = view_name(each)
+        name = (
+            view_name(each) if each.parent in (path, path.parent) else each.parent.name
+        )
         if name in views:
             raise InputError(
                 f"{path}: {views[name].name} and {each.name} are both of view {name}"
@@ -105,6 +108,12 @@ def any_recognised(
     path: str | os.PathLike[str], suffix: str, recognises: Callable[[Path], bool]
 ) -> bool:
     """Whether `one_per_view` would find a file of the format first."""
-    path = Path(path)
-    paths = files_in(path, suffix)[:1] if path.is_dir() else [path]
-    return any(map(recognises, paths))
+    return any(map(recognises, _candidates(Path(path), suffix)[:1]))
+
+
+def _candidates(path: Path, suffix: str) -> list[Path]:
+    """A file itself, those of a folder, or those that are alone in a folder of it."""
+    if not path.is_dir():
+        return [path]
+    below = (files_in(folder, suffix) for folder in folders_in(path))
+    return files_in(path, suffix) or [files[0] for files in below if len(files) == 1]

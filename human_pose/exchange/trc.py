@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from absl import logging
 
 from human_pose.exchange.format import Format
-from human_pose.exchange.named import named_motion, needed_fps
+from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.files.arrays import MOST_BYTES
 from human_pose.files.errors import InputError
@@ -56,6 +57,11 @@ def read_trc(
         raise InputError(f"{path}: must say {', '.join(missing)} in its third line")
     names = [name.strip() for name in lines[3].split("\t")[_BEFORE:] if name.strip()]
     rows = _rows(path, lines[_HEADER_LINES:], _BEFORE + 3 * len(names))
+    if heading.get("NumFrames") not in (None, str(len(rows))):
+        logging.warning(
+            "%s: says that it holds %s frames; it holds %d",
+            path, heading["NumFrames"], len(rows),
+        )  # fmt: skip
     return named_motion(
         path,
         names,
@@ -76,6 +82,7 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
     """
     path = Path(path)
     fps = needed_fps(path, motion)
+    tell_gaps(path, motion, numbered=True)
     motion = motion.z_up
     points = motion.joints_3d_mm[..., _TO_TRC] / _MILLIMETRES_A_METRE
     names, count = motion.skeleton.names, len(motion)
@@ -88,18 +95,27 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
         file.write("\t".join(map(_short, values)) + "\n")
         file.write("Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\n")
         file.write("\t\t" + "\t".join(axes) + "\n")
-        for row, (number, point) in enumerate(zip(motion.frames, points, strict=True)):
-            cells = [str(number), f"{row / fps:.6f}", *map(_cell, point.ravel())]
+        times = _times(motion, fps)
+        for number, time, point in zip(motion.frames, times, points, strict=True):
+            cells = [str(number), f"{time:.6f}", *map(_cell, point.ravel())]
             file.write("\t".join(cells) + "\n")
 
 
-def is_trc(path: Path) -> bool:
+def is_trc(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a TRC file."""
+    path = Path(path)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return file.read(len(_MARK)) == _MARK
     except OSError:
         return False
+
+
+def _times(motion: Motion, fps: float) -> np.ndarray:
+    """Seconds of each frame, by its number, which leaves gaps, where numbers ascend."""
+    steps = np.diff(motion.frames, prepend=motion.frames[:1])
+    ascends = bool((steps[1:] > 0).all())
+    return np.cumsum(steps) / fps if ascends else np.arange(len(motion)) / fps
 
 
 def _rows(path: Path, lines: Sequence[str], columns: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Lengths of files in millimetres: units as they are said, or as a size implies them.
 
-A person's joints lie within half a metre to three and a half, and the cameras around
-one stand 0.3 to 100 m apart: numbers tell metres from millimetres by these. Inches are
-taken only where they are said. Whatever was taken is logged.
+A person's joints span one metre to three and a half, and the cameras around one stand
+0.3 to 100 m apart: numbers tell metres from millimetres by these. Inches are taken only
+where they are said; of a child, or of legs alone, the units must be said, too, because
+a body in inches would be a small one in centimetres. Whatever was taken is logged.
 """
 
 from collections.abc import Mapping
@@ -26,9 +27,11 @@ _WORDS: Final[Mapping[str, str]] = {
     "inches": "inch", "in": "inch",
 }  # fmt: skip
 
-# Of the box around all joints of a person: from a child that crouches to a giant who
-# stretches. The ranges of mm, cm and m have nothing in common.
-_BODY_MM: Final = (500.0, 3500.0)
+# Of the box around all joints of a person who stands, sits or lies: the ranges of mm,
+# cm and m have nothing in common, and a body of 36 to 98 inches is in none.
+_BODY_MM: Final = (1000.0, 3500.0)
+# What is smaller, as a child that crouches, is believed but warned of.
+_SMALLEST_MM: Final = 500.0
 _BODY_UNITS: Final = ("mm", "cm", "m")
 # Between the two cameras that are farthest apart, or of one from the world's origin.
 _RIG_MM: Final = (300.0, 100_000.0)
@@ -75,11 +78,11 @@ def body_scale(
         scale = _implied(source, "body", size, _BODY_MM, _BODY_UNITS)
         whence = "as the body's size implies"
     _tell(source, scale, whence, f"a body of {size * scale:.0f} mm")
-    if size and not _BODY_MM[0] <= size * scale <= _BODY_MM[1]:
+    if size and not _SMALLEST_MM <= size * scale <= _BODY_MM[1]:
         logging.warning(
             "%s: in the units taken the body's joints span %.4g mm, where a person's "
             "span %g to %g: are the units right?",
-            source, size * scale, *_BODY_MM,
+            source, size * scale, _SMALLEST_MM, _BODY_MM[1],
         )  # fmt: skip
     return scale
 

@@ -6,9 +6,7 @@ another file.
 """
 
 import io
-import math
 import os
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +22,9 @@ from human_pose.files.arrays import (
     refusing,
 )
 from human_pose.files.errors import InputError
-from human_pose.files.paths import MOST_TEXT_BYTES, atomic, check_is_file
+from human_pose.files.h5_storage import check_stored, chunk_bytes, chunk_count
+from human_pose.files.h5_texts import texts_of
+from human_pose.files.paths import atomic, check_is_file
 
 # How every dataset of one or more dimensions is stored, with a checksum of each chunk.
 COMPRESSION: Final[Mapping[str, Any]] = {
@@ -34,15 +34,7 @@ COMPRESSION: Final[Mapping[str, Any]] = {
 # The file format: from 1.10 on, HDF5 keeps checksums of what says where data is.
 _VERSION: Final = h5py.h5f.LIBVER_V110
 
-# Filters that every h5py brings along.
-_LZF: Final = 32000
-_FILTERS: Final = (
-    h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, _LZF
-)  # fmt: skip
-_COMPRESSIONS: Final = {h5py.h5z.FILTER_DEFLATE, _LZF}
-_CHECKSUM_BYTES: Final = 4  # of a chunk, at its end
 _OWN: Final = h5py.HardLink  # what lies in the file itself
-_MOST_TEXTS: Final = 10_000  # names of joints, or of people
 
 
 def read_h5(
@@ -82,13 +74,13 @@ def read_h5(
                 dataset.shape,
                 dataset.dtype,
                 shapes[name],
-                stored_bytes=_chunk_bytes(dataset) * _chunks(dataset),
+                stored_bytes=chunk_bytes(dataset) * chunk_count(dataset),
             )
-            _check_stored(f"{path}: {name}", dataset)
+            check_stored(f"{path}: {name}", dataset)
         arrays: dict[str, Any] = {
             name: np.asarray(datasets[name][()]) for name in shapes
         }
-        lists = {name: _texts(f"{path}: {name}", datasets[name]) for name in texts}
+        lists = {name: texts_of(path, datasets[name]) for name in texts}
     for name, array in arrays.items():
         array = checked_values(f"{path}: {name}", array, finite)
         whole = np.issubdtype(array.dtype, np.integer)
@@ -123,10 +115,13 @@ def read_h5_table(
             base, shape = dataset.dtype[column].base, dataset.dtype[column].shape
             full = (*dataset.shape, *shape)
             declared.check(column, full, base, ("rows", *map(str, range(len(shape)))))
-        _check_stored(f"{path}: {name}", dataset)
+        check_stored(f"{path}: {name}", dataset)
         rows = dataset[()]
         attributes = {
-            key: bytes(v) for key, v in dataset.attrs.items() if isinstance(v, bytes)
+            key: bytes(dataset.attrs[key])
+            for key in dataset.attrs
+            if dataset.attrs.get_id(key).dtype.kind == "S"
+            and dataset.attrs.get_id(key).shape == ()
         }
     return {
         column: checked_values(f"{path}: {column}", rows[column], finite=False)
@@ -241,113 +236,3 @@ def _object(path: Path, file: h5py.File, name: str) -> Any:
             raise InputError(f"{path}: {name} must be in the file itself; it is a link")
         found = h5py.h5o.open(found, part)
     return found
-
-
-def _texts(where: str, dataset: h5py.Dataset) -> list[str]:
-    """A list of texts, of fixed length or not."""
-    if h5py.check_string_dtype(dataset.dtype) is None or dataset.ndim != 1:
-        raise InputError(f"{where} must be a list of texts; received {dataset.dtype}")
-    if dataset.size > _MOST_TEXTS or dataset.nbytes > MOST_TEXT_BYTES:
-        raise InputError(
-            f"{where} must be at most {_MOST_TEXTS} texts; received {dataset.size}"
-        )
-    _check_own(where, dataset)
-    return [str(text) for text in dataset.asstr()[()]]
-
-
-def _chunk_bytes(dataset: h5py.Dataset) -> int:
-    return math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
-
-
-def _chunks(dataset: h5py.Dataset) -> int:
-    """How many chunks a dataset has if none is missing."""
-    sizes = zip(dataset.shape, dataset.chunks or dataset.shape, strict=True)
-    return math.prod(-(-size // chunk) for size, chunk in sizes if size or chunk)
-
-
-def _check_own(where: str, dataset: h5py.Dataset) -> None:
-    if dataset.is_virtual or dataset.external:
-        raise InputError(f"{where} must be in the file itself; it is in another one")
-
-
-def _check_stored(where: str, dataset: h5py.Dataset) -> None:
-    """Refuses what is not wholly in the file, or takes more room than it should."""
-    _check_own(where, dataset)
-    if dataset.chunks is None:
-        found, wanted = dataset.id.get_storage_size(), dataset.nbytes
-        if found != wanted:
-            raise InputError(f"{where} must have {wanted} bytes; {found} are there")
-        return
-    properties = dataset.id.get_create_plist()
-    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
-    if not set(filters) <= set(_FILTERS):
-        raise InputError(f"{where} is compressed by a method other than gzip or lzf")
-    chunks: list[h5py.h5d.StoreInfo] = []
-    dataset.id.chunk_iter(chunks.append)
-    if len(chunks) != _chunks(dataset):
-        raise InputError(
-            f"{where} must have {_chunks(dataset)} chunks; {len(chunks)} are there"
-        )
-    if sum(each in _COMPRESSIONS for each in filters) > 1:
-        raise InputError(f"{where} is compressed more than once")
-    for chunk in chunks:
-        _check_inflation(dataset, chunk, filters)
-
-
-def _check_inflation(
-    dataset: h5py.Dataset, chunk: h5py.h5d.StoreInfo, filters: Sequence[int]
-) -> None:
-    """Refuses a chunk that does not inflate to just what the dataset's chunks have.
-
-    Of more HDF5 would inflate gigabytes, whatever the shape; where there is less it
-    reads what lies behind in the memory.
-
-    Raises:
-      ValueError: if it has another size, or cannot be inflated.
-    """
-    wanted = _chunk_bytes(dataset)
-    # Bits of the mask are of filters that were left out.
-    used = [f for i, f in enumerate(filters) if not chunk.filter_mask >> i & 1]
-    size = chunk.size
-    for number, each in reversed([*enumerate(used)]):
-        if each == h5py.h5z.FILTER_FLETCHER32:
-            size -= _CHECKSUM_BYTES
-        elif each in _COMPRESSIONS:
-            _, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
-            most = wanted + _CHECKSUM_BYTES * used[:number].count(
-                h5py.h5z.FILTER_FLETCHER32
-            )
-            inflated = _lzf_size if each == _LZF else _deflate_size
-            size = inflated(packed[: max(size, 0)], most)
-    if size != wanted:
-        much = f"more than {wanted}" if size > wanted else f"{size} of {wanted}"
-        raise ValueError(f"{dataset.name} has a chunk of {much} bytes")
-
-
-def _deflate_size(packed: bytes, most: int) -> int:
-    """How many bytes gzip's method inflates to, counted up to one above `most`."""
-    return len(zlib.decompressobj().decompress(packed, most + 1))
-
-
-def _lzf_size(packed: bytes, most: int) -> int:
-    """The same of LZF: a row of letters, each before as many bytes, or a repetition.
-
-    Raises:
-      ValueError: if it ends within one of these.
-    """
-    size = place = 0
-    while place < len(packed) and size <= most:
-        run = packed[place] >> 5
-        if run == 0:
-            run = packed[place] + 1
-            place += 1 + run
-        else:
-            if run == 7:  # the longest, to which the next byte adds
-                run += packed[place + 1]
-                place += 1
-            run += 2
-            place += 2
-        size += run
-    if size <= most and place != len(packed):
-        raise ValueError("a chunk ends too early")
-    return size

@@ -77,6 +77,8 @@ def npz_ranks(path: str | os.PathLike[str]) -> dict[str, int]:
     Reads no array. What is no `.npz` file has none.
     """
     try:
+        if not Path(path).is_file():
+            return {}
         with zipfile.ZipFile(path) as archive:
             names = [name.removesuffix(_ENDING) for name in archive.namelist()]
             return {name: _rank(Path(path), archive, name) for name in names}
@@ -122,6 +124,8 @@ def _header(
         if npy.read_magic(entry) != _VERSION:
             raise InputError(f"{path}: {name} has a header that is not of an array")
         shape, _, dtype = npy.read_array_header_1_0(entry)
+        if dtype.hasobject:
+            raise InputError(f"{path}: {name} must be numbers or text, no objects")
         size = entry.tell() + dtype.itemsize * int(np.prod(shape, dtype=object))
     if info.file_size != size:
         raise InputError(

@@ -1,7 +1,9 @@
 """Invented detections, and files of them as other tools write them."""
 
 import json
+import pickle
 
+import h5py
 import numpy as np
 
 from human_pose.exchange.recording import Recording
@@ -61,4 +63,45 @@ def write_deeplabcut_csv(path, individuals=()):
         lines.append([str(frame), *map(str, numbers)])
     lines[-2][1] = ""
     path.write_text("\n".join(map(",".join, lines)) + "\n")
+    return path
+
+
+def write_deeplabcut_h5(path, individuals=()):
+    """The csv's table as pandas and PyTables write it, names of columns pickled."""
+    columns = [
+        ("net", *([i] if individuals else []), p, c)
+        for i in individuals or ("",)
+        for p in ("nose", "tail")
+        for c in ("x", "y", "likelihood")
+    ]
+    kind = np.dtype([("index", "<i8"), ("values_block_0", "<f8", (len(columns),))])
+    table = np.zeros(2, kind)
+    table["index"] = [0, 1]
+    values = 1 + np.arange(len(columns)) + np.array([[0.0], [10]])
+    values[:, 2::3] /= 100
+    values[0, 0] = np.nan
+    table["values_block_0"] = values
+    with h5py.File(path, "w") as file:
+        made = file.create_dataset(
+            "df_with_missing/table", data=table, chunks=(7,), maxshape=(None,)
+        )
+        made.attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(columns, 0))
+    return path
+
+
+def write_sleap(path, names=("nose", "tail"), scores=True):
+    tracks = 1 + np.arange(2.0 * 2 * 2 * 3).reshape(2, 2, 2, 3)  # people, x y, nodes
+    tracks[0, :, 1, 2] = np.nan
+    with h5py.File(path, "w") as file:
+        file["tracks"] = tracks
+        file["node_names"] = [name.encode() for name in names]
+        if scores:
+            file["point_scores"] = np.full((2, 2, 3), 0.5)
+            file["point_scores"][1, 0, 0] = np.nan  # somebody set it by hand
+    return path
+
+
+def write_videopose3d(path, positions, layout="h36m", joints=17):
+    metadata = {"layout_name": layout, "num_joints": joints, "keypoints_symmetry": []}
+    np.savez_compressed(path, positions_2d=positions, metadata=metadata)
     return path

@@ -47,16 +47,15 @@ def read_file_storage(
     nodes: dict[str, Any] = {}
     for file in files:
         nodes |= _nodes(file)
-    names = nodes.get("names") or [
-        key.removeprefix(_MARK) for key in nodes if key.startswith(_MARK)
-    ]
+    # The list `names` holds 01 as a number in files of some hands.
+    names = [key.removeprefix(_MARK) for key in nodes if key.startswith(_MARK)]
     return assemble(path, [_found(path, nodes, name) for name in names], units)
 
 
-def is_file_storage(path: Path) -> bool:
+def is_file_storage(path: str | os.PathLike[str]) -> bool:
     """Whether a file, or a folder, is such a calibration."""
     try:
-        first = _files(path)[0]
+        first = _files(Path(path))[0]
         if first.suffix.lower() not in _ENDINGS:
             return False
         text = read_text(first)
@@ -113,7 +112,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _nodes(path: Path) -> dict[str, Any]:
-    """What a file holds: matrices, numbers, and the list of names."""
+    """What a file holds of matrices and numbers."""
     text = read_text(path)
     cv2 = needed("cv2", str(path))
     with refusing(path, "is no readable file of OpenCV's FileStorage"):
@@ -127,18 +126,9 @@ def _nodes(path: Path) -> dict[str, Any]:
 
 
 def _value(node: Any) -> Any:
-    if node.isSeq():
-        return [_word(node.at(i)) for i in range(node.size())]
     if node.isMap():
         return node.mat()
-    return node.real() if node.isReal() or node.isInt() else node.string()
-
-
-def _word(node: Any) -> str:
-    """A camera's name, which may look like a number."""
-    if node.isInt():
-        return str(int(node.real()))
-    return str(node.string()) if node.isString() else str(node.real())
+    return node.real() if node.isReal() or node.isInt() else None
 
 
 def _found(path: Path, nodes: dict[str, Any], name: str) -> Found:

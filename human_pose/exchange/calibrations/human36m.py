@@ -58,7 +58,7 @@ def read_human36m(
     return assemble(path, found, units, declared="mm")
 
 
-def is_human36m(path: Path) -> bool:
+def is_human36m(path: str | os.PathLike[str]) -> bool:
     """Whether a file is one of the two."""
     held = h5_ranks(path)
     return set(_BY_VIEW) <= set(held) or any(n.startswith(_SUBJECT) for n in held)

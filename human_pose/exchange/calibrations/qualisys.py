@@ -3,7 +3,8 @@
 `transform` holds a camera's place and its rotation, camera to world, whose axes are
 those of an image that is seen from behind: with the rows as written (r11 r12 r13, ...)
 world to camera is R = diag(1, -1, -1) · stored. Intrinsics are in 64ths of a pixel of
-the sensor, and the picture begins at the window's left and top.
+the sensor (in some exports in pixels: the sensor's own size tells), and the picture
+begins at the window's left and top.
 """
 
 import os
@@ -22,6 +23,9 @@ from human_pose.files.paths import MOST_TEXT_BYTES, read_bytes
 from human_pose.geometry.cameras import Camera
 
 _SUBPIXELS: Final = 64.0
+# A sensor of more units than this is given in 64ths; none has so many pixels.
+_MOST_PIXELS: Final = 20_000
+_SENSOR: Final = ("sensorMinU", "sensorMaxU", "sensorMinV", "sensorMaxV")
 _AXES: Final = np.diag([1.0, -1.0, -1.0])
 _ROTATION: Final = tuple(f"r{row}{column}" for row in "123" for column in "123")
 _FOCAL: Final = ("focalLengthU", "focalLengthV")
@@ -61,7 +65,7 @@ def read_qualisys(
     return assemble(path, found, units, declared="mm")
 
 
-def is_qualisys(path: Path) -> bool:
+def is_qualisys(path: str | os.PathLike[str]) -> bool:
     """Whether a file is such a calibration."""
     try:
         content = read_bytes(path, MOST_TEXT_BYTES)
@@ -80,26 +84,30 @@ def _found(path: Path, camera: ElementTree.Element) -> Found:
             where, camera.get("viewrotation"),
         )  # fmt: skip
     place = _numbers(where, camera, "transform", ("x", "y", "z", *_ROTATION))
-    inner = _numbers(where, camera, "intrinsic", (*_FOCAL, *_CENTRE, *_LENS), (_THIRD,))
-    window = _numbers(where, camera, "fov_video", _WINDOW)
+    inner = _numbers(
+        where, camera, "intrinsic", (*_FOCAL, *_CENTRE, *_LENS), (_THIRD, *_SENSOR)
+    )
+    sensor = np.array([inner[f"sensorMax{a}"] - inner[f"sensorMin{a}"] for a in "UV"])
+    unit = 1.0 if 0 < sensor.max() < _MOST_PIXELS else _SUBPIXELS
+    left, top, size = 0.0, 0.0, np.rint(sensor / unit)
+    if camera.find("fov_video") is not None:
+        window = _numbers(where, camera, "fov_video", _WINDOW)
+        left, top = window["left"], window["top"]
+        # The window's last column and row belong to it.
+        size = np.array([window["right"] - left + 1, window["bottom"] - top + 1])
     rotation = _AXES @ [[place[f"r{i}{j}"] for j in "123"] for i in "123"]
     centre = np.array([place[axis] for axis in "xyz"])
-    fx, fy = (inner[key] / _SUBPIXELS for key in _FOCAL)
-    cx, cy = (inner[key] / _SUBPIXELS for key in _CENTRE)
-    cx, cy = cx - window["left"], cy - window["top"]
+    fx, fy = (inner[key] / unit for key in _FOCAL)
+    cx, cy = (inner[key] / unit for key in _CENTRE)
     lens = [inner[key] for key in _LENS]
     third = inner.get(_THIRD, 0.0)
     return Found(
         name,
-        [[fx, 0, cx], [0, fy, cy], [0, 0, 1]],
+        [[fx, 0, cx - left], [0, fy, cy - top], [0, 0, 1]],
         [*lens, third] if third else lens,
         rotation,
         -rotation @ centre,
-        # The window's last column and row belong to it.
-        (
-            window["right"] - window["left"] + 1,
-            window["bottom"] - window["top"] + 1,
-        ),
+        size.tolist() if size.all() else None,
     )
 
 

@@ -1,7 +1,7 @@
 """From what a calibration file holds to cameras, with every rule that all share."""
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ class Found(NamedTuple):
 
 
 def assemble(
-    path: Path,
+    path: str | os.PathLike[str],
     found: Sequence[Found],
     units: str | None = None,
     declared: str | None = None,

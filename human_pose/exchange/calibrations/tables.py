@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from absl import logging
 
 from human_pose.exchange.calibrations.rig import Found, assemble
 from human_pose.exchange.extras import needed
@@ -62,19 +63,19 @@ def read_toml(
     return assemble(path, found, units, declared)
 
 
-def is_anipose(path: Path) -> bool:
+def is_anipose(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a calibration in TOML that is none of the two others'."""
-    return _kind(path) == "anipose"
+    return _kind(Path(path)) == "anipose"
 
 
-def is_pose2sim(path: Path) -> bool:
+def is_pose2sim(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a calibration as Pose2Sim writes it."""
-    return _kind(path) == "pose2sim"
+    return _kind(Path(path)) == "pose2sim"
 
 
-def is_caliscope(path: Path) -> bool:
+def is_caliscope(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a calibration as Caliscope writes it."""
-    return _kind(path) == "caliscope"
+    return _kind(Path(path)) == "caliscope"
 
 
 def write_anipose(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> None:
@@ -185,10 +186,18 @@ def _write(
 
 def _table(camera: Camera, scale: float) -> dict[str, Any]:
     (fx, fy), (cx, cy) = camera.focal_px.tolist(), camera.centre_px.tolist()
-    table: dict[str, Any] = {"name": camera.name}
-    if camera.size_px is not None:
-        table["size"] = list(camera.size_px)
-    return table | {
+    size = camera.size_px
+    if size is None:
+        # The readers of both formats ask for it.
+        size = round(2 * cx), round(2 * cy)
+        logging.warning(
+            "camera %s: its picture's size is not known; %d x %d px, twice its centre, "
+            "is written",
+            camera.name, *size,
+        )  # fmt: skip
+    return {
+        "name": camera.name,
+        "size": list(size),
         "matrix": [[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]],
         "distortions": list(camera.distortion) or [0.0] * 4,
         "rotation": rotations.to_vector(camera.rotation).tolist(),

@@ -2,9 +2,9 @@
 
 import logging
 
-import h5py
 import numpy as np
 import pytest
+from made_up_motion import FIELDS, FILES, qualisys_file, rig
 
 from human_pose.exchange import calibrations
 from human_pose.exchange.calibrations import (
@@ -15,22 +15,9 @@ from human_pose.exchange.calibrations import (
 )
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5
-from human_pose.geometry.cameras import Camera, look_at
+from human_pose.geometry.cameras import Camera
 
-FIELDS = ("rotation", "translation_mm", "focal_px", "centre_px")
 POINTS = np.random.default_rng(0).normal((0, 0, 900), 300, (50, 3))
-
-
-def rig(*, lens=(-0.2, 0.25, -0.001, 0.0005, -0.007), model="brown_conrady", count=3):
-    cameras = []
-    for number in range(count):
-        place = 4000 * np.array([np.cos(1.5 * number), np.sin(1.5 * number), 0.4])
-        plain = look_at(
-            place, np.array([0, 0, 900.0]), focal_px=[1100, 1110], centre_px=[500, 510]
-        )
-        values = [getattr(plain, field) for field in FIELDS]
-        cameras.append(Camera(*values, lens, (1000, 1002), f"cam{number:02d}", model))
-    return tuple(cameras)
 
 
 def assert_same(found, expected):
@@ -213,6 +200,14 @@ def test_units(tmp_path):
         np.testing.assert_allclose(found[0].translation_mm, [1200, 4400, 16800])
 
 
+def test_a_size_that_is_not_known(tmp_path, caplog):
+    unknown = Camera(*(getattr(rig()[0], field) for field in FIELDS), name="a")
+    tables.write_anipose(tmp_path / "a.toml", [unknown])
+    assert "twice its centre, is written" in caplog.text
+    (found,) = tables.read_toml(tmp_path / "a.toml")
+    assert found.size_px == (1000, 1020)
+
+
 def test_writers_refuse_what_a_format_cannot_hold(tmp_path):
     with pytest.raises(InputError, match="cam00: Pose2Sim has k1 k2 p1 p2 alone"):
         tables.write_pose2sim(tmp_path / "a.toml", rig())
@@ -226,25 +221,6 @@ def test_writers_refuse_what_a_format_cannot_hold(tmp_path):
     assert not any(tmp_path.rglob("*.*"))
 
 
-QUALISYS = """<?xml version='1.0' encoding='ASCII'?>
-<calibration type="regular"><cameras>{}</cameras></calibration>
-"""
-QUALISYS_CAMERA = """
-<camera active="1" serial="{serial}" viewrotation="0">
- <fov_video left="8" top="16" right="1007" bottom="1017"/>
- <transform x="{x}" y="0" z="1000" r11="0" r12="-1" r13="0" r21="0" r22="0" r23="1"
-            r31="-1" r32="0" r33="0"/>
- <intrinsic focalLengthU="64000" focalLengthV="64000" centerPointU="32512"
-  centerPointV="33024" radialDistortion1="0" radialDistortion2="0"
-  radialDistortion3="0" tangentalDistortion1="0" tangentalDistortion2="0"/>
-</camera>"""
-
-
-def qualisys_file(path, *cameras):
-    cameras = "".join(QUALISYS_CAMERA.format(serial=s, x=x) for s, x in cameras)
-    return write(path, QUALISYS.format(cameras))
-
-
 def test_qualisys_by_hand(tmp_path):
     path = qualisys_file(tmp_path / "a.qca.txt", ("A", -4000), ("B", 4000))
     first, _ = qualisys.read_qualisys(path)
@@ -254,6 +230,20 @@ def test_qualisys_by_hand(tmp_path):
     np.testing.assert_allclose(first.project(np.array([0, 0, 1000.0])), [500, 500])
     np.testing.assert_allclose(first.project(np.array([0, 400, 1400.0])), [400, 400])
     assert FORMATS["qualisys"].recognises(path)
+    # In pixels, and of the whole sensor.
+    text = path.read_text().replace("fov_video", "fov_other")
+    for old, new in (("64000", "1000"), ("32512", "508"), ("33024", "516")):
+        text = text.replace(f'"{old}"', f'"{new}"')
+    whole, _ = qualisys.read_qualisys(
+        write(
+            path,
+            text.replace(
+                "<intrinsic", '<intrinsic sensorMaxU="1920" sensorMaxV="1080"'
+            ),
+        )
+    )
+    assert whole.size_px == (1920, 1080)
+    np.testing.assert_allclose(whole.project(np.array([0, 0, 1000.0])), [508, 516])
     bomb = '<!DOCTYPE a [<!ENTITY b "bb">]>'
     write(path, path.read_text().replace("<calibration", f"{bomb}<calibration", 1))
     with pytest.raises(InputError, match="without declarations of its own"):
@@ -266,16 +256,8 @@ def test_qualisys_by_hand(tmp_path):
 
 
 def test_human36m_as_archived(tmp_path):
-    path = tmp_path / "cameras.h5"
-    expected = rig(count=4)
-    with h5py.File(path, "w") as file:
-        for number, each in enumerate(expected, 1):
-            group = file.create_group(f"subject9/camera{number}")
-            k1, k2, p1, p2, k3 = each.distortion
-            group["R"] = each.rotation.T
-            group["T"] = each.position_mm[:, None]
-            group["f"], group["c"] = each.focal_px[None], each.centre_px[None]
-            group["k"], group["p"] = [[k1, k2, k3]], [[p1, p2]]
+    make, _ = FILES["Human3.6M's cameras"]
+    path, expected = make(tmp_path), rig(count=4)
     found = human36m.read_human36m(path)
     assert [c.name for c in found] == ["54138969", "55011271", "58860488", "60457274"]
     for one, other in zip(found, expected, strict=True):

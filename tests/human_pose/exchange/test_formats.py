@@ -1,8 +1,11 @@
 """The table of formats: files are told by their content, writers by words."""
 
+import os
+
 import made_up_detections as made_up
 import numpy as np
 import pytest
+from absl import logging
 
 from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion
@@ -61,7 +64,9 @@ def test_unknown_files_are_said(tmp_path):
         formats.recognise(tmp_path)
     with pytest.raises(InputError, match="no such file or folder"):
         formats.read_cameras(tmp_path / "none")
-    formats.write(tmp_path / "a.npz", made_up.recording())
+    os.mkfifo(tmp_path / "pipe")  # whose reader would wait for ever
+    with pytest.raises(InputError, match="it is a device or a pipe"):
+        formats.recognise(tmp_path / "pipe")
     with pytest.raises(InputError, match=r"known are .*TRC"):
         formats.read_motion(tmp_path / "x.json")
 
@@ -80,6 +85,29 @@ def test_options_that_say_nothing(options, message, tmp_path):
     formats.write(tmp_path / "a.npz", made_up.recording())
     with pytest.raises(InputError, match=message):
         formats.read_recording(tmp_path / "a.npz", **options)
+
+
+def test_frames_twice_and_missing_are_said(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *args: lines.append(text % args)
+    )
+    recording = made_up.recording(frames=4)
+    for frames, said in (([0, 5, 10, 15], 0), ([0, 1, 2, 4], 1)):
+        formats.write(tmp_path / "a.npz", recording.replace(frames=frames))
+        formats.read_recording(tmp_path / "a.npz")
+        assert len(lines) == said
+    assert "missing before number 4" in lines[0]
+    takes = recording.replace(frames=[0, 1, 0, 1], sequence=[0, 0, 1, 1])
+    formats.write(tmp_path / "a.npz", takes)
+    formats.read_recording(tmp_path / "a.npz")
+    formats.write(tmp_path / "a.npz", recording.replace(frames=[0, 1, 1, 2]))
+    with pytest.raises(InputError, match="must ascend within a sequence; 1 does not"):
+        formats.read_recording(tmp_path / "a.npz")
+    unseen = recording.replace(confidence=np.zeros_like(recording.confidence))
+    formats.write(tmp_path / "a.npz", unseen)
+    with pytest.raises(InputError, match="must hold a joint that was found"):
+        formats.read_recording(tmp_path / "a.npz")
 
 
 @pytest.mark.parametrize(

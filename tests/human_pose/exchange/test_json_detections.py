@@ -145,6 +145,7 @@ def test_frames_are_matched_by_their_numbers(tmp_path, warned):
         ({"a_0.json": [PERSON / 200]}, "coordinates must be pixels"),
         ({"a_0.json": [PERSON * 1e5]}, "within ±1e.06 px"),
         ({"a_0.json": [PERSON], "a_99999.json": [PERSON]}, "one by one"),
+        ({f"a_{10**20}.json": [PERSON]}, "numbers of frames or people"),
     ],
 )
 def test_what_is_wrong_with_frames_is_said(frames, message, tmp_path):
@@ -230,6 +231,16 @@ def test_mmpose_videos(shape, tmp_path):
         assert read.seen.any(axis=-1)[:, 0].tolist() == [[1, 0], [0, 0], [1, 1]]
         assert read.tracks[2, 0].tolist() == [5, -1]
         np.testing.assert_array_equal(read.joints_2d_px[0, 0, 0], PERSON[:, :2])
+
+
+def test_results_of_one_name_in_folders_of_their_own(tmp_path):
+    for view in ("left", "right"):
+        (tmp_path / view).mkdir()
+        path = tmp_path / view / "alphapose-results.json"
+        path.write_text(json.dumps(entries(PERSON, frames=["0.jpg"])))
+    assert coco.recognises(tmp_path) and not openpose.recognises(tmp_path)
+    assert coco.read(tmp_path).view_names == ("left", "right")
+    assert coco.read(tmp_path / "left").view_names == ("alphapose-results",)
 
 
 def test_mmpose_pictures(tmp_path):

@@ -3,10 +3,13 @@
 import dataclasses
 import logging
 import struct
+import sys
 
 import h5py
+import made_up_motion
 import numpy as np
 import pytest
+from made_up_motion import AMC, ASF
 
 from human_pose.exchange import (
     amc,
@@ -17,14 +20,11 @@ from human_pose.exchange import (
     poses,
     trc,
 )
-from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeletons import LIFTER_17
 
-RANDOM = np.random.default_rng(0)
-JOINTS = RANDOM.normal((0, 0, 900), 300, (6, 17, 3))
-JOINTS[2, 5] = np.nan
-MOTION = Motion(JOINTS, LIFTER_17, 59.94, frames=np.arange(7, 13))
+MOTION = made_up_motion.motion()
+JOINTS = MOTION.joints_3d_mm
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,15 @@ def test_a_frame_rate_must_be_known(tmp_path, module):
     with pytest.raises(InputError, match=r"^fps must be given for .*a\.x"):
         module.FORMATS[0].write(tmp_path / "a.x", unknown)
     assert not list(tmp_path.iterdir())
+
+
+def test_trcs_times_leave_gaps(tmp_path):
+    path = tmp_path / "a.trc"
+    gaps = dataclasses.replace(MOTION, fps=10.0, frames=[3, 4, 5, 9, 10, 11])
+    trc.write_trc(path, gaps)
+    times = [line.split("\t")[:2] for line in path.read_text().splitlines()[5:]]
+    assert times[2:4] == [["5", "0.200000"], ["9", "0.600000"]]
+    assert trc.read_trc(path).frames.tolist() == [3, 4, 5, 9, 10, 11]
 
 
 # As Pose2Sim writes it, with a joint that was not found.
@@ -191,61 +200,6 @@ def test_ezc3d_reads_what_is_written(tmp_path):
     assert found["parameters"]["POINT"]["UNITS"]["value"] == ["mm"]
 
 
-ASF = """
-:version 1.10
-:units
-  mass 1.0
-  length 0.45
-  angle deg
-:root
-   order TX TY TZ RX RY RZ
-   axis XYZ
-   position 0 0 0
-   orientation 0 0 0
-:bonedata
-  begin
-     id 1
-     name lhipjoint
-     direction 0.6 -0.8 0
-     length 2.5
-     axis 0 0 0  XYZ
-  end
-  begin
-     id 2
-     name lfemur
-     direction 0 -1 0
-     length 7
-     axis 0 0 90  XYZ
-    dof rx ry rz
-    limits (-160.0 20.0)
-           (-70.0 70.0)
-           (-60.0 70.0)
-  end
-  begin
-     id 3
-     name rhipjoint
-     direction -0.6 -0.8 0
-     length 2.5
-     axis 0 0 0  XYZ
-  end
-:hierarchy
-  begin
-    root lhipjoint rhipjoint
-    lhipjoint lfemur
-  end
-"""
-AMC = """#!OML:ASF
-:FULLY-SPECIFIED
-:DEGREES
-1
-root 0 10 0 0 0 0
-lfemur 0 0 0
-2
-root 1 10 2 90 90 0
-lfemur 0 90 0
-"""
-
-
 def test_amc_by_hand(tmp_path):
     (tmp_path / "01.asf").write_text(ASF)
     (tmp_path / "other.asf").write_text("")
@@ -326,6 +280,15 @@ def test_units_that_cannot_be_told(tmp_path):
         anipose.read_anipose(path)
     found = anipose.read_anipose(path, units="inch")
     np.testing.assert_allclose(found.joints_3d_mm, JOINTS * 25.4 / 5, atol=1e-3)
+
+
+def test_a_missing_library_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ezc3d", None)
+    with pytest.raises(
+        InputError, match=r"a\.c3d: needs the package ezc3d; pip install 'wib.*formats"
+    ):
+        c3d.write_c3d(tmp_path / "a.c3d", MOTION)
+    assert not list(tmp_path.iterdir())
 
 
 def test_videopose3ds_positions(tmp_path):

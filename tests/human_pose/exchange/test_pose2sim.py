@@ -1,5 +1,7 @@
 """Pose2Sim's projects, made up and real."""
 
+from dataclasses import replace
+
 import made_up_detections as made_up
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import pytest
 from human_pose.exchange import formats, pose2sim
 from human_pose.files.errors import InputError
 from human_pose.geometry import known_skeletons as known
+from human_pose.geometry.cameras import Camera
 
+BARE = Camera(np.eye(3), [0, 0, 4000], [1000, 1000], [500, 500])
 CAMERA = """
 [{section}]
 name = "{name}"
@@ -78,6 +82,17 @@ def test_cameras_of_other_names_are_refused(tmp_path):
     write_calibration(tmp_path / "calibration", ["cam_left", "cam_right"])
     with pytest.raises(InputError, match="left, right; cameras: cam_left, cam_right"):
         formats.read_recording(trial)
+    cameras = [replace(BARE, name=name) for name in ("right", "left")]
+    read = formats.read_recording(trial, cameras=cameras)
+    assert [camera.name for camera in read.cameras] == ["left", "right"]
+
+
+def test_a_calibration_that_is_none_is_said(tmp_path, warned):
+    trial = write_trial(tmp_path, config="[project]\nframe_rate = 60")
+    (tmp_path / "calibration" / "intrinsics").mkdir(parents=True)
+    (tmp_path / "calibration" / "Calib.toml").write_text("[other]\n")
+    assert formats.read_recording(trial).cameras == ()
+    assert warned == [f"{tmp_path / 'calibration'}: holds no calibration that is known"]
 
 
 def test_associated_detections_come_first(tmp_path, warned):

@@ -1,7 +1,5 @@
 """Detections in tables and arrays: npz, csv, DeepLabCut, SLEAP, VideoPose3D, h5."""
 
-import pickle
-
 import h5py
 import made_up_detections as made_up
 import numpy as np
@@ -83,7 +81,7 @@ def test_a_plain_npz_of_somebody_elses(tmp_path):
         ({"view_names": ["a", "b"]}, "view_names must have shape"),
         ({"fps": 0.0}, "fps must be positive"),
         ({"fps": np.array([25.0])}, "fps must have shape"),
-        ({"joints_2d_px": np.array([{}])}, "bytes of its header"),
+        ({"joints_2d_px": np.array([{}])}, "numbers or text, no objects"),
     ],
 )
 def test_plain_npz_that_are_none(changes, message, tmp_path):
@@ -148,34 +146,11 @@ def test_csv_that_are_none(rows, message, tmp_path):
     assert str(error.value).startswith(str(tmp_path))
 
 
-def write_deeplabcut_h5(path, individuals=()):
-    """The csv's table as pandas and PyTables write it, names of columns pickled."""
-    columns = [
-        ("net", *([i] if individuals else []), p, c)
-        for i in individuals or ("",)
-        for p in ("nose", "tail")
-        for c in ("x", "y", "likelihood")
-    ]
-    kind = np.dtype([("index", "<i8"), ("values_block_0", "<f8", (len(columns),))])
-    table = np.zeros(2, kind)
-    table["index"] = [0, 1]
-    values = 1 + np.arange(len(columns)) + np.array([[0.0], [10]])
-    values[:, 2::3] /= 100
-    values[0, 0] = np.nan
-    table["values_block_0"] = values
-    with h5py.File(path, "w") as file:
-        made = file.create_dataset(
-            "df_with_missing/table", data=table, chunks=(7,), maxshape=(None,)
-        )
-        made.attrs["values_block_0_kind"] = np.bytes_(pickle.dumps(columns, 0))
-    return path
-
-
 @pytest.mark.parametrize("individuals", [(), ("me", "you")])
 @pytest.mark.parametrize(
     ("format_", "write", "ending"),
     [
-        (DLC_H5, write_deeplabcut_h5, ".h5"),
+        (DLC_H5, made_up.write_deeplabcut_h5, ".h5"),
         (DLC_CSV, made_up.write_deeplabcut_csv, ".csv"),
     ],
 )
@@ -204,21 +179,9 @@ def test_deeplabcut_views_of_other_parts(tmp_path):
         DLC_CSV.read(tmp_path)
 
 
-def write_sleap(path, names=("nose", "tail"), scores=True):
-    tracks = 1 + np.arange(2.0 * 2 * 2 * 3).reshape(2, 2, 2, 3)  # people, x y, nodes
-    tracks[0, :, 1, 2] = np.nan
-    with h5py.File(path, "w") as file:
-        file["tracks"] = tracks
-        file["node_names"] = [name.encode() for name in names]
-        if scores:
-            file["point_scores"] = np.full((2, 2, 3), 0.5)
-            file["point_scores"][1, 0, 0] = np.nan  # somebody set it by hand
-    return path
-
-
 def test_sleap(tmp_path):
-    write_sleap(tmp_path / "left.analysis.h5")
-    write_sleap(tmp_path / "right.h5", scores=False)
+    made_up.write_sleap(tmp_path / "left.analysis.h5")
+    made_up.write_sleap(tmp_path / "right.h5", scores=False)
     assert sleap.recognises(tmp_path)
     read = sleap.read(tmp_path, fps=60)
     assert read.view_names == ("left", "right") and len(read) == 3
@@ -227,18 +190,12 @@ def test_sleap(tmp_path):
     assert not read.seen[2, 0, 0, 1] and read.tracks[1, 1].tolist() == [0, 1]
     assert read.confidence[0, 0].tolist() == [[0.5, 0.5], [1, 0.5]]
     assert read.confidence[0, 1].tolist() == [[1, 1], [1, 1]]
-    write_sleap(tmp_path / "right.h5", names=("nose", "paw"))
+    made_up.write_sleap(tmp_path / "right.h5", names=("nose", "paw"))
     with pytest.raises(InputError, match="the same nodes"):
         sleap.read(tmp_path)
-    write_sleap(tmp_path / "right.h5", names=("nose",))
+    made_up.write_sleap(tmp_path / "right.h5", names=("nose",))
     with pytest.raises(InputError, match=r"right\.h5: node_names must be 2"):
         sleap.read(tmp_path)
-
-
-def write_videopose3d(path, positions, layout="h36m", joints=17):
-    metadata = {"layout_name": layout, "num_joints": joints, "keypoints_symmetry": []}
-    np.savez_compressed(path, positions_2d=positions, metadata=metadata)
-    return path
 
 
 def walk(frames, at):
@@ -256,7 +213,7 @@ def test_videopose3d(tmp_path, monkeypatch):
         "S9": {"Walking": [walk(2, 10 + view) for view in range(4)]},
         "S11": {"Photo 1": [walk(3 - (view == 2), 20 + view) for view in range(4)]},
     }
-    path = write_videopose3d(tmp_path / "a.npz", positions)
+    path = made_up.write_videopose3d(tmp_path / "a.npz", positions)
     assert videopose3d.recognises(path)
     read = videopose3d.read(path, fps=50)
     assert read.view_names == VIEW_NAMES and read.skeleton == LIFTER_17
@@ -269,7 +226,7 @@ def test_videopose3d(tmp_path, monkeypatch):
         "left.mp4": {"custom": [walk(2, 5)]},
         "right.mp4": {"custom": [walk(2, 6)]},
     }
-    read = videopose3d.read(write_videopose3d(path, videos, "coco"))
+    read = videopose3d.read(made_up.write_videopose3d(path, videos, "coco"))
     assert read.view_names == ("left.mp4", "right.mp4") and len(read) == 2
     assert read.skeleton == known.COCO_17
 
@@ -292,7 +249,7 @@ class Runs:
 )
 def test_videopose3d_that_is_none(positions, layout, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write_videopose3d(tmp_path / "a.npz", positions, layout)
+    made_up.write_videopose3d(tmp_path / "a.npz", positions, layout)
     with pytest.raises(InputError, match=message):
         videopose3d.read(tmp_path / "a.npz")
     assert not (tmp_path / "made").exists()
@@ -304,8 +261,12 @@ def test_the_lifters_files_need_no_truth(tmp_path):
     joints[2, 0, 3] = np.nan
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["joint_2d"] = joints
+        file["sequence"] = [0, 0, 4]
+        file["fps"] = 24.0
     assert pose_file.recognises(tmp_path / "a.h5")
     read = pose_file.read(tmp_path / "a.h5", fps=25)
     assert read.view_names == VIEW_NAMES and read.skeleton == LIFTER_17
+    assert read.fps == 25 and read.sequence.tolist() == [0, 0, 4]
+    assert pose_file.read(tmp_path / "a.h5").fps == 24
     hidden = np.argwhere(~read.seen[:, :, 0])
     assert hidden.tolist() == [[1, 2, 6], [2, 0, 3]]
