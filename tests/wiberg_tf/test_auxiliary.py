@@ -29,11 +29,20 @@ def _residuals_with_aux(x, target):
         (_with_aux, wt.Newton()),
         (_with_aux, wt.GridSeeds([[0.0, 0.0], [0.5, 0.25]])(wt.Newton())),
         (wt.ResidualEnergy(_residuals_with_aux), wt.LevenbergMarquardt()),
-        (wt.ResidualEnergy(_residuals_with_aux), wt.GaussNewton()),
+        pytest.param(
+            wt.ResidualEnergy(_residuals_with_aux),
+            wt.GaussNewton(),
+            marks=pytest.mark.large,
+        ),
     ],
 )
 @pytest.mark.parametrize(
-    "derivative", [wt.Implicit(), wt.Unrolled(), wt.Unrolled(checkpoint=True)]
+    "derivative",
+    [
+        wt.Implicit(),
+        pytest.param(wt.Unrolled(), marks=pytest.mark.large),
+        wt.Unrolled(checkpoint=True),
+    ],
 )
 def test_aux_is_that_of_the_minimiser_and_moves_with_it(
     mode, energy, solver, derivative

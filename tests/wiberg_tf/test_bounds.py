@@ -178,7 +178,9 @@ def test_crossed_bounds_and_solvers_without_bounds_are_refused():
         wt.argmin(tf.reduce_sum, tf.zeros(3), bounds=(0.0, 1.0), solver=Boundless())
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize(
+    "mode", ["graph", pytest.param("eager", marks=pytest.mark.large)]
+)
 def test_lbfgs_of_many_unknowns_ends_where_newton_does(mode, rng):
     target = tf.constant(2 * rng.normal(size=(3, 40)))
 

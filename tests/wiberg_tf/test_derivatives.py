@@ -66,7 +66,15 @@ def _gradients(loss, parameters):
     return tape.gradient(value, parameters)
 
 
-@pytest.mark.parametrize("batch", [(), (3,), (2, 2)], ids=str)
+@pytest.mark.parametrize(
+    "batch",
+    [
+        pytest.param((), marks=pytest.mark.large),
+        (3,),
+        pytest.param((2, 2), marks=pytest.mark.large),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("name", _ENERGIES)
 def test_implicit_equals_differences_of_the_whole_solve(name, batch, rng, slope):
     parameters = _draw(name, batch, rng)
@@ -328,7 +336,9 @@ def test_the_callers_linear_solve_sees_nests_and_dense_gradients(mode):
 
 
 # Two iterations from zero are not enough for any of these.
-@pytest.mark.parametrize("batch", [(), (3,)], ids=str)
+@pytest.mark.parametrize(
+    "batch", [pytest.param((), marks=pytest.mark.large), (3,)], ids=str
+)
 @pytest.mark.parametrize("name", ["robust mean", "logistic regression"])
 def test_unrolled_equals_differences_of_the_truncated_solve(name, batch, rng, slope):
     parameters = _draw(name, batch, rng)

@@ -58,7 +58,9 @@ def _forward(function, mode):
 
 
 @modes
-@pytest.mark.parametrize("batch", [(), (2, 2)], ids=str)
+@pytest.mark.parametrize(
+    "batch", [pytest.param((), marks=pytest.mark.large), (2, 2)], ids=str
+)
 @pytest.mark.parametrize("solve", ["dense", "cg", "minres", _own_solve])
 def test_forward_mode_equals_differences_of_the_whole_solve(
     solve, batch, mode, rng, slope

@@ -42,7 +42,9 @@ def _gradients(derivative, rows, asked=(True, False, True)):
     return gradients
 
 
-@modes
+@pytest.mark.parametrize(
+    "mode", ["graph", pytest.param("eager", marks=pytest.mark.large)]
+)
 @derivatives
 def test_a_lost_sample_leaves_the_gradient_of_what_is_shared(derivative, mode):
     every, sound = [0, 1, 2], [0, 2]

@@ -145,9 +145,14 @@ def test_each_system_fails_alone():
     """x² = −1 has no root, x² = 0 a singular one, and one starts where it is lost."""
     start = tf.constant([[1.0], [3.0], [1.0], [np.nan]], tf.float64)
     right = tf.constant([[-1.0], [4.0], [0.0], [1.0]], tf.float64)
+
+    @tf.function
+    def solve(right):
+        return wt.root(lambda x, r: x * x - r, start, (right,), batch_dims=1)
+
     with tf.GradientTape() as tape:
         tape.watch(right)
-        found = wt.root(lambda x, r: x * x - r, start, (right,), batch_dims=1)
+        found = solve(right)
         loss = found.value[1, 0]
     assert found.status[1] == wt.Status.CONVERGED
     assert found.status[3] == wt.Status.NOT_FINITE

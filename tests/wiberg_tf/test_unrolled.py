@@ -42,7 +42,9 @@ def gradients(solver, checkpoint, mode):
     return (tf.function(compute) if mode == "graph" else compute)()
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize(
+    "mode", ["eager", pytest.param("graph", marks=pytest.mark.large)]
+)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_checkpoints_change_no_gradient(solver, mode):
     """Few iterations, so that the gradient is the solver's and not the minimum's."""

@@ -107,7 +107,7 @@ def directional_difference(loss, variable, direction, step):
 @pytest.mark.parametrize(
     ("formulation", "tolerance"),
     [
-        (CONVERGED, 1e-6),
+        pytest.param(CONVERGED, 1e-6, marks=pytest.mark.large),
         # The published shift moves the fixed point off the energy's minimiser.
         (dataclasses.replace(FORMULATIONS["huber"], reweightings=30), 5e-5),
     ],

@@ -105,7 +105,15 @@ def test_the_arrow_solve_is_right(batch, rng):
     np.testing.assert_allclose(packing.pack(found), expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", _SOLVERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "newton",
+        "levenberg-marquardt",
+        pytest.param("gauss-newton", marks=pytest.mark.large),
+        pytest.param("irls", marks=pytest.mark.large),
+    ],
+)
 def test_structured_and_dense_steps_find_the_same_minimum(name, rng):
     start, parameters = _draw(rng, 4, (2,))
     solver, options = _SOLVERS[name]
@@ -126,7 +134,9 @@ def test_structured_and_dense_steps_find_the_same_minimum(name, rng):
         np.testing.assert_allclose(structured.value[key], dense.value[key], atol=1e-8)
 
 
-@modes
+@pytest.mark.parametrize(
+    "mode", [pytest.param("eager", marks=pytest.mark.large), "graph"]
+)
 # Far from the minimum H is indefinite: Levenberg-Marquardt's damping mends it.
 @pytest.mark.parametrize(
     ("name", "near"),

@@ -114,7 +114,13 @@ def test_levenberg_marquardt_recovers_where_gauss_newtons_matrix_is_singular():
     np.testing.assert_allclose(solution.value, [[root], [root]], rtol=1e-10)
 
 
-@each
+@pytest.mark.parametrize(
+    "solver",
+    [
+        pytest.param(solver, marks=() if name == "irls" else pytest.mark.large, id=name)
+        for name, solver in _SOLVERS.items()
+    ],
+)
 def test_derivatives_are_those_of_any_energy(solver, rng, slope):
     design, observed = _regression(rng)
     direction = rng.normal(size=observed.shape)

@@ -109,6 +109,7 @@ def test_pictures_have_contrast(folder):
         assert pixels.std() > 10
 
 
+@pytest.mark.large
 def test_the_number_of_processes_changes_nothing(folder, tmp_path):
     generate(tmp_path / "again", TINY, processes=1)
     names = [str(name) for name in _files(tmp_path / "again")]

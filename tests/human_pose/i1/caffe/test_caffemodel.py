@@ -333,6 +333,7 @@ def reference_blob(name, kind, shape, blob):
     return r.normal(0, 1, shape) * 0.1 + (blob == 0)
 
 
+@pytest.mark.large
 def test_the_converted_reference_network_agrees_with_the_original(shared, tmp_path):
     """Weights by rule, through a file and a checkpoint, to the original's numbers."""
     layers = json.loads((shared / "reference" / "i1net_layers.json").read_text())

@@ -210,6 +210,7 @@ def test_names_the_sample_of_a_prediction_that_is_not_finite(dataset, tmp_path):
         evaluated(dataset, tmp_path, network)
 
 
+@pytest.mark.large
 def test_many_evaluations_in_a_process_cause_no_warning(dataset, tmp_path, caplog):
     answers = Answers(dataset)
     for _ in range(6):  # TensorFlow complains of the fifth function traced in a row

@@ -506,6 +506,7 @@ def terminate_at(step, monkeypatch):
     monkeypatch.setattr(callbacks.Counter, "on_train_batch_end", counting)
 
 
+@pytest.mark.large
 def test_sigterm_saves_a_state_that_continues_exactly(config, tmp_path, monkeypatch):
     """Also within the steps between two states, and where a validation is due."""
     at_once(monkeypatch, steps_per_execution=2)
