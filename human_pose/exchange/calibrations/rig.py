@@ -81,6 +81,7 @@ def numbers(where: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
       where: file, camera and key, for the error.
       values: numbers in lists, or an array.
       shapes: that they may have; they are brought to the first of as many numbers.
+        Without any, as many as there are, in a row.
 
     Raises:
       InputError: naming `where`.
@@ -89,11 +90,12 @@ def numbers(where: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
         array = np.array(values, np.float64)
     except (TypeError, ValueError, OverflowError):
         raise InputError(where, "must be numbers", values) from None
-    for shape in shapes:
+    for shape in shapes or [(array.size,)]:
         if array.size == np.prod(shape) and np.isfinite(array).all():
             return array.reshape(shape)
     wanted = " or ".join(str(list(shape)) for shape in shapes)
-    raise InputError(where, f"must be finite numbers of shape {wanted}", array.tolist())
+    rule = f"must be finite numbers of shape {wanted}" if shapes else "must be finite"
+    raise InputError(where, rule, array.tolist())
 
 
 def _camera(where: str, found: Found) -> Camera:
@@ -106,8 +108,7 @@ def _camera(where: str, found: Found) -> Camera:
             "must be [[fx, 0, cx], [0, fy, cy], [0, 0, 1]], without skew",
             matrix.tolist(),
         )
-    lens = np.ravel(found.distortion)
-    lens = numbers(f"{where}: distortion", lens, (len(lens),)) if len(lens) else lens
+    lens = numbers(f"{where}: distortion", found.distortion)
     try:
         camera = Camera(
             _rotation(where, found.rotation),

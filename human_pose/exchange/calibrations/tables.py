@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 from absl import logging
 
 from human_pose.exchange.calibrations.rig import Found, assemble
@@ -135,8 +134,12 @@ def _kind(path: Path) -> str | None:
     if isinstance(document.get(_CAMERAS), dict) or any("port" in t for t in tables):
         return "caliscope"
     named = all(not key.startswith("cam_") or len(key) > 6 for key in tables)
-    four = all(len(np.ravel(t.get("distortions", ()))) == 4 for t in tables.values())
+    four = all(_count(t.get("distortions")) == 4 for t in tables.values())
     return "pose2sim" if four and named else "anipose"
+
+
+def _count(values: Any) -> int:
+    return len(values) if isinstance(values, list) else 0
 
 
 def _found(path: Path, key: str, table: Mapping[str, Any]) -> Found:

@@ -158,6 +158,7 @@ def test_caliscopes_own_file(tmp_path):
             "0,0,0,0,0,0,0,0,0,nan",
             "cam_01: distortion must be finite",
         ),
+        ("0.0006, 0.0007", "[1, 2]", "cam_01: distortion must be numbers; received"),
         ("[ 1681.2, 0.0", "[ 1681.2, 3.0", "without skew"),
         ("1681.2", "-1681.2", "`focal_px` must be positive"),
         ("1088.0", "1088.5", "size must be whole numbers"),
@@ -177,6 +178,8 @@ def test_what_is_wrong_is_one_line(tmp_path, old, new, message):
     with pytest.raises(InputError, match=message) as error:
         tables.read_toml(path)
     assert "\n" not in str(error.value)
+    for each in FORMATS.values():
+        each.recognises(path)
     assert str(path) in str(error.value)
 
 
