@@ -1,262 +1,263 @@
-"""Steps of sequences: block-banded systems, solved by chunks that overlap."""
+"""Sequences: accelerations, and the block-banded systems of their steps.
 
-from typing import NamedTuple
+A step couples each frame with two before and two after. Long sequences are cut into
+chunks that overlap and are solved side by side; each frame takes its own chunk's
+answer, which is exact but for what reaches across an overlap. That changes how fast the
+steps converge, not where.
+"""
 
-import numpy as np
+from typing import Final, NamedTuple
+
 import tensorflow as tf
 
-from human_pose.calibrated import energy as en
 from human_pose.calibrated import frames
-from human_pose.geometry.triangulation import inverse_3x3_solve
+from human_pose.calibrated.energy import (
+    Body,
+    Layout,
+    Observed,
+    Unknowns,
+    Weights,
+    frame_energy,
+)
+
+# Frames of a chunk beside its overlaps: enough of them for both cores, and not much
+# solved twice.
+_CHUNK: Final = 160
 
 
 class Chain(NamedTuple):
     """How frames follow one another.
 
     Attributes:
-      inside: `[F]`, 1 where a frame has a neighbour of its sequence on both sides.
-      turn: `[F, 3, 3]`, the body's frame of accelerations.
+      inside: `[F]`, 1 where a frame's neighbours on both sides are of its sequence.
+      turn: `[F, 3, 3]`, body to world, in whose frame accelerations are seen.
     """
 
     inside: tf.Tensor
-    follows: tf.Tensor
     turn: tf.Tensor
 
 
-def accelerations(joints_mm, chain):
-    """`[F, 3J]`, in the body's frame; 0 at the ends."""
-    inner = joints_mm[:-2] - 2 * joints_mm[1:-1] + joints_mm[2:]
-    inner = tf.pad(inner, [[1, 1], [0, 0], [0, 0]])
-    turned = inner @ chain.turn
-    return tf.reshape(turned, [-1, joints_mm.shape[-2] * 3])
-
-
-def time_energy(joints_mm, chain, body, weights):
-    """`[F]`."""
-    a = accelerations(joints_mm, chain)
-    squared = tf.reduce_sum(a * tf.linalg.matmul(a, body.acceleration_precision), -1)
-    nu = weights.time_freedom
-    size = tf.cast(a.shape[-1], a.dtype)
-    tail = 0.5 * (nu + size) * tf.math.log1p(squared / nu)
-    return weights.time * chain.inside * tail
-
-
-def time_weights(joints_mm, chain, body, weights):
-    """Expected strength of each frame's acceleration, `[F]`."""
-    a = accelerations(joints_mm, chain)
-    squared = tf.reduce_sum(a * tf.linalg.matmul(a, body.acceleration_precision), -1)
-    nu = weights.time_freedom
-    size = tf.cast(a.shape[-1], a.dtype)
-    return weights.time * chain.inside * (nu + size) / (nu + squared)
-
-
-def changes(joints_mm, observed):
-    """Residuals' differences `[F - 1, V, J, 2]`, whether both are seen, and images."""
-    images, depth = en.project(joints_mm, observed.projection)
-    residual = images - observed.points_px
-    both = observed.seen[1:] * observed.seen[:-1]
-    return residual[1:] - residual[:-1], both, images, depth
-
-
-def change_energy(joints_mm, chain, observed, weights):
-    difference, both, *_ = changes(joints_mm, observed)
-    squared = tf.reduce_sum(tf.square(difference), -1)
-    sigma = observed.sigma_px[1:] * tf.math.rsqrt(weights.change)
-    both *= chain.follows[1:, None, None]
-    return -tf.reduce_sum(en.log_density(squared, sigma, both, weights))
-
-
-def change_blocks(joints_mm, chain, observed, weights):
-    difference, both, images, depth = changes(joints_mm, observed)
-    squared = tf.reduce_sum(tf.square(difference), -1)
-    sigma = observed.sigma_px[1:] * tf.math.rsqrt(weights.change)
-    both *= chain.follows[1:, None, None]
-    precision = en.inlier_weight(squared, sigma, both, weights)
-    slope = (
-        observed.projection[:, None, :2, :3]
-        - images[..., None] * observed.projection[:, None, 2:, :3]
-    ) / depth[..., None]
-    before = precision[..., None, None] * slope[:-1]
-    after = precision[..., None, None] * slope[1:]
-    first = tf.einsum("fvjra,fvjrb->fjab", before, slope[:-1])
-    last = tf.einsum("fvjra,fvjrb->fjab", after, slope[1:])
-    across = -tf.einsum("fvjra,fvjrb->fjab", before, slope[1:])
-    pad = [[0, 0]] * 3
-    diagonal = tf.pad(first, [[0, 1], *pad]) + tf.pad(last, [[1, 0], *pad])
-    return diagonal, tf.pad(across, [[0, 1], *pad])
-
-
-def in_world(matrix, turn):
-    """R M R⊤ by joints: `[F, 3J, 3J]` or `[3J, 3J]` in the body's frame."""
-    size = matrix.shape[-1]
-    joints = size // 3
-    split = tf.reshape(matrix, [-1, joints, 3, size])
-    left = tf.reshape(turn[:, None] @ split, [-1, size, size])
-    other = tf.reshape(tf.linalg.matrix_transpose(left), [-1, joints, 3, size])
-    return tf.reshape(turn[:, None] @ other, [-1, size, size])
-
-
 class Banded(NamedTuple):
-    """Blocks of a symmetric matrix of five block diagonals, each `[F, n, n]`."""
+    """A symmetric matrix of five block diagonals, each `[F, n, n]`.
+
+    Attributes:
+      diagonal: the blocks of each frame.
+      next: those of each frame and the one after it.
+      second: those of each frame and the second after it.
+    """
 
     diagonal: tf.Tensor
     next: tf.Tensor
     second: tf.Tensor
 
 
-def coupled(diagonal, strength, precision_world):
-    """Adds the accelerations' precision to the frames'."""
-    w = strength[:, None, None] * precision_world
-    before = tf.pad(w[1:], [[0, 1], [0, 0], [0, 0]])
-    after = tf.pad(w[:-1], [[1, 0], [0, 0], [0, 0]])
-    return Banded(diagonal + 4 * w + before + after, -2 * (w + before), before)
+def sequence_energy(
+    x: Unknowns,
+    start: tf.Tensor,
+    chain: Chain,
+    observed: Observed,
+    body: Body,
+    weights: Weights,
+    layout: Layout,
+) -> tf.Tensor:
+    """The energy of all frames together, a scalar."""
+    alone = frame_energy(x, start, observed, body, weights, layout)
+    tails, _ = _accelerations(x.joints_mm, chain, body, weights)
+    return tf.reduce_sum(alone + tails)
 
 
-def chunk_places(count, chunk, overlap):
-    """Frames of each chunk `[C, L]`, -1 for none, and which of them it answers for."""
-    if count <= chunk + 2 * overlap:
-        return np.arange(count)[None], np.ones((1, count), bool)
-    number = -(-count // chunk)
-    length = chunk + 2 * overlap
-    first = np.minimum(np.arange(number) * chunk, count - chunk) - overlap
-    first = np.clip(first, 0, count - length)
-    places = first[:, None] + np.arange(length)
-    owner = np.minimum(np.arange(count) // chunk, number - 1)
-    return places, owner[places] == np.arange(number)[:, None]
+def solve_sequence(
+    x: Unknowns,
+    start: tf.Tensor,
+    chain: Chain,
+    observed: Observed,
+    body: Body,
+    weights: Weights,
+    layout: Layout,
+    overlap: tf.Tensor,
+    right: Unknowns,
+) -> Unknowns:
+    """M⁻¹ right, M the expected Gauss-Newton matrix at x, by chunks.
+
+    Args:
+      x: joints and turns; `start`, `observed`, `body`, `weights` and `layout` as of
+        `energy.frame_energy`.
+      start: see there.
+      chain: of the frames.
+      observed: see there.
+      body: see there.
+      weights: see there.
+      layout: see there.
+      overlap: frames that chunks share on each side, int32.
+      right: like x.
+    """
+    found = frames.system(x, start, observed, body, weights, layout)
+    size = found.matrix.shape[-1]
+    inner = frames.inverse_3x3(found.corner)
+    alone = tf.linalg.matvec(inner, right.turn_rad)
+    force = tf.reshape(right.joints_mm @ found.turn, [-1, size])
+    force = _turned(force - tf.linalg.matvec(found.cross, alone), found.turn, True)
+    banded = matrices(x, found, chain, body, weights)
+    moved = solve_banded(banded, force, overlap)
+    there = _turned(moved, found.turn, False)
+    back = tf.linalg.matvec(found.cross, there, transpose_a=True)
+    turned = alone - tf.linalg.matvec(inner, back)
+    return Unknowns(tf.reshape(moved, [-1, size // 3, 3]), turned)
 
 
-def solve_banded(banded, right, chunk=192, overlap=16):
-    """Approximate solutions `[F, n]`: exact within a chunk and its overlap."""
-    count, size = right.shape
-    places, owned = chunk_places(count, chunk, overlap)
-    length = places.shape[1]
-    by_step = places.T  # [L, C]
-    edge1 = np.arange(length) < length - 1
-    edge2 = np.arange(length) < length - 2
-    dtype = right.dtype
-    nxt, second = banded.next, banded.second
-    zero = tf.zeros([by_step.shape[1], size, size], dtype)
-    zero_v = tf.zeros([by_step.shape[1], size], dtype)
+def matrices(
+    x: Unknowns, found: frames.System, chain: Chain, body: Body, weights: Weights
+) -> Banded:
+    """The banded matrix of the joints, world, once the turns are minimised over."""
+    diagonal = in_world(frames.without_turn(found), found.turn)
+    _, strength = _accelerations(x.joints_mm, chain, body, weights)
+    pull = strength[:, None, None] * in_world(body.acceleration, chain.turn)
+    before = tf.pad(pull[1:], [[0, 1], [0, 0], [0, 0]])
+    after = tf.pad(pull[:-1], [[1, 0], [0, 0], [0, 0]])
+    return Banded(diagonal + 4 * pull + before + after, -2 * (pull + before), before)
 
-    factors = tf.TensorArray(
-        dtype, length, element_shape=[by_step.shape[1], size, size]
+
+def in_world(matrix: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
+    """R M Rᵀ by joints: `[F, 3J, 3J]` of `[F, 3J, 3J]` or one for all frames."""
+    size = matrix.shape[-1]
+    half = tf.reshape(matrix, [-1, size // 3, 3, size])
+    half = tf.reshape(turn[:, None] @ half, [-1, size, size])
+    other = tf.reshape(tf.linalg.matrix_transpose(half), [-1, size // 3, 3, size])
+    return tf.reshape(turn[:, None] @ other, [-1, size, size])
+
+
+def solve_banded(banded: Banded, right: tf.Tensor, overlap: tf.Tensor) -> tf.Tensor:
+    """Solutions `[F, n]` for `right`, exact within chunks."""
+    places, owner = _chunks(tf.shape(right)[0], overlap)
+    solved, _ = _factorised(banded, right, places, want_inverse=False)
+    return tf.gather_nd(solved, owner)
+
+
+def inverse_blocks(banded: Banded, overlap: tf.Tensor) -> tf.Tensor:
+    """Blocks on the diagonal of the inverse, `[F, n, n]`, exact within chunks."""
+    places, owner = _chunks(tf.shape(banded.diagonal)[0], overlap)
+    nothing = tf.zeros_like(banded.diagonal[:, 0])
+    _, blocks = _factorised(banded, nothing, places, want_inverse=True)
+    return tf.gather_nd(blocks, owner)
+
+
+def _accelerations(
+    joints_mm: tf.Tensor, chain: Chain, body: Body, weights: Weights
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Energies of the accelerations, and their expected strengths, each `[F]`."""
+    inner = joints_mm[:-2] - 2 * joints_mm[1:-1] + joints_mm[2:]
+    # A single frame has none, and its padding must not be negative.
+    inner = tf.pad(inner, [[1, 1], [0, 0], [0, 0]])[: tf.shape(joints_mm)[0]]
+    size = 3 * joints_mm.shape[-2]
+    there = tf.reshape(inner @ chain.turn, [-1, size])
+    squared = tf.reduce_sum(there * (there @ body.acceleration), -1)
+    nu, share = weights.time_freedom, weights.time * chain.inside
+    tail = 0.5 * share * (nu + size) * tf.math.log1p(squared / nu)
+    return tail, share * (nu + size) / (nu + squared)
+
+
+def _turned(flat: tf.Tensor, turn: tf.Tensor, to_world: bool) -> tf.Tensor:
+    joints = tf.reshape(flat, [-1, flat.shape[-1] // 3, 3])
+    return tf.reshape(
+        tf.matmul(joints, turn, transpose_b=to_world), [-1, flat.shape[-1]]
     )
-    wings = tf.TensorArray(
-        dtype, length, element_shape=[by_step.shape[1], size, 2 * size]
-    )
-    solved = tf.TensorArray(dtype, length, element_shape=[by_step.shape[1], size])
-    places_t = tf.constant(by_step)
-    keep1 = tf.constant(edge1.astype(dtype.as_numpy_dtype))
-    keep2 = tf.constant(edge2.astype(dtype.as_numpy_dtype))
 
-    def body(t, d0, d1, o1, b0, b1, factors, wings, solved):
-        """d0: corrections of this diagonal, d1 of the next, o1 of this coupling."""
-        at = places_t[t]
-        matrix = tf.gather(banded.diagonal, at) - d0
-        first = tf.gather(nxt, at) * keep1[t] - o1
-        other = tf.gather(second, at) * keep2[t]
+
+def _chunks(count: tf.Tensor, overlap: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Frames of each chunk by step, `[L, C]`, and each frame's step and chunk."""
+    number = tf.maximum((count + _CHUNK - 1) // _CHUNK, 1)
+    length = tf.minimum(_CHUNK + 2 * overlap, count)
+    number = tf.where(length == count, 1, number)
+    first = tf.range(number) * _CHUNK - overlap
+    first = tf.clip_by_value(first, 0, count - length)
+    places = tf.range(length)[:, None] + first
+    frame = tf.range(count)
+    chunk = tf.minimum(frame // _CHUNK, number - 1)
+    return places, tf.stack([frame - tf.gather(first, chunk), chunk], -1)
+
+
+def _factorised(
+    banded: Banded, right: tf.Tensor, places: tf.Tensor, want_inverse: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Solutions `[L, C, n]`, and the inverse's blocks `[L, C, n, n]` if wanted.
+
+    The Cholesky factor L of each chunk runs from its first frame to its last: of each
+    frame the block on the diagonal, and `wing`, the two blocks below it, transposed.
+    """
+    size, dtype = right.shape[-1], right.dtype
+    length, number = tf.shape(places)[0], tf.shape(places)[1]
+    block = tf.zeros([number, size, size], dtype)
+    vector = tf.zeros([number, size], dtype)
+
+    def array(*shape: int) -> tf.TensorArray:
+        return tf.TensorArray(dtype, length, element_shape=[None, *shape])
+
+    def forward(step, here, ahead, coupling, pull, pull_ahead, *arrays):
+        at = places[step]
+        matrix = tf.gather(banded.diagonal, at) - here
+        # Beyond the chunk's end there is nothing.
+        one = tf.cast(step < length - 1, dtype) * tf.gather(banded.next, at) - coupling
+        two = tf.cast(step < length - 2, dtype) * tf.gather(banded.second, at)
+        rest = (tf.gather(right, at) - pull)[..., None]
         factor = tf.linalg.cholesky(matrix)
-        vector = tf.gather(right, at) - b0
-        both = tf.concat([first, other, vector[..., None]], -1)
-        both = tf.linalg.triangular_solve(factor, both)
-        wing, z = both[..., : 2 * size], both[..., 2 * size]
-        y1, y2 = wing[..., :size], wing[..., size:]
-        gram = tf.matmul(y1, wing, transpose_a=True)
-        last = tf.matmul(y2, y2, transpose_a=True)
+        all_three = tf.linalg.triangular_solve(factor, tf.concat([one, two, rest], -1))
+        wing, z = all_three[..., : 2 * size], all_three[..., 2 * size]
+        first, second = wing[..., :size], wing[..., size:]
+        gram = tf.matmul(first, wing, transpose_a=True)
         pulls = tf.linalg.matvec(wing, z, transpose_a=True)
+        written = [a.write(step, v) for a, v in zip(arrays, (factor, wing, z))]
         return (
-            t + 1,
-            d1 + gram[..., :size],
-            last,
+            step + 1,
+            ahead + gram[..., :size],
+            tf.matmul(second, second, transpose_a=True),
             gram[..., size:],
-            b1 + pulls[..., :size],
+            pull_ahead + pulls[..., :size],
             pulls[..., size:],
-            factors.write(t, factor),
-            wings.write(t, wing),
-            solved.write(t, z),
+            *written,
         )
 
-    end = tf.while_loop(
-        lambda t, *_: t < length,
-        body,
-        (0, zero, zero, zero, zero_v, zero_v, factors, wings, solved),
+    *_, factors, wings, halves = tf.while_loop(
+        lambda step, *_: step < length,
+        forward,
+        (0, block, block, block, vector, vector)
+        + (array(size, size), array(size, 2 * size), array(size)),
         parallel_iterations=1,
     )
-    factors, wings, solved = end[-3:]
 
-    def back(t, x1, x2, found):
-        ahead = tf.concat([x1, x2], -1)
-        z = solved.read(t) - tf.linalg.matvec(wings.read(t), ahead)
-        x = tf.linalg.triangular_solve(factors.read(t), z[..., None], adjoint=True)
-        x = x[..., 0]
-        return t - 1, x, x1, found.write(t, x)
+    def backward(step, later, covariance, found, blocks):
+        factor, wing = factors.read(step), wings.read(step)
+        rest = (halves.read(step) - tf.linalg.matvec(wing, later))[..., None]
+        if want_inverse:
+            rest = tf.concat([rest, wing, _identity(rest, size)], -1)
+        solved = tf.linalg.triangular_solve(factor, rest, adjoint=True)
+        x = solved[..., 0]
+        if want_inverse:
+            # Σ = L⁻ᵀL⁻¹ + G Σ' Gᵀ with G = -L⁻ᵀ wing and Σ' of the two frames after.
+            gain, root = -solved[..., 1 : 1 + 2 * size], solved[..., 1 + 2 * size :]
+            cross = gain @ covariance
+            own = tf.matmul(root, root, transpose_b=True)
+            own += tf.matmul(cross, gain, transpose_b=True)
+            # What rounding leaves unsymmetric would grow from frame to frame.
+            own = 0.5 * (own + tf.linalg.matrix_transpose(own))
+            blocks = blocks.write(step, own)
+            near = cross[..., :size]
+            top = tf.concat([own, near], -1)
+            low = [tf.linalg.matrix_transpose(near), covariance[..., :size, :size]]
+            covariance = tf.concat([top, tf.concat(low, -1)], -2)
+        later = tf.concat([x, later[..., :size]], -1)
+        return step - 1, later, covariance, found.write(step, x), blocks
 
-    found = tf.TensorArray(dtype, length, element_shape=[by_step.shape[1], size])
-    *_, found = tf.while_loop(
-        lambda t, *_: t >= 0,
-        back,
-        (length - 1, zero_v, zero_v, found),
+    pair = tf.zeros([number, 2 * size, 2 * size] if want_inverse else [0], dtype)
+    *_, found, blocks = tf.while_loop(
+        lambda step, *_: step >= 0,
+        backward,
+        (length - 1, tf.zeros([number, 2 * size], dtype), pair)
+        + (array(size), array(size, size)),
         parallel_iterations=1,
     )
-    where = np.argwhere(owned.T)
-    order = np.argsort(by_step[owned.T])
-    return tf.gather_nd(found.stack(), where[order].astype(np.int32))
+    return found.stack(), blocks.stack() if want_inverse else block
 
 
-def solve_chain(
-    x, start, chain, observed, body, weights, layout, right, precise=None, raw=None
-):
-    """(M)⁻¹ right for the frames of sequences."""
-    system = frames.body_system(x, start, observed, body, weights, layout)
-    size = system.matrix.shape[-1]
-    joints = size // 3
-    # Without the turn: its Schur complement.
-    inner = inverse_3x3(system.corner)
-    matrix = system.matrix - tf.matmul(
-        system.cross @ inner, system.cross, transpose_b=True
-    )
-    turn_right = tf.linalg.matvec(inner, right.turn_rad)
-    force = tf.reshape(right.joints_mm @ system.turn, [-1, size])
-    force -= tf.linalg.matvec(system.cross, turn_right)
-    force_world = tf.matmul(
-        tf.reshape(force, [-1, joints, 3]), system.turn, transpose_b=True
-    )
-    diagonal = in_world(matrix, system.turn)
-    strength = time_weights(x.joints_mm, chain, body, weights)
-    precision = in_world(body.acceleration_precision, chain.turn)
-    if layout.lasting:
-        own, across = change_blocks(x.joints_mm, chain, raw, weights)
-        diagonal += spread(own)
-        banded = coupled(diagonal, strength, precision)
-        banded = banded._replace(next=banded.next + spread(across))
-    else:
-        banded = coupled(diagonal, strength, precision)
-    kind = precise or right.joints_mm.dtype
-    banded = Banded(*[tf.cast(b, kind) for b in banded])
-    moved = solve_banded(banded, tf.cast(tf.reshape(force_world, [-1, size]), kind))
-    moved = tf.cast(moved, right.joints_mm.dtype)
-    moved = tf.reshape(moved, [-1, joints, 3])
-    in_frame = tf.reshape(moved @ system.turn, [-1, size])
-    turned = turn_right - tf.linalg.matvec(
-        inner, tf.linalg.matvec(system.cross, in_frame, transpose_a=True)
-    )
-    return en.Unknowns(moved, turned)
-
-
-def spread(blocks):
-    """`[F, J, 3, 3]` as block diagonals `[F, 3J, 3J]`."""
-    joints = blocks.shape[1]
-    eye = tf.eye(joints, dtype=blocks.dtype)
-    wide = tf.einsum("fjab,jk->fjakb", blocks, eye)
-    return tf.reshape(wide, [-1, 3 * joints, 3 * joints])
-
-
-def inverse_3x3(matrix):
-    columns = [
-        inverse_3x3_solve(
-            matrix,
-            tf.one_hot([i], 3, dtype=matrix.dtype)[0] + tf.zeros_like(matrix[..., 0]),
-        )
-        for i in range(3)
-    ]
-    return tf.stack(columns, -1)
+def _identity(like: tf.Tensor, size: int) -> tf.Tensor:
+    shape = [tf.shape(like)[0], size, size]
+    return tf.broadcast_to(tf.eye(size, dtype=like.dtype), shape)

@@ -2,48 +2,58 @@
 
 For each frame, with the joints X (world mm) and the turn R of the body,
 
-    E = Σ_v −log Σ_s π_s Π_j f(detection_vj | joint s(j))        detections, swaps
-        − α log Σ_m π_m t_ν(R⊤(X − mean X); μ_m, Σ_m)             the body's poses
-        + ½ Σ_k ((|d_k| − L_k) / s)²                              bones
-        + tilt(R)                                                 upright bodies
+    E = -Σ_v log Σ_s π_s Π_j f(detection_vj | joint s(j))       detections and swaps
+        - α log Σ_m w_m t_ν(Rᵀ(X - mean X); μ_m, Σ_m)            the body's poses
+        + ½ Σ_k ((|d_k| - L_k) / s)²                             bones
+        + a Student-t of the angle from upright                  leaning bodies
 
-where f is a Gaussian around the joint's image or, with share ε, a wider one, and s runs
-over the exchanges of left and right that a detector makes in a view. For the frames of
-a sequence, the acceleration in the body's frame is a Student-t.
+where f is a Gaussian about the joint's image or, with share ε, a wider one, and s runs
+over the exchanges of left and right that a detector makes in a view. In a sequence the
+joints' accelerations in the body's frame are a Student-t besides (`chains`). Constants
+that do not depend on the unknowns or the weights are left out.
 """
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
-# Depths below it are no depths: what is behind a camera is seen nowhere.
-_NEAREST_MM = 300.0
+# What is nearer to a camera than this, or behind it, is taken to be this far: its image
+# stays finite, and only the joint's other views move it.
+_NEAREST_MM: Final = 300.0
+# Below it a turn's series is exact to rounding.
+_SMALL_RAD2: Final = 1e-6
+_TILT_FREEDOM: Final = 3.0
 
 
 class Unknowns(NamedTuple):
-    """What is minimised over: joints `[..., J, 3]`, world mm, and turns `[..., 3]`.
+    """What is minimised over.
 
-    A turn is a rotation vector, rad, after the turn where the minimiser started.
+    Attributes:
+      joints_mm: `[F, J, 3]`, world.
+      turn_rad: `[F, 3]`, rotation vectors after the turn where the minimiser started.
     """
 
     joints_mm: tf.Tensor
     turn_rad: tf.Tensor
 
 
-class Observations(NamedTuple):
-    """Detections, without the lens' distortion, and the cameras.
+class Observed(NamedTuple):
+    """Detections, freed of the lens' distortion, and the cameras.
 
     Attributes:
-      points_px: `[..., V, J, 2]`; 0 where not seen.
-      seen: `[..., V, J]`, 1 or 0.
-      sigma_px: `[..., V, J]`, of the detections, or to be broadcast so.
-      projection: `[V, 3, 4]`, to homogeneous pixels.
+      points_px: `[F, V, J, 2]`; 0 where not seen.
+      seen: `[F, V, J]`, 1 or 0.
+      sigma_px: `[F, V, J]`, the detections' deviations.
+      outlier_px: `[V]`, τ: outliers' deviation besides.
+      projection: `[V, 3, 4]`, world mm to homogeneous pixels.
     """
 
     points_px: tf.Tensor
     seen: tf.Tensor
     sigma_px: tf.Tensor
+    outlier_px: tf.Tensor
     projection: tf.Tensor
 
 
@@ -53,37 +63,33 @@ class Body(NamedTuple):
     Attributes:
       means_mm: `[M, J, 3]`.
       precisions: `[M, 3J, 3J]`, 1 / mm²; zero along translations.
-      log_weights: `[M]`, with half the logarithms of the determinants.
+      log_shares: `[M]`, with half the logarithms of the precisions' determinants.
       lengths_mm: `[B]`, of the bones.
-      acceleration_precision: `[3J, 3J]`, 1 / mm².
+      acceleration: `[3J, 3J]`, precision of accelerations, 1 / mm².
     """
 
     means_mm: tf.Tensor
     precisions: tf.Tensor
-    log_weights: tf.Tensor
+    log_shares: tf.Tensor
     lengths_mm: tf.Tensor
-    acceleration_precision: tf.Tensor
+    acceleration: tf.Tensor
 
 
 class Weights(NamedTuple):
-    """The energy's weights, each a scalar.
+    """The energy's weights, scalars but for `swaps`; see `EnergyConfig`.
 
     Attributes:
       outlier_share: ε.
-      outlier_px: τ, the wider Gaussian's additional deviation.
       swaps: `[S]`, prior probabilities of the exchanges of left and right.
       prior: α.
       prior_freedom: ν of the poses.
       bone_mm: s.
-      tilt_rad: the deviation of a body from upright.
+      tilt_rad: deviation of a body from upright.
       time: strength of the accelerations.
       time_freedom: ν of the accelerations.
-      steady: what a detection says of where a joint is, for 1 / σ².
-      change: what two in succession say of how it moved, for 1 / σ².
     """
 
     outlier_share: tf.Tensor
-    outlier_px: tf.Tensor
     swaps: tf.Tensor
     prior: tf.Tensor
     prior_freedom: tf.Tensor
@@ -91,90 +97,95 @@ class Weights(NamedTuple):
     tilt_rad: tf.Tensor
     time: tf.Tensor
     time_freedom: tf.Tensor
-    steady: tf.Tensor
-    change: tf.Tensor
 
 
 class Layout(NamedTuple):
-    """What does not change: of the skeleton, static.
+    """The skeleton as the energy uses it; static.
 
     Attributes:
-      counterpart: of each joint, its mirror image's.
-      exchanges: S rows of J: whether a joint takes part in the exchange.
+      counterpart: `[J]`, of each joint its mirror image's.
+      exchanges: bool `[S, J]`, joints that change sides, as of `ModelJoints`.
       bones: (parent, child) of each bone.
     """
 
     counterpart: tuple[int, ...]
-    exchanges: tuple[tuple[bool, ...], ...]
+    exchanges: np.ndarray
     bones: tuple[tuple[int, int], ...]
-    lasting: bool = False
 
 
-def project(joints_mm, projection):
-    """Images `[..., V, J, 2]` of joints `[..., J, 3]`, and their depths."""
+class Fit(NamedTuple):
+    """How detections fit the joints that they are taken for.
+
+    Attributes:
+      log_density: `[F, V, J]`, of f; 0 where not seen.
+      precision: `[F, V, J]`, expected 1 / σ² beside outliers, 1 / px²: E-step.
+      inlier: `[F, V, J]`, probability that a detection is none.
+    """
+
+    log_density: tf.Tensor
+    precision: tf.Tensor
+    inlier: tf.Tensor
+
+
+def project(joints_mm: tf.Tensor, projection: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Images `[..., V, J, 2]` of joints `[..., J, 3]`, px, and depths `[..., V, J, 1]`."""
     linear = tf.einsum("...jc,vdc->...vjd", joints_mm, projection[..., :3])
     homogeneous = linear + projection[:, None, :, 3]
     depth = tf.maximum(homogeneous[..., 2:], _NEAREST_MM)
     return homogeneous[..., :2] / depth, depth
 
 
-class Seen(NamedTuple):
-    """Log densities of detections, and what the steps need of them."""
-
-    log_density: tf.Tensor
-    residual: tf.Tensor
-
-
-def log_density(squared, sigma_px, seen, weights):
-    """Logarithms of the mixture of two Gaussians in the plane."""
-    narrow = tf.square(sigma_px)
-    wide = narrow + tf.square(weights.outlier_px)
+def fit(images: tf.Tensor, observed: Observed, weights: Weights) -> Fit:
+    """How well detections fit images `[F, V, J, 2]`."""
+    squared = tf.reduce_sum(tf.square(images - observed.points_px), -1)
+    narrow = tf.square(observed.sigma_px)
+    wide = narrow + tf.square(observed.outlier_px)[:, None]
     share = weights.outlier_share
     inside = tf.math.log1p(-share) - 0.5 * squared / narrow - tf.math.log(narrow)
     outside = tf.math.log(share) - 0.5 * squared / wide - tf.math.log(wide)
-    high = tf.maximum(inside, outside)
-    both = high + tf.math.log1p(tf.exp(-tf.abs(inside - outside)))
-    return seen * (both - math.log(2 * math.pi))
-
-
-def inlier_weight(squared, sigma_px, seen, weights):
-    """Expected precision of detections, `[...]`, 1 / px²: E-step."""
-    narrow = tf.square(sigma_px)
-    wide = narrow + tf.square(weights.outlier_px)
-    share = weights.outlier_share
-    inside = tf.math.log1p(-share) - 0.5 * squared / narrow - tf.math.log(narrow)
-    outside = tf.math.log(share) - 0.5 * squared / wide - tf.math.log(wide)
+    gap = tf.abs(inside - outside)
+    density = tf.maximum(inside, outside) + tf.math.log1p(tf.exp(-gap))
     inlier = tf.sigmoid(inside - outside)
-    return seen * (inlier / narrow + (1 - inlier) / wide)
+    precision = observed.seen * (inlier / narrow + (1 - inlier) / wide)
+    return Fit(observed.seen * (density - math.log(2 * math.pi)), precision, inlier)
 
 
-def exchange_logits(images, observed, weights, layout):
-    """Straight log densities `[..., V]`, summed, and logits of exchanges `[..., V, S]`."""
-    straight = tf.reduce_sum(tf.square(images - observed.points_px), -1)
-    straight = log_density(straight, observed.sigma_px, observed.seen, weights)
-    flipped = tf.gather(images, layout.counterpart, axis=-2)
-    exchanged = tf.reduce_sum(tf.square(flipped - observed.points_px), -1)
-    exchanged = log_density(exchanged, observed.sigma_px, observed.seen, weights)
-    members = tf.constant(layout.exchanges, images.dtype)
-    gains = tf.einsum("...j,sj->...s", exchanged - straight, members)
-    return tf.reduce_sum(straight, -1), gains + tf.math.log(weights.swaps)
+def flipped(images: tf.Tensor, layout: Layout) -> tf.Tensor:
+    """Images of each joint's counterpart."""
+    return tf.gather(images, layout.counterpart, axis=-2)
 
 
-def detection_energy(joints_mm, observed, weights, layout):
-    """`[...]`."""
+def exchange_gains(straight: Fit, exchanged: Fit, layout: Layout) -> tf.Tensor:
+    """What exchanges add to the logarithm of a view's density, `[F, V, S]`."""
+    members = tf.constant(layout.exchanges, straight.log_density.dtype)
+    gain = exchanged.log_density - straight.log_density
+    return tf.einsum("...j,sj->...s", gain, members)
+
+
+def detection_energy(
+    joints_mm: tf.Tensor, observed: Observed, weights: Weights, layout: Layout
+) -> tf.Tensor:
+    """`[F]`."""
     images, _ = project(joints_mm, observed.projection)
-    if len(layout.exchanges) == 1:
-        squared = tf.reduce_sum(tf.square(images - observed.points_px), -1)
-        fit = log_density(squared, observed.sigma_px, observed.seen, weights)
-        return -tf.reduce_sum(fit, [-2, -1])
-    straight, logits = exchange_logits(images, observed, weights, layout)
-    return -tf.reduce_sum(straight + tf.reduce_logsumexp(logits, -1), -1)
+    straight = fit(images, observed, weights)
+    exchanged = fit(flipped(images, layout), observed, weights)
+    logits = exchange_gains(straight, exchanged, layout) + tf.math.log(weights.swaps)
+    swaps = tf.reduce_logsumexp(logits, -1)
+    return -tf.reduce_sum(tf.reduce_sum(straight.log_density, -1) + swaps, -1)
 
 
-def rotation(turn_rad):
+def skew(vector: tf.Tensor) -> tf.Tensor:
+    """Matrices `[..., 3, 3]` of the cross product with `[..., 3]` from the left."""
+    x, y, z = tf.unstack(vector, axis=-1)
+    zero = tf.zeros_like(x)
+    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
+    return tf.stack([tf.stack(row, -1) for row in rows], -2)
+
+
+def rotation(turn_rad: tf.Tensor) -> tf.Tensor:
     """Matrices `[..., 3, 3]` of rotation vectors `[..., 3]`, smooth at 0."""
     squared = tf.reduce_sum(tf.square(turn_rad), -1)[..., None, None]
-    small = squared < 1e-8
+    small = squared < _SMALL_RAD2
     safe = tf.where(small, tf.ones_like(squared), squared)
     angle = tf.sqrt(safe)
     first = tf.where(small, 1 - squared / 6, tf.sin(angle) / angle)
@@ -183,71 +194,89 @@ def rotation(turn_rad):
     return tf.eye(3, dtype=cross.dtype) + first * cross + second * (cross @ cross)
 
 
-def skew(vector):
-    """`[..., 3]` -> the matrices `[..., 3, 3]` of the cross product from the left."""
-    x, y, z = tf.unstack(vector, axis=-1)
-    zero = tf.zeros_like(x)
-    rows = [[zero, -z, y], [z, zero, -x], [-y, x, zero]]
-    return tf.stack([tf.stack(row, -1) for row in rows], -2)
-
-
-def in_body(x, start):
-    """Joints in the body's frame `[..., J, 3]`, centred."""
+def in_body(x: Unknowns, start: tf.Tensor) -> tf.Tensor:
+    """Joints in the body's frame, centred, `[F, J, 3]`."""
     centred = x.joints_mm - tf.reduce_mean(x.joints_mm, -2, keepdims=True)
     return centred @ (start @ rotation(x.turn_rad))
 
 
-def distances(poses, body):
-    """Squared Mahalanobis distances `[..., M]`."""
-    offset = poses[..., None, :, :] - body.means_mm
-    flat = tf.reshape(offset, [*offset.shape[:-2], offset.shape[-2] * 3])
-    return tf.einsum(
-        "...mi,...mi->...m", flat, tf.einsum("...mi,mij->...mj", flat, body.precisions)
-    )
+def pose_logits(
+    poses_mm: tf.Tensor, body: Body, weights: Weights
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Log densities of the components, `[F, M]`, and the tails' expected precision."""
+    size = 3 * poses_mm.shape[-2]
+    offset = tf.reshape(poses_mm[:, None] - body.means_mm, [-1, *_flat(body, size)])
+    pulled = tf.einsum("fmi,mij->fmj", offset, body.precisions)
+    squared = tf.reduce_sum(offset * pulled, -1)
+    nu, free = weights.prior_freedom, size - 3
+    tail = 0.5 * (nu + free) * tf.math.log1p(squared / nu)
+    return body.log_shares - tail, (nu + free) / (nu + squared)
 
 
-def component_logits(squared, body, weights):
-    """`[..., M]`."""
-    size = tf.cast(body.means_mm.shape[-2] * 3 - 3, squared.dtype)
-    nu = weights.prior_freedom
-    tail = 0.5 * (nu + size) * tf.math.log1p(squared / nu)
-    return body.log_weights - tail
+def _flat(body: Body, size: int) -> tuple[int, int]:
+    return body.means_mm.shape[0], size
 
 
-def prior_energy(poses, body, weights):
-    """`[...]`."""
-    logits = component_logits(distances(poses, body), body, weights)
+def prior_energy(poses_mm: tf.Tensor, body: Body, weights: Weights) -> tf.Tensor:
+    """`[F]`."""
+    logits, _ = pose_logits(poses_mm, body, weights)
     return -weights.prior * tf.reduce_logsumexp(logits, -1)
 
 
-def tilt_energy(x, start, weights):
-    """`[...]`, of the angle between the body's axis and the vertical."""
-    upright = (start @ rotation(x.turn_rad))[..., 2, 2]
-    squared = 2 * (1 - upright) / tf.square(weights.tilt_rad)
-    return 2.5 * tf.math.log1p(squared / 3)  # Student-t of 3 degrees in the plane
+def tilt_energy(turn: tf.Tensor, weights: Weights) -> tf.Tensor:
+    """`[F]`, of the angle between the bodies' axes and the vertical."""
+    squared = 2 * (1 - turn[..., 2, 2]) / tf.square(weights.tilt_rad)
+    return 0.5 * (_TILT_FREEDOM + 2) * tf.math.log1p(squared / _TILT_FREEDOM)
 
 
-def bone_vectors(joints_mm, layout):
-    """`[..., B, 3]`."""
+def tilt_curvature(turn: tf.Tensor, weights: Weights) -> tf.Tensor:
+    """Its expected second derivative by turns after `turn`, `[F, 3, 3]`."""
+    inverse = 1 / tf.square(weights.tilt_rad)
+    squared = 2 * (1 - turn[..., 2, 2]) * inverse
+    strength = inverse * (_TILT_FREEDOM + 2) / (_TILT_FREEDOM + squared)
+    # Turns about the body's own axis do not tilt it; a trace keeps the block regular.
+    level = tf.constant([1.0, 1.0, 1e-6], turn.dtype)
+    return tf.linalg.diag(strength[..., None] * level)
+
+
+def bone_vectors(joints_mm: tf.Tensor, layout: Layout) -> tf.Tensor:
+    """From parents to children, `[F, B, 3]`."""
     parents, children = zip(*layout.bones, strict=True)
-    return tf.gather(joints_mm, children, axis=-2) - tf.gather(
-        joints_mm, parents, axis=-2
-    )
+    begin = tf.gather(joints_mm, parents, axis=-2)
+    return tf.gather(joints_mm, children, axis=-2) - begin
 
 
-def bone_energy(joints_mm, body, weights, layout):
-    """`[...]`."""
+def bone_energy(
+    joints_mm: tf.Tensor, body: Body, weights: Weights, layout: Layout
+) -> tf.Tensor:
+    """`[F]`."""
     lengths = tf.norm(bone_vectors(joints_mm, layout), axis=-1)
-    return 0.5 * tf.reduce_sum(
-        tf.square((lengths - body.lengths_mm) / weights.bone_mm), -1
-    )
+    off = (lengths - body.lengths_mm) / weights.bone_mm
+    return 0.5 * tf.reduce_sum(tf.square(off), -1)
 
 
-def frame_energy(x, start, observed, body, weights, layout):
-    """`[...]`, of each frame by itself."""
+def frame_energy(
+    x: Unknowns,
+    start: tf.Tensor,
+    observed: Observed,
+    body: Body,
+    weights: Weights,
+    layout: Layout,
+) -> tf.Tensor:
+    """The energy of each frame by itself, `[F]`.
+
+    Args:
+      x: joints and turns.
+      start: `[F, 3, 3]`, body to world, before the turns of `x`.
+      observed: what the views show.
+      body: the prior.
+      weights: of the terms.
+      layout: of the skeleton.
+    """
+    turn = start @ rotation(x.turn_rad)
     return (
         detection_energy(x.joints_mm, observed, weights, layout)
         + prior_energy(in_body(x, start), body, weights)
-        + tilt_energy(x, start, weights)
+        + tilt_energy(turn, weights)
         + bone_energy(x.joints_mm, body, weights, layout)
     )

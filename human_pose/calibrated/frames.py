@@ -1,66 +1,22 @@
-"""Steps of frames by themselves: Gauss-Newton with expected weights."""
+"""Steps of frames by themselves: Gauss-Newton's matrix with expected weights.
+
+Robust terms enter with the weights that their E-step gives, which majorises them: the
+matrix is positive definite wherever the joints are. In the bodies' frames the prior's
+part is the same for all frames.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from human_pose.calibrated import energy as en
-from human_pose.geometry.triangulation import inverse_3x3_solve
-
-
-def joint_blocks(images, depth, observed, weights, layout):
-    """Precision blocks `[F, J, 3, 3]` of the detections in the world."""
-    squared = tf.reduce_sum(tf.square(images - observed.points_px), -1)
-    precision = en.inlier_weight(squared, observed.sigma_px, observed.seen, weights)
-    if len(layout.exchanges) > 1:
-        _, logits = en.exchange_logits(images, observed, weights, layout)
-        shares = tf.nn.softmax(logits, -1)
-        members = tf.constant(layout.exchanges, images.dtype)
-        exchanged = tf.einsum("...s,sj->...j", shares, members)
-        flipped = tf.gather(images, layout.counterpart, axis=-2)
-        squared = tf.reduce_sum(tf.square(flipped - observed.points_px), -1)
-        other = en.inlier_weight(squared, observed.sigma_px, observed.seen, weights)
-        # The exchanged detection of a joint is its counterpart's.
-        back = tf.gather(exchanged * other, layout.counterpart, axis=-1)
-        precision = (1 - exchanged) * precision + back
-    slope = (
-        observed.projection[:, None, :2, :3]
-        - images[..., None] * observed.projection[:, None, 2:, :3]
-    ) / depth[..., None]
-    slope = tf.sqrt(precision)[..., None, None] * slope
-    # [F, V, J, 2, 3] -> [F, J, 2V, 3]
-    rows = tf.transpose(slope, [0, 2, 1, 3, 4])
-    views = rows.shape[2]
-    rows = tf.reshape(rows, [-1, rows.shape[1], 2 * views, 3])
-    return tf.matmul(rows, rows, transpose_a=True)
-
-
-def assembly(joints, bones):
-    """Where each entry of the 3J x 3J matrix stands among blocks, 0: zero."""
-    place = np.zeros((joints, 3, joints, 3), np.int32)
-    entry = np.arange(9).reshape(3, 3)
-    for j in range(joints):
-        place[j, :, j] = 1 + 9 * j + entry
-    for k, (a, b) in enumerate(bones):
-        place[a, :, b] = place[b, :, a] = 1 + 9 * (joints + k) + entry
-    return place.ravel()
-
-
-def sparse_blocks(diagonal, x, body, weights, layout):
-    """Adds bones: blocks of joints `[F, J, 3, 3]` and of bones `[F, B, 3, 3]`."""
-    vectors = en.bone_vectors(x.joints_mm, layout)
-    unit = vectors / tf.norm(vectors, axis=-1, keepdims=True) / weights.bone_mm
-    outer = unit[..., :, None] * unit[..., None, :]
-    ends = np.zeros((len(layout.counterpart), len(layout.bones)))
-    for k, (a, b) in enumerate(layout.bones):
-        ends[a, k] = ends[b, k] = 1
-    ends = tf.constant(ends, outer.dtype)
-    return diagonal + tf.einsum("jk,fkab->fjab", ends, outer), -outer
+from human_pose.calibrated import energy
+from human_pose.calibrated.energy import Body, Layout, Observed, Unknowns, Weights
+from human_pose.geometry.triangulation import solve_3x3
 
 
 class System(NamedTuple):
-    """Frames' expected Gauss-Newton matrices in the bodies' frames.
+    """Frames' matrices in the bodies' frames, by joints and turn.
 
     Attributes:
       matrix: `[F, 3J, 3J]`, of the joints.
@@ -75,61 +31,158 @@ class System(NamedTuple):
     turn: tf.Tensor
 
 
-def body_system(x, start, observed, body, weights, layout):
-    """The system at x."""
-    images, depth = en.project(x.joints_mm, observed.projection)
-    blocks = joint_blocks(images, depth, observed, weights, layout)
-    turn = start @ en.rotation(x.turn_rad)
-    diagonal, off = sparse_blocks(blocks, x, body, weights, layout)
-    both = tf.concat([diagonal, off], 1)
-    both = tf.matmul(turn[:, None], both @ turn[:, None], transpose_a=True)
+def system(
+    x: Unknowns,
+    start: tf.Tensor,
+    observed: Observed,
+    body: Body,
+    weights: Weights,
+    layout: Layout,
+) -> System:
+    """The matrices at x; arguments as of `energy.frame_energy`."""
     joints = len(layout.counterpart)
     size = 3 * joints
-    flat = tf.reshape(both, [-1, both.shape[1] * 9])
+    turn = start @ energy.rotation(x.turn_rad)
+    bones = _bone_blocks(x.joints_mm, weights, layout)
+    blocks = detection_blocks(x.joints_mm, observed, weights, layout)
+    blocks += tf.einsum("jb,fbac->fjac", _ends(layout, bones.dtype), bones)
+    both = tf.concat([blocks, -bones], 1)
+    both = tf.matmul(turn[:, None], both @ turn[:, None], transpose_a=True)
+    flat = tf.reshape(both, [-1, 9 * (joints + len(layout.bones))])
     flat = tf.pad(flat, [[0, 0], [1, 0]])
-    sparse = tf.gather(flat, assembly(joints, layout.bones), axis=1)
-    poses = en.in_body(x, start)
-    precision = expected_precision(poses, body, weights)
-    wings = tf.reshape(en.skew(poses), [-1, size, 3])
+    sparse = tf.gather(flat, _places(layout), axis=1)
+    poses = energy.in_body(x, start)
+    precision = prior_precision(poses, body, weights)
+    # A turn by φ moves the pose p by p x φ.
+    wings = tf.reshape(energy.skew(poses), [-1, size, 3])
     cross = precision @ wings
-    corner = tf.matmul(wings, cross, transpose_a=True) + tilt_curvature(turn, weights)
-    return System(tf.reshape(sparse, [-1, size, size]) + precision, cross, corner, turn)
+    corner = tf.matmul(wings, cross, transpose_a=True)
+    corner += energy.tilt_curvature(turn, weights)
+    matrix = tf.reshape(sparse, [-1, size, size]) + precision
+    return System(matrix, cross, corner, turn)
 
 
-def solve_frames(x, start, observed, body, weights, layout, damping, right):
-    """(M + λ)⁻¹ right, for Unknowns `right`, M the expected Gauss-Newton matrix."""
-    matrix, cross, corner, turn = body_system(x, start, observed, body, weights, layout)
+def solve_frames(
+    x: Unknowns,
+    start: tf.Tensor,
+    observed: Observed,
+    body: Body,
+    weights: Weights,
+    layout: Layout,
+    damping: tf.Tensor,
+    right: Unknowns,
+) -> Unknowns:
+    """(M + λ)⁻¹ right, M the matrix at x, damping λ `[F]`."""
+    matrix, cross, corner, turn = system(x, start, observed, body, weights, layout)
     size = matrix.shape[-1]
     matrix = tf.linalg.set_diag(matrix, tf.linalg.diag_part(matrix) + damping[:, None])
-    factor = tf.linalg.cholesky(matrix)
     corner += damping[:, None, None] * tf.eye(3, dtype=corner.dtype)
     force = tf.reshape(right.joints_mm @ turn, [-1, size, 1])
+    factor = tf.linalg.cholesky(matrix)
     solved = tf.linalg.cholesky_solve(factor, tf.concat([force, cross], -1))
     alone, coupled = solved[..., :1], solved[..., 1:]
     schur = corner - tf.matmul(cross, coupled, transpose_a=True)
     rest = right.turn_rad[..., None] - tf.matmul(cross, alone, transpose_a=True)
-    turned = inverse_3x3_solve(schur, rest[..., 0])[..., None]
-    moved = alone - coupled @ turned
-    moved = tf.matmul(tf.reshape(moved, [-1, size // 3, 3]), turn, transpose_b=True)
-    return en.Unknowns(moved, turned[..., 0])
+    turned = solve_3x3(schur, rest[..., 0])
+    moved = alone - coupled @ turned[..., None]
+    moved = tf.reshape(moved, [-1, size // 3, 3])
+    return Unknowns(tf.matmul(moved, turn, transpose_b=True), turned)
 
 
-def expected_precision(poses, body, weights):
-    """`[F, 3J, 3J]`, of the prior: E-step over components and tails."""
-    squared = en.distances(poses, body)
-    shares = tf.nn.softmax(en.component_logits(squared, body, weights), -1)
-    size = tf.cast(poses.shape[-2] * 3 - 3, poses.dtype)
-    nu = weights.prior_freedom
-    shares *= weights.prior * (nu + size) / (nu + squared)
-    flat = tf.reshape(body.precisions, [body.precisions.shape[0], -1])
-    return tf.reshape(shares @ flat, [-1, *body.precisions.shape[1:]])
+def covariances(
+    x: Unknowns,
+    start: tf.Tensor,
+    observed: Observed,
+    body: Body,
+    weights: Weights,
+    layout: Layout,
+) -> tf.Tensor:
+    """Laplace's covariance of each joint, world, `[F, J, 3, 3]`, mm²."""
+    found = system(x, start, observed, body, weights, layout)
+    inverse = tf.linalg.inv(without_turn(found))
+    return joint_blocks(inverse, found.turn)
 
 
-def tilt_curvature(turn, weights):
-    """`[F, 3, 3]`, of the tilt by turns after `turn`."""
-    inverse = 1 / tf.square(weights.tilt_rad)
-    upright = turn[:, 2, 2]
-    share = (5 / 3) / (1 + 2 * (1 - upright) * inverse / 3)
-    level = tf.constant([1.0, 1.0, 0.0], turn.dtype)
-    tiny = tf.constant([0.0, 0.0, 1e-3], turn.dtype)
-    return tf.linalg.diag(share[:, None] * inverse * level + tiny)
+def without_turn(found: System) -> tf.Tensor:
+    """The joints' matrix once the turn is minimised over, `[F, 3J, 3J]`."""
+    inner = inverse_3x3(found.corner)
+    return found.matrix - tf.matmul(found.cross @ inner, found.cross, transpose_b=True)
+
+
+def inverse_3x3(matrix: tf.Tensor) -> tf.Tensor:
+    """Inverses of symmetric positive definite matrices `[..., 3, 3]`."""
+    units = tf.eye(3, dtype=matrix.dtype) + tf.zeros_like(matrix)
+    return tf.stack([solve_3x3(matrix, units[..., i]) for i in range(3)], -1)
+
+
+def joint_blocks(matrix: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
+    """Blocks on the diagonal of `[F, 3J, 3J]`, turned to the world, `[F, J, 3, 3]`."""
+    joints = matrix.shape[-1] // 3
+    apart = tf.reshape(matrix, [-1, joints, 3, joints, 3])
+    blocks = tf.einsum("fjajb->fjab", apart)
+    blocks = 0.5 * (blocks + tf.linalg.matrix_transpose(blocks))
+    return turn[:, None] @ tf.matmul(blocks, turn[:, None], transpose_b=True)
+
+
+def detection_blocks(
+    joints_mm: tf.Tensor, observed: Observed, weights: Weights, layout: Layout
+) -> tf.Tensor:
+    """What the views say of each joint: expected precision `[F, J, 3, 3]`, world."""
+    images, depth = energy.project(joints_mm, observed.projection)
+    straight = energy.fit(images, observed, weights)
+    exchanged = energy.fit(energy.flipped(images, layout), observed, weights)
+    logits = energy.exchange_gains(straight, exchanged, layout)
+    shares = tf.nn.softmax(logits + tf.math.log(weights.swaps), -1)
+    members = tf.constant(layout.exchanges, images.dtype)
+    crossed = tf.einsum("...s,sj->...j", shares, members)
+    # An exchanged detection speaks of its joint's counterpart.
+    other = tf.gather(crossed * exchanged.precision, layout.counterpart, axis=-1)
+    precision = (1 - crossed) * straight.precision + other
+    slope = image_slopes(images, depth, observed.projection)
+    rows = tf.transpose(tf.sqrt(precision)[..., None, None] * slope, [0, 2, 1, 3, 4])
+    rows = tf.reshape(rows, [-1, rows.shape[1], 2 * rows.shape[2], 3])
+    return tf.matmul(rows, rows, transpose_a=True)
+
+
+def image_slopes(
+    images: tf.Tensor, depth: tf.Tensor, projection: tf.Tensor
+) -> tf.Tensor:
+    """Derivatives of images by joints, `[F, V, J, 2, 3]`, px / mm."""
+    ahead = projection[:, None, 2:, :3]
+    return (projection[:, None, :2, :3] - images[..., None] * ahead) / depth[..., None]
+
+
+def prior_precision(poses_mm: tf.Tensor, body: Body, weights: Weights) -> tf.Tensor:
+    """Expected precision of the prior, `[F, 3J, 3J]`: E-step of components and tails."""
+    logits, tails = energy.pose_logits(poses_mm, body, weights)
+    shares = weights.prior * tf.nn.softmax(logits, -1) * tails
+    size = body.precisions.shape[-1]
+    flat = tf.reshape(body.precisions, [-1, size * size])
+    return tf.reshape(shares @ flat, [-1, size, size])
+
+
+def _bone_blocks(joints_mm: tf.Tensor, weights: Weights, layout: Layout) -> tf.Tensor:
+    """Precision along each bone, `[F, B, 3, 3]`."""
+    vectors = energy.bone_vectors(joints_mm, layout)
+    unit = vectors / tf.norm(vectors, axis=-1, keepdims=True) / weights.bone_mm
+    return unit[..., :, None] * unit[..., None, :]
+
+
+def _ends(layout: Layout, dtype: tf.DType) -> tf.Tensor:
+    """1 where a joint is an end of a bone, `[J, B]`."""
+    ends = np.zeros((len(layout.counterpart), len(layout.bones)))
+    for bone, joints in enumerate(layout.bones):
+        ends[list(joints), bone] = 1
+    return tf.constant(ends, dtype)
+
+
+def _places(layout: Layout) -> np.ndarray:
+    """Where each entry of the matrix stands among 0, joints' blocks and bones'."""
+    joints = len(layout.counterpart)
+    place = np.zeros((joints, 3, joints, 3), np.int32)
+    entry = 1 + np.arange(9).reshape(3, 3)
+    for joint in range(joints):
+        place[joint, :, joint] = 9 * joint + entry
+    for bone, (a, b) in enumerate(layout.bones):
+        place[a, :, b] = place[b, :, a] = 9 * (joints + bone) + entry
+    return place.ravel()

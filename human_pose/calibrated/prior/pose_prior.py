@@ -1,4 +1,4 @@
-"""What is known of a body's poses before any camera is looked at."""
+"""What is known of a body's poses and motion before any camera is looked at."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,6 +9,7 @@ from human_pose.geometry.skeleton import Skeleton
 
 # Joints whose left-to-right line in plan says where a body faces.
 _ACROSS: Final = (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"))
+_LEAST: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,17 +22,17 @@ class PosePrior:
     Attributes:
       skeleton: of the K joints.
       lengths_mm: `[K]`, of the bone from each joint's parent; 0 for the root.
-      weights: `[M]`, of the components.
+      shares: `[M]`, of the components; they add up to 1.
       means_mm: `[M, K, 3]`.
       covariances_mm2: `[M, 3K, 3K]`, of centred poses: singular along translations.
       acceleration_mm2: `[3K, 3K]`, scale of the second differences of poses between
-        frames at `fps`.
+        frames at `fps`; positive definite.
       fps: frames a second of the motion that it was fitted to.
     """
 
     skeleton: Skeleton
     lengths_mm: np.ndarray
-    weights: np.ndarray
+    shares: np.ndarray
     means_mm: np.ndarray
     covariances_mm2: np.ndarray
     acceleration_mm2: np.ndarray
@@ -39,12 +40,11 @@ class PosePrior:
 
 
 def across(skeleton: Skeleton) -> list[tuple[int, int]]:
-    """The left and right joints that tell a heading."""
-    pairs = set(skeleton.pairs)
+    """The left and right joints that tell a heading, `(left, right)`."""
     return [
         (skeleton.names.index(left), skeleton.names.index(right))
         for left, right in _ACROSS
-        if (left, right) in pairs
+        if {left, right} <= set(skeleton.names)
     ]
 
 
@@ -62,8 +62,8 @@ def headings(joints_mm: np.ndarray, skeleton: Skeleton) -> np.ndarray:
         joints_mm[..., right, :2] - joints_mm[..., left, :2]
         for left, right in across(skeleton)
     )
-    length = np.linalg.norm(line, axis=-1)
-    cosine, sine = np.moveaxis(line / np.maximum(length, 1e-9)[..., None], -1, 0)
+    length = np.maximum(np.linalg.norm(line, axis=-1), _LEAST)
+    cosine, sine = np.moveaxis(line / length[..., None], -1, 0)
     turn = np.zeros((*line.shape[:-1], 3, 3))
     turn[..., 0, 0], turn[..., 0, 1] = cosine, -sine
     turn[..., 1, 0], turn[..., 1, 1] = sine, cosine
@@ -71,30 +71,32 @@ def headings(joints_mm: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     return turn
 
 
-def retargeting(prior: PosePrior, lengths_mm: np.ndarray) -> np.ndarray:
-    """The matrix `[3K, 3K]` that gives poses other bone lengths.
+def retargeting(
+    skeleton: Skeleton, old_mm: np.ndarray, new_mm: np.ndarray
+) -> np.ndarray:
+    """The matrix `[K, K]` over joints that gives poses other bone lengths.
 
-    Each bone's vector is scaled, the joints are put together again from the root on, and
-    centred.
+    Each bone's vector is scaled, the joints are put together again from the root on,
+    and centred.
 
     Args:
-      prior: its skeleton and lengths.
-      lengths_mm: `[K]`, as the prior's.
+      skeleton: of the poses.
+      old_mm: `[K]`, their lengths, by child.
+      new_mm: `[K]`, those wanted.
     """
-    parents = prior.skeleton.parents
-    count = len(parents)
-    matrix = np.zeros((count, count))
+    parents = skeleton.parents
+    matrix = np.zeros((len(parents), len(parents)))
     for joint in in_order(parents):
         parent = parents[joint]
         if parent < 0:
             matrix[joint, joint] = 1
             continue
-        scale = lengths_mm[joint] / prior.lengths_mm[joint]
+        scale = new_mm[joint] / old_mm[joint] if old_mm[joint] > 0 else 1.0
         matrix[joint] = matrix[parent]
         matrix[joint, joint] += scale
         matrix[joint, parent] -= scale
-    matrix -= matrix.mean(axis=0)
-    return np.kron(matrix, np.eye(3))
+    centred: np.ndarray = matrix - matrix.mean(axis=0)
+    return centred
 
 
 def in_order(parents: tuple[int, ...]) -> list[int]:
@@ -102,8 +104,8 @@ def in_order(parents: tuple[int, ...]) -> list[int]:
     order: list[int] = []
     while len(order) < len(parents):
         order += [
-            j
-            for j, parent in enumerate(parents)
-            if j not in order and (parent < 0 or parent in order)
+            joint
+            for joint, parent in enumerate(parents)
+            if joint not in order and (parent < 0 or parent in order)
         ]
     return order

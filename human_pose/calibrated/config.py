@@ -1,0 +1,85 @@
+"""Settings of the calibrated lifter: every number of the method, with its origin.
+
+"Design" is the design that was tried before this was written; "dev" are weights that
+were chosen on motion capture with invented detectors (CMU, four training subjects).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EnergyConfig:
+    """Where the energy's weights start; each can be learned.
+
+    Attributes:
+      outlier_share: ε, of detections that say little (design).
+      outlier_px: τ, their deviation beside σ, in units of σ's scale (design: 45 px at
+        4 px).
+      frame_prior: α of the pose prior for frames by themselves (dev).
+      sequence_prior: the same in sequences, where frames say the same (dev; design:
+        0.02-0.1).
+      prior_freedom: ν of the pose prior's tail (design).
+      flat_mm: isotropic deviation beside the prior's covariances (design).
+      bone_mm: s, of bones about their lengths (design: 2-4).
+      tilt_rad: of bodies from upright, beside what the prior's poses lean.
+      time: strength of accelerations (dev; design: 0.5).
+      time_freedom: ν of accelerations (dev; design: 2).
+      limb_swap: prior probability that a view has arms, or legs, exchanged (design).
+      body_swap: the same for the whole body.
+      lasting: share of a detector's noise that lasts from frame to frame; None: as the
+        recording shows.
+      extra_mm: of joints that the prior does not know, about the one they hang on.
+    """
+
+    outlier_share: float = 0.03
+    outlier_px: float = 45.0
+    frame_prior: float = 0.5
+    sequence_prior: float = 0.05
+    prior_freedom: float = 10.0
+    flat_mm: float = 3.0
+    bone_mm: float = 3.0
+    tilt_rad: float = 0.1
+    time: float = 0.35
+    time_freedom: float = 15.0
+    limb_swap: float = 0.008
+    body_swap: float = 0.004
+    lasting: float | None = None
+    extra_mm: float = 150.0
+
+
+@dataclass(frozen=True)
+class SolverConfig:
+    """How the energy is minimised.
+
+    Attributes:
+      frame_iterations: the most steps of frames by themselves.
+      sequence_iterations: the most steps of a sequence.
+      rtol: of the steps, see `wiberg_tf.Newton`.
+      noise_rounds: the most times that σ is estimated anew.
+      window: frames of a sequence that are minimised together.
+      overlap_s: what windows, and the chunks of their systems, share, in seconds.
+      batch: frames by themselves that are minimised together.
+    """
+
+    frame_iterations: int = 12
+    sequence_iterations: int = 7
+    rtol: float = 1e-4
+    noise_rounds: int = 8
+    window: int = 1024
+    overlap_s: float = 1.0
+    batch: int = 1024
+
+
+@dataclass(frozen=True)
+class CalibratedConfig:
+    """A calibrated lifter.
+
+    Attributes:
+      temporal: whether the frames of a recording are sequences.
+      energy: see `EnergyConfig`.
+      solver: see `SolverConfig`.
+    """
+
+    temporal: bool = True
+    energy: EnergyConfig = EnergyConfig()
+    solver: SolverConfig = SolverConfig()

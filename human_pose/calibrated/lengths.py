@@ -1,0 +1,108 @@
+"""A person's bone lengths, from triangulated joints and what bodies are like."""
+
+from typing import Final
+
+import numpy as np
+
+from human_pose.calibrated.prior.pose_prior import PosePrior
+from human_pose.geometry.skeleton import Skeleton
+
+# Bodies of one size differ by that much in a bone (Design).
+_PROPORTIONS: Final = 0.05
+# Sizes of adults differ by that much.
+_SIZES: Final = 0.10
+# Frames that follow each other say the same: so many count as one.
+_FRAMES_AS_ONE: Final = 10.0
+# Deviation of a bone's ends besides that of the detections.
+_ENDS_MM: Final = 15.0
+# Ends that are known worse than that, across the bone, say nothing of its length.
+_ACROSS_MM: Final = 120.0
+_ROUNDS: Final = 10
+_HUBER: Final = 1.5
+
+
+def estimate_lengths(
+    points_mm: np.ndarray,
+    covariance_mm2: np.ndarray,
+    prior: PosePrior,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bone lengths of one person, most likely beside the prior's proportions.
+
+    A bone between two noisy ends looks longer than it is by half of the noise's
+    variance across it over its length.
+
+    Args:
+      points_mm: `[F, K, 3]`, joints of the prior, NaN where unknown.
+      covariance_mm2: `[F, K, 3, 3]`, of the points.
+      prior: with the lengths of its own body.
+
+    Returns:
+      The lengths `[K]`, by child, 0 for the root, and their deviations.
+    """
+    skeleton = prior.skeleton
+    groups = _groups(skeleton)
+    seen = [
+        _mean_length(points_mm, covariance_mm2, skeleton, bones) for bones in groups
+    ]
+    own = np.array([prior.lengths_mm[list(bones)].mean() for bones in groups])
+    size = _size(seen, own)
+    lengths, deviations = np.zeros(len(skeleton)), np.zeros(len(skeleton))
+    for bones, (length, variance), usual in zip(groups, seen, own, strict=True):
+        expected, spread = size * usual, (_PROPORTIONS * size * usual) ** 2
+        share = spread / (spread + variance)
+        found = expected + share * (length - expected) if share > 0 else expected
+        lengths[list(bones)] = found
+        deviations[list(bones)] = np.sqrt(share * variance if share > 0 else spread)
+    return lengths, deviations
+
+
+def _groups(skeleton: Skeleton) -> list[tuple[int, ...]]:
+    """Bones of one length, by child: left and right ones together."""
+    flip = skeleton.flip_order
+    bones = [j for j, parent in enumerate(skeleton.parents) if parent >= 0]
+    return [
+        (joint,) if flip[joint] == joint else (joint, flip[joint])
+        for joint in bones
+        if joint <= flip[joint]
+    ]
+
+
+def _mean_length(
+    points: np.ndarray,
+    covariance: np.ndarray,
+    skeleton: Skeleton,
+    bones: tuple[int, ...],
+) -> tuple[float, float]:
+    """A robust mean length, and its variance; infinite where nothing is known."""
+    parents = [skeleton.parents[bone] for bone in bones]
+    vectors = points[:, list(bones)] - points[:, parents]
+    spread = covariance[:, list(bones)] + covariance[:, parents]
+    raw = np.linalg.norm(vectors, axis=-1)
+    usable = np.isfinite(raw) & (raw > 0)
+    raw, vectors, spread = raw[usable], vectors[usable], spread[usable]
+    unit = vectors / raw[:, None]
+    along = np.einsum("na,nab,nb->n", unit, spread, unit)
+    across = np.trace(spread, axis1=-2, axis2=-1) - along
+    good = np.isfinite(across) & (across < _ACROSS_MM**2)
+    if not good.any():
+        return 0.0, np.inf
+    lengths = (raw - across / (2 * raw))[good]
+    sigma = np.sqrt(along[good] + _ENDS_MM**2)
+    mean = float(np.median(lengths))
+    for _ in range(_ROUNDS):
+        off = np.abs(lengths - mean) / (_HUBER * sigma)
+        weight = 1 / (sigma**2 * np.maximum(off, 1.0))
+        mean = float(np.sum(weight * lengths) / np.sum(weight))
+    return mean, float(_FRAMES_AS_ONE / np.sum(weight))
+
+
+def _size(seen: list[tuple[float, float]], own: np.ndarray) -> float:
+    """The person's size beside the prior's body."""
+    ratios = np.array([length for length, _ in seen]) / own
+    variances = np.array([variance for _, variance in seen]) / own**2
+    weight = 1 / (variances + _PROPORTIONS**2)
+    # Long bones say more of a size than short ones.
+    weight *= own / own.max()
+    known = np.isfinite(variances)
+    total = np.sum(weight[known]) + 1 / _SIZES**2
+    return float((np.sum((weight * ratios)[known]) + 1 / _SIZES**2) / total)

@@ -1,0 +1,235 @@
+"""The calibrated lifter as a Keras model: its weights, and clips lifted through them."""
+
+from typing import Any, Final, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from human_pose.calibrated import minimise
+from human_pose.calibrated.bodies import Bases, bases_of, make_body
+from human_pose.calibrated.chains import Chain
+from human_pose.calibrated.config import CalibratedConfig
+from human_pose.calibrated.energy import (
+    Body,
+    Layout,
+    Observed,
+    Unknowns,
+    Weights,
+    rotation,
+)
+from human_pose.calibrated.joints import ModelJoints
+from human_pose.calibrated.prior.pose_prior import PosePrior
+from human_pose.geometry.skeleton import Skeleton
+from human_pose.geometry.triangulation import Triangulated
+
+# Detectors place wrists, elbows and ankles less well than the trunk (dev: 7 px to 4).
+_LIMB_ENDS: Final = ("elbow", "wrist", "ankle", "heel", "toe")
+_OF_LIMB_ENDS: Final = 1.75
+# Frame rate at which the strengths of prior and time were chosen: frames that follow
+# each other faster say less each.
+_RATE_FPS: Final = 24.0
+
+
+class Take(NamedTuple):
+    """What is known of a take beside its detections, none of it learned.
+
+    Attributes:
+      lengths_mm: `[K]`, of the person's bones.
+      sigma_px: `[V, J]`, of detections with confidence 1.
+      lasting: share of the noise that lasts from frame to frame.
+      fps: frames a second.
+    """
+
+    lengths_mm: np.ndarray
+    sigma_px: np.ndarray
+    lasting: float
+    fps: float
+
+
+@keras.saving.register_keras_serializable("human_pose")
+class CalibratedLifter(keras.Model):
+    """Lifts detections of calibrated views to 3D, frame by frame or over time.
+
+    The joints minimise an energy (`energy`, `chains`) whose weights, and the prior's
+    bases, are variables: positive ones by their logarithms. `fit` learns them from
+    clips (`training`) through the minimiser's trust-region derivative.
+
+    Args:
+      prior: of poses and their motion.
+      detector: the skeleton of the detections.
+      config: where the weights start, and how the energy is minimised.
+      damping: λ of the derivative.
+      **kwargs: of `keras.Model`; `dtype` is "float64" unless given.
+
+    References:
+      Tome, Toso, Agapito, Russell, Rethinking Pose in 3D, 3DV 2018, for the prior.
+      Toso, Campbell, Russell, Fixing Implicit Derivatives, NeurIPS 2019.
+    """
+
+    def __init__(
+        self,
+        prior: PosePrior,
+        detector: Skeleton,
+        config: CalibratedConfig | None = None,
+        *,
+        damping: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"dtype": "float64", **kwargs})
+        self.prior = prior
+        self.config = config or CalibratedConfig()
+        self.damping = damping
+        self.joints = ModelJoints.of(prior.skeleton, detector)
+        self.layout = Layout(
+            self.joints.counterpart, self.joints.exchanges, self.joints.bones
+        )
+        start = self.config.energy
+        for name, value in (
+            ("outlier_share", np.log(start.outlier_share / (1 - start.outlier_share))),
+            ("outlier_px", np.log(start.outlier_px)),
+            ("frame_prior", np.log(start.frame_prior)),
+            ("sequence_prior", np.log(start.sequence_prior)),
+            ("prior_freedom", np.log(start.prior_freedom)),
+            ("bone_mm", np.log(start.bone_mm)),
+            ("tilt_rad", np.log(start.tilt_rad)),
+            ("time", np.log(start.time)),
+            ("time_freedom", np.log(start.time_freedom)),
+            ("swaps", np.log(_swaps(start.limb_swap, start.body_swap))),
+            ("sigma", np.zeros(len(self.joints))),
+            ("lasting", np.zeros(len(self.joints))),
+        ):
+            self._add(f"log_{name}", value)
+        for name, value in bases_of(prior).items():
+            self._add(name, value)
+        self.built = True
+
+    def profile_px(self) -> np.ndarray:
+        """The detector's deviations beside each other, `[J]`, before a take is seen."""
+        names = self.joints.skeleton.names
+        ends = [any(word in name for word in _LIMB_ENDS) for name in names]
+        return np.where(ends, _OF_LIMB_ENDS, 1.0)
+
+    def body(self, take: Take) -> Body:
+        """The prior of the take's person; differentiable in the bases."""
+        bases = Bases(*(self._value(name) for name in Bases._fields))
+        return make_body(
+            bases,
+            self.prior,
+            self.joints,
+            take.lengths_mm,
+            take.fps,
+            self.config.energy,
+        )
+
+    def terms(self, take: Take, temporal: bool) -> Weights:
+        """The weights of the energy's terms, of frames or of a sequence."""
+        rate = min(1.0, _RATE_FPS / take.fps)
+        alone, together = (
+            self._positive("frame_prior"),
+            self._positive("sequence_prior"),
+        )
+        # Noise that lasts leaves a sequence to say little more than a frame.
+        lasting = take.lasting * tf.reduce_mean(self._positive("lasting"))
+        lasting = tf.minimum(lasting, 1.0)
+        prior = rate * tf.pow(together, 1 - lasting) * tf.pow(alone, lasting)
+        return Weights(
+            tf.sigmoid(self._value("log_outlier_share")),
+            tf.nn.softmax(self._value("log_swaps")),
+            prior if temporal else alone,
+            self._positive("prior_freedom"),
+            self._positive("bone_mm"),
+            self._positive("tilt_rad"),
+            rate * self._positive("time"),
+            self._positive("time_freedom"),
+        )
+
+    def observed(
+        self,
+        points_px: tf.Tensor,
+        confidence: tf.Tensor,
+        projection: tf.Tensor,
+        take: Take,
+    ) -> Observed:
+        """Detections `[F, V, J, 2]` with their deviations.
+
+        A detection of confidence c has the deviation σ / √c.
+        """
+        dtype = points_px.dtype
+        seen = tf.cast(confidence > 0, dtype)
+        own = tf.constant(take.sigma_px, dtype) * self._positive("sigma")
+        sigma = own * tf.math.rsqrt(tf.where(confidence > 0, confidence, 1.0))
+        typical = tf.reduce_mean(own / self.profile_px(), -1)
+        ratio = self._positive("outlier_px") / _RATIO_PX
+        return Observed(points_px, seen, sigma, ratio * typical, projection)
+
+    def frames(
+        self,
+        triangulated: Triangulated,
+        observed: Observed,
+        body: Body,
+        terms: Weights,
+    ) -> tuple[Unknowns, tf.Tensor]:
+        """Joints of frames by themselves, and their bodies' turns, `[F, 3, 3]`."""
+        turn, x = minimise.begin(triangulated, observed, body, terms)
+        x = minimise.of_frames(
+            x, turn, observed, body, terms, self.layout, self.config.solver
+        ).value
+        return restarted(x, turn)
+
+    def sequence(
+        self,
+        x: Unknowns,
+        turn: tf.Tensor,
+        inside: tf.Tensor,
+        observed: Observed,
+        body: Body,
+        terms: Weights,
+        overlap: tf.Tensor,
+    ) -> Unknowns:
+        """Joints of sequences, from those of their frames."""
+        return minimise.of_sequence(
+            x,
+            turn,
+            Chain(inside, turn),
+            observed,
+            body,
+            terms,
+            self.layout,
+            self.config.solver,
+            overlap,
+            self.damping,
+        ).value
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the model."""
+        raise NotImplementedError("save_weights keeps a calibrated lifter's variables")
+
+    def _add(self, name: str, value: Any) -> None:
+        value = np.asarray(value, np.float64)
+        variable = self.add_weight(
+            name=name, shape=value.shape, initializer="zeros", dtype="float64"
+        )
+        variable.assign(value)
+        setattr(self, f"_{name}_variable", variable)
+
+    def _value(self, name: str) -> tf.Tensor:
+        return tf.convert_to_tensor(getattr(self, f"_{name}_variable"))
+
+    def _positive(self, name: str) -> tf.Tensor:
+        return tf.exp(self._value(f"log_{name}"))
+
+
+# `EnergyConfig.outlier_px` is said of a detector with this σ.
+_RATIO_PX: Final = 4.0
+
+
+def restarted(x: Unknowns, turn: tf.Tensor) -> tuple[Unknowns, tf.Tensor]:
+    """The same joints with their turns made part of the start."""
+    turned = turn @ rotation(x.turn_rad)
+    return Unknowns(x.joints_mm, tf.zeros_like(x.turn_rad)), turned
+
+
+def _swaps(limb: float, body: float) -> np.ndarray:
+    """Prior probabilities of none, arms, legs and all."""
+    return np.array([1 - 2 * limb - body, limb, limb, body])

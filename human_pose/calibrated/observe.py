@@ -1,0 +1,82 @@
+"""What the lifter sees of a recording: undistorted detections, and the cameras."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from human_pose.calibrated.joints import ModelJoints
+from human_pose.exchange.recording import Recording
+from human_pose.files.errors import InputError
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """One person's detections in the model's order.
+
+    Attributes:
+      points_px: float64 `[F, V, J, 2]`, of pinholes; 0 where not seen.
+      confidence: float64 `[F, V, J]`; 0 where not seen.
+      projection: float64 `[V, 3, 4]`, of pinholes, world mm to homogeneous pixels.
+    """
+
+    points_px: np.ndarray
+    confidence: np.ndarray
+    projection: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.points_px)
+
+
+def observe(recording: Recording, joints: ModelJoints) -> Sight:
+    """Undistorts one person's detections and orders them by the model's joints.
+
+    Args:
+      recording: of one person, with cameras.
+      joints: the model's; its detector is the recording's skeleton.
+
+    Raises:
+      InputError: if there are no cameras or several people.
+    """
+    if not recording.cameras:
+        raise InputError(
+            f"{recording.source}: cameras must be given; views: "
+            f"{', '.join(recording.view_names)}"
+        )
+    if recording.joints_2d_px.shape[2] != 1:
+        raise InputError(
+            f"{recording.source}: people",
+            "must be told apart first",
+            recording.joints_2d_px.shape[2],
+        )
+    shown = recording.joints_2d_px[:, :, 0]
+    confidence = recording.confidence[:, :, 0]
+    points = np.empty_like(shown)
+    for view, camera in enumerate(recording.cameras):
+        points[:, view], found = camera.undistort_where(shown[:, view])
+        lost = np.isfinite(shown[:, view]).all(axis=-1) & ~found
+        if lost.any():
+            _LOG.warning(
+                "%s: %d detections of view %s lie where its lens shows nothing; they "
+                "count as not seen",
+                recording.source,
+                lost.sum(),
+                camera.name,
+            )
+    seen = np.isfinite(points).all(axis=-1) & (confidence > 0)
+    points = np.where(seen[..., None], points, 0.0)
+    confidence = np.where(seen, confidence, 0.0)
+    ordered = joints.from_detector(points, 0.0)
+    weights = joints.from_detector(confidence[..., None], 0.0)[..., 0]
+    return Sight(ordered, weights, np.stack([pinhole(c) for c in recording.cameras]))
+
+
+def pinhole(camera) -> np.ndarray:
+    """World mm to homogeneous pixels, `[3, 4]`, without the lens."""
+    inner = np.diag([*camera.focal_px, 1.0])
+    inner[:2, 2] = camera.centre_px
+    outer = np.concatenate([camera.rotation, camera.translation_mm[:, None]], axis=1)
+    return np.asarray(inner @ outer)
