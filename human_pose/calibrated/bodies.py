@@ -51,6 +51,7 @@ def make_body(
     prior: PosePrior,
     joints: ModelJoints,
     lengths_mm: np.ndarray,
+    spreads_mm: np.ndarray,
     fps: float,
     config: EnergyConfig,
 ) -> Body:
@@ -64,6 +65,7 @@ def make_body(
       prior: whose skeleton and lengths they have.
       joints: the model's.
       lengths_mm: `[K]`, of the person, by child.
+      spreads_mm: `[K]`, how far they may be wrong.
       fps: of the recording; accelerations scale with the square of a frame's time.
       config: has the flat part's and the other joints' deviations.
     """
@@ -86,14 +88,15 @@ def make_body(
     scale += _LEAST_ACCELERATION_MM**2 * tf.eye(known, dtype=dtype)
     acceleration = tf.linalg.inv(scale)
     spread, rough = _extras(joints, config, tf.linalg.diag_part(scale))
-    bones = [lengths_mm[child] for _, child in joints.bones]
+    bones = [child for _, child in joints.bones]
     log_shares = tf.nn.log_softmax(bases.log_shares) - halves
     return Body(
         _with_extra_means(means, joints),
         _embedded(precisions, joints) + spread,
         # What is the same for all components changes nothing.
         log_shares - tf.reduce_max(tf.stop_gradient(log_shares)),
-        tf.constant(np.array(bones), dtype),
+        tf.constant(lengths_mm[bones], dtype),
+        tf.constant(spreads_mm[bones], dtype),
         _embedded(acceleration, joints) + rough,
     )
 

@@ -65,6 +65,7 @@ class Body(NamedTuple):
       precisions: `[M, 3J, 3J]`, 1 / mm²; zero along translations.
       log_shares: `[M]`, with half the logarithms of the precisions' determinants.
       lengths_mm: `[B]`, of the bones.
+      spreads_mm: `[B]`, how far the lengths may be wrong.
       acceleration: `[3J, 3J]`, precision of accelerations, 1 / mm².
     """
 
@@ -72,6 +73,7 @@ class Body(NamedTuple):
     precisions: tf.Tensor
     log_shares: tf.Tensor
     lengths_mm: tf.Tensor
+    spreads_mm: tf.Tensor
     acceleration: tf.Tensor
 
 
@@ -251,8 +253,13 @@ def bone_energy(
 ) -> tf.Tensor:
     """`[F]`."""
     lengths = tf.norm(bone_vectors(joints_mm, layout), axis=-1)
-    off = (lengths - body.lengths_mm) / weights.bone_mm
-    return 0.5 * tf.reduce_sum(tf.square(off), -1)
+    off = tf.square(lengths - body.lengths_mm) / bone_variances(body, weights)
+    return 0.5 * tf.reduce_sum(off, -1)
+
+
+def bone_variances(body: Body, weights: Weights) -> tf.Tensor:
+    """Of bones about the lengths that are taken for theirs, `[B]`, mm²."""
+    return tf.square(weights.bone_mm) + tf.square(body.spreads_mm)
 
 
 def frame_energy(

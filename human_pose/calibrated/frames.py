@@ -43,7 +43,7 @@ def system(
     joints = len(layout.counterpart)
     size = 3 * joints
     turn = start @ energy.rotation(x.turn_rad)
-    bones = _bone_blocks(x.joints_mm, weights, layout)
+    bones = _bone_blocks(x.joints_mm, body, weights, layout)
     blocks = detection_blocks(x.joints_mm, observed, weights, layout)
     blocks += tf.einsum("jb,fbac->fjac", _ends(layout, bones.dtype), bones)
     both = tf.concat([blocks, -bones], 1)
@@ -161,10 +161,13 @@ def prior_precision(poses_mm: tf.Tensor, body: Body, weights: Weights) -> tf.Ten
     return tf.reshape(shares @ flat, [-1, size, size])
 
 
-def _bone_blocks(joints_mm: tf.Tensor, weights: Weights, layout: Layout) -> tf.Tensor:
+def _bone_blocks(
+    joints_mm: tf.Tensor, body: Body, weights: Weights, layout: Layout
+) -> tf.Tensor:
     """Precision along each bone, `[F, B, 3, 3]`."""
     vectors = energy.bone_vectors(joints_mm, layout)
-    unit = vectors / tf.norm(vectors, axis=-1, keepdims=True) / weights.bone_mm
+    unit = vectors / tf.norm(vectors, axis=-1, keepdims=True)
+    unit *= tf.math.rsqrt(energy.bone_variances(body, weights))[:, None]
     return unit[..., :, None] * unit[..., None, :]
 
 

@@ -1,5 +1,6 @@
 """A person's bone lengths, from triangulated joints and what bodies are like."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,8 @@ _FRAMES_AS_ONE: Final = 10.0
 _ENDS_MM: Final = 15.0
 # Ends that are known worse than that, across the bone, say nothing of its length.
 _ACROSS_MM: Final = 120.0
+# Of a width, how far a bone's share of it may differ from the prior's.
+_WIDTHS: Final = 0.05
 _ROUNDS: Final = 10
 _HUBER: Final = 1.5
 
@@ -42,7 +45,8 @@ def estimate_lengths(
     skeleton = prior.skeleton
     groups = _groups(skeleton)
     seen = [
-        _mean_length(points_mm, covariance_mm2, skeleton, bones) for bones in groups
+        _of_bones(points_mm, covariance_mm2, prior, bones, parents)
+        for bones, parents in ((g, [skeleton.parents[b] for b in g]) for g in groups)
     ]
     own = np.array([prior.lengths_mm[list(bones)].mean() for bones in groups])
     size = _size(seen, own)
@@ -67,16 +71,46 @@ def _groups(skeleton: Skeleton) -> list[tuple[int, ...]]:
     ]
 
 
+def _of_bones(
+    points: np.ndarray,
+    covariance: np.ndarray,
+    prior: PosePrior,
+    bones: Sequence[int],
+    parents: Sequence[int],
+) -> tuple[float, float]:
+    """The length of bones of one group, and its variance, by what is seen of them.
+
+    Where their parent is not, as the pelvis of many detectors, the width between left
+    and right tells: it grows with them.
+    """
+    found = _mean_length(points, covariance, bones, parents)
+    if np.isfinite(found[1]) or len(bones) == 1:
+        return found
+    width, variance = _mean_length(points, covariance, bones[:1], bones[1:])
+    mean = np.einsum("m,mkc->kc", prior.shares, prior.means_mm)
+    usual = float(np.linalg.norm(mean[bones[0]] - mean[bones[1]]))
+    ratio = prior.lengths_mm[bones[0]] / usual if usual > 0 else 0.0
+    # A knee's distance from the other knee is no width: it changes with the pose.
+    rigid = all(_on_the_trunk(prior.skeleton, bone) for bone in bones)
+    if not (rigid and np.isfinite(variance)):
+        return found
+    return ratio * width, ratio**2 * variance + (_WIDTHS * ratio * width) ** 2
+
+
+def _on_the_trunk(skeleton: Skeleton, joint: int) -> bool:
+    """Whether a joint stands beside its counterpart on the trunk."""
+    return skeleton.names[joint].endswith(("_hip", "_shoulder"))
+
+
 def _mean_length(
     points: np.ndarray,
     covariance: np.ndarray,
-    skeleton: Skeleton,
-    bones: tuple[int, ...],
+    begins: Sequence[int],
+    ends: Sequence[int],
 ) -> tuple[float, float]:
-    """A robust mean length, and its variance; infinite where nothing is known."""
-    parents = [skeleton.parents[bone] for bone in bones]
-    vectors = points[:, list(bones)] - points[:, parents]
-    spread = covariance[:, list(bones)] + covariance[:, parents]
+    """A robust mean distance, and its variance; infinite where nothing is known."""
+    vectors = points[:, list(begins)] - points[:, list(ends)]
+    spread = covariance[:, list(begins)] + covariance[:, list(ends)]
     raw = np.linalg.norm(vectors, axis=-1)
     usable = np.isfinite(raw) & (raw > 0)
     raw, vectors, spread = raw[usable], vectors[usable], spread[usable]

@@ -36,12 +36,14 @@ class Take(NamedTuple):
 
     Attributes:
       lengths_mm: `[K]`, of the person's bones.
+      spreads_mm: `[K]`, how far they may be wrong.
       sigma_px: `[V, J]`, of detections with confidence 1.
       lasting: share of the noise that lasts from frame to frame.
       fps: frames a second.
     """
 
     lengths_mm: np.ndarray
+    spreads_mm: np.ndarray
     sigma_px: np.ndarray
     lasting: float
     fps: float
@@ -118,6 +120,7 @@ class CalibratedLifter(keras.Model):
             self.prior,
             self.joints,
             take.lengths_mm,
+            take.spreads_mm,
             take.fps,
             self.config.energy,
         )

@@ -19,22 +19,28 @@ _LEAST_PX: Final = 1e-4
 # Correlations of frames apart by one and by two below it are chance.
 _CHANCE: Final = 0.1
 _MOST_LASTING: Final = 0.95
+# Of σ: views that are off by less, on the average of all joints, are not.
+_SHIFTED: Final = 0.1
 
 
 class Statistics(NamedTuple):
-    """Sums over frames of what residuals say, each `[V, J]` but for the last.
+    """Sums over frames of what residuals say, each `[V, J]` unless said.
 
     Attributes:
       squares: of residuals, in units of σ, of detections that are no outliers.
       count: coordinates of those residuals.
       taken: how many of them the fit took.
       lags: `[3]`, products of residuals apart by 0, 1 and 2 frames, in units of σ.
+      shifts: `[V, 2]`, of images from detections, in units of σ².
+      weight: `[V]`, of the shifts.
     """
 
     squares: np.ndarray
     count: np.ndarray
     taken: np.ndarray
     lags: np.ndarray
+    shifts: np.ndarray
+    weight: np.ndarray
 
     def __add__(self, other: "Statistics") -> "Statistics":  # type: ignore[override]
         """The sums of both."""
@@ -79,6 +85,8 @@ def statistics(
         2 * tf.reduce_sum(inlier, 0),
         tf.reduce_sum(inlier * tf.minimum(taken, 2.0), 0),
         tf.stack(lags),
+        tf.reduce_sum((inlier / observed.sigma_px)[..., None] * residual, [0, 2]),
+        tf.reduce_sum(inlier / tf.square(observed.sigma_px), [0, 2]),
     )
 
 
@@ -122,3 +130,14 @@ def lasting_share(found: Statistics) -> float:
     if one < _CHANCE or two < _CHANCE:
         return 0.0
     return float(min(one**2 / two, _MOST_LASTING))
+
+
+def view_shifts(found: Statistics, sigma_px: np.ndarray) -> np.ndarray:
+    """How far each view shows everything beside where its camera says, `[V, 2]`, px.
+
+    Cameras that have moved since they were calibrated, by a little, show a body beside
+    its place. Shifts that are small beside the noise are none.
+    """
+    shifts = found.shifts / np.maximum(found.weight, np.finfo(float).tiny)[:, None]
+    large = np.linalg.norm(shifts, axis=-1) > _SHIFTED * np.mean(sigma_px, axis=-1)
+    return np.where(large[:, None], shifts, 0.0)

@@ -53,11 +53,14 @@ class Lifted:
       poses: the results.
       take: what was measured of the take.
       frame_joints_mm: `[F, J, 3]`, of frames by themselves.
+      shift_px: `[V, 2]`, by which the views' detections were moved because the cameras
+        show everything beside its place.
     """
 
     poses: Poses
     take: Take
     frame_joints_mm: np.ndarray
+    shift_px: np.ndarray
 
 
 class Session:
@@ -132,6 +135,7 @@ class _Compiled:
             spec(parts, joints, 3),
             spec(parts, size, size),
             spec(parts),
+            spec(len(layout.bones)),
             spec(len(layout.bones)),
             spec(size, size),
         )
@@ -232,6 +236,7 @@ class _Run:
         self._states = np.zeros(sight.points_px.shape[:2], np.int64)
         self._projection = tf.constant(sight.projection)
         self._settings = self._lifter.config.solver
+        self._shift_px = np.zeros((len(sight.projection), 2))
 
     def lifted(self, recording: Recording) -> Lifted:
         """All stages."""
@@ -244,16 +249,15 @@ class _Run:
             joints, covariance = self._lift_sequences()
         else:
             joints, covariance = self._joints, self._frame_covariance
-        return Lifted(
-            self._poses(recording, joints, covariance), self._take, self._joints
-        )
+        poses = self._poses(recording, joints, covariance)
+        return Lifted(poses, self._take, self._joints, self._shift_px)
 
     # === Stages ===
 
     def _exchange(self, gains: np.ndarray | None) -> bool:
         """Undoes the exchanges that are most likely now; whether these changed."""
         terms = self._lifter.terms(
-            Take(self._lifter.prior.lengths_mm, np.ones((1, 1)), 0.0, self._fps), True
+            _nothing_known(self._fps), True
         )
         original = self._original
         states = swaps.find_swaps(
@@ -292,9 +296,9 @@ class _Run:
         sample = _runs(len(self._sight), _SAMPLE)
         profile = self._lifter.profile_px()
         sigma = self._first_sigma(profile)
-        lengths = self._lengths(sample, sigma)
+        lengths, spreads = self._lengths(sample, sigma)
         lasting = self._lifter.config.energy.lasting
-        self._take = Take(lengths, sigma, lasting or 0.0, self._fps)
+        self._take = Take(lengths, spreads, sigma, lasting or 0.0, self._fps)
         for round_ in range(self._settings.noise_rounds):
             self._session.tell("measuring", round_ / self._settings.noise_rounds)
             found = self._statistics(sample)
@@ -302,13 +306,24 @@ class _Run:
                 found, self._take.sigma_px, self._lifter.joints.counterpart
             )
             ratio = np.log(sigma / self._take.sigma_px)
+            shift = noise.view_shifts(found, self._take.sigma_px)
+            self._shift(shift)
             if lasting is None and self._temporal:
                 self._take = self._take._replace(lasting=noise.lasting_share(found))
             self._take = self._take._replace(sigma_px=sigma)
-            if np.abs(ratio).max() < _FOUND:
+            if np.abs(ratio).max() < _FOUND and not shift.any():
                 break
-        if self._given_lengths is None:
-            self._take = self._take._replace(lengths_mm=self._lengths(sample, sigma))
+        lengths, spreads = self._lengths(sample, sigma)
+        self._take = self._take._replace(lengths_mm=lengths, spreads_mm=spreads)
+
+    def _shift(self, shift_px: np.ndarray) -> None:
+        """Moves the views' detections."""
+        if not shift_px.any():
+            return
+        self._shift_px += shift_px
+        self._original = _moved(self._original, shift_px)
+        self._sight = _moved(self._sight, shift_px)
+        self._triangulate()
 
     def _lift_frames(self) -> None:
         body, terms = self._body(), self._terms(False)
@@ -406,10 +421,13 @@ class _Run:
             scale = _UNSEEN_PX
         return np.tile(scale * profile, (views, 1))
 
-    def _lengths(self, sample: list[slice], sigma: np.ndarray) -> np.ndarray:
+    def _lengths(
+        self, sample: list[slice], sigma: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         prior = self._lifter.prior
         if self._given_lengths is not None:
-            return np.asarray(self._given_lengths, np.float64)
+            given = np.asarray(self._given_lengths, np.float64)
+            return given, np.zeros_like(given)
         count = len(prior.skeleton)
         joints = np.concatenate([self._points.points_mm[p, :count] for p in sample])
         known = np.concatenate([self._points.known[p, :count] for p in sample])
@@ -420,7 +438,7 @@ class _Run:
         scale = np.mean(sigma[:, :count] ** 2, axis=0)[:, None, None]
         tiny = np.finfo(float).tiny ** 0.5 * np.eye(3)
         covariance = scale * np.linalg.pinv(information + tiny, hermitian=True)
-        return estimate_lengths(joints, covariance, prior)[0]
+        return estimate_lengths(joints, covariance, prior)
 
     def _poses(
         self, recording: Recording, joints: np.ndarray, covariance: np.ndarray
@@ -474,6 +492,18 @@ class _Run:
         for first in range(0, count, step):
             yield slice(first, min(first + step, count))
             self._session.tell(stage, min(first + step, count) / count)
+
+
+def _nothing_known(fps: float) -> Take:
+    """A take whose exchanges alone are asked for."""
+    nothing = np.zeros(0)
+    return Take(nothing, nothing, nothing, 0.0, fps)
+
+
+def _moved(sight: Sight, shift_px: np.ndarray) -> Sight:
+    seen = (sight.confidence > 0)[..., None]
+    points = sight.points_px + np.where(seen, shift_px[:, None], 0.0)
+    return Sight(points, sight.confidence, sight.projection)
 
 
 def _padded(count: int) -> int:
