@@ -4,6 +4,7 @@ import ast
 from importlib import import_module
 from pathlib import Path
 
+import made_up_detections as made_up
 import numpy as np
 import pytest
 
@@ -29,6 +30,25 @@ READERS = (
     ("human_pose.datasets.images.layout:read_texts", (0,), ""),
     ("human_pose.datasets.images.picture_file:check_image", (), ""),
     ("human_pose.datasets.pose_files:read_pose_file", (), ""),
+    ("human_pose.exchange.coco:read", (), ""),
+    ("human_pose.exchange.formats:camera_files", (), ""),
+    ("human_pose.exchange.formats:read_cameras", (), ""),
+    ("human_pose.exchange.formats:read_motion", (), ""),
+    ("human_pose.exchange.formats:read_recording", (), ""),
+    ("human_pose.exchange.formats:recognise", (), ""),
+    ("human_pose.exchange.frame_folders:read_views", (list,), ""),
+    ("human_pose.exchange.frame_folders:view_folders", (), ""),
+    ("human_pose.exchange.mmpose:read", (), ""),
+    ("human_pose.exchange.openpose:read", (), ""),
+    ("human_pose.exchange.plain:read", (), ""),
+    ("human_pose.exchange.plain:read_blazepose", (), ""),
+    ("human_pose.exchange.plain_csv:read", (), ""),
+    ("human_pose.exchange.pose2sim:read", (), ""),
+    ("human_pose.exchange.pose_file:read", (), ""),
+    ("human_pose.exchange.sleap:read", (), ""),
+    ("human_pose.exchange.sources:read_json", (), ""),
+    ("human_pose.exchange.videopose3d:read", (), ""),
+    ("human_pose.files.h5:read_h5_table", ("x",), ""),
     ("human_pose.files:check_is_file", (), ""),
     ("human_pose.files:locate", (), ""),
     ("human_pose.files:read_h5", ({},), ""),
@@ -48,7 +68,12 @@ READERS = (
 )
 
 # Writers, each with what it takes after the path.
+RECORDING = made_up.recording(views=("a",))
 WRITERS = (
+    ("human_pose.exchange.coco:write", (RECORDING,)),
+    ("human_pose.exchange.formats:write", (RECORDING, "npz")),
+    ("human_pose.exchange.plain:write", (RECORDING,)),
+    ("human_pose.exchange.plain_csv:write", (RECORDING,)),
     ("human_pose.files:write_h5", ({"x": 1},)),
     ("human_pose.files:write_npz", ({"x": 1},)),
     ("human_pose.i1.caffe.caffemodel:write", ({"a": [np.ones(2)]},)),

@@ -5,7 +5,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from absl import app, flags, logging
@@ -38,6 +38,7 @@ _FLAGS_OF: Final = {
 def run(
     work: Callable[[flags.FlagValues], None],
     define_flags: Callable[[flags.FlagValues], None],
+    places: Sequence[str] = (),
 ) -> None:
     """Runs a command and leaves the process.
 
@@ -47,12 +48,17 @@ def run(
     Args:
       work: does the work, given the parsed flags.
       define_flags: defines them.
+      places: flags that the command's words without a name set, in order; each must be
+        given, one way or the other.
     """
     ready_streams()
     define_flags(flags.FLAGS)
     try:
         try:
-            app.run(lambda _: guarded(work, flags.FLAGS), flags_parser=_parse)
+            app.run(
+                lambda _: guarded(work, flags.FLAGS),
+                flags_parser=lambda argv: _parse(argv, places),
+            )
         finally:
             sys.stdout.flush()  # what is left, where a failure can still be told
     except BrokenPipeError:
@@ -205,18 +211,24 @@ def _import_tensorflow() -> None:
         os.close(stream)
 
 
-def _parse(argv: list[str]) -> list[str]:
+def _parse(argv: list[str], places: Sequence[str]) -> list[str]:
     try:
-        unknown = flags.FLAGS(argv)[1:]
+        words = flags.FLAGS(argv)[1:]
+        for name, word in zip(places, words, strict=False):
+            flags.FLAGS[name].present += 1
+            setattr(flags.FLAGS, name, word)
     except flags.Error as error:
         sys.exit(f"{_program()}: {' '.join(str(error).split())}")
     except SystemExit:
         sys.exit(0)  # absl leaves with 1 after printing the help that was asked for
-    if unknown:
+    if unknown := words[len(places) :]:
         sys.exit(
             f"{_program()}: unexpected argument {unknown[0]!r}; "
             "flags are given as --name=value"
         )
+    missing = [name for name in places if flags.FLAGS[name].value is None]
+    if missing:
+        sys.exit(f"{_program()}: needs {' and '.join(map(str.upper, places))}")
     logging.use_absl_handler()
     return argv
 

@@ -161,24 +161,27 @@ def _check_kind(where: str, dtype: np.dtype, text: bool) -> None:
         raise InputError(f"{where} must be real numbers; received {dtype}")
 
 
-def checked_values(where: str, array: np.ndarray) -> np.ndarray:
+def checked_values(where: str, array: np.ndarray, finite: bool = True) -> np.ndarray:
     """Values that were read, in this machine's order of bytes.
 
     Args:
       where: file and name.
       array: numbers or text.
+      finite: whether numbers must be; else NaN stands for what is not there.
 
     Raises:
-      InputError: if a number is not finite.
+      InputError: if a number is infinite, or NaN and `finite`.
       ValueError: if a text is none.
     """
     if array.dtype.kind == "U":
         array.tolist()  # for an error where a number is no letter's
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
-    if array.dtype.kind == "f" and not np.all(np.isfinite(array)):
-        count = int(np.sum(~np.isfinite(array)))
-        first = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
-        raise InputError(
-            f"{where} must be finite; {count} values are not, the first at {first}"
-        )
+    if array.dtype.kind == "f":
+        wrong = ~np.isfinite(array) if finite else np.isinf(array)
+        if wrong.any():
+            first = [int(i) for i in np.argwhere(wrong)[0]]
+            raise InputError(
+                f"{where} must be finite; {int(wrong.sum())} values are not, the first "
+                f"at {first}"
+            )
     return array

@@ -6,9 +6,7 @@ another file.
 """
 
 import io
-import math
 import os
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +22,8 @@ from human_pose.files.arrays import (
     refusing,
 )
 from human_pose.files.errors import InputError
+from human_pose.files.h5_storage import check_stored, chunk_bytes, chunk_count
+from human_pose.files.h5_texts import texts_of
 from human_pose.files.paths import atomic, check_is_file
 
 # How every dataset of one or more dimensions is stored, with a checksum of each chunk.
@@ -34,27 +34,27 @@ COMPRESSION: Final[Mapping[str, Any]] = {
 # The file format: from 1.10 on, HDF5 keeps checksums of what says where data is.
 _VERSION: Final = h5py.h5f.LIBVER_V110
 
-# Filters that every h5py brings along.
-_LZF: Final = 32000
-_FILTERS: Final = (
-    h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32, _LZF
-)  # fmt: skip
-_COMPRESSIONS: Final = {h5py.h5z.FILTER_DEFLATE, _LZF}
-_CHECKSUM_BYTES: Final = 4  # of a chunk, at its end
+_OWN: Final = h5py.HardLink  # what lies in the file itself
 
 
 def read_h5(
-    path: str | os.PathLike[str], shapes: Mapping[str, Shape]
-) -> dict[str, np.ndarray]:
-    """Reads named numeric arrays from an HDF5 file and checks them.
+    path: str | os.PathLike[str],
+    shapes: Mapping[str, Shape],
+    *,
+    texts: Sequence[str] = (),
+    finite: bool = True,
+) -> dict[str, Any]:
+    """Reads named arrays from an HDF5 file and checks them.
 
     Args:
       path: the file.
-      shapes: for each dataset its shape; a letter stands for any size, the same
-        wherever the letter returns.
+      shapes: for each dataset of numbers its shape; a letter stands for any size, the
+        same wherever the letter returns.
+      texts: datasets of a list of texts.
+      finite: whether NaN is refused, too.
 
     Returns:
-      The arrays, float64 (integers stay integers).
+      The arrays, float64 (integers stay integers), and lists of texts.
 
     Raises:
       InputError: naming the file, the dataset and the rule, if the file is missing,
@@ -65,23 +65,83 @@ def read_h5(
     path = Path(path)
     check_is_file(path)
     with refusing(path, "is not a readable HDF5 file"), h5py.File(path, "r") as file:
-        datasets = _datasets(path, file, shapes)
+        datasets = _datasets(path, file, [*shapes, *texts])
         declared = Declared(path)
-        for name, dataset in datasets.items():
+        for name in shapes:
+            dataset = datasets[name]
             declared.check(
                 name,
                 dataset.shape,
                 dataset.dtype,
                 shapes[name],
-                stored_bytes=_chunk_bytes(dataset) * _chunks(dataset),
+                stored_bytes=chunk_bytes(dataset) * chunk_count(dataset),
             )
-            _check_stored(f"{path}: {name}", dataset)
-        arrays = {name: np.asarray(dataset[()]) for name, dataset in datasets.items()}
+            check_stored(f"{path}: {name}", dataset)
+        arrays: dict[str, Any] = {
+            name: np.asarray(datasets[name][()]) for name in shapes
+        }
+        lists = {name: texts_of(path, datasets[name]) for name in texts}
     for name, array in arrays.items():
-        array = checked_values(f"{path}: {name}", array)
+        array = checked_values(f"{path}: {name}", array, finite)
         whole = np.issubdtype(array.dtype, np.integer)
         arrays[name] = array if whole else array.astype(np.float64)
-    return arrays
+    return arrays | lists
+
+
+def read_h5_table(
+    path: str | os.PathLike[str], name: str
+) -> tuple[dict[str, np.ndarray], dict[str, bytes]]:
+    """Reads a table of an HDF5 file, as PyTables writes them.
+
+    Args:
+      path: the file.
+      name: of the table.
+
+    Returns:
+      Its columns by name, each with as many rows, NaN for what is not there; and those
+      of its attributes that are bytes.
+
+    Raises:
+      InputError: as `read_h5`, but for NaN.
+    """
+    path = Path(path)
+    check_is_file(path)
+    with refusing(path, "is not a readable HDF5 file"), h5py.File(path, "r") as file:
+        dataset = _datasets(path, file, [name])[name]
+        if dataset.dtype.names is None or dataset.ndim != 1:
+            raise InputError(f"{path}: {name} must be a table; it is {dataset.dtype}")
+        declared = Declared(path)
+        for column in dataset.dtype.names:
+            base, shape = dataset.dtype[column].base, dataset.dtype[column].shape
+            full = (*dataset.shape, *shape)
+            declared.check(column, full, base, ("rows", *map(str, range(len(shape)))))
+        check_stored(f"{path}: {name}", dataset)
+        rows = dataset[()]
+        attributes = {
+            key: bytes(dataset.attrs[key])
+            for key in dataset.attrs
+            if dataset.attrs.get_id(key).dtype.kind == "S"
+            and dataset.attrs.get_id(key).shape == ()
+        }
+    return {
+        column: checked_values(f"{path}: {column}", rows[column], finite=False)
+        for column in rows.dtype.names
+    }, attributes
+
+
+def h5_ranks(path: str | os.PathLike[str]) -> dict[str, int]:
+    """How many dimensions each dataset in an HDF5 file's first group has; 0: a group.
+
+    Reads no dataset. What is no HDF5 file has none.
+    """
+    try:
+        if not Path(path).is_file() or not h5py.is_hdf5(path):
+            return {}
+        with h5py.File(path, "r") as file:
+            here = [n for n in file if isinstance(file.get(n, getlink=True), _OWN)]
+            return {name: len(getattr(file[name], "shape", ())) for name in here}
+    except Exception:  # h5py reports damage by errors of many kinds
+        return {}
 
 
 def write_h5(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
@@ -150,7 +210,7 @@ def _write_scalar(group: h5py.h5g.GroupID, name: str, value: np.ndarray) -> None
 
 
 def _datasets(
-    path: Path, file: h5py.File, names: Mapping[str, Shape]
+    path: Path, file: h5py.File, names: Sequence[str]
 ) -> dict[str, h5py.Dataset]:
     """The datasets of these names, none of which is read yet."""
     objects = {name: _object(path, file, name) for name in names}
@@ -176,97 +236,3 @@ def _object(path: Path, file: h5py.File, name: str) -> Any:
             raise InputError(f"{path}: {name} must be in the file itself; it is a link")
         found = h5py.h5o.open(found, part)
     return found
-
-
-def _chunk_bytes(dataset: h5py.Dataset) -> int:
-    return math.prod(dataset.chunks or ()) * dataset.dtype.itemsize
-
-
-def _chunks(dataset: h5py.Dataset) -> int:
-    """How many chunks a dataset has if none is missing."""
-    sizes = zip(dataset.shape, dataset.chunks or dataset.shape, strict=True)
-    return math.prod(-(-size // chunk) for size, chunk in sizes if size or chunk)
-
-
-def _check_stored(where: str, dataset: h5py.Dataset) -> None:
-    """Refuses what is not wholly in the file, or takes more room than it should."""
-    if dataset.is_virtual or dataset.external:
-        raise InputError(f"{where} must be in the file itself; it is in another one")
-    if dataset.chunks is None:
-        found, wanted = dataset.id.get_storage_size(), dataset.nbytes
-        if found != wanted:
-            raise InputError(f"{where} must have {wanted} bytes; {found} are there")
-        return
-    properties = dataset.id.get_create_plist()
-    filters = [properties.get_filter(i)[0] for i in range(properties.get_nfilters())]
-    if not set(filters) <= set(_FILTERS):
-        raise InputError(f"{where} is compressed by a method other than gzip or lzf")
-    chunks: list[h5py.h5d.StoreInfo] = []
-    dataset.id.chunk_iter(chunks.append)
-    if len(chunks) != _chunks(dataset):
-        raise InputError(
-            f"{where} must have {_chunks(dataset)} chunks; {len(chunks)} are there"
-        )
-    if sum(each in _COMPRESSIONS for each in filters) > 1:
-        raise InputError(f"{where} is compressed more than once")
-    for chunk in chunks:
-        _check_inflation(dataset, chunk, filters)
-
-
-def _check_inflation(
-    dataset: h5py.Dataset, chunk: h5py.h5d.StoreInfo, filters: Sequence[int]
-) -> None:
-    """Refuses a chunk that does not inflate to just what the dataset's chunks have.
-
-    Of more HDF5 would inflate gigabytes, whatever the shape; where there is less it
-    reads what lies behind in the memory.
-
-    Raises:
-      ValueError: if it has another size, or cannot be inflated.
-    """
-    wanted = _chunk_bytes(dataset)
-    # Bits of the mask are of filters that were left out.
-    used = [f for i, f in enumerate(filters) if not chunk.filter_mask >> i & 1]
-    size = chunk.size
-    for number, each in reversed([*enumerate(used)]):
-        if each == h5py.h5z.FILTER_FLETCHER32:
-            size -= _CHECKSUM_BYTES
-        elif each in _COMPRESSIONS:
-            _, packed = dataset.id.read_direct_chunk(chunk.chunk_offset)
-            most = wanted + _CHECKSUM_BYTES * used[:number].count(
-                h5py.h5z.FILTER_FLETCHER32
-            )
-            inflated = _lzf_size if each == _LZF else _deflate_size
-            size = inflated(packed[: max(size, 0)], most)
-    if size != wanted:
-        much = f"more than {wanted}" if size > wanted else f"{size} of {wanted}"
-        raise ValueError(f"{dataset.name} has a chunk of {much} bytes")
-
-
-def _deflate_size(packed: bytes, most: int) -> int:
-    """How many bytes gzip's method inflates to, counted up to one above `most`."""
-    return len(zlib.decompressobj().decompress(packed, most + 1))
-
-
-def _lzf_size(packed: bytes, most: int) -> int:
-    """The same of LZF: a row of letters, each before as many bytes, or a repetition.
-
-    Raises:
-      ValueError: if it ends within one of these.
-    """
-    size = place = 0
-    while place < len(packed) and size <= most:
-        run = packed[place] >> 5
-        if run == 0:
-            run = packed[place] + 1
-            place += 1 + run
-        else:
-            if run == 7:  # the longest, to which the next byte adds
-                run += packed[place + 1]
-                place += 1
-            run += 2
-            place += 2
-        size += run
-    if size <= most and place != len(packed):
-        raise ValueError("a chunk ends too early")
-    return size

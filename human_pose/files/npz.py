@@ -37,6 +37,8 @@ def read_npz(
     path: str | os.PathLike[str],
     shapes: Mapping[str, Shape],
     texts: Mapping[str, Shape] | None = None,
+    *,
+    finite: bool = True,
 ) -> dict[str, np.ndarray]:
     """Reads named arrays of an `.npz` file and checks them.
 
@@ -46,6 +48,7 @@ def read_npz(
         same wherever the letter returns.
       texts: the same for arrays of text or bytes; `str(array)` is a single text, as a
         JSON header is.
+      finite: whether NaN is refused, too.
 
     Returns:
       The arrays in the types that the file has, `shapes` first.
@@ -64,7 +67,31 @@ def read_npz(
         for name, shape in [*shapes.items(), *texts.items()]:
             found, dtype = _header(path, archive, name)
             declared.check(name, found, dtype, shape, text=name in texts)
-        return {name: _array(path, archive, name) for name in [*shapes, *texts]}
+        names = [*shapes, *texts]
+        return {name: _array(path, archive, name, finite) for name in names}
+
+
+def npz_ranks(path: str | os.PathLike[str]) -> dict[str, int]:
+    """How many dimensions each array of an `.npz` file has; -1 for pickled objects.
+
+    Reads no array. What is no `.npz` file has none.
+    """
+    try:
+        if not Path(path).is_file():
+            return {}
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(_ENDING) for name in archive.namelist()]
+            return {name: _rank(Path(path), archive, name) for name in names}
+    except Exception:  # zipfile reports damage by errors of many kinds
+        return {}
+
+
+def _rank(path: Path, archive: zipfile.ZipFile, name: str) -> int:
+    with archive.open(name + _ENDING) as entry:
+        if npy.read_magic(entry) != _VERSION:
+            raise InputError(f"{path}: {name} has a header that is not of an array")
+        shape, _, dtype = npy.read_array_header_1_0(entry)
+    return -1 if dtype.hasobject else len(shape)
 
 
 def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> None:
@@ -97,6 +124,8 @@ def _header(
         if npy.read_magic(entry) != _VERSION:
             raise InputError(f"{path}: {name} has a header that is not of an array")
         shape, _, dtype = npy.read_array_header_1_0(entry)
+        if dtype.hasobject:
+            raise InputError(f"{path}: {name} must be numbers or text, no objects")
         size = entry.tell() + dtype.itemsize * int(np.prod(shape, dtype=object))
     if info.file_size != size:
         raise InputError(
@@ -106,8 +135,8 @@ def _header(
     return shape, dtype
 
 
-def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+def _array(path: Path, archive: zipfile.ZipFile, name: str, finite: bool) -> np.ndarray:
     with archive.open(name + _ENDING) as entry:
         # Reads as much as the header says, in blocks, and zipfile checks the checksum.
         array = npy.read_array(entry, allow_pickle=False)
-    return checked_values(f"{path}: {name}", array)
+    return checked_values(f"{path}: {name}", array, finite)

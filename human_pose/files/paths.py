@@ -92,6 +92,32 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)  # gone already if all went well
 
 
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yields a temporary folder beside `path`, renamed to it when the block succeeds.
+
+    On any error the temporary folder is removed.
+
+    Raises:
+      InputError: if something is there already that is no empty folder, or it cannot be
+        written.
+    """
+    path = Path(path)
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise InputError(f"{path}: must be a new or an empty folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=f".{path.name}.", suffix=_PART
+        ) as temporary:
+            made = Path(temporary) / path.name
+            made.mkdir()
+            yield made
+            made.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
 def leftovers(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """The temporary files in a folder of processes that were killed while writing.
 

@@ -3,6 +3,7 @@
 A new reader of files gets a row in `READERS`.
 """
 
+import json
 import resource
 import shutil
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import h5py
 import keras
+import made_up_detections as detections
 import made_up_images as made_up
 import numpy as np
 import pytest
@@ -29,6 +31,18 @@ from human_pose.datasets.pose_files import (
     read_pose_file,
     write_pose_file,
 )
+from human_pose.exchange import (
+    coco,
+    deeplabcut,
+    mmpose,
+    openpose,
+    plain,
+    plain_csv,
+    pose2sim,
+    pose_file,
+    sleap,
+    videopose3d,
+)
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import write_h5
 from human_pose.i1.caffe import caffemodel
@@ -42,6 +56,7 @@ from human_pose.runs.state import read_progress, restore_variables, write_state
 from ransac.problems import RecordedStream
 
 MUTANTS = 200
+FEW = 60
 # Far above what any takes, far below what a bomb or a quadratic reader does.
 MOST_SECONDS = 10
 MOST_MEGABYTES = 600
@@ -214,6 +229,60 @@ def make_jpeg(folder):
     return folder / "a.jpg"
 
 
+def make_frame(folder):
+    view = folder / "pose" / "a_json"
+    detections.write_openpose(view, {"a_0.json": [detections.person()] * 2})
+    return view / "a_0.json"
+
+
+def make_project(folder):
+    make_frame(folder)
+    text = "[project]\nframe_rate = 60\nframe_range = [0, 1]\n"
+    (folder / "Config.toml").write_text(f"{text}[pose]\npose_model = 'COCO_17'\n")
+    return folder / "Config.toml"
+
+
+def make_mmpose(folder):
+    values = detections.person()
+    people = [{"keypoints": values[:, :2].tolist(), "keypoint_scores": [0.5] * 17}]
+    frames = [{"frame_id": number, "instances": people} for number in range(3)]
+    (folder / "a.json").write_text(json.dumps(frames))
+    return folder / "a.json"
+
+
+def make_blazepose(folder):
+    numbers = RANDOM.uniform(100, 900, (2, 3, 33, 2)), RANDOM.uniform(0, 1, (2, 3, 33))
+    arrays = dict(zip(("xy", "visibility"), numbers, strict=True))
+    np.savez(folder / "a.npz", names=["a", "b"], fps=60.0, **arrays)
+    return folder / "a.npz"
+
+
+def make_positions(folder):
+    positions = {"S1": {"a": [np.full((2, 17, 2), 9.0)] * 2}}
+    return detections.write_videopose3d(folder / "a.npz", positions)
+
+
+def written_by(module, ending, **options):
+    """Makes the file that a writer makes of invented detections."""
+
+    def make(folder):
+        module.write(folder / f"a{ending}", detections.recording(**options))
+        return folder / f"a{ending}"
+
+    return make
+
+
+def seen(read):
+    """What a reader of detections finds."""
+
+    def read_seen(path):
+        recording = read(path)
+        found = recording.seen
+        return recording.joints_2d_px[found], recording.confidence[found]
+
+    return read_seen
+
+
 def make_network(folder):
     layers = [keras.Input((2,)), keras.layers.Dense(1, name="conv_5_d4")]
     save_network(keras.Sequential(layers), folder / "a.keras")
@@ -279,6 +348,46 @@ READERS = {
         lambda folder: make_set(folder) / "images/3.png", read_picture, summed=True
     ),
     "anybody's JPEG": Reader(make_jpeg, read_picture),
+    "OpenPose frame": Reader(
+        make_frame, seen(lambda path: openpose.read(path.parent)), mutants=FEW
+    ),
+    "Pose2Sim project": Reader(
+        make_project, seen(lambda path: pose2sim.read(path.parent)), mutants=FEW
+    ),
+    "COCO results": Reader(
+        written_by(coco, ".json", views=("a",)), seen(coco.read), mutants=FEW
+    ),
+    "MMPose": Reader(make_mmpose, seen(mmpose.read), mutants=FEW),
+    "DeepLabCut h5": Reader(
+        lambda folder: detections.write_deeplabcut_h5(folder / "a.h5"),
+        seen(deeplabcut.FORMATS[0].read),
+        mutants=FEW,
+    ),
+    "DeepLabCut csv": Reader(
+        lambda folder: detections.write_deeplabcut_csv(folder / "a.csv"),
+        seen(deeplabcut.FORMATS[1].read),
+        mutants=FEW,
+    ),
+    "SLEAP": Reader(
+        lambda folder: detections.write_sleap(folder / "a.h5"),
+        seen(sleap.read),
+        mutants=FEW,
+    ),
+    "VideoPose3D": Reader(
+        make_positions, seen(videopose3d.read), summed=True, mutants=FEW
+    ),
+    "detections in npz": Reader(
+        written_by(plain, ".npz", fps=50), seen(plain.read), mutants=FEW
+    ),
+    "BlazePose": Reader(
+        make_blazepose, seen(plain.read_blazepose), summed=True, mutants=FEW
+    ),
+    "detections in csv": Reader(
+        written_by(plain_csv, ".csv"), seen(plain_csv.read), mutants=FEW
+    ),
+    "detections in h5": Reader(
+        make_pose_file, seen(pose_file.read), summed=True, mutants=FEW
+    ),
     # Small, for Keras is slow, and so no network of ours.
     "network": Reader(make_network, read_network, refused=True, mutants=12),
 }

@@ -1,0 +1,313 @@
+"""The table of all formats: what reads a file is told by its content, never its name.
+
+Writers are chosen by a file's ending or by the name of a format. A module's formats are
+its `FORMATS`, or the one `FORMAT`; a module is imported when the table is first asked.
+"""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from absl import logging
+
+from human_pose.exchange.format import Format
+from human_pose.exchange.recording import Motion, Recording, check_fps
+from human_pose.exchange.sources import head
+from human_pose.files.errors import InputError
+from human_pose.files.paths import check_is_file
+from human_pose.geometry.cameras import Camera
+from human_pose.geometry.known_skeletons import by_name
+from human_pose.geometry.skeleton import Skeleton
+
+StrPath = str | os.PathLike[str]
+
+RECORDING: Final = "recording"
+CAMERAS: Final = "cameras"
+MOTION: Final = "motion"
+
+# Those whose files others may take for theirs come first.
+_MODULES: Final = (
+    "pose2sim", "openpose", "coco", "mmpose", "plain", "plain_csv", "pose_file",
+    "sleap", "deeplabcut", "videopose3d", "calibrations", "trc", "c3d", "bvh", "amc",
+    "anipose", "poses",
+)  # fmt: skip
+_SHOWN: Final = 8  # names of what a folder holds
+_BEGINNING: Final = 30  # letters of what a file holds
+
+
+@cache
+def all_formats() -> tuple[Format, ...]:
+    """Every format, in the order in which a file is tried."""
+    found: list[Format] = []
+    for name in _MODULES:
+        module = import_module(f"human_pose.exchange.{name}")
+        found += getattr(module, "FORMATS", None) or (module.FORMAT,)
+    return tuple(found)
+
+
+def of_kind(kind: str) -> tuple[Format, ...]:
+    """The formats of recordings, of cameras or of motion."""
+    return tuple(each for each in all_formats() if each.kind == kind)
+
+
+def recognise(path: StrPath, *kinds: str) -> Format:
+    """The format of a file or folder.
+
+    Args:
+      path: to be read.
+      kinds: of formats that are asked for, the first one first; default: all.
+
+    Raises:
+      InputError: if there is nothing, or nothing that is known; the message says what
+        is there, and lists the formats.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        check_is_file(path)
+    wanted = [f for kind in kinds for f in of_kind(kind)] or [*all_formats()]
+    for each in wanted:
+        if each.read is not None and each.recognises(path):
+            return each
+    raise InputError(
+        f"{path}: is of no known format: {_found(path)}; known are "
+        f"{'; '.join(each.title for each in wanted if each.read)}"
+    )
+
+
+def read_recording(
+    path: StrPath,
+    *,
+    cameras: StrPath | Sequence[Camera] | None = None,
+    fps: float | None = None,
+    units: str | None = None,
+    frames: slice | None = None,
+    skeleton: str | Skeleton | None = None,
+) -> Recording:
+    """Reads 2D detections of any format.
+
+    Args:
+      path: a file or folder.
+      cameras: a calibration, or cameras; each view's is found by its name. Default:
+        those of the recording itself, if it has any.
+      fps: frames a second; default: what the recording says.
+      units: of the calibration's lengths; default: what it says or implies.
+      frames: the numbers of the first frame and the one after the last, None for no
+        limit; default: all, or those that a project says.
+      skeleton: of joints that have no names in the file, or a known one's name.
+
+    Raises:
+      InputError: naming the file or the argument, the rule and what was received.
+    """
+    check_fps("recording", fps)
+    chosen = recognise(path, RECORDING)
+    if isinstance(skeleton, str):
+        skeleton = _named(skeleton)
+    given = {
+        "skeleton": skeleton,
+        "fps": fps,
+        "units": units,
+        "frames": frames,
+        "cameras": cameras,
+    }
+    if skeleton is not None and "skeleton" not in chosen.options:
+        raise InputError(
+            "skeleton",
+            f"has no effect: {path} ({chosen.title}) says what its joints are",
+        )
+    if units is not None and "units" not in chosen.options and cameras is None:
+        raise InputError("units", "are a calibration's, and none is given")
+    assert chosen.read is not None
+    recording: Recording = chosen.read(
+        Path(path), **{name: given[name] for name in chosen.options}
+    )
+    if fps is not None:
+        recording = recording.replace(fps=fps)
+    if "frames" not in chosen.options:
+        recording = of_range(recording, frames)
+    _check_frames(recording)
+    if cameras is None:
+        return recording
+    if isinstance(cameras, str | os.PathLike):
+        return recording.with_cameras(read_cameras(cameras, units), str(cameras))
+    return recording.with_cameras(cameras)
+
+
+def read_cameras(path: StrPath, units: str | None = None) -> tuple[Camera, ...]:
+    """Reads a calibration of any format.
+
+    Args:
+      path: a file or folder.
+      units: of its lengths; default: what it says or implies.
+
+    Raises:
+      InputError: naming the file, and what is wrong with it.
+    """
+    return tuple(_read(path, CAMERAS, units))
+
+
+def read_motion(path: StrPath, units: str | None = None) -> Motion:
+    """Reads 3D joints over time of any format.
+
+    Args:
+      path: a file or folder.
+      units: of its lengths; default: what it says or implies.
+
+    Raises:
+      InputError: naming the file, and what is wrong with it.
+    """
+    motion: Motion = _read(path, MOTION, units)
+    return motion
+
+
+def camera_files(folder: StrPath) -> list[Path]:
+    """The calibrations in a folder: the folder itself if it is one, or files of it.
+
+    Raises:
+      InputError: if there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: must be a folder")
+    known = of_kind(CAMERAS)
+    if any(each.recognises(folder) for each in known):
+        return [folder]
+    files = (path for path in sorted(folder.iterdir()) if path.is_file())
+    return [path for path in files if any(each.recognises(path) for each in known)]
+
+
+def writer(path: StrPath, kind: str, to: str | None = None) -> Format:
+    """The format in which a file is written.
+
+    Args:
+      path: the file or folder.
+      kind: what is to be written.
+      to: the name of the format; default: by the ending.
+
+    Raises:
+      InputError: if there is none; the message lists the names and endings.
+    """
+    known = [each for each in of_kind(kind) if each.write is not None]
+    suffix = Path(path).suffix.lower()
+    for each in known:
+        if each.name == to if to is not None else suffix in each.suffixes:
+            return each
+    listed = ", ".join(
+        f"{each.name} ({' '.join(each.suffixes)})" if each.suffixes else each.name
+        for each in known
+    )
+    raise InputError("to", f"must be, for {kind}, one of {listed}", to or suffix)
+
+
+def write(
+    path: StrPath,
+    value: Recording | Motion | Sequence[Camera],
+    to: str | None = None,
+) -> None:
+    """Writes a recording, motion or cameras.
+
+    Args:
+      path: the file or folder.
+      value: what to write.
+      to: the name of the format; default: by the ending.
+
+    Raises:
+      InputError: if there is no such format, or it cannot hold the value.
+    """
+    chosen = writer(path, kind_of(value), to)
+    assert chosen.write is not None
+    chosen.write(path, value)
+
+
+def kind_of(value: Recording | Motion | Sequence[Camera]) -> str:
+    """What a value is, as formats call it."""
+    if isinstance(value, Recording):
+        return RECORDING
+    return MOTION if isinstance(value, Motion) else CAMERAS
+
+
+def of_range(value: Any, frames: slice | None) -> Any:
+    """A recording or motion of the frames whose numbers are in a range.
+
+    Args:
+      value: the recording or motion.
+      frames: the first number and the one after the last; None for all.
+
+    Raises:
+      InputError: if it is of no frame.
+    """
+    if frames is None:
+        return value
+    numbers = value.frames
+    first = numbers.min(initial=0) if frames.start is None else frames.start
+    stop = numbers.max(initial=0) + 1 if frames.stop is None else frames.stop
+    chosen = (numbers >= first) & (numbers < stop)
+    if not chosen.any():
+        raise InputError(
+            "frames",
+            f"must be of those of {value.source}, {numbers.min(initial=0)} to "
+            f"{numbers.max(initial=0)}",
+            f"{first}:{stop}",
+        )
+    if isinstance(value, Recording):
+        return value.of_frames(chosen)
+    return dataclasses.replace(
+        value,
+        joints_3d_mm=value.joints_3d_mm[chosen],
+        frames=value.frames[chosen],
+        sequence=value.sequence[chosen],
+    )
+
+
+def _read(path: StrPath, kind: str, units: str | None) -> Any:
+    chosen = recognise(path, kind)
+    assert chosen.read is not None
+    return chosen.read(Path(path), units=units)
+
+
+def _check_frames(recording: Recording) -> None:
+    """Refuses recordings of nothing and frames that come twice; warns of those missing.
+
+    Raises:
+      InputError: naming the file.
+    """
+    source = recording.source
+    if not recording.seen.any():
+        raise InputError(f"{source}: must hold a joint that was found; there is none")
+    within = np.diff(recording.sequence) == 0
+    steps = np.diff(recording.frames)[within]
+    if (steps <= 0).any():
+        number = recording.frames[1:][within][steps <= 0][0]
+        raise InputError(
+            f"{source}: frames must ascend within a sequence; {number} does not"
+        )
+    if len(steps) and steps.max() > steps.min():
+        number = recording.frames[1:][within][steps > steps.min()][0]
+        logging.warning(
+            "%s: frames are missing before number %d, and perhaps more; time goes on "
+            "as if they had not been",
+            *(source, number),
+        )
+
+
+def _named(word: str) -> Skeleton:
+    try:
+        return by_name(word)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+
+
+def _found(path: Path) -> str:
+    """What a file or folder holds, in a few words."""
+    if path.is_dir():
+        names = sorted(each.name for each in path.iterdir())
+        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        return f"a folder of {', '.join(names[:_SHOWN]) or 'nothing'}{more}"
+    start = head(path)[:_BEGINNING]
+    return f"a file that begins with {start!a}" if start else "an empty file"

@@ -1,0 +1,149 @@
+"""The plain forms of detections as one `.npz` file.
+
+  Ours: `joints_2d_px` `[F, V, J, 2]`, or `[F, V, P, J, 2]` of P people, `joint_names`
+    `[J]` and `view_names` `[V]`; besides, if known, `confidence` `[F, V, J]` (or
+    `[F, V, P, J]`), `fps`, `frames` `[F]`, `sequence` `[F]` and `tracks` `[F, V, P]`.
+  BlazePose's: `names` `[V]`, `xy` `[V, F, 33, 2]` px, `visibility` `[V, F, 33]`, `fps`.
+
+NaN and (0, 0) are joints that were not found.
+"""
+
+import os
+from typing import Any, Final
+
+import numpy as np
+
+from human_pose.exchange.detections import pixels, unit_confidence
+from human_pose.exchange.format import Format
+from human_pose.exchange.recording import Recording
+from human_pose.files.arrays import Shape, refusing
+from human_pose.files.npz import npz_ranks, read_npz, write_npz
+from human_pose.geometry.known_skeletons import BLAZEPOSE_33, from_names
+
+_SUFFIX: Final = (".npz",)
+_OURS: Final = {"joints_2d_px", "joint_names", "view_names"}
+_PERSON_RANK: Final = 5  # of `joints_2d_px` with an axis of people
+_FURTHER: Final[dict[str, Shape]] = {
+    "fps": (),
+    "frames": ("F",),
+    "sequence": ("F",),
+    "tracks": ("F", "V", "P"),
+}
+_BLAZEPOSE: Final[dict[str, Shape]] = {
+    "xy": ("V", "F", len(BLAZEPOSE_33), 2),
+    "visibility": ("V", "F", len(BLAZEPOSE_33)),
+    "fps": (),
+}
+
+
+def recognises(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds our arrays."""
+    return npz_ranks(path).keys() >= _OURS
+
+
+def recognises_blazepose(path: str | os.PathLike[str]) -> bool:
+    """Whether a file holds BlazePose's arrays."""
+    return npz_ranks(path).keys() >= {"names", *_BLAZEPOSE}
+
+
+def read(path: str | os.PathLike[str]) -> Recording:
+    """Reads our arrays.
+
+    Raises:
+      InputError: naming the file, the array and the rule.
+    """
+    ranks = npz_ranks(path)
+    person = ("P",) if ranks.get("joints_2d_px") == _PERSON_RANK else ()
+    shapes: dict[str, Shape] = {
+        "joints_2d_px": ("F", "V", *person, "J", 2),
+        "confidence": ("F", "V", *person, "J"),
+        **_FURTHER,
+    }
+    if not person:
+        shapes["tracks"] = ("F", "V", 1)
+    held = {n: s for n, s in shapes.items() if n in ranks or n == "joints_2d_px"}
+    texts: dict[str, Shape] = {"joint_names": ("J",), "view_names": ("V",)}
+    arrays = read_npz(path, held, texts, finite=False)
+    joints = arrays["joints_2d_px"].astype(np.float64)
+    confidence = arrays.get("confidence", np.ones(joints.shape[:-1]))
+    if not person:
+        joints, confidence = joints[:, :, None], confidence[:, :, None]
+    with refusing(path, "is no recording"):
+        skeleton = from_names(_texts(arrays["joint_names"]))
+    recording = Recording(
+        pixels(str(path), joints),
+        unit_confidence(str(path), confidence, 1.0),
+        skeleton,
+        tuple(_texts(arrays["view_names"])),
+        fps=float(arrays["fps"]) if "fps" in arrays else None,
+        source=str(path),
+    )
+    further = ("frames", "sequence", "tracks")
+    return recording.replace(**{n: arrays[n] for n in further if n in arrays})
+
+
+def read_blazepose(path: str | os.PathLike[str]) -> Recording:
+    """Reads BlazePose's arrays.
+
+    Raises:
+      InputError: naming the file, the array and the rule.
+    """
+    arrays = read_npz(path, _BLAZEPOSE, {"names": ("V",)}, finite=False)
+    joints = arrays["xy"].astype(np.float64).swapaxes(0, 1)[:, :, None]
+    visibility = arrays["visibility"].swapaxes(0, 1)[:, :, None]
+    return Recording(
+        pixels(str(path), joints),
+        unit_confidence(str(path), visibility, 1.0),
+        BLAZEPOSE_33,
+        tuple(_texts(arrays["names"])),
+        fps=float(arrays["fps"]),
+        source=str(path),
+    )
+
+
+def write(path: str | os.PathLike[str], recording: Recording) -> None:
+    """Writes our arrays; all but the cameras.
+
+    Raises:
+      InputError: if the file cannot be written.
+    """
+    joints, confidence = recording.joints_2d_px, recording.confidence
+    arrays: dict[str, Any] = {"frames": recording.frames}
+    if recording.tracks is None and joints.shape[2] == 1:
+        joints, confidence = joints[:, :, 0], confidence[:, :, 0]
+    arrays |= {"joints_2d_px": joints, "confidence": confidence}
+    if recording.tracks is not None:
+        arrays["tracks"] = recording.tracks
+    if recording.fps is not None:
+        arrays["fps"] = np.float64(recording.fps)
+    arrays["sequence"] = recording.sequence
+    arrays["joint_names"] = np.array(recording.skeleton.names)
+    arrays["view_names"] = np.array(recording.view_names)
+    write_npz(path, arrays)
+
+
+def _texts(names: np.ndarray) -> list[str]:
+    if names.dtype.kind == "S":
+        names = np.char.decode(names, "utf-8")
+    return [str(name) for name in names]
+
+
+FORMATS: Final = (
+    Format(
+        "npz",
+        "recording",
+        "plain .npz of detections",
+        _SUFFIX,
+        recognises,
+        read,
+        write,
+    ),
+    Format(
+        "blazepose",
+        "recording",
+        "BlazePose's .npz",
+        (),
+        recognises_blazepose,
+        read_blazepose,
+    ),
+)

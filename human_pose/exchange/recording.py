@@ -1,0 +1,268 @@
+"""What the formats meet in: 2D detections of several views, and 3D motion."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from human_pose.files.errors import InputError
+from human_pose.geometry.cameras import Camera
+from human_pose.geometry.skeleton import Skeleton
+
+# Stands for what follows from the number of frames.
+_DEFAULT: Final = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Detections of one or several people in F frames of V views.
+
+    Attributes:
+      joints_2d_px: float64 `[F, V, P, J, 2]`, as the lens shows them; NaN where a joint
+        was not found. The P places have no order: who stands at one of them may change
+        from frame to frame and from view to view.
+      confidence: float64 `[F, V, P, J]`, from 0 to 1; 0 where a joint was not found.
+      skeleton: of the J joints.
+      view_names: of the V views, each once; cameras are matched by them alone.
+      fps: frames a second, or None if it is not known.
+      frames: int64 `[F]`, the numbers that the source gives them, ascending within a
+        sequence; default: from 0.
+      sequence: int64 `[F]`, equal for the frames of one take; default: one take.
+      tracks: int64 `[F, V, P]`, the detector's own numbers of the people within a view,
+        -1 for none; or None if it gives none.
+      cameras: one for each view, in the views' order, or empty if they are not known.
+      source: the file or folder, for messages.
+
+    Raises:
+      InputError: if a shape or a number is not as it must be.
+    """
+
+    joints_2d_px: np.ndarray
+    confidence: np.ndarray
+    skeleton: Skeleton
+    view_names: tuple[str, ...]
+    fps: float | None = None
+    frames: np.ndarray = field(default_factory=lambda: _DEFAULT)
+    sequence: np.ndarray = field(default_factory=lambda: _DEFAULT)
+    tracks: np.ndarray | None = None
+    cameras: tuple[Camera, ...] = ()
+    source: str = "recording"
+
+    def __post_init__(self) -> None:
+        joints = np.array(self.joints_2d_px, np.float64)
+        views, count = len(self.view_names), len(self.skeleton)
+        if (
+            joints.ndim != 5
+            or joints.shape[1] != views
+            or joints.shape[3:]
+            != (
+                count,
+                2,
+            )
+        ):
+            raise InputError(
+                f"{self.source}: joints_2d_px",
+                f"must have shape [F, {views}, P, {count}, 2]",
+                list(joints.shape),
+            )
+        confidence = np.array(self.confidence, np.float64)
+        if confidence.shape != joints.shape[:-1]:
+            raise InputError(
+                f"{self.source}: confidence",
+                f"must have shape {list(joints.shape[:-1])}",
+                list(confidence.shape),
+            )
+        _check_unique(self.source, "views", self.view_names)
+        check_fps(self.source, self.fps)
+        # What one of the two arrays says not to be there is not there.
+        seen = np.isfinite(joints).all(axis=-1) & (confidence > 0)
+        self._keep("joints_2d_px", np.where(seen[..., None], joints, np.nan))
+        self._keep("confidence", np.where(seen, confidence, 0.0))
+        if self.confidence.max(initial=0.0) > 1:
+            raise InputError(
+                f"{self.source}: confidence",
+                "must be from 0 to 1",
+                float(self.confidence.max()),
+            )
+        self._keep("frames", _whole_or(self.frames, np.arange(len(joints))))
+        self._keep("sequence", _whole_or(self.sequence, np.zeros(len(joints))))
+        for name in ("frames", "sequence"):
+            if getattr(self, name).shape != joints.shape[:1]:
+                raise InputError(
+                    f"{self.source}: {name}",
+                    f"must be one for each of {len(joints)} frames",
+                    list(getattr(self, name).shape),
+                )
+        if self.tracks is not None:
+            self._keep("tracks", np.array(self.tracks, np.int64))
+            if self.tracks.shape != joints.shape[:3]:
+                raise InputError(
+                    f"{self.source}: tracks",
+                    f"must have shape {list(joints.shape[:3])}",
+                    list(self.tracks.shape),
+                )
+        if self.cameras and tuple(c.name for c in self.cameras) != self.view_names:
+            raise InputError(
+                f"{self.source}: cameras",
+                f"must be those of the views {', '.join(self.view_names)}, in order",
+                ", ".join(camera.name for camera in self.cameras),
+            )
+
+    def __len__(self) -> int:
+        return len(self.joints_2d_px)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Whether each joint was found, bool `[F, V, P, J]`."""
+        return self.confidence > 0
+
+    def with_cameras(
+        self, cameras: Sequence[Camera], source: str = "calibration"
+    ) -> "Recording":
+        """The recording with a camera for each view, found by its name.
+
+        Cameras without a view are left out: a rig may hold more than were recorded.
+
+        Args:
+          cameras: in any order.
+          source: where they come from, for messages.
+
+        Raises:
+          InputError: listing both sides, if a view has no camera or two have one name.
+        """
+        _check_unique(source, "cameras", [camera.name for camera in cameras])
+        by_name = {camera.name: camera for camera in cameras}
+        missing = [name for name in self.view_names if name not in by_name]
+        if missing:
+            raise InputError(
+                f"{source}: no camera is named {', '.join(missing)}; "
+                f"views: {', '.join(self.view_names)}; "
+                f"cameras: {', '.join(by_name) or 'none'}"
+            )
+        return self.replace(cameras=tuple(by_name[name] for name in self.view_names))
+
+    def replace(self, **changes: Any) -> "Recording":
+        """The recording with some of its attributes changed."""
+        return dataclasses.replace(self, **changes)
+
+    def of_frames(self, chosen: Any) -> "Recording":
+        """The recording of some frames.
+
+        Args:
+          chosen: a slice, numbers or a mask of the F frames.
+        """
+        return self.replace(
+            joints_2d_px=self.joints_2d_px[chosen],
+            confidence=self.confidence[chosen],
+            frames=self.frames[chosen],
+            sequence=self.sequence[chosen],
+            tracks=None if self.tracks is None else self.tracks[chosen],
+        )
+
+    def of_views(self, names: Sequence[str]) -> "Recording":
+        """The recording of some views, in the order of `names`.
+
+        Raises:
+          InputError: if there is no such view.
+        """
+        unknown = [name for name in names if name not in self.view_names]
+        if unknown or not names:
+            raise InputError(
+                "views", f"must be of {', '.join(self.view_names)}", list(names)
+            )
+        places = [self.view_names.index(name) for name in names]
+        return self.replace(
+            joints_2d_px=self.joints_2d_px[:, places],
+            confidence=self.confidence[:, places],
+            view_names=tuple(names),
+            tracks=None if self.tracks is None else self.tracks[:, places],
+            cameras=tuple(self.cameras[p] for p in places) if self.cameras else (),
+        )
+
+    def _keep(self, name: str, array: np.ndarray) -> None:
+        array.setflags(write=False)
+        object.__setattr__(self, name, array)
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """3D joints over time.
+
+    Attributes:
+      joints_3d_mm: float64 `[F, J, 3]`, world, NaN where a joint is missing.
+      skeleton: of the J joints.
+      fps: frames a second, or None if it is not known.
+      frames: int64 `[F]`, the source's numbers; default: from 0.
+      sequence: int64 `[F]`, equal for the frames of one take; default: one take.
+      up: the world's axis that points upwards: "x", "y" or "z".
+      source: the file, for messages.
+
+    Raises:
+      InputError: if a shape or a number is not as it must be.
+    """
+
+    joints_3d_mm: np.ndarray
+    skeleton: Skeleton
+    fps: float | None = None
+    frames: np.ndarray = field(default_factory=lambda: _DEFAULT)
+    sequence: np.ndarray = field(default_factory=lambda: _DEFAULT)
+    up: str = "z"
+    source: str = "motion"
+
+    def __post_init__(self) -> None:
+        joints = np.array(self.joints_3d_mm, np.float64)
+        count = len(self.skeleton)
+        if joints.ndim != 3 or joints.shape[1:] != (count, 3):
+            raise InputError(
+                f"{self.source}: joints_3d_mm",
+                f"must have shape [F, {count}, 3]",
+                list(joints.shape),
+            )
+        check_fps(self.source, self.fps)
+        if self.up not in ("x", "y", "z"):
+            raise InputError(f"{self.source}: up", "must be x, y or z", self.up)
+        lost = ~np.isfinite(joints).all(axis=-1, keepdims=True)
+        for name, array in (
+            ("joints_3d_mm", np.where(lost, np.nan, joints)),
+            ("frames", _whole_or(self.frames, np.arange(len(joints)))),
+            ("sequence", _whole_or(self.sequence, np.zeros(len(joints)))),
+        ):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+    def __len__(self) -> int:
+        return len(self.joints_3d_mm)
+
+    @property
+    def z_up(self) -> "Motion":
+        """The same motion in a world whose z-axis points upwards."""
+        turns = {"z": (0, 1, 2), "y": (2, 0, 1), "x": (1, 2, 0)}
+        return dataclasses.replace(
+            self, joints_3d_mm=self.joints_3d_mm[..., turns[self.up]], up="z"
+        )
+
+
+def check_fps(source: str, fps: float | None) -> None:
+    """Refuses a frame rate that is none.
+
+    Raises:
+      InputError: naming the source.
+    """
+    if fps is not None and not (np.isfinite(fps) and fps > 0):
+        raise InputError(f"{source}: fps", "must be positive", fps)
+
+
+def _whole_or(values: np.ndarray | None, default: np.ndarray) -> np.ndarray:
+    """`values` as a copy of whole numbers, or the default where there are none."""
+    given = values is not None and values is not _DEFAULT
+    return np.array(values if given else default, np.int64)
+
+
+def _check_unique(source: str, what: str, names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"{source}: {what} must have names of their own; twice: {', '.join(twice)}"
+        )

@@ -1,0 +1,119 @@
+"""Files and folders of detections: told apart by what they hold, one for each view."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from human_pose.files.arrays import MOST_BYTES, refusing
+from human_pose.files.errors import InputError
+from human_pose.files.paths import read_text
+
+# Enough to see how a file begins; files of all detections may have gigabytes.
+_HEAD_BYTES: Final = 1 << 16
+
+
+def head(path: str | os.PathLike[str]) -> str:
+    """How a file begins, as text; nothing if it is no file, or cannot be read."""
+    path = Path(path)
+    try:
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES).decode("utf-8", "replace").lstrip("\ufeff \n")
+    except OSError:
+        return ""
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+      InputError: if it is missing, too large or no JSON.
+    """
+    with refusing(path, "is no readable JSON file"):
+        return json.loads(read_text(path, MOST_BYTES))
+
+
+def files_in(folder: str | os.PathLike[str], *suffixes: str) -> list[Path]:
+    """The files of a folder with these endings, in order; not those of macOS's copies.
+
+    What is no folder, or cannot be read, has none.
+    """
+    folder = Path(folder)
+    try:
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        return []
+    return [
+        path
+        for path in found
+        if path.suffix.lower() in suffixes and not path.name.startswith(".")
+        if path.is_file()
+    ]
+
+
+def folders_in(folder: str | os.PathLike[str]) -> list[Path]:
+    """The folders in a folder, in order, but for hidden ones."""
+    folder = Path(folder)
+    try:
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError:
+        return []
+    return [p for p in found if p.is_dir() and not p.name.startswith(".")]
+
+
+def one_per_view(
+    path: str | os.PathLike[str],
+    suffix: str,
+    recognises: Callable[[Path], bool],
+    view_name: Callable[[Path], str] = lambda path: path.stem,
+) -> dict[str, Path]:
+    """The files of a recording with one file for each view, by the views' names.
+
+    Args:
+      path: the file of a single view, a folder of one for each, or a folder of folders
+        with one file each, as tools leave them that give all files one name.
+      suffix: of such files.
+      recognises: whether a file is such a one.
+      view_name: what its view is called; in a folder of its own as the folder.
+
+    Raises:
+      InputError: if there are none, one is of another format, or two are of one view.
+    """
+    path = Path(path)
+    paths = _candidates(path, suffix)
+    if not paths:
+        raise InputError(f"{path}: must hold a {suffix} file for each view")
+    views: dict[str, Path] = {}
+    for each in paths:
+        if path.is_dir() and not recognises(each):
+            raise InputError(
+                f"{each}: must be of the same format as {paths[0].name}; each {suffix} "
+                "file in a folder is a view"
+            )
+        name = (
+            view_name(each) if each.parent in (path, path.parent) else each.parent.name
+        )
+        if name in views:
+            raise InputError(
+                f"{path}: {views[name].name} and {each.name} are both of view {name}"
+            )
+        views[name] = each
+    return views
+
+
+def any_recognised(
+    path: str | os.PathLike[str], suffix: str, recognises: Callable[[Path], bool]
+) -> bool:
+    """Whether `one_per_view` would find a file of the format first."""
+    return any(map(recognises, _candidates(Path(path), suffix)[:1]))
+
+
+def _candidates(path: Path, suffix: str) -> list[Path]:
+    """A file itself, those of a folder, or those that are alone in a folder of it."""
+    if not path.is_dir():
+        return [path]
+    below = (files_in(folder, suffix) for folder in folders_in(path))
+    return files_in(path, suffix) or [files[0] for files in below if len(files) == 1]

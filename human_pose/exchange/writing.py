@@ -1,0 +1,70 @@
+"""What the writers of detections have in common."""
+
+from typing import Final
+
+import numpy as np
+
+from human_pose.exchange.recording import Recording
+from human_pose.files.errors import InputError
+from human_pose.geometry import known_skeletons
+from human_pose.geometry.skeleton import convert
+
+# Those that a reader knows by the number of joints alone, the smallest first.
+_BY_COUNT: Final = (
+    known_skeletons.COCO_17,
+    known_skeletons.COCO_18,
+    known_skeletons.BODY_25,
+    known_skeletons.HALPE_26,
+    known_skeletons.BLAZEPOSE_33,
+)
+
+
+def in_detectors_order(recording: Recording) -> Recording:
+    """The recording in the joints of the smallest skeleton of detectors that has all.
+
+    Joints that only this skeleton has are not found anywhere.
+
+    Raises:
+      InputError: if there is none; the message names joints that keep it from being.
+    """
+    names = set(recording.skeleton.names)
+    for skeleton in _BY_COUNT:
+        if names <= set(skeleton.names):
+            old = recording.skeleton
+            return recording.replace(
+                joints_2d_px=convert(recording.joints_2d_px, old, skeleton),
+                confidence=convert(
+                    recording.confidence[..., None], old, skeleton, fill=0.0
+                )[..., 0],
+                skeleton=skeleton,
+            )
+    best = max(_BY_COUNT, key=lambda skeleton: len(names & set(skeleton.names)))
+    raise InputError(
+        f"{recording.source}: this format knows joints by their number alone; no "
+        f"detector has {', '.join(sorted(names - set(best.names)))} beside the others"
+    )
+
+
+def check_file_names(recording: Recording) -> None:
+    """Refuses what cannot be files of views and frames.
+
+    Raises:
+      InputError: if a view's name is no name of a file, or frames have one number.
+    """
+    for name in recording.view_names:
+        if name in ("", ".", "..") or set(name) & set("/\\\0"):
+            raise InputError(
+                f"{recording.source}: views must have names that files can have; "
+                f"received {name!r}"
+            )
+    if len(np.unique(recording.frames)) < len(recording):
+        raise InputError(
+            f"{recording.source}: this format tells frames by their numbers; those of "
+            f"{len(np.unique(recording.sequence))} sequences repeat"
+        )
+
+
+def people_values(recording: Recording) -> np.ndarray:
+    """x, y and confidence, 0 where a joint was not found: `[F, V, P, J, 3]`."""
+    joints = np.nan_to_num(recording.joints_2d_px)
+    return np.concatenate([joints, recording.confidence[..., None]], axis=-1)

@@ -1,0 +1,128 @@
+"""The table of formats: files are told by their content, writers by words."""
+
+import os
+
+import made_up_detections as made_up
+import numpy as np
+import pytest
+from absl import logging
+
+from human_pose.exchange import formats
+from human_pose.exchange.recording import Motion
+from human_pose.files.errors import InputError
+from human_pose.geometry.cameras import Camera
+from human_pose.geometry.skeletons import LIFTER_17
+
+CAMERAS = [
+    Camera(np.eye(3), [0, 0, 4000 + n], [1000, 1000], [500, 500], name=name)
+    for n, name in enumerate(("cam_10", "spare", "cam_2"))
+]
+
+
+def test_names_are_told_apart():
+    for kind in ("recording", "cameras", "motion"):
+        names = [each.name for each in formats.of_kind(kind)]
+        assert len(set(names)) == len(names) > 3
+        suffixes = [s for f in formats.of_kind(kind) if f.write for s in f.suffixes]
+        assert len(set(suffixes)) == len(suffixes)
+    assert sum(
+        map(len, map(formats.of_kind, ("recording", "cameras", "motion")))
+    ) == len(formats.all_formats())
+
+
+@pytest.mark.parametrize("to", ["npz", "csv", "openpose", "coco"])
+def test_every_writers_files_are_recognised(to, tmp_path):
+    recording = made_up.recording(fps=50)
+    formats.write(tmp_path / "out", recording, to)
+    assert formats.recognise(tmp_path / "out").name == to
+    read = formats.read_recording(tmp_path / "out", cameras=CAMERAS, frames=slice(1, 3))
+    assert read.frames.tolist() == [1, 2]
+    assert sorted(read.view_names) == ["cam_10", "cam_2"]
+    depth = {"cam_10": 4000, "cam_2": 4002}
+    for camera, name in zip(read.cameras, read.view_names, strict=True):
+        assert camera.name == name and camera.translation_mm[2] == depth[name]
+    asked = formats.read_recording(tmp_path / "out", fps=30)
+    assert asked.fps == 30
+
+
+def test_a_view_without_a_camera_is_said(tmp_path):
+    formats.write(tmp_path / "a.npz", made_up.recording())
+    with pytest.raises(
+        InputError, match="no camera is named cam_10; views: cam_2, cam_10"
+    ):
+        formats.read_recording(tmp_path / "a.npz", cameras=CAMERAS[1:])
+
+
+def test_unknown_files_are_said(tmp_path):
+    (tmp_path / "x.json").write_text('{"what": 1}')
+    with pytest.raises(InputError) as error:
+        formats.read_recording(tmp_path / "x.json")
+    line = str(error.value)
+    assert "\n" not in line and """begins with '{"what": 1}'""" in line
+    assert "a Pose2Sim project" in line and "DeepLabCut h5" in line
+    with pytest.raises(InputError, match=r"a folder of x\.json; known are"):
+        formats.recognise(tmp_path)
+    with pytest.raises(InputError, match="no such file or folder"):
+        formats.read_cameras(tmp_path / "none")
+    os.mkfifo(tmp_path / "pipe")  # whose reader would wait for ever
+    with pytest.raises(InputError, match="it is a device or a pipe"):
+        formats.recognise(tmp_path / "pipe")
+    with pytest.raises(InputError, match=r"known are .*TRC"):
+        formats.read_motion(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"skeleton": "coco_17"}, "skeleton has no effect"),
+        ({"skeleton": "coco"}, "`skeleton` must be one of"),
+        ({"units": "m"}, "units are a calibration's"),
+        ({"fps": 0.0}, "fps must be positive"),
+        ({"frames": slice(3, None)}, "0 to 2; received '3:3'"),
+    ],
+)
+def test_options_that_say_nothing(options, message, tmp_path):
+    formats.write(tmp_path / "a.npz", made_up.recording())
+    with pytest.raises(InputError, match=message):
+        formats.read_recording(tmp_path / "a.npz", **options)
+
+
+def test_frames_twice_and_missing_are_said(tmp_path, monkeypatch):
+    lines = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *args: lines.append(text % args)
+    )
+    recording = made_up.recording(frames=4)
+    for frames, said in (([0, 5, 10, 15], 0), ([0, 1, 2, 4], 1)):
+        formats.write(tmp_path / "a.npz", recording.replace(frames=frames))
+        formats.read_recording(tmp_path / "a.npz")
+        assert len(lines) == said
+    assert "missing before number 4" in lines[0]
+    takes = recording.replace(frames=[0, 1, 0, 1], sequence=[0, 0, 1, 1])
+    formats.write(tmp_path / "a.npz", takes)
+    formats.read_recording(tmp_path / "a.npz")
+    formats.write(tmp_path / "a.npz", recording.replace(frames=[0, 1, 1, 2]))
+    with pytest.raises(InputError, match="must ascend within a sequence; 1 does not"):
+        formats.read_recording(tmp_path / "a.npz")
+    unseen = recording.replace(confidence=np.zeros_like(recording.confidence))
+    formats.write(tmp_path / "a.npz", unseen)
+    with pytest.raises(InputError, match="must hold a joint that was found"):
+        formats.read_recording(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "to"), [("a.trc", None), ("a", None), ("a.npz", "csvv")]
+)
+def test_no_writer_is_said(name, to, tmp_path):
+    with pytest.raises(InputError, match=r"to must be, for recording, .*npz \(.npz\)"):
+        formats.write(tmp_path / name, made_up.recording(), to)
+    assert not any(tmp_path.iterdir())
+
+
+def test_motion_of_a_range():
+    joints = np.arange(4.0 * 17 * 3).reshape(4, 17, 3)
+    motion = Motion(joints, LIFTER_17, 25.0, frames=[7, 8, 9, 10])
+    part = formats.of_range(motion, slice(8, 10))
+    np.testing.assert_array_equal(part.joints_3d_mm, joints[1:3])
+    assert part.frames.tolist() == [8, 9] and part.fps == 25
+    assert formats.of_range(motion, None) is motion
