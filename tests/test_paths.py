@@ -7,6 +7,7 @@ from pathlib import Path
 import made_up_detections as made_up
 import numpy as np
 import pytest
+from made_up_motion import motion, results, rig
 
 from human_pose.files.errors import InputError
 
@@ -63,6 +64,21 @@ READERS = (
     ("human_pose.lifting:read_cameras", (), ""),
     ("human_pose.lifting:read_checkpoint", (3,), ""),
     ("human_pose.lifting:read_mixture", (3,), ""),
+    ("human_pose.exchange.amc:read_amc", (), ".amc"),
+    ("human_pose.exchange.anipose:read_anipose", (), ""),
+    ("human_pose.exchange.bvh:read_bvh", (), ""),
+    ("human_pose.exchange.bvh_file:read_bvh_file", (), ""),
+    ("human_pose.exchange.c3d:read_c3d", (), ""),
+    ("human_pose.exchange.c3d_file:read_c3d_file", (), ""),
+    ("human_pose.exchange.calibrations.file_storage:read_file_storage", (), ".yml"),
+    ("human_pose.exchange.calibrations.human36m:read_human36m", (), ""),
+    ("human_pose.exchange.calibrations.qualisys:read_qualisys", (), ""),
+    ("human_pose.exchange.calibrations.tables:read_toml", (), ""),
+    ("human_pose.exchange.motion_npz:read_motion_npz", (), ""),
+    ("human_pose.exchange.motion_npz:read_videopose3d_motion", (), ""),
+    ("human_pose.exchange.pose_sets:read_pose_motion", (), ""),
+    ("human_pose.exchange.poses:read_poses", (), ""),
+    ("human_pose.exchange.trc:read_trc", (), ""),
     ("ransac.files:read_arrays", ({},), ""),
     ("ransac.problems:RecordedStream", (), ""),
 )
@@ -79,6 +95,14 @@ WRITERS = (
     ("human_pose.i1.caffe.caffemodel:write", ({"a": [np.ones(2)]},)),
     ("human_pose.lifting:write_cameras", (np.ones((4, 3, 3)),)),
     ("human_pose.lifting:write_mixtures", ({},)),
+    ("human_pose.exchange.anipose:write_anipose", (motion(),)),
+    ("human_pose.exchange.bvh:write_bvh", (motion(),)),
+    ("human_pose.exchange.c3d:write_c3d", (motion(),)),
+    ("human_pose.exchange.calibrations.tables:write_anipose", (rig(),)),
+    ("human_pose.exchange.calibrations.tables:write_pose2sim", (rig(lens=()),)),
+    ("human_pose.exchange.motion_npz:write_motion_npz", (motion(),)),
+    ("human_pose.exchange.poses:write_poses", (results(),)),
+    ("human_pose.exchange.trc:write_trc", (motion(),)),
     ("ransac.files:write_text", ("text",)),
 )
 

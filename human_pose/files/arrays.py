@@ -28,6 +28,7 @@ MOST_INFLATION: Final = 100
 ALWAYS_BYTES: Final = 1 << 26
 
 _NUMBERS: Final = "fiu"  # kinds of NumPy's types: floats, integers
+_FLAGS: Final = "b"
 _WIDEST: Final = 8  # bytes; longer floats differ from machine to machine
 _TEXTS: Final = "SU"
 _LISTED: Final = 10  # names shown of what a file holds
@@ -81,10 +82,12 @@ class Declared:
 
     Args:
       path: the file.
+      flags: whether an array may be of yes and no, besides numbers.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, flags: bool = False) -> None:
         self._path = Path(path)
+        self._kinds = _NUMBERS + _FLAGS if flags else _NUMBERS
         self._sizes: dict[str, int] = {}
         self._bytes = 0
 
@@ -112,7 +115,7 @@ class Declared:
           InputError: naming the file, the array and the rule.
         """
         where = f"{self._path}: {name}"
-        _check_kind(where, dtype, text)
+        _check_kind(where, dtype, _TEXTS if text else self._kinds)
         self._check_shape(where, shape, wanted)
         if any(isinstance(n, str) for n in wanted) or text:
             self._bytes += math.prod(shape) * dtype.itemsize
@@ -153,11 +156,11 @@ class Declared:
             )
 
 
-def _check_kind(where: str, dtype: np.dtype, text: bool) -> None:
-    if text:
+def _check_kind(where: str, dtype: np.dtype, kinds: str) -> None:
+    if kinds == _TEXTS:
         if dtype.kind not in _TEXTS or not dtype.itemsize:
             raise InputError(f"{where} must be text; received {dtype}")
-    elif dtype.kind not in _NUMBERS or dtype.itemsize > _WIDEST or dtype.metadata:
+    elif dtype.kind not in kinds or dtype.itemsize > _WIDEST or dtype.metadata:
         raise InputError(f"{where} must be real numbers; received {dtype}")
 
 

@@ -63,7 +63,7 @@ def read_npz(
     with refusing(path, "is no readable .npz file"), zipfile.ZipFile(path) as archive:
         held = [name.removesuffix(_ENDING) for name in archive.namelist()]
         check_names(path, [*shapes, *texts], held)
-        declared = Declared(path)
+        declared = Declared(path, flags=True)
         for name, shape in [*shapes.items(), *texts.items()]:
             found, dtype = _header(path, archive, name)
             declared.check(name, found, dtype, shape, text=name in texts)

@@ -4,7 +4,7 @@
 
 The camera frame has x to the image's right, y down its columns and z along the optical
 axis (OpenCV's convention); world points are millimetres, image points pixels. What a
-lens does to a point stands in `distortion`.
+lens does to a point stands in `distortion` and in `fisheye`.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from human_pose.geometry import distortion
+from human_pose.geometry.lenses import BROWN_CONRADY, FISHEYE, LENSES, Lens
 
 # Rotations come from files with few digits: how far R Rᵀ may be from I.
 _ORTHONORMAL: Final = 1e-3
@@ -38,9 +38,11 @@ class Camera:
       focal_px: float64 `[2]`, focal lengths along x and y.
       centre_px: float64 `[2]`, the principal point.
       distortion: the lens' numbers in OpenCV's order, k1 k2 p1 p2 [k3 [k4 k5 k6]];
-        empty for a lens that does not distort.
+        empty for a lens that does not distort. Of a fisheye, k1 k2 k3 k4; empty for
+        zeros.
       size_px: width and height of the image, or None if they are not known.
       name: by which cameras and their views are matched.
+      lens: the model of the lens, "brown_conrady" or "fisheye".
 
     Raises:
       ValueError: if a shape is another, a number is not finite, a focal length or size
@@ -54,6 +56,7 @@ class Camera:
     distortion: tuple[float, ...] = ()
     size_px: tuple[int, int] | None = None
     name: str = ""
+    lens: str = BROWN_CONRADY
 
     def __post_init__(self) -> None:
         for field, shape in _SHAPES.items():
@@ -65,8 +68,14 @@ class Camera:
                 )
             array.setflags(write=False)
             object.__setattr__(self, field, array)
+        if self.lens not in LENSES:
+            raise ValueError(
+                f"`lens` must be one of {', '.join(LENSES)}. Received: {self.lens!r}"
+            )
         numbers = tuple(float(number) for number in self.distortion)
-        distortion.check(numbers)
+        if self.lens == FISHEYE:
+            numbers = numbers or (0.0,) * 4
+        self._model.check(numbers)
         object.__setattr__(self, "distortion", numbers)
         if np.any(self.focal_px <= 0):
             raise ValueError(
@@ -181,13 +190,13 @@ class Camera:
             return scaled / depth[..., None] + self.centre_px
         plane = np.stack([x, y], -1) / depth[..., None]
         unseen = np.isnan(plane).any(axis=-1)
-        folded = np.sum(~unseen & ~distortion.unfolded(plane, self.distortion))
+        folded = np.sum(~unseen & ~self._model.unfolded(plane, self.distortion))
         if folded:
             raise ValueError(
                 "`points_mm` must lie where the lens does not fold the image. "
                 f"Received: {folded} points beyond"
             )
-        return self._to_px(distortion.distort(plane, self.distortion))
+        return self._to_px(self._model.distort(plane, self.distortion))
 
     def undistort(self, points_px: np.ndarray) -> np.ndarray:
         """Where a lens that does not distort would show the same points.
@@ -204,10 +213,7 @@ class Camera:
             the points.
         """
         points = np.asarray(points_px, np.float64)
-        if not self.distortion:
-            return points.copy()
-        plane = (points - self.centre_px) / self.focal_px
-        rays, found = distortion.undistort(plane, self.distortion)
+        straight, found = self.undistort_where(points)
         found |= np.isnan(points).any(axis=-1)
         if not found.all():
             raise ValueError(
@@ -215,14 +221,36 @@ class Camera:
                 f"Received: {np.sum(~found)} points where it does not, the first at "
                 f"{points[~found][0].tolist()}"
             )
-        return self._to_px(rays)
+        return straight
+
+    def undistort_where(self, points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `undistort`, for points some of which the lens may not show.
+
+        Args:
+          points_px: `[..., 2]`, pixels.
+
+        Returns:
+          `[..., 2]`, pixels of the pinhole camera, NaN where there is no ray; and where
+          there is one, bool `[...]`. NaN has none.
+        """
+        points = np.asarray(points_px, np.float64)
+        if not self.distortion:
+            found = np.asarray(np.isfinite(points).all(axis=-1))
+            return np.where(found[..., None], points, np.nan), found
+        plane = (points - self.centre_px) / self.focal_px
+        rays, found = self._model.undistort(plane, self.distortion)
+        return self._to_px(rays), found
+
+    @property
+    def _model(self) -> Lens:
+        return LENSES[self.lens]
 
     def _to_px(self, plane: np.ndarray) -> np.ndarray:
         return np.asarray(self.focal_px * plane + self.centre_px)
 
     def _key(self) -> tuple[Any, ...]:
         arrays = (tuple(getattr(self, field).ravel().tolist()) for field in _SHAPES)
-        return (*arrays, self.distortion, self.size_px, self.name)
+        return (*arrays, self.distortion, self.size_px, self.name, self.lens)
 
 
 def look_at(

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 _COUNTS: Final = (0, 4, 5, 8)
+_UNMODELLED: Final = (12, 14)
 # Below it Newton's steps have nothing left to find.
 _ROUNDING: Final = 1e-15
 # What a point that was found may be off, in focal lengths: 1e-9 px at 10,000 px. Those
@@ -31,8 +32,15 @@ def check(numbers: tuple[float, ...]) -> None:
     """Checks a lens' numbers.
 
     Raises:
-      ValueError: if they are not 0, 4, 5 or 8 finite numbers.
+      ValueError: if they are not 0, 4, 5 or 8 finite numbers. OpenCV's 12 and 14 are of
+        a thin prism and a tilted sensor, which are not modelled.
     """
+    if len(numbers) in _UNMODELLED:
+        raise ValueError(
+            "`distortion` must not be of a thin prism or a tilted sensor (s1 ... s4, "
+            "tx, ty): calibrate with 8 numbers at most. "
+            f"Received: {len(numbers)} numbers"
+        )
     if len(numbers) not in _COUNTS or not np.isfinite(numbers).all():
         raise ValueError(
             "`distortion` must be finite: k1 k2 p1 p2 [k3 [k4 k5 k6]], or nothing. "
@@ -51,6 +59,11 @@ def distort(plane: np.ndarray, numbers: tuple[float, ...]) -> np.ndarray:
       `[..., 2]`, in units of the focal length from the principal point.
     """
     return _distorted(plane, _full(numbers))[0]
+
+
+def fold_radius(numbers: tuple[float, ...]) -> float:
+    """The radius, in x / z and y / z, of the fold; infinity if there is none."""
+    return float(np.sqrt(_fold(_full(numbers))))
 
 
 @np.errstate(over="ignore")

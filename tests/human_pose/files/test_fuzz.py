@@ -15,6 +15,7 @@ import h5py
 import keras
 import made_up_detections as detections
 import made_up_images as made_up
+import made_up_motion
 import numpy as np
 import pytest
 from mutants import mutants
@@ -390,6 +391,13 @@ READERS = {
     ),
     # Small, for Keras is slow, and so no network of ours.
     "network": Reader(make_network, read_network, refused=True, mutants=12),
+}
+
+
+# Text is refused at nearly every change, and these are many: a few of each.
+READERS |= {
+    kind: Reader(make, read, mutants=60)
+    for kind, (make, read) in made_up_motion.FILES.items()
 }
 
 

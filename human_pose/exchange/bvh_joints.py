@@ -1,0 +1,129 @@
+"""What BVH files call joints, in the vocabulary of `geometry.skeleton`.
+
+Two families of words: those of CMU's files as converted by B. Hahne ("Daz-friendly"),
+and MotionBuilder's, which Mixamo, Human3.6M and LaFAN1 share. The vocabulary's pelvis
+is the middle of the hip joints, its thorax the joint at the neck's base. CMU's files
+have no joint for the spine's middle, the neck (the nose's base) and the head's top:
+these are fixed to the abdomen and to the head (`CMU_FIXED`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+_CMU: Final[Mapping[str, str]] = {
+    "neck": "thorax",
+    **{
+        f"{side[0]}{word}": f"{side}_{joint}"
+        for side in ("right", "left")
+        for word, joint in (
+            ("Shldr", "shoulder"), ("ForeArm", "elbow"), ("Hand", "wrist"),
+            ("Thigh", "hip"), ("Shin", "knee"), ("Foot", "ankle"),
+        )
+    },
+}  # fmt: skip
+_BUILDER: Final[Mapping[str, str]] = {
+    "Neck": "thorax",
+    "Head": "neck",
+    "Head_end": "head_top",
+    "HeadTop_End": "head_top",
+    "Spine1": "spine",
+    **{
+        f"{side}{word}": f"{side.lower()}_{joint}"
+        for side in ("Right", "Left")
+        for word, joint in (
+            ("Arm", "shoulder"), ("ForeArm", "elbow"), ("Hand", "wrist"),
+            ("UpLeg", "hip"), ("Leg", "knee"), ("Foot", "ankle"),
+            ("ToeBase", "big_toe"),
+        )
+    },
+}  # fmt: skip
+# What a file's ends are called, after their joints.
+END: Final = "_end"
+_HIPS: Final = ("left_hip", "right_hip")
+
+
+class Fixed(NamedTuple):
+    """A point that moves with a joint's frame.
+
+    Attributes:
+      frame: the file's joint whose rotation it follows.
+      joint: the file's joint that it starts from.
+      towards: the file's joint on the way to it, or None.
+      share: of the way.
+      shift: `[3]`, in that frame, in CMU's units of 11.9477 mm.
+    """
+
+    frame: str
+    joint: str
+    towards: str | None
+    share: float
+    shift: tuple[float, float, float]
+
+
+_UNIT_MM: Final = 11.9477
+# In the rest pose 66 mm up from the neck's base and 95 forward, and 170 up and 45
+# forward; from there they move with the head's joint, which rests 3 to the right, 84 up
+# and 15 forward. The spine: 59 % of the way from the abdomen to the chest, 30 mm back.
+CMU_FIXED: Final[Mapping[str, Fixed]] = {
+    "spine": Fixed("abdomen", "abdomen", "chest", 0.59, (0.0, 0.0, -30 / _UNIT_MM)),
+    "neck": Fixed("head", "head", None, 0.0, (0.244, 66 / _UNIT_MM - 7.071, 6.732)),
+    "head_top": Fixed(
+        "head", "head", None, 0.0, (0.244, 170 / _UNIT_MM - 7.071, 2.547)
+    ),
+}
+
+
+def named_joints(
+    names: Sequence[str],
+    parents: Sequence[int],
+    positions: np.ndarray,
+    turns: np.ndarray,
+) -> tuple[list[str], np.ndarray, dict[str, str]]:
+    """The joints of a file in the vocabulary's words; unknown ones keep their own.
+
+    Args:
+      names: of the N nodes; those of ends are their joints' with `_end`.
+      parents: of the nodes; -1 for the root.
+      positions: `[F, N, 3]`, in the file's units.
+      turns: `[F, N, 3, 3]`, to the world.
+
+    Returns:
+      J names, `[F, J, 3]`, and the parents of joints that keep their own names. The
+      tree's ends are left out, but for the head's.
+    """
+    plain = [name.rpartition(":")[2] for name in names]  # Mixamo's prefix
+    words, fixed = _words(plain)
+    found = {
+        words[name]: positions[:, n] for n, name in enumerate(plain) if name in words
+    }
+    for name, point in fixed.items():
+        n = plain.index(point.frame)
+        start = positions[:, plain.index(point.joint)]
+        if point.towards is not None:
+            way = positions[:, plain.index(point.towards)] - start
+            start = start + point.share * way
+        found[name] = start + turns[:, n] @ np.array(point.shift)
+    if set(_HIPS) <= set(found) and "pelvis" not in found:
+        found["pelvis"] = (found[_HIPS[0]] + found[_HIPS[1]]) / 2
+    hung = {}
+    for n, name in enumerate(plain):
+        if name not in words and name not in found and not name.endswith(END):
+            found[name] = positions[:, n]
+            if parents[n] >= 0:
+                above = plain[parents[n]]
+                hung[name] = words.get(above, above)
+    return list(found), np.stack(list(found.values()), axis=1), hung
+
+
+def _words(names: Sequence[str]) -> tuple[Mapping[str, str], Mapping[str, Fixed]]:
+    """The family of a file's words, and what is fixed to its joints."""
+    cmu, builder = (
+        {word: name for word, name in family.items() if word in names}
+        for family in (_CMU, _BUILDER)
+    )
+    if len(cmu) == len(_CMU) and {"abdomen", "chest", "head"} <= set(names):
+        return cmu, CMU_FIXED
+    # One word alone, as `Neck`, may mean anything.
+    return (builder, {}) if len(builder) > len(_BUILDER) / 2 else ({}, {})

@@ -1,0 +1,119 @@
+"""Motion whose joints a file names: what the formats of markers share."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from absl import logging
+
+from human_pose.exchange.recording import Motion
+from human_pose.exchange.units import body_scale
+from human_pose.files.errors import InputError, one_line
+from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.skeleton import Skeleton
+
+# Joints that are high and low in people who stand.
+_HIGH: Final = ("head_top", "nose", "neck", "thorax", "left_shoulder")
+_LOW: Final = ("left_ankle", "right_ankle", "left_knee", "right_knee")
+
+
+def named_motion(
+    path: str | os.PathLike[str],
+    names: Sequence[str],
+    joints: Any,
+    *,
+    fps: float | None = None,
+    frames: Any = None,
+    sequence: Any = None,
+    units: str | None = None,
+    declared: str | None = None,
+    up: str = "z",
+    parents: Mapping[str, str] | None = None,
+) -> Motion:
+    """The motion of joints by their names, in millimetres and with z up.
+
+    Args:
+      path: the file, for messages.
+      names: of the J joints, the file's words for them.
+      joints: `[F, J, 3]`, as they are in the file, NaN where one is missing.
+      fps: frames a second, or None.
+      frames: `[F]`, their numbers, or None.
+      sequence: `[F]`, equal for the frames of one take, or None.
+      units: what the caller says of lengths.
+      declared: what the file says of them.
+      up: the file's axis that points upwards.
+      parents: of joints that the vocabulary does not know, by name; they hang on the
+        root where nothing else is said.
+
+    Raises:
+      InputError: naming the file, if it has no joint or frame, one name twice, or its
+        units cannot be told.
+    """
+    try:
+        skeleton = _hung(from_names(names), parents or {})
+    except ValueError as error:
+        raise InputError(f"{path}: {one_line(error)}") from error
+    joints = np.asarray(joints, np.float64)
+    if not len(joints):
+        raise InputError(f"{path}: must hold at least one frame; it holds none")
+    scale = body_scale(joints, str(path), units, declared)
+    counted = {
+        name: values
+        for name, values in (("frames", frames), ("sequence", sequence))
+        if values is not None
+    }
+    with np.errstate(over="ignore"):
+        joints = joints * scale
+    motion = Motion(joints, skeleton, fps, up=up, source=str(path), **counted).z_up
+    _tell_lying(motion, up)
+    return motion
+
+
+def tell_gaps(
+    path: str | os.PathLike[str], motion: Motion, *, numbered: bool = False
+) -> None:
+    """Logs that a format cannot hold several takes, and gaps unless it has numbers."""
+    if len(np.unique(motion.sequence)) > 1:
+        logging.warning("%s: its format has no cuts: several takes follow as one", path)
+    elif np.any(np.diff(motion.frames) != 1) and not numbered:
+        logging.warning("%s: its format has no gaps: all frames follow as one", path)
+
+
+def _tell_lying(motion: Motion, up: str) -> None:
+    """Logs that people lie, as they do where another axis than was taken points up."""
+    places = {name: j for j, name in enumerate(motion.skeleton.names)}
+    high = [places[name] for name in _HIGH if name in places]
+    low = [places[name] for name in _LOW if name in places]
+    if not high or not low:
+        return
+    joints = motion.joints_3d_mm
+    way = joints[:, high[0]] - joints[:, low].mean(axis=1)
+    seen = np.isfinite(way).all(axis=-1)
+    x, y, z = np.median(way[seen], axis=0) if seen.any() else (0.0, 0.0, 1.0)
+    if z < max(abs(x), abs(y)):
+        logging.warning(
+            "%s: bodies lie or stand on their heads: does its %s-axis point upwards?",
+            motion.source, up,
+        )  # fmt: skip
+
+
+def _hung(skeleton: Skeleton, parents: Mapping[str, str]) -> Skeleton:
+    """The skeleton with some joints on other parents."""
+    if not parents:
+        return skeleton
+    tree: dict[str, str | None] = {}
+    for name, parent in zip(skeleton.names, skeleton.parents, strict=True):
+        tree[name] = parents.get(name, skeleton.names[parent] if parent >= 0 else None)
+    return Skeleton.grown(tree, aliases=dict(skeleton.aliases), pairs=skeleton.pairs)
+
+
+def needed_fps(path: str | os.PathLike[str], motion: Motion) -> float:
+    """The frame rate, which a format cannot do without.
+
+    Raises:
+      InputError: if it is not known.
+    """
+    if motion.fps is None:
+        raise InputError("fps", f"must be given for {path}, whose format needs it")
+    return motion.fps

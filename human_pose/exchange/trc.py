@@ -1,0 +1,177 @@
+"""Motion in TRC, OpenSim's text files of markers, as Pose2Sim writes them.
+
+Tabs part the columns: frame, time, and x y z of each marker. Pose2Sim's files are in
+metres with y up: (x, y, z) there is (y, z, x) of our world. Blank cells are missing.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from absl import logging
+
+from human_pose.exchange.format import Format
+from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
+from human_pose.exchange.recording import Motion
+from human_pose.files.arrays import MOST_BYTES
+from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic, read_text
+
+_MARK: Final = "PathFileType"
+_HEADINGS: Final = (
+    "DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units", "OrigDataRate",
+    "OrigDataStartFrame", "OrigNumFrames",
+)  # fmt: skip
+_HEADER_LINES: Final = 5
+_BEFORE: Final = 2  # columns: frame and time
+_MILLIMETRES_A_METRE: Final = 1000.0
+# Of our axes x y z, where TRC's stand: TRC's x is our y.
+_TO_TRC: Final = (1, 2, 0)
+
+
+def read_trc(
+    path: str | os.PathLike[str], units: str | None = None, up: str = "y"
+) -> Motion:
+    """Reads a TRC file.
+
+    Args:
+      path: the file.
+      units: of its lengths; default: those it says.
+      up: its axis that points upwards, "x", "y" or "z".
+
+    Returns:
+      The motion in a world whose z points upwards.
+
+    Raises:
+      InputError: naming the file, the line and the rule, if it is no such file.
+    """
+    path = Path(path)
+    lines = read_text(path, MOST_BYTES).splitlines()
+    if not lines or not lines[0].startswith(_MARK) or len(lines) < _HEADER_LINES:
+        raise InputError(f"{path}: must begin with the five lines of a TRC file")
+    heading = dict(zip(lines[1].split(), lines[2].split(), strict=False))
+    missing = [word for word in ("DataRate", "Units") if word not in heading]
+    if missing:
+        raise InputError(f"{path}: must say {', '.join(missing)} in its third line")
+    names = [name.strip() for name in lines[3].split("\t")[_BEFORE:] if name.strip()]
+    rows = _rows(path, lines[_HEADER_LINES:], _BEFORE + 3 * len(names))
+    if heading.get("NumFrames") not in (None, str(len(rows))):
+        logging.warning(
+            "%s: says that it holds %s frames; it holds %d",
+            path, heading["NumFrames"], len(rows),
+        )  # fmt: skip
+    return named_motion(
+        path,
+        names,
+        rows[:, _BEFORE:].reshape(len(rows), len(names), 3),
+        fps=_number(path, "DataRate", heading["DataRate"]),
+        frames=_whole(path, rows[:, 0]),
+        units=units,
+        declared=heading["Units"],
+        up=up,
+    )
+
+
+def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
+    """Writes a TRC file in metres, y up, to a hundred-thousandth of a millimetre.
+
+    Raises:
+      InputError: if the frame rate is not known, or the file cannot be written.
+    """
+    path = Path(path)
+    fps = needed_fps(path, motion)
+    tell_gaps(path, motion, numbered=True)
+    motion = motion.z_up
+    points = motion.joints_3d_mm[..., _TO_TRC] / _MILLIMETRES_A_METRE
+    names, count = motion.skeleton.names, len(motion)
+    start = int(motion.frames[0]) if count else 0
+    values = (fps, fps, count, len(names), "m", fps, start, count)
+    axes = [f"{axis}{n + 1}" for n in range(len(names)) for axis in "XYZ"]
+    with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(f"{_MARK}\t4\t(X/Y/Z)\t{path.name}\n")
+        file.write("\t".join(_HEADINGS) + "\n")
+        file.write("\t".join(map(_short, values)) + "\n")
+        file.write("Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\n")
+        file.write("\t\t" + "\t".join(axes) + "\n")
+        times = _times(motion, fps)
+        for number, time, point in zip(motion.frames, times, points, strict=True):
+            cells = [str(number), f"{time:.6f}", *map(_cell, point.ravel())]
+            file.write("\t".join(cells) + "\n")
+
+
+def is_trc(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a TRC file."""
+    path = Path(path)
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.read(len(_MARK)) == _MARK
+    except OSError:
+        return False
+
+
+def _times(motion: Motion, fps: float) -> np.ndarray:
+    """Seconds of each frame, by its number, which leaves gaps, where numbers ascend."""
+    steps = np.diff(motion.frames, prepend=motion.frames[:1])
+    ascends = bool((steps[1:] > 0).all())
+    return np.cumsum(steps) / fps if ascends else np.arange(len(motion)) / fps
+
+
+def _rows(path: Path, lines: Sequence[str], columns: int) -> np.ndarray:
+    """The numbers of the lines that are not blank."""
+    rows = []
+    for number, line in enumerate(lines, _HEADER_LINES + 1):
+        if not line.strip():
+            continue
+        cells = line.split("\t")
+        # Blank cells at the end may be left out, or one more tab be there.
+        if len(cells) > columns and not any(cells[columns:]):
+            cells = cells[:columns]
+        if len(cells) > columns or len(cells) < _BEFORE:
+            raise InputError(
+                f"{path}: line {number} must have {columns} columns; it has "
+                f"{len(cells)}"
+            )
+        try:
+            row = [float(cell) if cell.strip() else np.nan for cell in cells]
+        except ValueError:
+            raise InputError(f"{path}: line {number} must be numbers") from None
+        rows.append(row + [np.nan] * (columns - len(row)))
+    if not rows:
+        raise InputError(f"{path}: must hold at least one frame; it holds none")
+    return np.array(rows)
+
+
+def _whole(path: Path, values: np.ndarray) -> np.ndarray:
+    if not (np.isfinite(values).all() and (np.abs(values) < 2**53).all()):
+        raise InputError(f"{path}: Frame# must be whole numbers")
+    return np.rint(values).astype(np.int64)
+
+
+def _number(path: Path, what: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"{path}: {what}", "must be a number", text) from None
+
+
+def _short(value: object) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _cell(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.8f}"
+
+
+FORMATS: Final = (
+    Format(
+        "trc",
+        "motion",
+        "OpenSim's TRC, metres, y up",
+        (".trc",),
+        is_trc,
+        read_trc,
+        write_trc,
+    ),
+)

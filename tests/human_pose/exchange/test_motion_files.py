@@ -1,0 +1,323 @@
+"""Files of 3D motion: round trips, and files made by hand from their documentation."""
+
+import dataclasses
+import logging
+import struct
+import sys
+
+import h5py
+import made_up_motion
+import numpy as np
+import pytest
+from made_up_motion import AMC, ASF
+
+from human_pose.exchange import (
+    amc,
+    anipose,
+    c3d,
+    c3d_file,
+    motion_npz,
+    poses,
+    trc,
+)
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeletons import LIFTER_17
+
+MOTION = made_up_motion.motion()
+JOINTS = MOTION.joints_3d_mm
+
+
+@pytest.mark.parametrize(
+    ("module", "ending", "accuracy_mm", "keeps_fps"),
+    [
+        (trc, "trc", 1e-5, True),
+        (c3d, "c3d", 1e-4, True),
+        (anipose, "csv", 1e-5, False),
+        (motion_npz, "npz", 0, True),
+    ],
+)
+def test_what_is_written_is_read(tmp_path, module, ending, accuracy_mm, keeps_fps):
+    if ending == "c3d":
+        pytest.importorskip("ezc3d")
+    path = tmp_path / f"a.{ending}"
+    form = next(each for each in module.FORMATS if f".{ending}" in each.suffixes)
+    assert not form.recognises(path)
+    form.write(path, MOTION)
+    found = form.read(path)
+    np.testing.assert_allclose(found.joints_3d_mm, JOINTS, rtol=0, atol=accuracy_mm)
+    assert found.skeleton == LIFTER_17
+    np.testing.assert_array_equal(found.frames, MOTION.frames)
+    assert found.fps == (pytest.approx(59.94, rel=1e-6) if keeps_fps else None)
+    others = [f for m in (trc, c3d, amc, anipose, poses) for f in m.FORMATS]
+    assert [f.name for f in others if f.recognises(path)] == [form.name]
+    assert not any(f.recognises(tmp_path) for f in others)
+    # Where y is up in the motion, the file is the same.
+    turned = dataclasses.replace(MOTION, joints_3d_mm=JOINTS[..., [1, 2, 0]], up="y")
+    form.write(tmp_path / "b", turned)
+    assert (tmp_path / "b").read_bytes().replace(b"\tb\n", b"\ta.trc\n") == (
+        path.read_bytes()
+    )
+
+
+@pytest.mark.parametrize("module", [trc, c3d])
+def test_a_frame_rate_must_be_known(tmp_path, module):
+    unknown = dataclasses.replace(MOTION, fps=None)
+    with pytest.raises(InputError, match=r"^fps must be given for .*a\.x"):
+        module.FORMATS[0].write(tmp_path / "a.x", unknown)
+    assert not list(tmp_path.iterdir())
+
+
+def test_trcs_times_leave_gaps(tmp_path):
+    path = tmp_path / "a.trc"
+    gaps = dataclasses.replace(MOTION, fps=10.0, frames=[3, 4, 5, 9, 10, 11])
+    trc.write_trc(path, gaps)
+    times = [line.split("\t")[:2] for line in path.read_text().splitlines()[5:]]
+    assert times[2:4] == [["5", "0.200000"], ["9", "0.600000"]]
+    assert trc.read_trc(path).frames.tolist() == [3, 4, 5, 9, 10, 11]
+
+
+# As Pose2Sim writes it, with a joint that was not found.
+TRC = """PathFileType	4	(X/Y/Z)	a.trc
+DataRate	CameraRate	NumFrames	NumMarkers	Units	OrigDataRate	OrigDataStartFrame	OrigNumFrames
+60	60	2	3	m	60	0	2
+Frame#	Time	Hip			RAnkle			Head		
+		X1	Y1	Z1	X2	Y2	Z2	X3	Y3	Z3
+0	0.0	0.1	0.9	0.2	0.3	0.1	0.2	0.1	1.7	0.2
+1	0.016667	0.1	0.9	0.2				0.1	1.7	0.2
+"""  # noqa: E501
+
+
+def test_pose2sims_own_trc(tmp_path, caplog):
+    path = tmp_path / "a.trc"
+    path.write_text(TRC)
+    found = trc.read_trc(path)
+    assert found.fps == 60
+    assert found.frames.tolist() == [0, 1]
+    assert {"pelvis", "right_ankle"} <= set(found.skeleton.names)
+    # x y z there is y z x here.
+    pelvis = found.joints_3d_mm[0, found.skeleton.index("pelvis")]
+    np.testing.assert_allclose(pelvis, [200, 100, 900])
+    assert np.isnan(found.joints_3d_mm[1, found.skeleton.index("right_ankle")]).all()
+    caplog.set_level(logging.WARNING)
+    assert "are the units right" not in caplog.text
+    path.write_text(TRC.replace("\tm\t", "\tmm\t"))
+    trc.read_trc(path)
+    assert "the body's joints span 1.206 mm" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("PathFileType", "Path", "must begin with the five lines"),
+        ("Units", "Unit", "must say Units in its third line"),
+        ("\tm\t", "\tell\t", "units must be one of mm, cm, m, inch; received 'ell'"),
+        ("0.016667\t0.1", "0.016667\tx", "line 7 must be numbers"),
+        ("1.7\t0.2\n1", "1.7\t0.2\t9\n1", "line 6 must have 11 columns; it has 12"),
+        ("RAnkle", "Hip", "must differ. Received twice: 'Hip'"),
+        ("60\t60", "0\t60", "fps must be positive; received 0.0"),
+        (TRC[TRC.index("0\t0.0") :], "", "at least one frame; it holds none"),
+    ],
+)
+def test_what_is_wrong_with_a_trc_is_one_line(tmp_path, old, new, message):
+    path = tmp_path / "a.trc"
+    assert old in TRC
+    path.write_text(TRC.replace(old, new))
+    with pytest.raises(InputError, match=message) as error:
+        trc.read_trc(path)
+    assert str(error.value).startswith(str(path))
+
+
+def c3d_bytes(order, *, scale, vax=False):
+    """A C3D file of two points in two frames, from the format's documentation."""
+
+    def number(kind, value):
+        if kind == "f" and vax:
+            four = struct.pack("<f", value * 4)
+            return four[2:] + four[:2]
+        return struct.pack(f"{order}{kind}", value)
+
+    def parameter(group, name, kind, shape, data):
+        head = struct.pack("bb", len(name), group) + name.encode()
+        body = struct.pack("bB", kind, len(shape)) + bytes(shape) + data + b"\0"
+        return head + number("h", 2 + len(body)) + body
+
+    def group(number_, name):
+        head = struct.pack("bb", len(name), -number_) + name.encode()
+        return head + number("h", 3) + b"\0"
+
+    labels = b"S:LKNE  S:RKNE  "
+    parameters = (
+        group(1, "POINT")
+        + parameter(1, "USED", 2, (), number("h", 2))
+        + parameter(1, "SCALE", 4, (), number("f", scale))
+        + parameter(1, "RATE", 4, (), number("f", 100.0))
+        + parameter(1, "DATA_START", 2, (), number("h", 3))
+        + parameter(1, "UNITS", -1, (2,), b"mm")
+        + parameter(1, "LABELS", -1, (8, 2), labels)
+        + b"\0\0\0\0"
+    )
+    processor = {"<": 85 if vax else 84, ">": 86}[order]
+    parameters = bytes([1, 0x50, 1, processor]) + parameters
+    header = bytes([2, 0x50]) + b"".join(
+        number("H", value) for value in (2, 1, 5, 6, 10)
+    )
+    header += number("f", scale) + number("H", 3) + number("H", 1) + number("f", 100.0)
+    kind = "f" if scale < 0 else "h"
+    frames = b""
+    for frame in range(2):
+        for point in range(2):
+            values = (100 * frame, 400 * point, 600, -1 if frame and point else 0)
+            frames += b"".join(number(kind, value) for value in values)
+        frames += number(kind, 99)  # one analogue sample
+    return header.ljust(512, b"\0") + parameters.ljust(512, b"\0") + frames
+
+
+@pytest.mark.parametrize(
+    ("order", "scale", "vax"),
+    [("<", -1.0, False), ("<", 0.5, False), (">", -1.0, False), ("<", -0.1, True)],
+)
+def test_c3d_of_every_machine(tmp_path, order, scale, vax):
+    path = tmp_path / "a.c3d"
+    path.write_bytes(c3d_bytes(order, scale=scale, vax=vax))
+    found = c3d_file.read_c3d_file(path)
+    factor = max(scale, 0) or 1
+    expected = factor * np.array(
+        [[[0, 0, 600], [0, 400, 600]], [[100, 0, 600], [np.nan] * 3]]
+    )
+    np.testing.assert_allclose(found.points, expected)
+    assert (found.rate, found.units, found.first) == (100, "mm", 4)
+    motion = c3d.read_c3d(path, units="cm")
+    assert motion.skeleton.names == ("LKNE", "RKNE")
+    np.testing.assert_allclose(motion.joints_3d_mm, 10 * expected)
+
+
+def test_ezc3d_reads_what_is_written(tmp_path):
+    ezc3d = pytest.importorskip("ezc3d")
+    c3d.write_c3d(tmp_path / "a.c3d", MOTION)
+    found = ezc3d.c3d(str(tmp_path / "a.c3d"))
+    points = found["data"]["points"][:3].transpose(2, 1, 0)
+    np.testing.assert_allclose(points, JOINTS, rtol=0, atol=1e-4)
+    assert found["parameters"]["POINT"]["UNITS"]["value"] == ["mm"]
+
+
+def test_amc_by_hand(tmp_path):
+    (tmp_path / "01.asf").write_text(ASF)
+    (tmp_path / "other.asf").write_text("")
+    path = tmp_path / "01_02.amc"
+    path.write_text(AMC)
+    assert amc.FORMATS[0].recognises(path)
+    found = amc.read_amc(path, units="m")
+    assert found.fps == 120
+    joints = {
+        name: found.joints_3d_mm[:, found.skeleton.index(name)] / 1000
+        for name in found.skeleton.names
+    }
+    # y up there is z up here: (x, y, z) becomes (z, x, y).
+    np.testing.assert_allclose(joints["root"][0], [0, 0, 10])
+    np.testing.assert_allclose(joints["left_hip"][0], [0, 1.5, 8])
+    np.testing.assert_allclose(joints["left_knee"][0], [0, 1.5, 1])
+    np.testing.assert_allclose(joints["pelvis"][0], [0, 0, 8])
+    # X first, then Y: (1.5, -2, 0) goes to (1.5, 0, -2), and to (-2, 0, -1.5).
+    hip = np.array([1.0 - 2, 10, 2 - 1.5])
+    np.testing.assert_allclose(joints["left_hip"][1], hip[[2, 0, 1]], atol=1e-12)
+    # The bone's own Y is C y = -x: down turns about it by 90° to z, which the root, X
+    # first, makes -y.
+    knee = hip + 7 * np.array([0, -1, 0])
+    np.testing.assert_allclose(joints["left_knee"][1], knee[[2, 0, 1]], atol=1e-12)
+    inches = amc.read_amc(path)
+    np.testing.assert_allclose(
+        inches.joints_3d_mm, found.joints_3d_mm / 1000 * 25.4 / 0.45
+    )
+
+
+@pytest.mark.parametrize(
+    ("asf", "amc_text", "message"),
+    [
+        ("", AMC, "must hold the units and bones of an ASF skeleton"),
+        (
+            ASF.replace("rhipjoint\n    l", "\n    l"),
+            AMC,
+            "every bone on the root once",
+        ),
+        (ASF, AMC.replace("lfemur 0 90 0", ""), "lfemur.* are not in all"),
+        (ASF, AMC.replace("90 90 0", "90 90"), "must have 6 finite numbers; received"),
+        (
+            ASF,
+            AMC.replace("lfemur 0 90", "lulna 0 90"),
+            "once in each frame; rec.*lulna",
+        ),
+    ],
+)
+def test_what_is_wrong_with_an_amc_is_one_line(tmp_path, asf, amc_text, message):
+    (tmp_path / "01.asf").write_text(asf)
+    (tmp_path / "01.amc").write_text(amc_text)
+    with pytest.raises(InputError, match=message):
+        amc.read_amc(tmp_path / "01.amc")
+    (tmp_path / "01.asf").unlink()
+    with pytest.raises(InputError, match=r"an \.asf file whose name begins its own"):
+        amc.read_amc(tmp_path / "01.amc")
+
+
+def test_anipose_columns(tmp_path):
+    path = tmp_path / "a.csv"
+    errors = np.full((6, 17), 1.25)
+    anipose.write_anipose(path, MOTION, errors_px=errors, cameras_used=2 * errors)
+    header, first, *_ = path.read_text().splitlines()
+    columns = dict(zip(header.split(","), first.split(","), strict=True))
+    assert header.startswith("pelvis_x,pelvis_y,pelvis_z,pelvis_error,pelvis_ncams,pel")
+    assert header.endswith("M_21,M_22,center_0,center_1,center_2,fnum")
+    assert float(columns["pelvis_error"]) == 1.25
+    assert float(columns["pelvis_ncams"]) == 2.5
+    assert float(columns["pelvis_score"]) == 1
+    assert [columns[f"M_{i}{i}"] for i in range(3)] == ["1.0"] * 3
+    assert columns["fnum"] == "7"
+
+
+def test_units_that_cannot_be_told(tmp_path):
+    path = tmp_path / "a.csv"
+    anipose.write_anipose(path, dataclasses.replace(MOTION, joints_3d_mm=JOINTS / 5))
+    with pytest.raises(InputError, match=r"^units must be said for .*a body of \d+"):
+        anipose.read_anipose(path)
+    found = anipose.read_anipose(path, units="inch")
+    np.testing.assert_allclose(found.joints_3d_mm, JOINTS * 25.4 / 5, atol=1e-3)
+
+
+def test_a_missing_library_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ezc3d", None)
+    with pytest.raises(
+        InputError, match=r"a\.c3d: needs the package ezc3d; pip install 'wib.*formats"
+    ):
+        c3d.write_c3d(tmp_path / "a.c3d", MOTION)
+    assert not list(tmp_path.iterdir())
+
+
+def test_videopose3ds_positions(tmp_path):
+    path = tmp_path / "data_3d_h36m.npz"
+    takes = {"S1": {"Walking": JOINTS[:2] / 1000, "Eating 1": JOINTS[3:] / 1000}}
+    np.savez(path, positions_3d=np.array(takes, dtype=object))
+    form = motion_npz.FORMATS[1]
+    assert form.recognises(path)
+    assert not motion_npz.FORMATS[0].recognises(path)
+    found = form.read(path)
+    np.testing.assert_allclose(found.joints_3d_mm, JOINTS[[0, 1, 3, 4, 5]])
+    assert found.sequence.tolist() == [0, 0, 1, 1, 1]
+    assert found.frames.tolist() == [0, 1, 0, 1, 2]
+    for wrong in ({"S1": 3}, {"S1": {"a": np.ones((2, 5, 3))}}, {}, {"S1": {"a": "b"}}):
+        np.savez(path, positions_3d=np.array(wrong, dtype=object))
+        with pytest.raises(InputError, match=str(path)):
+            form.read(path)
+
+
+def test_the_lifters_own_files(tmp_path):
+    path = tmp_path / "a_sh.h5"
+    form = poses.FORMATS[-1]
+    with h5py.File(path, "w") as file:
+        file["joint_3d"] = np.nan_to_num(JOINTS)
+    assert form.recognises(path)
+    found = form.read(path)
+    np.testing.assert_array_equal(found.joints_3d_mm, np.nan_to_num(JOINTS))
+    assert (found.skeleton, found.fps) == (LIFTER_17, None)
+    with h5py.File(path, "a") as file:
+        file["fps"], file["sequence"] = 24.0, [0, 0, 0, 1, 1, 1]
+    found = form.read(path)
+    assert (found.fps, found.sequence.tolist()) == (24, [0, 0, 0, 1, 1, 1])
