@@ -15,6 +15,7 @@ from absl import logging
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
+from human_pose.exchange.sources import head
 from human_pose.files.arrays import MOST_BYTES
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, read_text
@@ -103,12 +104,7 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
 
 def is_trc(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a TRC file."""
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(len(_MARK)) == _MARK
-    except OSError:
-        return False
+    return head(path).startswith(_MARK)
 
 
 def _times(motion: Motion, fps: float) -> np.ndarray:
