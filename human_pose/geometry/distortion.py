@@ -133,7 +133,7 @@ def undistort(
 def least_root(
     *polynomials: np.polynomial.Polynomial, otherwise: float = np.inf
 ) -> float:
-    """The smallest positive root of any of the polynomials; `otherwise` if smaller."""
+    """The least positive root of any polynomial, or `otherwise` if that is less."""
     roots = np.concatenate([p.trim(_NEGLIGIBLE).roots() for p in polynomials])
     real = roots.real[(np.abs(roots.imag) < _REAL) & (roots.real > 0)]
     return float(real.min(initial=otherwise))
