@@ -19,7 +19,7 @@ from human_pose.exchange.recording import Motion
 from human_pose.exchange.units import millimetres
 from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
-from human_pose.files.npz import npz_ranks, read_npz, write_npz
+from human_pose.files.npz import listed_texts, npz_ranks, read_npz, write_npz
 from human_pose.files.pickles import unpickle_npz
 from human_pose.geometry.skeletons import LIFTER_17, RECORDED_32
 
@@ -54,7 +54,7 @@ def read_motion_npz(path: str | os.PathLike[str], units: str | None = None) -> M
     fps = float(arrays.get("fps", np.nan))
     return named_motion(
         path,
-        [str(name) for name in arrays[_NAMES]],
+        listed_texts(f"{path}: {_NAMES}", arrays[_NAMES]),
         arrays[_JOINTS],
         fps=None if np.isnan(fps) else fps,
         frames=arrays.get("frames"),
