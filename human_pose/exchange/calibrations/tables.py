@@ -17,6 +17,7 @@ from absl import logging
 from human_pose.exchange import sources
 from human_pose.exchange.calibrations.rig import Found, assemble
 from human_pose.exchange.extras import needed
+from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
 from human_pose.geometry import rotations
@@ -29,7 +30,6 @@ _CAMERAS: Final = "cameras"
 _METADATA: Final = "metadata"
 # Caliscope's files hold every corner of every board.
 _MOST_BYTES: Final = 1 << 24
-_MILLIMETRES_A_METRE: Final = 1000.0
 
 
 def read_toml(
@@ -96,7 +96,7 @@ def write_pose2sim(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> N
                 f"{path}: camera {camera.name}: Pose2Sim has k1 k2 p1 p2 alone; its "
                 f"lens has {len(camera.distortion)} numbers"
             )
-    scale = 1 / _MILLIMETRES_A_METRE
+    scale = 1 / MILLIMETRES["m"]
     _write(path, cameras, "m", scale, lambda _, camera: camera.name)
 
 
