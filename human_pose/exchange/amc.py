@@ -18,6 +18,7 @@ import numpy as np
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion
 from human_pose.exchange.recording import Motion
+from human_pose.exchange.sources import head
 from human_pose.files.arrays import MOST_BYTES
 from human_pose.files.errors import InputError
 from human_pose.files.paths import read_text
@@ -26,6 +27,8 @@ from human_pose.geometry import rotations
 _INCH: Final = 25.4
 # CMU's, which its files do not say.
 _FPS: Final = 120.0
+# Letters among which an AMC file says how it counts angles.
+_BEGINNING: Final = 4096
 _ROOT: Final = "root"
 _PLACE: Final = ("TX", "TY", "TZ")
 # The ends of CMU's bones in the vocabulary's words; others keep their own.
@@ -110,13 +113,7 @@ def read_amc(
 
 def is_amc(path: str | os.PathLike[str]) -> bool:
     """Whether a file is an AMC file."""
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            head = file.read(4096)
-    except OSError:
-        return False
-    words = head.upper().split()
+    words = head(path)[:_BEGINNING].upper().split()
     return ":DEGREES" in words or ":FULLY-SPECIFIED" in words
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion
 from human_pose.exchange.recording import Motion
+from human_pose.exchange.sources import head
 from human_pose.files.arrays import MOST_BYTES, check_names, refusing
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, read_text
@@ -117,12 +118,7 @@ def write_anipose(
 
 def is_anipose(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a CSV of 3D joints."""
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            header = file.readline(1 << 20).strip().split(",")
-    except OSError:
-        return False
+    header = next(iter(head(path).splitlines()), "").strip().split(",")
     return any(
         {f"{name}{axis}" for axis in _AXES} <= set(header) for name in _names(header)
     )

@@ -22,6 +22,7 @@ from human_pose.exchange.bvh_joints import named_joints
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
+from human_pose.exchange.sources import head
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
 from human_pose.geometry import rotations
@@ -113,12 +114,7 @@ def write_bvh(path: str | os.PathLike[str], motion: Motion) -> None:
 
 def is_bvh(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a BVH file."""
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(1024).lstrip("\ufeff \t\r\n").startswith("HIERARCHY")
-    except OSError:
-        return False
+    return head(path).lstrip().startswith("HIERARCHY")
 
 
 def _above(bvh: Bvh, own: list[int], n: int) -> int:

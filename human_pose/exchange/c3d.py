@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from human_pose.exchange.c3d_file import MARK, read_c3d_file
-from human_pose.exchange.extras import EXTRA, needed
+from human_pose.exchange.extras import needed
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
@@ -124,6 +124,5 @@ FORMATS: Final = (
         is_c3d,
         read_c3d,
         write_c3d,
-        EXTRA,
     ),
 )

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from human_pose.files.errors import InputError
 
-EXTRA: Final = "formats"
+_EXTRA: Final = "formats"
 
 
 def needed(module: str, by: str) -> Any:
@@ -23,5 +23,5 @@ def needed(module: str, by: str) -> Any:
     except ModuleNotFoundError as error:
         raise InputError(
             f"{by}: needs the package {error.name}; "
-            f"pip install 'wiberg-tf[{EXTRA}]' installs it"
+            f"pip install 'wiberg-tf[{_EXTRA}]' installs it"
         ) from error

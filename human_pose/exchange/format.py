@@ -23,7 +23,6 @@ class Format:
         nothing, and reads little.
       read: a path and `options` -> `Recording`, tuple of `Camera` or `Motion`.
       write: a path and such a value; None if the format is only read.
-      extra: of setup.cfg, which installs what the format needs; "" for none.
       options: names of what `read` takes beside the path, of "skeleton", "fps",
         "units", "frames" and "cameras"; all may be None.
     """
@@ -35,5 +34,4 @@ class Format:
     recognises: Callable[[Path], bool]
     read: Callable[..., Any] | None
     write: Callable[..., None] | None = None
-    extra: str = ""
     options: tuple[str, ...] = ()

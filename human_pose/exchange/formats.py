@@ -245,14 +245,14 @@ def of_range(value: Any, frames: slice | None) -> Any:
     if frames is None:
         return value
     numbers = value.frames
-    first = numbers.min(initial=0) if frames.start is None else frames.start
-    stop = numbers.max(initial=0) + 1 if frames.stop is None else frames.stop
+    lowest, highest = (numbers.min(), numbers.max()) if len(numbers) else (0, 0)
+    first = lowest if frames.start is None else frames.start
+    stop = highest + 1 if frames.stop is None else frames.stop
     chosen = (numbers >= first) & (numbers < stop)
     if not chosen.any():
         raise InputError(
             "frames",
-            f"must be of those of {value.source}, {numbers.min(initial=0)} to "
-            f"{numbers.max(initial=0)}",
+            f"must be of those of {value.source}, {lowest} to {highest}",
             f"{first}:{stop}",
         )
     if isinstance(value, Recording):

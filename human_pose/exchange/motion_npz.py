@@ -7,7 +7,6 @@ subjects, actions and positions `[T, J, 3]` in metres.
 """
 
 import os
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,10 +17,10 @@ from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion
 from human_pose.exchange.recording import Motion
 from human_pose.exchange.units import millimetres
-from human_pose.files.arrays import MOST_BYTES, Shape, refusing
+from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
-from human_pose.files.npz import npz_ranks, read_npz, write_npz
-from human_pose.files.pickles import unpickle_npy
+from human_pose.files.npz import listed_texts, npz_ranks, read_npz, write_npz
+from human_pose.files.pickles import unpickle_npz
 from human_pose.geometry.skeletons import LIFTER_17, RECORDED_32
 
 _JOINTS: Final = "joints_3d_mm"
@@ -55,7 +54,7 @@ def read_motion_npz(path: str | os.PathLike[str], units: str | None = None) -> M
     fps = float(arrays.get("fps", np.nan))
     return named_motion(
         path,
-        [str(name) for name in arrays[_NAMES]],
+        listed_texts(f"{path}: {_NAMES}", arrays[_NAMES]),
         arrays[_JOINTS],
         fps=None if np.isnan(fps) else fps,
         frames=arrays.get("frames"),
@@ -106,7 +105,7 @@ def read_videopose3d_motion(
     path = Path(path)
     takes = [
         _take(f"{path}: {name}", values)
-        for name, values in _takes(path, _pickled(path))
+        for name, values in _takes(path, unpickle_npz(path, _POSITIONS))
     ]
     counts = sorted({take.shape[1] for take in takes})
     if len(counts) != 1 or counts[0] not in _VIDEOPOSE_SKELETONS:
@@ -129,18 +128,6 @@ def read_videopose3d_motion(
 def is_videopose3d_motion(path: str | os.PathLike[str]) -> bool:
     """Whether a file holds VideoPose3D's 3D positions."""
     return npz_ranks(path).get(_POSITIONS) == -1
-
-
-def _pickled(path: Path) -> Any:
-    """The dictionary of the file."""
-    entry = f"{_POSITIONS}.npy"
-    with refusing(path, "is no readable .npz file"), zipfile.ZipFile(path) as archive:
-        if archive.getinfo(entry).file_size > MOST_BYTES:
-            raise InputError(
-                f"{path}: {_POSITIONS} must have {MOST_BYTES} bytes at most"
-            )
-        content = archive.read(entry)
-    return unpickle_npy(path, content)
 
 
 def _takes(path: Path, subjects: Any) -> Iterator[tuple[str, Any]]:

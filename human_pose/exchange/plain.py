@@ -9,6 +9,7 @@ NaN and (0, 0) are joints that were not found.
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from human_pose.exchange.detections import pixels, unit_confidence
 from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Recording
 from human_pose.files.arrays import Shape, refusing
-from human_pose.files.npz import npz_ranks, read_npz, write_npz
+from human_pose.files.npz import listed_texts, npz_ranks, read_npz, write_npz
 from human_pose.geometry.known_skeletons import BLAZEPOSE_33, from_names
 
 _SUFFIX: Final = (".npz",)
@@ -69,12 +70,12 @@ def read(path: str | os.PathLike[str]) -> Recording:
     if not person:
         joints, confidence = joints[:, :, None], confidence[:, :, None]
     with refusing(path, "is no recording"):
-        skeleton = from_names(_texts(arrays["joint_names"]))
+        skeleton = from_names(_words(path, arrays, "joint_names"))
     recording = Recording(
         pixels(str(path), joints),
         unit_confidence(str(path), confidence, 1.0),
         skeleton,
-        tuple(_texts(arrays["view_names"])),
+        tuple(_words(path, arrays, "view_names")),
         fps=float(arrays["fps"]) if "fps" in arrays else None,
         source=str(path),
     )
@@ -95,7 +96,7 @@ def read_blazepose(path: str | os.PathLike[str]) -> Recording:
         pixels(str(path), joints),
         unit_confidence(str(path), visibility, 1.0),
         BLAZEPOSE_33,
-        tuple(_texts(arrays["names"])),
+        tuple(_words(path, arrays, "names")),
         fps=float(arrays["fps"]),
         source=str(path),
     )
@@ -122,10 +123,10 @@ def write(path: str | os.PathLike[str], recording: Recording) -> None:
     write_npz(path, arrays)
 
 
-def _texts(names: np.ndarray) -> list[str]:
-    if names.dtype.kind == "S":
-        names = np.char.decode(names, "utf-8")
-    return [str(name) for name in names]
+def _words(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], name: str
+) -> list[str]:
+    return listed_texts(f"{path}: {name}", arrays[name])
 
 
 FORMATS: Final = (

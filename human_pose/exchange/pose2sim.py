@@ -12,9 +12,7 @@ github.com/perfanalytics/pose2sim, version 0.10.
 """
 
 import os
-import sys
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,16 +21,13 @@ from absl import logging
 from human_pose.exchange import formats, openpose
 from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Recording
-from human_pose.exchange.sources import folders_in
+from human_pose.exchange.sources import folders_in, read_toml
 from human_pose.exchange.videos import frame_rate
 from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
-from human_pose.files.paths import read_text
 from human_pose.geometry.known_skeletons import by_name
 from human_pose.geometry.skeleton import Skeleton
 
-# Python 3.10 has it as a package.
-_TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 _CONFIG: Final = "Config.toml"
 _CALIBRATION: Final = "calib"  # in the name of its folder
 _VIDEOS: Final = "videos"
@@ -120,9 +115,7 @@ def _config(path: Path) -> dict[str, dict[str, Any]]:
     """The settings by section, each of the nearest folder that has it."""
     merged: dict[str, dict[str, Any]] = {}
     for config in reversed(_configs(path)):
-        with refusing(config, "is no readable TOML file"):
-            content = import_module(_TOML).loads(read_text(config))
-        for section, settings in content.items():
+        for section, settings in read_toml(config).items():
             if isinstance(settings, dict):
                 merged[section] = merged.get(section, {}) | settings
     return merged

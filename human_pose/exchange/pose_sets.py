@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Motion
 from human_pose.exchange.units import body_scale
+from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import h5_ranks, read_h5
 from human_pose.geometry.skeletons import JOINTS, LIFTER_17
@@ -33,16 +32,19 @@ def read_pose_motion(
     """
     path = Path(path)
     held = h5_ranks(path)
-    joints = read_h5(path, {_JOINTS: ("F", JOINTS, 3)})[_JOINTS]
+    shapes: dict[str, Shape] = {_JOINTS: ("F", JOINTS, 3)}
+    if held.get(_SEQUENCE) == 1:
+        shapes[_SEQUENCE] = ("F",)
+    if _FPS in held:
+        shapes[_FPS] = ()
+    arrays = read_h5(path, shapes)
+    joints = arrays.pop(_JOINTS)
     if not len(joints):
         raise InputError(f"{path}: must hold at least one frame; it holds none")
-    counted = {}
-    if held.get(_SEQUENCE) == 1:
-        counted[_SEQUENCE] = read_h5(path, {_SEQUENCE: (len(joints),)})[_SEQUENCE]
-    if _FPS in held:
-        fps = float(np.ravel(read_h5(path, {_FPS: ()})[_FPS])[0])
+    if _FPS in arrays:
+        fps = float(arrays.pop(_FPS))
     scale = body_scale(joints, str(path), units, declared="mm")
-    return Motion(joints * scale, LIFTER_17, fps, source=str(path), **counted)
+    return Motion(joints * scale, LIFTER_17, fps, source=str(path), **arrays)
 
 
 def is_pose_set(path: str | os.PathLike[str]) -> bool:

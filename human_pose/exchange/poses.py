@@ -16,7 +16,7 @@ from human_pose.exchange import motion_npz, pose_sets
 from human_pose.exchange.recording import Motion, check_fps
 from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
-from human_pose.files.npz import npz_ranks, read_npz, write_npz
+from human_pose.files.npz import listed_texts, npz_ranks, read_npz, write_npz
 from human_pose.geometry.known_skeletons import from_names
 from human_pose.geometry.skeleton import Skeleton
 
@@ -226,7 +226,7 @@ def read_poses(path: str | os.PathLike[str]) -> Poses:
         if held != wanted:
             raise InputError(f"{path}: {name}", f"must be {wanted!r}", held)
     words = {
-        name: tuple(map(str, arrays.pop(name)))
+        name: tuple(listed_texts(f"{path}: {name}", arrays.pop(name)))
         for name in ("joint_names", "view_names", "swap_names")
     }
     fps = float(arrays.pop("fps"))

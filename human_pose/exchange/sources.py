@@ -2,16 +2,20 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from human_pose.exchange.extras import needed
 from human_pose.files.arrays import MOST_BYTES, refusing
 from human_pose.files.errors import InputError
-from human_pose.files.paths import read_text
+from human_pose.files.paths import MOST_TEXT_BYTES, read_text
 
 # Enough to see how a file begins; files of all detections may have gigabytes.
 _HEAD_BYTES: Final = 1 << 16
+# Python 3.10 has it as a package.
+_TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 
 
 def head(path: str | os.PathLike[str]) -> str:
@@ -34,6 +38,24 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     """
     with refusing(path, "is no readable JSON file"):
         return json.loads(read_text(path, MOST_BYTES))
+
+
+def read_toml(
+    path: str | os.PathLike[str], most_bytes: int = MOST_TEXT_BYTES
+) -> dict[str, Any]:
+    """What a TOML file holds.
+
+    Args:
+      path: the file.
+      most_bytes: how large it may be.
+
+    Raises:
+      InputError: if it is missing, too large or no TOML, or nothing reads that here.
+    """
+    text = read_text(path, most_bytes)
+    toml = needed(_TOML, str(path))
+    with refusing(path, "is no readable TOML file"):
+        return dict(toml.loads(text))
 
 
 def files_in(folder: str | os.PathLike[str], *suffixes: str) -> list[Path]:

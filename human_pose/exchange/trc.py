@@ -15,6 +15,8 @@ from absl import logging
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
+from human_pose.exchange.sources import head
+from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.arrays import MOST_BYTES
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, read_text
@@ -26,7 +28,6 @@ _HEADINGS: Final = (
 )  # fmt: skip
 _HEADER_LINES: Final = 5
 _BEFORE: Final = 2  # columns: frame and time
-_MILLIMETRES_A_METRE: Final = 1000.0
 # Of our axes x y z, where TRC's stand: TRC's x is our y.
 _TO_TRC: Final = (1, 2, 0)
 
@@ -84,7 +85,7 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
     fps = needed_fps(path, motion)
     tell_gaps(path, motion, numbered=True)
     motion = motion.z_up
-    points = motion.joints_3d_mm[..., _TO_TRC] / _MILLIMETRES_A_METRE
+    points = motion.joints_3d_mm[..., _TO_TRC] / MILLIMETRES["m"]
     names, count = motion.skeleton.names, len(motion)
     start = int(motion.frames[0]) if count else 0
     values = (fps, fps, count, len(names), "m", fps, start, count)
@@ -103,12 +104,7 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
 
 def is_trc(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a TRC file."""
-    path = Path(path)
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(len(_MARK)) == _MARK
-    except OSError:
-        return False
+    return head(path).startswith(_MARK)
 
 
 def _times(motion: Motion, fps: float) -> np.ndarray:

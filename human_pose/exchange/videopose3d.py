@@ -11,7 +11,6 @@ are views of one sequence.
 """
 
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -21,10 +20,10 @@ from absl import logging
 from human_pose.exchange.detections import pixels
 from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Recording
-from human_pose.files.arrays import MOST_BYTES, refusing
+from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
 from human_pose.files.npz import npz_ranks
-from human_pose.files.pickles import unpickle_npy
+from human_pose.files.pickles import unpickle_npz
 from human_pose.geometry.known_skeletons import COCO_17
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.geometry.skeletons import LIFTER_17, VIEW_NAMES
@@ -55,7 +54,7 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
     Raises:
       InputError: naming the file, and what is wrong with it.
     """
-    positions, metadata = (_object(path, name) for name in _NAMES)
+    positions, metadata = (unpickle_npz(path, name) for name in _NAMES)
     with refusing(path, "is no file of VideoPose3D"):
         skeleton = _skeleton(path, metadata)
         sequences = _sequences(positions)
@@ -76,15 +75,6 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
         sequence=np.repeat(np.arange(len(lengths)), lengths),
         source=str(path),
     )
-
-
-def _object(path: str | os.PathLike[str], name: str) -> Any:
-    """The dictionary of one entry."""
-    with refusing(path, "is no file of VideoPose3D"), zipfile.ZipFile(path) as archive:
-        entry = archive.getinfo(f"{name}.npy")
-        if entry.file_size > MOST_BYTES:
-            raise ValueError(f"{name} has {entry.file_size} bytes")
-        return unpickle_npy(path, archive.read(entry))
 
 
 def _skeleton(path: str | os.PathLike[str], metadata: Any) -> Skeleton:

@@ -71,6 +71,23 @@ def read_npz(
         return {name: _array(path, archive, name, finite) for name in names}
 
 
+def listed_texts(where: str, names: np.ndarray) -> list[str]:
+    """The texts of an array of text or bytes.
+
+    Args:
+      where: file and array, for the error.
+      names: as `read_npz` gives them, of any shape.
+
+    Raises:
+      InputError: naming `where`, if bytes are no text in UTF-8.
+    """
+    flat = names.ravel().tolist()
+    try:
+        return [n.decode("utf-8") if isinstance(n, bytes) else n for n in flat]
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where} must be text in UTF-8") from error
+
+
 def npz_ranks(path: str | os.PathLike[str]) -> dict[str, int]:
     """How many dimensions each array of an `.npz` file has; -1 for pickled objects.
 

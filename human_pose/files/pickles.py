@@ -7,12 +7,14 @@ three things of it, which stand below; whatever else one asks for is refused.
 import io
 import os
 import pickle
+import zipfile
 from collections import OrderedDict
 from typing import Any, Final
 
 import numpy as np
 
-from human_pose.files.arrays import refusing
+from human_pose.files.arrays import MOST_BYTES, refusing
+from human_pose.files.errors import InputError
 
 
 def _new_array(kind: Any, shape: Any, code: Any) -> np.ndarray:
@@ -73,6 +75,24 @@ def unpickle(path: str | os.PathLike[str], content: bytes) -> Any:
     """
     with refusing(path, "holds a pickle that is not read"):
         return _Unpickler(io.BytesIO(content)).load()
+
+
+def unpickle_npz(path: str | os.PathLike[str], name: str) -> Any:
+    """A dictionary that `numpy.savez` pickled as an array of an `.npz` file.
+
+    Args:
+      path: the file.
+      name: of the array.
+
+    Raises:
+      InputError: if the file or the pickle is damaged, too large, or another array.
+    """
+    with refusing(path, "is no readable .npz file"), zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo(f"{name}.npy")
+        if entry.file_size > MOST_BYTES:
+            raise InputError(f"{path}: {name} must have {MOST_BYTES} bytes at most")
+        content = archive.read(entry)
+    return unpickle_npy(path, content)
 
 
 def unpickle_npy(path: str | os.PathLike[str], content: bytes) -> Any:

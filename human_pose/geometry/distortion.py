@@ -26,6 +26,8 @@ _MOST_STEPS: Final = 100
 _LEAST_STEP: Final = 1e-9
 # Smaller numbers of a lens are none; they would overflow as divisors.
 _NEGLIGIBLE: Final = 1e-30
+# Roots whose imaginary part is smaller are real, but for rounding.
+_REAL: Final = 1e-9
 
 
 def check(numbers: tuple[float, ...]) -> None:
@@ -128,6 +130,15 @@ def undistort(
     return np.where(found[..., None], rays, np.nan), found
 
 
+def least_root(
+    *polynomials: np.polynomial.Polynomial, otherwise: float = np.inf
+) -> float:
+    """The least positive root of any polynomial, or `otherwise` if that is less."""
+    roots = np.concatenate([p.trim(_NEGLIGIBLE).roots() for p in polynomials])
+    real = roots.real[(np.abs(roots.imag) < _REAL) & (roots.real > 0)]
+    return float(real.min(initial=otherwise))
+
+
 def _full(numbers: tuple[float, ...]) -> tuple[float, ...]:
     """All eight numbers, zeros for those that are not given."""
     return (*numbers, *(0.0,) * (_COUNTS[-1] - len(numbers)))
@@ -166,9 +177,7 @@ def _fold(k: tuple[float, ...]) -> float:
     under = np.polynomial.Polynomial([1, k4, k5, k6])
     s = np.polynomial.Polynomial([0, 1])
     slope = over * under + 2 * s * (over.deriv() * under - over * under.deriv())
-    roots = np.concatenate([p.trim(_NEGLIGIBLE).roots() for p in (slope, under)])
-    real = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)]
-    return float(real.min(initial=np.inf))
+    return least_root(slope, under)
 
 
 def _solved(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:

@@ -13,14 +13,14 @@ from typing import Final
 
 import numpy as np
 
+from human_pose.geometry.distortion import least_root
+
 _COUNT: Final = 4
 _MOST_STEPS: Final = 100
 # Of the angle, in radians: 1e-11 px at 10,000 px.
 _ACCURATE: Final = 1e-15
 # What a point that was found may be off, in focal lengths.
 _FOUND: Final = 1e-13
-# Smaller numbers of a lens are none; they would overflow as divisors.
-_NEGLIGIBLE: Final = 1e-30
 # Below it arctan r is r.
 _TINY: Final = 1e-12
 
@@ -91,10 +91,7 @@ def undistort(
 
 def fold(numbers: tuple[float, ...]) -> float:
     """The smallest angle at which the image stands still, radians; π/2 if none."""
-    slope = _polynomial(numbers).deriv().trim(_NEGLIGIBLE)
-    roots = slope.roots()
-    real = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)]
-    return float(real.min(initial=np.pi / 2))
+    return least_root(_polynomial(numbers).deriv(), otherwise=np.pi / 2)
 
 
 def _polynomial(numbers: tuple[float, ...]) -> np.polynomial.Polynomial:

@@ -11,7 +11,6 @@ from human_pose.exchange.calibrations import (
     qualisys,
     tables,
 )
-from human_pose.exchange.extras import EXTRA
 from human_pose.exchange.format import Format
 
 FORMATS: Final = (
@@ -23,7 +22,6 @@ FORMATS: Final = (
         tables.is_anipose,
         tables.read_toml,
         tables.write_anipose,
-        EXTRA,
     ),
     Format(
         "pose2sim",
@@ -33,7 +31,6 @@ FORMATS: Final = (
         tables.is_pose2sim,
         tables.read_toml,
         tables.write_pose2sim,
-        EXTRA,
     ),
     Format(
         "caliscope",
@@ -42,7 +39,6 @@ FORMATS: Final = (
         (),
         tables.is_caliscope,
         tables.read_toml,
-        extra=EXTRA,
     ),
     Format(
         "opencv",
@@ -52,7 +48,6 @@ FORMATS: Final = (
         file_storage.is_file_storage,
         file_storage.read_file_storage,
         file_storage.write_file_storage,
-        EXTRA,
     ),
     Format(
         "qualisys",

@@ -15,6 +15,7 @@ import numpy as np
 
 from human_pose.exchange.calibrations.rig import Found, assemble
 from human_pose.exchange.extras import needed
+from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.arrays import check_names, refusing
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, read_text
@@ -27,7 +28,6 @@ _ENDINGS: Final = (".yml", ".yaml", ".json", ".xml")
 _MARK: Final = "K_"
 # As many as EasyMocap's cameras have.
 _LENS_NUMBERS: Final = 5
-_MILLIMETRES_A_METRE: Final = 1000.0
 
 
 def read_file_storage(
@@ -165,7 +165,7 @@ def _outer(cameras: Iterable[Camera]) -> dict[str, Any]:
         vector = rotations.to_vector(camera.rotation)
         nodes[f"R_{camera.name}"] = vector[:, None]
         nodes[f"Rot_{camera.name}"] = camera.rotation
-        shift = camera.translation_mm / _MILLIMETRES_A_METRE
+        shift = camera.translation_mm / MILLIMETRES["m"]
         nodes[f"T_{camera.name}"] = shift[:, None]
     return nodes
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -71,7 +72,10 @@ def assemble(
     cameras = [_camera(f"{path}: camera {each.name}", each) for each in found]
     centres = np.stack([camera.position_mm for camera in cameras])
     scale = rig_scale(centres, str(path), units, declared)
-    return tuple(_scaled(camera, scale) for camera in cameras)
+    return tuple(
+        replace(camera, translation_mm=camera.translation_mm * scale)
+        for camera in cameras
+    )
 
 
 def numbers(where: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:
@@ -167,16 +171,3 @@ def _check_unfolded(where: str, camera: Camera) -> None:
             f"{border[~shown][0].tolist()} of {width} x {height} px",
             list(camera.distortion),
         )
-
-
-def _scaled(camera: Camera, scale: float) -> Camera:
-    return Camera(
-        camera.rotation,
-        camera.translation_mm * scale,
-        camera.focal_px,
-        camera.centre_px,
-        camera.distortion,
-        camera.size_px,
-        camera.name,
-        camera.lens,
-    )

@@ -8,31 +8,28 @@ and leaves k3 out.
 """
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from absl import logging
 
+from human_pose.exchange import sources
 from human_pose.exchange.calibrations.rig import Found, assemble
 from human_pose.exchange.extras import needed
-from human_pose.files.arrays import refusing
+from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic, read_text
+from human_pose.files.paths import atomic
 from human_pose.geometry import rotations
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.lenses import BROWN_CONRADY, FISHEYE
 
-# Python 3.10 has it as a package.
-_TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 _NEEDED: Final = ("matrix", "distortions", "rotation", "translation")
 # Caliscope puts all cameras under this one.
 _CAMERAS: Final = "cameras"
 _METADATA: Final = "metadata"
 # Caliscope's files hold every corner of every board.
 _MOST_BYTES: Final = 1 << 24
-_MILLIMETRES_A_METRE: Final = 1000.0
 
 
 def read_toml(
@@ -49,7 +46,7 @@ def read_toml(
       InputError: naming the file and the rule, if it is no such calibration.
     """
     path = Path(path)
-    document = _document(path)
+    document = sources.read_toml(path, _MOST_BYTES)
     found = [
         _found(path, key, table)
         for key, table in _tables(document).items()
@@ -99,15 +96,8 @@ def write_pose2sim(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> N
                 f"{path}: camera {camera.name}: Pose2Sim has k1 k2 p1 p2 alone; its "
                 f"lens has {len(camera.distortion)} numbers"
             )
-    scale = 1 / _MILLIMETRES_A_METRE
+    scale = 1 / MILLIMETRES["m"]
     _write(path, cameras, "m", scale, lambda _, camera: camera.name)
-
-
-def _document(path: Path) -> dict[str, Any]:
-    text = read_text(path, _MOST_BYTES)
-    toml = needed(_TOML, str(path))
-    with refusing(path, "is no readable TOML file"):
-        return dict(toml.loads(text))
 
 
 def _tables(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -125,7 +115,7 @@ def _kind(path: Path) -> str | None:
     if path.suffix.lower() != ".toml" or not path.is_file():
         return None
     try:
-        document = _document(path)
+        document = sources.read_toml(path, _MOST_BYTES)
     except InputError:
         return None
     tables = _tables(document)

@@ -126,3 +126,5 @@ def test_motion_of_a_range():
     np.testing.assert_array_equal(part.joints_3d_mm, joints[1:3])
     assert part.frames.tolist() == [8, 9] and part.fps == 25
     assert formats.of_range(motion, None) is motion
+    with pytest.raises(InputError, match=r"motion, 7 to 10; received '20:30'"):
+        formats.of_range(motion, slice(20, 30))

@@ -119,3 +119,21 @@ def test_flags_are_read_as_such(tmp_path):
     assert found["flags"].tolist() == [True, False]
     with pytest.raises(InputError, match="texts must be real numbers"):
         read_npz(tmp_path / "a.npz", {"texts": ()})
+
+
+def test_names_may_be_bytes(tmp_path):
+    """As programs write them that know no other texts."""
+    path = tmp_path / "poses.npz"
+    poses.write_poses(path, results())
+    with np.load(path) as file:
+        arrays = dict(file)
+    for name in ("joint_names", "view_names"):
+        arrays[name] = np.char.encode(arrays[name], "utf-8")
+    write_npz(path, arrays)
+    assert poses.read_poses(path).skeleton == LIFTER_17
+    assert motion_npz.read_motion_npz(path).skeleton == LIFTER_17
+    arrays["joint_names"] = np.array([b"\xff%d" % n for n in range(JOINTS)])
+    write_npz(path, arrays)
+    for read in (poses.read_poses, motion_npz.read_motion_npz):
+        with pytest.raises(InputError, match=r"joint_names must be text in UTF-8"):
+            read(path)
