@@ -266,5 +266,6 @@ FORMATS: Final = (
         is_bvh,
         read_bvh,
         write_bvh,
+        options=("up",),
     ),
 )

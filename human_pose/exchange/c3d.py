@@ -125,5 +125,6 @@ FORMATS: Final = (
         read_c3d,
         write_c3d,
         EXTRA,
+        options=("up",),
     ),
 )

@@ -25,7 +25,8 @@ class Format:
       write: a path and such a value; None if the format is only read.
       extra: of setup.cfg, which installs what the format needs; "" for none.
       options: names of what `read` takes beside the path, of "skeleton", "fps",
-        "units", "frames" and "cameras"; all may be None.
+        "units", "frames" and "cameras", which may be None; of motion "up", if its axis
+        may be told.
     """
 
     name: str

@@ -94,6 +94,7 @@ def fit_prior(
     config: PriorConfig | None = None,
     *,
     skeleton: Skeleton = LIFTER_17,
+    hold_out: bool = True,
     progress: Progress = lambda what, done, total: None,
 ) -> Fit:
     """Fits a prior.
@@ -102,6 +103,7 @@ def fit_prior(
       motions: each is read once, and one at a time.
       config: see `PriorConfig`.
       skeleton: of the prior; it must have hips or shoulders, left and right.
+      hold_out: whether to measure, before, how well fits to some takes foretell others.
       progress: called with what was fitted, and how many fits of all are done.
 
     Raises:
@@ -112,15 +114,16 @@ def fit_prior(
     kept = _Kept(skeleton, config)
     sources = tuple(kept.add(motion) for motion in motions)
     lengths = kept.retarget()
-    fits = [*range(1, config.components + 1), config.components]
+    counts = range(1, config.components + 1)
+    counts = counts if hold_out and len(kept.takes) > 1 else range(0)
     held_out: list[HeldOut] = []
-    for done, components in enumerate(fits[:-1] if len(kept.takes) > 1 else []):
-        progress("held-out takes", done, len(fits))
+    for done, components in enumerate(counts):
+        progress("held-out takes", done, len(counts) + 1)
         held_out.append(_held_out(kept, replace(config, components=components)))
-    progress("all takes", len(fits) - 1, len(fits))
+    progress("all takes", len(counts), len(counts) + 1)
     mixture = _mixture(kept, kept.takes, config)
     scale = fit_scale(kept.accelerations, 3 * len(skeleton), config.freedom)
-    progress("all takes", len(fits), len(fits))
+    progress("all takes", len(counts) + 1, len(counts) + 1)
     prior = PosePrior(
         skeleton,
         lengths,
