@@ -6,20 +6,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from human_pose.calibrated.prior.files import NAME, write_prior
 from human_pose.calibrated.prior.fitting import Fit
 from human_pose.calibrated.prior.pose_prior import PosePrior
 from human_pose.files.paths import atomic
-from human_pose.runs.drawing import AZIMUTHS_DEG, draw_poses, plain, save
-from human_pose.runs.tables import short
+from human_pose.runs.drawing import AZIMUTHS_DEG, ROOM_LOOK, draw_poses, plain, save
 
 REPORT: Final = "report.md"
 PICTURE: Final = "mean_poses.png"
 _SHOWN: Final = 50  # files in the report's table
 _COLUMNS: Final = 5  # of the picture
-_SIDE_IN: Final = 2.6
+_SIDE_IN: Final = 3.2
 
 
 def write_results(folder: str | os.PathLike[str], fit: Fit) -> None:
@@ -79,29 +79,28 @@ def draw_means(path: str | os.PathLike[str], prior: PosePrior) -> None:
     Raises:
       InputError: if the picture cannot be written.
     """
-    count = len(prior.shares)
-    columns = min(count, _COLUMNS)
-    bands = -(-count // columns)
-    figure = Figure(figsize=(_SIDE_IN * columns, 2 * _SIDE_IN * bands + 0.4))
-    for part in range(count):
-        band, column = divmod(part, columns)
-        for side, azimuth in enumerate(AZIMUTHS_DEG):
-            place = (2 * band + side) * columns + column + 1
-            axes: Any = figure.add_subplot(
-                2 * bands, columns, place, projection="3d"
-            )
-            draw_poses(
-                axes,
-                prior.means_mm[part],
-                skeleton=prior.skeleton,
-                azimuth_deg=azimuth,
-            )
-            if side == 0:
-                axes.set_title(
-                    plain(f"{part + 1}: {prior.shares[part]:.0%}"), fontsize=9
+    columns = min(len(prior.shares), _COLUMNS)
+    bands = -(-len(prior.shares) // columns)
+    with rc_context(ROOM_LOOK):
+        figure = Figure(figsize=(_SIDE_IN * columns, 2 * _SIDE_IN * bands))
+        for part in range(len(prior.shares)):
+            band, column = divmod(part, columns)
+            for side, azimuth in enumerate(AZIMUTHS_DEG):
+                place = (2 * band + side) * columns + column + 1
+                axes: Any = figure.add_subplot(
+                    2 * bands, columns, place, projection="3d"
                 )
-    figure.subplots_adjust(0.02, 0.02, 0.98, 0.95)
-    save(figure, path)
+                draw_poses(
+                    axes,
+                    prior.means_mm[part],
+                    skeleton=prior.skeleton,
+                    azimuth_deg=azimuth,
+                )
+            figure.axes[-2].set_title(
+                plain(f"component {part + 1}, {prior.shares[part]:.0%}"), fontsize=9
+            )
+        figure.subplots_adjust(0.02, 0.02, 0.98, 0.94, hspace=0.12)
+        save(figure, path)
 
 
 def _settings(fit: Fit) -> Iterator[str]:
@@ -117,7 +116,7 @@ def _settings(fit: Fit) -> Iterator[str]:
 def _motion(fit: Fit) -> Iterator[str]:
     rows: list[tuple[Any, ...]] = [
         (
-            short(source.name),
+            f"`{source.name}`",
             f"{source.fps:g}",
             source.takes,
             source.poses,

@@ -95,7 +95,7 @@ def mirrored(rows: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def _joints(motion: Motion, skeleton: Skeleton) -> np.ndarray:
-    """The motion's joints in the skeleton's order, a missing pelvis between the hips."""
+    """The skeleton's joints of the motion, a missing pelvis between the hips."""
     try:
         joints = convert(motion.joints_3d_mm, motion.skeleton, skeleton)
     except ValueError:
