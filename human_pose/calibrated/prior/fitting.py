@@ -6,8 +6,11 @@ poses at a time.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
+
+import numpy as np
 
 from human_pose.calibrated.prior.acceleration import fit_scale
 from human_pose.calibrated.prior.config import PriorConfig
@@ -82,29 +85,33 @@ def fit_prior(
         there, or there are too few poses or accelerations.
     """
     config = config or PriorConfig()
-    kept = Kept(skeleton, config)
-    sources = tuple(kept.add(motion) for motion in motions)
-    lengths = kept.retarget()
-    counts = range(1, config.components + 1)
-    counts = counts if hold_out and len(kept.takes) > 1 else range(0)
-    held_out: list[HeldOut] = []
-    for done, components in enumerate(counts):
-        progress("held-out takes", done, len(counts) + 1)
-        held_out.append(_held_out(kept, replace(config, components=components)))
-    progress("all takes", len(counts), len(counts) + 1)
+    with closing(Kept(skeleton, config)) as kept:
+        sources = tuple(kept.add(motion) for motion in motions)
+        lengths_mm = kept.retarget()
+        tried = range(1, config.components + 1)
+        tried = tried if hold_out and len(kept.takes) > 1 else range(0)
+        held_out = []
+        for done, components in enumerate(tried):
+            progress("held-out takes", done, len(tried) + 1)
+            held_out.append(_held_out(kept, replace(config, components=components)))
+        progress("all takes", len(tried), len(tried) + 1)
+        prior = _prior(kept, lengths_mm, config)
+        progress("all takes", len(tried) + 1, len(tried) + 1)
+    return Fit(prior, config, sources, tuple(held_out))
+
+
+def _prior(kept: Kept, lengths_mm: np.ndarray, config: PriorConfig) -> PosePrior:
     mixture = _mixture(kept, kept.takes, config)
-    scale = fit_scale(kept.accelerations, 3 * len(skeleton), config.freedom)
-    progress("all takes", len(counts) + 1, len(counts) + 1)
-    prior = PosePrior(
-        skeleton,
-        lengths,
+    count = len(kept.skeleton)
+    return PosePrior(
+        kept.skeleton,
+        lengths_mm,
         mixture.shares,
-        mixture.means_mm.reshape(len(mixture.shares), -1, 3),
+        mixture.means_mm.reshape(-1, count, 3),
         mixture.covariances_mm2,
-        scale,
+        fit_scale(kept.accelerations, 3 * count, config.freedom),
         config.fps,
     )
-    return Fit(prior, config, sources, tuple(held_out))
 
 
 def _mixture(kept: "Kept", takes: list["Place"], config: PriorConfig) -> Mixture:

@@ -1,4 +1,4 @@
-"""What a prior is fitted to: takes of the mean body, on disk, and their mirror images."""
+"""What a prior is fitted to: takes of the mean body on disk, and mirror images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,6 +63,11 @@ class Kept:
         self._config = config
         self._poses = Rows(3 * len(skeleton))
         self._accelerations = Rows(3 * len(skeleton))
+
+    def close(self) -> None:
+        """Removes all from disk."""
+        self._poses.close()
+        self._accelerations.close()
 
     def add(self, motion: Motion) -> Source:
         """Keeps a motion's takes; says what they are."""

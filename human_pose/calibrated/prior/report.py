@@ -99,7 +99,7 @@ def draw_means(path: str | os.PathLike[str], prior: PosePrior) -> None:
             figure.axes[-2].set_title(
                 plain(f"component {part + 1}, {prior.shares[part]:.0%}"), fontsize=9
             )
-        figure.subplots_adjust(0.02, 0.02, 0.98, 0.94, hspace=0.12)
+        figure.subplots_adjust(0.02, 0.06, 0.98, 0.92, hspace=0.3)
         save(figure, path)
 
 

@@ -17,7 +17,7 @@ _DTYPE: Final = np.dtype(np.float32)
 
 
 class Rows:
-    """Rows `[N, D]` in a temporary file, which goes with the object.
+    """Rows `[N, D]` in a temporary file, which is gone once it is closed.
 
     Args:
       size: D.
@@ -30,6 +30,10 @@ class Rows:
 
     def __len__(self) -> int:
         return self._count
+
+    def close(self) -> None:
+        """Removes the file."""
+        self._file.close()
 
     def append(self, rows: np.ndarray) -> range:
         """Writes rows `[n, D]` at the end; returns their places.
