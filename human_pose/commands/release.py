@@ -5,7 +5,8 @@
 data/model_parameters.h5 and data/avg_cameras.h5 are fitted to the embedded data's
 training subjects, data/pose_prior.npz to longer motion of theirs, data/sample.h5 holds
 frames of its test subjects, and results/trained_model.h5 is what `main.py --train=1`
-makes of all that with the default flags. Takes some minutes, nearly all of them training.
+makes of all that with the default flags. Takes some minutes, nearly all of them
+training.
 
 Equal seeds give equal files on one machine; elsewhere the last digits may differ, as
 linear algebra rounds differently.

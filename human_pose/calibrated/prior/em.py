@@ -96,7 +96,8 @@ def fit_mixture(
     starts = []
     for start in range(config.starts):
         rng = np.random.default_rng([config.seed, start])
-        picked = whole[rng.choice(len(whole), config.components, replace=False)]
+        few = len(whole) < config.components
+        picked = whole[rng.choice(len(whole), config.components, replace=few)]
         begun = Mixture(
             np.full(config.components, 1 / config.components),
             picked,

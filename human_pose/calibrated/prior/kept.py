@@ -150,8 +150,6 @@ class Kept:
                 f"on; never there: {', '.join(never)}"
             )
         mean: np.ndarray = (weights * np.nan_to_num(lengths)).sum(axis=0) / total
-        if not mean.sum() > 0:
-            raise InputError("motion: all joints are at one place")
         return mean
 
     def poses_of(self, takes: list[Place]) -> Chunks:

@@ -21,12 +21,18 @@ class Rows:
 
     Args:
       size: D.
+
+    Raises:
+      InputError: if there is no folder for it.
     """
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._count = 0
-        self._file = tempfile.TemporaryFile()
+        try:
+            self._file = tempfile.TemporaryFile()
+        except OSError as error:
+            raise _unwritable(error) from error
 
     def __len__(self) -> int:
         return self._count
@@ -57,10 +63,7 @@ class Rows:
             self._file.write(np.ascontiguousarray(rows, _DTYPE).tobytes())
             self._file.flush()
         except OSError as error:
-            raise InputError(
-                f"{tempfile.gettempdir()}: cannot be written: {error.strerror}; TMPDIR "
-                "names another folder"
-            ) from error
+            raise _unwritable(error) from error
 
     def read(self, places: range) -> np.ndarray:
         """Rows that follow each other, float64 `[n, D]`."""
@@ -88,3 +91,10 @@ class Rows:
                 count += len(part)
         if count:
             yield np.concatenate(waiting)
+
+
+def _unwritable(error: OSError) -> InputError:
+    return InputError(
+        f"{tempfile.tempdir or 'TMPDIR'}: temporary files cannot be written: "
+        f"{error.strerror}; the variable TMPDIR names another folder"
+    )

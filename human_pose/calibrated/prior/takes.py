@@ -39,7 +39,7 @@ class Take(NamedTuple):
 
 
 def takes_of(motion: Motion, skeleton: Skeleton, config: PriorConfig) -> Iterator[Take]:
-    """The takes of a motion, but for those without a pose.
+    """The takes of a motion, but for those without a pose or a bone.
 
     Args:
       motion: of any skeleton; its frame rate must be known.
@@ -61,12 +61,13 @@ def takes_of(motion: Motion, skeleton: Skeleton, config: PriorConfig) -> Iterato
         part = part[::stride]
         turn, known = _headings(joints[part], skeleton)
         poses = _turned(turn, _centred(joints[part]))[known]
-        if len(poses):
-            yield Take(
-                poses,
-                _accelerations(joints[part], turn, known, fps / stride, config),
-                body_lengths(poses, skeleton),
+        lengths = body_lengths(poses, skeleton)
+        # Without a bone there is no size, as where what is missing was written as 0.
+        if np.nansum(lengths) > 0:
+            accelerations = _accelerations(
+                joints[part], turn, known, fps / stride, config
             )
+            yield Take(poses, accelerations, lengths)
 
 
 def body_lengths(poses_mm: np.ndarray, skeleton: Skeleton) -> np.ndarray:

@@ -221,7 +221,7 @@ def test_missing_joints_change_little(motions):
         ({"fps": None}, "fps must be given: mine does not say it"),
         ({"fps": 5.0}, "motion: must have 51 frames or more that follow each other"),
         ({"joints_3d_mm": np.full((24, 17, 3), np.nan)}, "must have 3 poses or more"),
-        ({"joints_3d_mm": np.zeros((24, 17, 3))}, "motion: must have 51|one place"),
+        ({"joints_3d_mm": np.zeros((24, 17, 3))}, "must have 3 poses or more"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(motions, changes, message):
@@ -243,3 +243,22 @@ def test_a_joint_that_is_never_there_is_named(motions):
 def test_settings_are_checked(wrong):
     with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
         PriorConfig(**wrong)
+
+
+def test_takes_of_a_pose_or_of_nothing_do_no_harm(motions):
+    """Also where fewer poses are left than there are components."""
+    one = changed(motions[0], joints_3d_mm=motions[0].joints_3d_mm[:1], frames=[0])
+    one = changed(one, sequence=[0])
+    nothing = changed(motions[0], joints_3d_mm=np.zeros((24, 17, 3)))
+    whole = np.concatenate([motion.joints_3d_mm for motion in motions[1:4]])
+    last = Motion(whole - whole[:, :1], LIFTER_17, 25.0)
+    fit = fit_prior([one, nothing, last], dataclasses.replace(CONFIG, components=4))
+    assert [source.takes for source in fit.sources] == [1, 0, 1]
+    assert np.isfinite(fit.held_out).all()
+    assert np.isfinite(fit.prior.covariances_mm2).all()
+
+
+def test_a_full_disk_is_told_in_one_line(monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+    with pytest.raises(InputError, match=r"^/nowhere: temporary files cannot be"):
+        fit_prior([])
