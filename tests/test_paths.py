@@ -90,7 +90,6 @@ READERS = (
 RECORDING = made_up.recording(views=("a",))
 PRIOR = load_prior()
 WRITERS = (
-    ("human_pose.calibrated.prior.embedded:write_embedded_prior", ()),
     ("human_pose.calibrated.prior.files:write_prior", (PRIOR,)),
     ("human_pose.exchange.coco:write", (RECORDING,)),
     ("human_pose.exchange.formats:write", (RECORDING, "npz")),

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from absl import flags, logging
 
-from human_pose.calibrated.prior.embedded import write_embedded_prior
-from human_pose.calibrated.prior.files import EMBEDDED
+from human_pose.calibrated.prior.embedded import embedded_prior
+from human_pose.calibrated.prior.files import EMBEDDED, write_prior
 from human_pose.commands import places, shell
 from human_pose.datasets.pose_files import (
     action_file_names,
@@ -78,7 +78,7 @@ def release(data_dir: Path, results_dir: Path, *, train: bool) -> None:
         generate(made, recipe)
         write_parameters(made / "train_sh.h5", data_dir / "model_parameters.h5")
         write_average_cameras(data_dir / "avg_cameras.h5", recipe)
-        write_embedded_prior(data_dir / Path(EMBEDDED).name)
+        write_prior(data_dir / Path(EMBEDDED).name, embedded_prior())
         write_sample(made / "testing", data_dir / "sample.h5", recipe)
         if train:
             write_trained_model(made, data_dir, results_dir / "trained_model.h5")

@@ -6,7 +6,6 @@ bones are also allowed to swing by an angle, and to be accelerated as people's a
 """
 
 import dataclasses
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +14,6 @@ import numpy as np
 
 from human_pose.calibrated.prior.config import PriorConfig
 from human_pose.calibrated.prior.em import centring
-from human_pose.calibrated.prior.files import write_prior
 from human_pose.calibrated.prior.fitting import fit_prior
 from human_pose.calibrated.prior.pose_prior import PosePrior, in_order
 from human_pose.datasets.protocol import ACTIONS, TRAIN_SUBJECTS
@@ -57,18 +55,8 @@ def embedded_prior(
       config: of the fit.
       breadth: see `Breadth`.
     """
-    # Takes are long and known: nothing is held out.
     fit = fit_prior(embedded_motion(subjects, frames), config, hold_out=False)
     return broadened(fit.prior, breadth or Breadth())
-
-
-def write_embedded_prior(path: str | os.PathLike[str]) -> None:
-    """Writes the file to commit.
-
-    Raises:
-      InputError: if it cannot be written.
-    """
-    write_prior(path, embedded_prior())
 
 
 def embedded_motion(subjects: Iterable[int], frames: int) -> Iterator[Motion]:
