@@ -12,6 +12,7 @@ from setuptools.command.build_py import build_py
 COMMITTED = (
     "data/avg_cameras.h5",
     "data/model_parameters.h5",
+    "data/pose_prior.npz",
     "data/sample.h5",
     "results/trained_model.h5",
 )

@@ -1,10 +1,13 @@
 """Trains and evaluates: several 2D views to one 3D pose, or one image to a 3D pose.
 
+Also fits the prior of poses that the lifter of calibrated cameras starts from.
+
 Usage:
   python human_pose/main.py --train=1 --name=new_model
   python human_pose/main.py --name=new_model --check_path=<a checkpoint>
   python human_pose/main.py --model=i1 --train=1 --preset=tiny --curriculum=modern
   python human_pose/main.py --model=i1 --check_path=<a .keras checkpoint>
+  python human_pose/main.py --model=prior --motion='mocap/*.bvh' --name=my_prior
 """
 
 import sys
@@ -36,6 +39,8 @@ def main(flag_values: "flags.FlagValues") -> None:
     """Does what the flags ask for."""
     if flag_values.model == "i1":
         work_on_images(settings.image_settings(flag_values))
+    elif flag_values.model == "prior":
+        fit_prior(settings.prior_settings(flag_values))
     else:
         work_on_views(settings.main_settings(flag_values))
 
@@ -140,6 +145,23 @@ def convert_weights(config: ConversionConfig, path: Path) -> None:
             overwrite=config.overwrite,
         )
     print(f"checkpoint: {path}")
+
+
+def fit_prior(chosen: settings.PriorSettings) -> None:
+    """Fits a prior to files of motion; it and its report go to the run's folder."""
+    shell.load_matplotlib()
+    from human_pose.calibrated.prior import run as fitting
+
+    task = chosen.task
+    table = fitting.run(
+        chosen.run_folder,
+        task.motions(),
+        len(task.files),
+        task.config,
+        overwrite=task.overwrite,
+    )
+    print(table)
+    print(f"report: {chosen.run_folder / fitting.REPORT}")
 
 
 def run() -> None:

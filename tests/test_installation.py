@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = (
     "data/avg_cameras.h5",
     "data/model_parameters.h5",
+    "data/pose_prior.npz",
     "data/sample.h5",
     "results/trained_model.h5",
 )

@@ -25,6 +25,7 @@ DOCUMENTS = (
     "docs/formats.md",
     "docs/i1.md",
     "docs/lifting.md",
+    "docs/prior.md",
     "docs/when-gradients-lie.md",
 )
 

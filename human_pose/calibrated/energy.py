@@ -207,16 +207,13 @@ def pose_logits(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Log densities of the components, `[F, M]`, and the tails' expected precision."""
     size = 3 * poses_mm.shape[-2]
-    offset = tf.reshape(poses_mm[:, None] - body.means_mm, [-1, *_flat(body, size)])
+    parts = tf.shape(body.means_mm)[0]  # not known beforehand where it is 1
+    offset = tf.reshape(poses_mm[:, None] - body.means_mm, [-1, parts, size])
     pulled = tf.einsum("fmi,mij->fmj", offset, body.precisions)
     squared = tf.reduce_sum(offset * pulled, -1)
     nu, free = weights.prior_freedom, size - 3
     tail = 0.5 * (nu + free) * tf.math.log1p(squared / nu)
     return body.log_shares - tail, (nu + free) / (nu + squared)
-
-
-def _flat(body: Body, size: int) -> tuple[int, int]:
-    return body.means_mm.shape[0], size
 
 
 def prior_energy(poses_mm: tf.Tensor, body: Body, weights: Weights) -> tf.Tensor:

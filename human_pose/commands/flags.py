@@ -11,7 +11,14 @@ from typing import Final
 
 from absl import flags
 
-from human_pose.commands import image_flags, lifter_flags, places, sample_flags, shell
+from human_pose.commands import (
+    image_flags,
+    lifter_flags,
+    places,
+    prior_flags,
+    sample_flags,
+    shell,
+)
 from human_pose.commands.tasks import Default, Table, Task
 from human_pose.i1.config import ImageSampleConfig
 from human_pose.lifting.config import EvaluationConfig, LifterConfig, TrainingConfig
@@ -70,6 +77,7 @@ MAIN: Final = Table(
             "batch_size": Default(2),  # of the original's tests
         },
     ),
+    Task("prior fitting", _EVERY_TASK | prior_flags.TAKES, model="prior"),
 )  # fmt: skip
 
 _EVERY_SAMPLE: Final = frozenset({"check_path", "results_dir", "show"})
@@ -107,6 +115,19 @@ class MainSettings:
 
 
 @dataclass(frozen=True)
+class PriorSettings:
+    """What `main.py --model=prior` is asked for.
+
+    Attributes:
+      run_folder: results of this run, `<results_dir>/<name>`.
+      task: the fit.
+    """
+
+    run_folder: Path
+    task: prior_flags.PriorFit
+
+
+@dataclass(frozen=True)
 class ImageSettings:
     """What `main.py --model=i1` is asked for.
 
@@ -126,7 +147,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
         "model",
         MAIN.models[0],
         MAIN.models,
-        "Views to a pose, or i1: an image to a pose.",
+        "Views to a pose, i1: an image to a pose, or prior: fits one to motion.",
         **own,
     )
     flags.DEFINE_boolean("train", False, "Train; without it, evaluate.", **own)
@@ -142,12 +163,14 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "overwrite",
         False,
-        "Replace the training run, or what a conversion made, in the run's folder.",
+        "Replace the training run, or what a conversion or a fit made, in the run's "
+        "folder.",
         **own,
     )
     lifter_flags.define_lifter_flags(flag_values)
     lifter_flags.define_run_flags(flag_values)
     image_flags.define_flags(flag_values)
+    prior_flags.define_flags(flag_values)
     MAIN.rule(flag_values)
     _check_together(flag_values)
     shell.show_in_help(flag_values, __name__)
@@ -183,9 +206,11 @@ def _check_together(flag_values: flags.FlagValues) -> None:
         "--resume and --overwrite exclude each other",
     )
     register(
-        ["train", "resume", "overwrite", "convert_caffemodel"],
-        lambda train, resume, overwrite, convert_caffemodel: (
-            train or not (resume or (overwrite and convert_caffemodel is None))
+        ["model", "train", "resume", "overwrite", "convert_caffemodel"],
+        lambda model, train, resume, overwrite, convert_caffemodel: (
+            model == "prior"
+            or train
+            or not (resume or (overwrite and convert_caffemodel is None))
         ),
         "--resume and --overwrite need --train",
     )
@@ -220,6 +245,18 @@ def image_settings(flag_values: flags.FlagValues) -> ImageSettings:
     return ImageSettings(
         run_folder=_run_folder(flag_values),
         task=image_flags.task(MAIN.asked(flag_values)),
+    )
+
+
+def prior_settings(flag_values: flags.FlagValues) -> PriorSettings:
+    """Turns the parsed flags of `main.py --model=prior` into its settings.
+
+    Raises:
+      InputError: if no file of motion is named, or one does not exist.
+    """
+    return PriorSettings(
+        run_folder=_run_folder(flag_values),
+        task=prior_flags.task(MAIN.asked(flag_values)),
     )
 
 

@@ -3,9 +3,10 @@
     python -m human_pose.commands.release    # in the project's root
 
 data/model_parameters.h5 and data/avg_cameras.h5 are fitted to the embedded data's
-training subjects, data/sample.h5 holds frames of its test subjects, and
-results/trained_model.h5 is what `main.py --train=1` makes of all that with the default
-flags. Takes some minutes, nearly all of them training.
+training subjects, data/pose_prior.npz to longer motion of theirs, data/sample.h5 holds
+frames of its test subjects, and results/trained_model.h5 is what `main.py --train=1`
+makes of all that with the default flags. Takes some minutes, nearly all of them
+training.
 
 Equal seeds give equal files on one machine; elsewhere the last digits may differ, as
 linear algebra rounds differently.
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from absl import flags, logging
 
+from human_pose.calibrated.prior.embedded import embedded_prior
+from human_pose.calibrated.prior.files import EMBEDDED, write_prior
 from human_pose.commands import places, shell
 from human_pose.datasets.pose_files import (
     action_file_names,
@@ -62,7 +65,7 @@ def release(data_dir: Path, results_dir: Path, *, train: bool) -> None:
     """Makes the committed files, replacing them.
 
     Args:
-      data_dir: gets model_parameters.h5, avg_cameras.h5 and sample.h5.
+      data_dir: gets model_parameters.h5, avg_cameras.h5, pose_prior.npz and sample.h5.
       results_dir: gets trained_model.h5.
       train: whether to make trained_model.h5.
 
@@ -75,6 +78,7 @@ def release(data_dir: Path, results_dir: Path, *, train: bool) -> None:
         generate(made, recipe)
         write_parameters(made / "train_sh.h5", data_dir / "model_parameters.h5")
         write_average_cameras(data_dir / "avg_cameras.h5", recipe)
+        write_prior(data_dir / Path(EMBEDDED).name, embedded_prior())
         write_sample(made / "testing", data_dir / "sample.h5", recipe)
         if train:
             write_trained_model(made, data_dir, results_dir / "trained_model.h5")

@@ -20,6 +20,7 @@ PACKAGES: Final = {
     "pillow": "PIL",
     "tensorboard": "tensorboard",
     "tensorflow": "tensorflow",
+    "tqdm": "tqdm",
 }
 
 

@@ -168,7 +168,7 @@ def load_tensorflow() -> None:
     A command works the same beside a notebook's `MPLBACKEND`, another backend of Keras,
     its limits of epochs and steps, and a `keras.json` with whatever stands in it.
     """
-    _import_matplotlib()  # first, because Keras imports it, and TensorFlow Keras
+    load_matplotlib()  # first, because Keras imports it, and TensorFlow Keras
     for name in _OF_KERAS:
         os.environ.pop(name, None)
     os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -176,7 +176,7 @@ def load_tensorflow() -> None:
     _import_tensorflow()
 
 
-def _import_matplotlib() -> None:
+def load_matplotlib() -> None:
     """Imports Matplotlib, also where `MPLBACKEND` names what is not installed here.
 
     A notebook sets it for its own environment; importing would fail.

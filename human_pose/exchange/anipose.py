@@ -171,5 +171,6 @@ FORMATS: Final = (
         is_anipose,
         read_anipose,
         write_anipose,
+        options=("up",),
     ),
 )

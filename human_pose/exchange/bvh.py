@@ -262,5 +262,6 @@ FORMATS: Final = (
         is_bvh,
         read_bvh,
         write_bvh,
+        options=("up",),
     ),
 )

@@ -124,5 +124,6 @@ FORMATS: Final = (
         is_c3d,
         read_c3d,
         write_c3d,
+        options=("up",),
     ),
 )

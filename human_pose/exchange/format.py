@@ -24,7 +24,8 @@ class Format:
       read: a path and `options` -> `Recording`, tuple of `Camera` or `Motion`.
       write: a path and such a value; None if the format is only read.
       options: names of what `read` takes beside the path, of "skeleton", "fps",
-        "units", "frames" and "cameras"; all may be None.
+        "units", "frames" and "cameras", which may be None; of motion "up", if its axis
+        may be told.
     """
 
     name: str

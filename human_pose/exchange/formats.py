@@ -152,17 +152,28 @@ def read_cameras(path: StrPath, units: str | None = None) -> tuple[Camera, ...]:
     return tuple(_read(path, CAMERAS, units))
 
 
-def read_motion(path: StrPath, units: str | None = None) -> Motion:
+def read_motion(
+    path: StrPath, units: str | None = None, up: str | None = None
+) -> Motion:
     """Reads 3D joints over time of any format.
 
     Args:
       path: a file or folder.
       units: of its lengths; default: what it says or implies.
+      up: the axis that points upwards in the file, "x", "y" or "z"; default: its
+        format's.
 
     Raises:
       InputError: naming the file, and what is wrong with it.
     """
-    motion: Motion = _read(path, MOTION, units)
+    chosen = recognise(path, MOTION)
+    if up is not None and "up" not in chosen.options:
+        raise InputError(
+            "up", f"has no effect: in {path} ({chosen.title}) it is always the same"
+        )
+    assert chosen.read is not None
+    further = {} if up is None else {"up": up}
+    motion: Motion = chosen.read(Path(path), units=units, **further)
     return motion
 
 

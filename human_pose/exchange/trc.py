@@ -169,5 +169,6 @@ FORMATS: Final = (
         is_trc,
         read_trc,
         write_trc,
+        options=("up",),
     ),
 )

@@ -72,31 +72,42 @@ def headings(joints_mm: np.ndarray, skeleton: Skeleton) -> np.ndarray:
 
 
 def retargeting(
-    skeleton: Skeleton, old_mm: np.ndarray, new_mm: np.ndarray
+    skeleton: Skeleton,
+    old_mm: np.ndarray,
+    new_mm: np.ndarray,
+    there: np.ndarray | None = None,
 ) -> np.ndarray:
     """The matrix `[K, K]` over joints that gives poses other bone lengths.
 
     Each bone's vector is scaled, the joints are put together again from the root on,
-    and centred.
+    and centred. Over joints that are not there bones count as one; where the root is
+    not, what hung on it is scaled as the whole body.
 
     Args:
       skeleton: of the poses.
       old_mm: `[K]`, their lengths, by child.
       new_mm: `[K]`, those wanted.
+      there: bool `[K]`, of joints; default: all. Rows and columns of others are 0.
     """
     parents = skeleton.parents
+    there = np.ones(len(parents), bool) if there is None else there
     matrix = np.zeros((len(parents), len(parents)))
     for joint in in_order(parents):
-        parent = parents[joint]
-        if parent < 0:
-            matrix[joint, joint] = 1
+        if not there[joint]:
             continue
-        scale = new_mm[joint] / old_mm[joint] if old_mm[joint] > 0 else 1.0
-        matrix[joint] = matrix[parent]
+        old, new, above = old_mm[joint], new_mm[joint], parents[joint]
+        while above >= 0 and not there[above]:
+            old, new, above = old + old_mm[above], new + new_mm[above], parents[above]
+        if above < 0:
+            old, new = old_mm.sum(), new_mm.sum()
+            matrix[joint, joint] = 1 if joint == skeleton.root else new / old
+            continue
+        scale = new / old if old > 0 else 1.0
+        matrix[joint] = matrix[above]
         matrix[joint, joint] += scale
-        matrix[joint, parent] -= scale
-    centred: np.ndarray = matrix - matrix.mean(axis=0)
-    return centred
+        matrix[joint, above] -= scale
+    matrix[there] -= matrix[there].mean(axis=0)
+    return matrix
 
 
 def in_order(parents: tuple[int, ...]) -> list[int]:

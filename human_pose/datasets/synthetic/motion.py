@@ -17,6 +17,7 @@ RATE_HZ: Final = 12.5
 
 # Motion is made this many times finer, so that feet are held where they stand.
 _OVERSAMPLING: Final = 4
+FINEST_HZ: Final = RATE_HZ * _OVERSAMPLING
 
 # Takes in which the other hand leads.
 _MIRRORED_SHARE: Final = 0.15
@@ -41,17 +42,24 @@ class Take:
     joints_3d_mm: np.ndarray
 
 
-def perform(action: str, body: Body, rng: np.random.Generator, frames: int) -> Take:
+def perform(
+    action: str,
+    body: Body,
+    rng: np.random.Generator,
+    frames: int,
+    *,
+    oversampling: int = _OVERSAMPLING,
+) -> Take:
     """One take of an action.
 
     Args:
       action: one of `protocol.ACTIONS`.
       body: who does it.
       rng: source of everything that varies.
-      frames: number of frames, F, at `RATE_HZ`.
+      frames: number of frames, F; at `RATE_HZ` unless another `oversampling` is given.
+      oversampling: at `FINEST_HZ` one of so many frames is kept.
     """
-    fine_hz = RATE_HZ * _OVERSAMPLING
-    time_s = np.arange(frames * _OVERSAMPLING) / fine_hz
+    time_s = np.arange(frames * oversampling) / FINEST_HZ
     score = CHOREOGRAPHY[action](rng, time_s)
     layers, turning_deg = score.layers, score.turning_deg
     if rng.uniform() < _MIRRORED_SHARE:
@@ -59,8 +67,8 @@ def perform(action: str, body: Body, rng: np.random.Generator, frames: int) -> T
     angles = total(len(time_s), *layers, liveliness(rng, time_s))
     heading = rng.uniform(0, 2 * np.pi) + np.deg2rad(turning_deg)
     from_hip = joints_from_hip(body, angles, heading)
-    joints = grounded(from_hip, fine_hz, seated=score.seated)
-    kept = slice(None, None, _OVERSAMPLING)
+    joints = grounded(from_hip, FINEST_HZ, seated=score.seated)
+    kept = slice(None, None, oversampling)
     return Take(
         {name: track[kept] for name, track in angles.items()},
         heading[kept],

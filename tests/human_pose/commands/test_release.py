@@ -17,7 +17,7 @@ from human_pose.lifting.parameters import read_cameras, read_mixture
 
 DATA = PROJECT_ROOT / "data"
 TRAINED = PROJECT_ROOT / "results" / "trained_model.h5"
-SMALL = ("model_parameters.h5", "avg_cameras.h5", "sample.h5")
+SMALL = ("model_parameters.h5", "avg_cameras.h5", "pose_prior.npz", "sample.h5")
 
 
 @pytest.fixture(scope="module")

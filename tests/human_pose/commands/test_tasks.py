@@ -4,7 +4,7 @@ import pytest
 from absl import flags
 
 from human_pose.commands import flags as settings
-from human_pose.commands import image_flags, lifter_flags, sample_flags
+from human_pose.commands import image_flags, lifter_flags, prior_flags, sample_flags
 from human_pose.commands.tasks import Asked, Default, Table, Task
 
 TABLE = Table(
@@ -148,12 +148,15 @@ def assert_read(name, table, define, folder, monkeypatch):
         arguments.append(task.word if "=" in task.word else f"{task.word}=net")
     if "depth_bins" in task.takes:
         arguments.append("--depth_bins=4")
+    if "motion" in task.takes:
+        arguments += ["--motion=net", "--covariance=ppca", "--rank=2"]
     flag_values = defined(define)
     flag_values(["command", *arguments])
     asked = Noting(table.asked(flag_values).task, flag_values)
     assert asked.task == task
     configure = {
         "i1": image_flags.task,
+        "prior": prior_flags.task,
         "lifter": lambda asked: (
             lifter_flags.lifter_config(
                 asked, derivative=asked.derivative, damping=asked.damping

@@ -21,6 +21,7 @@ import pytest
 from mutants import mutants
 from PIL import Image
 
+from human_pose.calibrated.prior.files import load_prior, read_prior, write_prior
 from human_pose.datasets.h36m import archive
 from human_pose.datasets.h36m.names import RawFile
 from human_pose.datasets.images import kept_index, layout, open_dataset
@@ -177,6 +178,17 @@ def read_kept_index(path):
     return shard._replace(arrays=tuple(shard.arrays.values()))
 
 
+def make_prior(folder):
+    write_prior(folder / "a.npz", load_prior())
+    return folder / "a.npz"
+
+
+def read_numbers_of_prior(path):
+    prior = read_prior(path)
+    names = ("lengths_mm", "shares", "means_mm", "covariances_mm2", "acceleration_mm2")
+    return tuple(getattr(prior, name) for name in names)
+
+
 def make_caffemodel(folder):
     caffemodel.write(folder / "a.caffemodel", BLOBS)
     return folder / "a.caffemodel"
@@ -324,6 +336,7 @@ READERS = {
     ),
     "state in h5": Reader(make_state("h5"), read_state, summed=True),
     "state in npz": Reader(make_state("npz"), read_state, summed=True),
+    "prior": Reader(make_prior, read_numbers_of_prior, summed=True, mutants=FEW),
     "kept index": Reader(make_kept_index, read_kept_index, summed=True),
     "stream": Reader(make_stream, read_stream, summed=True),
     "archive": Reader(make_archive, read_archive),
