@@ -18,8 +18,10 @@ PACKAGES: Final = {
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "pillow": "PIL",
+    "scipy": "scipy",
     "tensorboard": "tensorboard",
     "tensorflow": "tensorflow",
+    "tqdm": "tqdm",
 }
 
 
