@@ -24,10 +24,11 @@ from human_pose.calibrated.baselines.views import MM, Views, images, pinhole_vie
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.skeleton import Skeleton
 
-# aniposelib's `reproj_error_threshold`, `scale_smooth` and `scale_length`.
+# aniposelib's `reproj_error_threshold`, `scale_smooth` and `scale_length`, the last of
+# which weighs per cent.
 _ROBUST_PX: Final = 15.0
 _SMOOTHNESS: Final = 4.0
-_BONES: Final = 2.0
+_BONES: Final = 200.0
 _TOLERANCE: Final = 1e-3
 _MOST_EVALUATIONS: Final = 50
 
