@@ -12,6 +12,7 @@ from human_pose.calibrated.evaluation import leave_one_out, motion_measures
 from human_pose.calibrated.evaluation.truth import TruthErrors, truth_errors, truth_for
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Motion, Recording
+from human_pose.geometry.skeleton import convert
 from human_pose.runs import tables
 
 __all__ = ["BASELINES", "MOST_FRAMES", "OURS", "Comparison", "Method", "compare"]
@@ -47,7 +48,8 @@ class Comparison:
     """All methods, ours first.
 
     Attributes:
-      joints_mm: of each method, `[F, J, 3]`, in the frames compared.
+      joints_mm: of each method, `[F, J, 3]`, the detector's joints in the frames
+        compared.
       frames: which of the recording's they are.
       rows: by method.
       truth: errors to the truth by method; empty without one.
@@ -60,12 +62,13 @@ class Comparison:
     truth: Mapping[str, TruthErrors]
     notes: Sequence[str]
 
-    def beside(self, poses: Poses) -> dict[str, np.ndarray]:
-        """The method to draw beside ours, for all frames: NaN where not compared."""
+    def beside(self, count: int) -> dict[str, np.ndarray]:
+        """The method to draw beside ours in `count` frames: NaN where not compared."""
         if _BESIDE not in self.joints_mm:
             return {}
-        joints = np.full_like(poses.joints_3d_mm, np.nan)
-        joints[self.frames] = self.joints_mm[_BESIDE]
+        found = self.joints_mm[_BESIDE]
+        joints = np.full((count, *found.shape[1:]), np.nan)
+        joints[self.frames] = found
         return {_BESIDE: joints}
 
     def paler(self) -> str:
@@ -104,9 +107,10 @@ def compare(
 
     Args:
       poses: ours.
-      recording: of the same views and frames; one person, with cameras.
+      recording: of the same views and frames; one person, with cameras. What is
+        compared are its joints.
       baselines: methods by name.
-      method: our lifter, for cameras left out.
+      method: our lifter, for cameras left out; it gives the joints of `poses`.
       truth: known joints, or None.
 
     Raises:
@@ -129,15 +133,22 @@ def compare(
         notes.append("One view: no method that triangulates can stand beside ours.")
     elif len(usable) < len(baselines):
         notes.append("The frame rate is unknown: no filters, no jerk.")
-    joints = {OURS: poses.joints_3d_mm[frames]}
+    joints = {OURS: _detected(poses.joints_3d_mm[frames], poses, part)}
     bar = tqdm(usable.items(), desc="baselines", leave=False, disable=None)
     joints |= {name: each(part) for name, each in bar}
-    methods = ({OURS: method} if method else {}) | usable
+    methods = dict(usable)
+    if method:
+        methods[OURS] = lambda given: _detected(method(given), poses, given)
     rows = {
         name: _row(found, part, methods.get(name) if truth is None else None, name)
         for name, found in joints.items()
     }
     return Comparison(joints, frames, rows, _truths(poses, joints, part, truth), notes)
+
+
+def _detected(values: np.ndarray, poses: Poses, recording: Recording) -> np.ndarray:
+    """Values `[F, J, C]` of our joints for the detector's; NaN where there are none."""
+    return convert(values, poses.skeleton, recording.skeleton, fill=np.nan)
 
 
 def _compared(count: int) -> slice:
@@ -181,17 +192,16 @@ def _truths(
 ) -> dict[str, TruthErrors]:
     if truth is None:
         return {}
-    wanted = truth_for(truth, poses.skeleton, poses.frames, poses.sequence)
-    found = {
-        OURS: truth_errors(
-            poses.joints_3d_mm, wanted, poses.skeleton, poses.covariance_mm2
+    frames = _compared(len(poses))
+    wanted = truth_for(truth, part.skeleton, part.frames, part.sequence)
+    flat = poses.covariance_mm2[frames].reshape(len(part), -1, 9)
+    covariance = _detected(flat, poses, part).reshape(len(part), -1, 3, 3)
+    return {
+        name: truth_errors(
+            found, wanted, part.skeleton, covariance if name == OURS else None
         )
+        for name, found in joints.items()
     }
-    some = wanted[_compared(len(poses))]
-    for name in joints:
-        if name != OURS:
-            found[name] = truth_errors(joints[name], some, part.skeleton)
-    return found
 
 
 def _numbers(row: Row) -> np.ndarray:

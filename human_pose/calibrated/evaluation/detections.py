@@ -61,12 +61,13 @@ def offsets_px(poses: Poses, recording: Recording) -> np.ndarray:
     """From the joints' images to the detections believed, mean of each view `[V, 2]`.
 
     Far from 0 where a camera is not where its calibration says, or the detector puts
-    joints elsewhere from that side.
+    joints elsewhere from that side. Frames in which the view is swapped do not count.
     """
     cameras = projection.stack(recording.cameras)
     shown = projection.project(cameras, tf.constant(poses.joints_3d_mm))
     offset = recording.joints_2d_px[:, :, 0] - shown.pixels.numpy()
     used = poses.views_used & shown.valid.numpy() & np.isfinite(offset).all(axis=-1)
+    used &= ~np.any(poses.swapped, axis=-1, keepdims=True)
     total = np.where(used[..., None], offset, 0.0).sum(axis=(0, 2))
     return np.asarray(total / np.maximum(used.sum(axis=(0, 2)), 1)[:, None])
 

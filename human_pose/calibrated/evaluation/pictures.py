@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from human_pose.calibrated.evaluation import motion_measures
 from human_pose.exchange.poses import Poses
+from human_pose.geometry.skeleton import Skeleton
 from human_pose.runs import drawing
 
 # Okabe and Ito's colours, told apart by colour-blind readers too.
@@ -40,33 +41,46 @@ def reprojection_figure(poses: Poses) -> Figure:
     return figure
 
 
-def bones_figure(poses: Poses, others: dict[str, np.ndarray]) -> Figure:
+def bones_figure(
+    poses: Poses, others: dict[str, np.ndarray], skeleton: Skeleton
+) -> Figure:
     """Lengths of the long bones over time, ours dark and one other's pale.
 
     Args:
       poses: ours.
       others: joints `[F, J, 3]`, mm, of at most one other method, by its name.
+      skeleton: of the others' joints.
     """
     figure, axes, time = _axes(poses, "length (mm)")
-    bones = motion_measures.long_bones(poses.skeleton)
-    for k, (name, ends) in enumerate(bones.items()):
-        colour = COLOURS[k % len(COLOURS)]
-        for side, end in enumerate(ends):
-            for joints in others.values():
-                length = motion_measures.lengths_mm(joints, [end])[_shown(poses), 0]
-                axes.plot(time, length, color=colour, alpha=0.35, linewidth=0.7)
-            length = motion_measures.lengths_mm(poses.joints_3d_mm, [end])
-            axes.plot(
-                time,
-                length[_shown(poses), 0],
-                label=name if side == 0 else None,
-                color=colour,
-                linestyle=_LINES[side],
-                linewidth=1.6,
-            )
-    _limit(axes, poses, bones)
+    names = [*motion_measures.LONG_BONES]
+    pale = {"alpha": 0.35, "linewidth": 0.7}
+    for joints in others.values():
+        bones = motion_measures.long_bones(skeleton)
+        _draw(axes, time, joints[_shown(poses)], names, bones, pale)
+    ours = motion_measures.long_bones(poses.skeleton)
+    joints = poses.joints_3d_mm[_shown(poses)]
+    _draw(axes, time, joints, names, ours, {"linewidth": 1.6})
+    for name in ours:
+        axes.plot([], [], color=COLOURS[names.index(name)], label=name)
+    _limit(axes, poses, ours)
     _legend(axes)
     return figure
+
+
+def _draw(
+    axes: Axes,
+    time: np.ndarray,
+    joints_mm: np.ndarray,
+    names: list[str],
+    bones: dict[str, list[tuple[int, int]]],
+    style: dict[str, Any],
+) -> None:
+    for name, ends in bones.items():
+        lengths = motion_measures.lengths_mm(joints_mm, ends)
+        for side, length in enumerate(lengths.T):
+            colour = COLOURS[names.index(name)]
+            line = "-" if "alpha" in style else _LINES[side]
+            axes.plot(time, length, color=colour, linestyle=line, **style)
 
 
 def _axes(poses: Poses, label: str) -> tuple[Figure, Axes, np.ndarray]:

@@ -16,6 +16,7 @@ from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
+from human_pose.geometry.skeleton import Skeleton, convert
 from human_pose.runs import drawing, tables
 
 REPORT: Final = "report.md"
@@ -24,7 +25,9 @@ OURS: Final = comparison.OURS
 
 _MEANING: Final = """\
 - Reprojection: distance in the image between a detection and the 3D joint's image.
-  Detections that were not believed count too: their errors are what shows them.
+  Detections that were not believed count too: their errors are what shows them. By view
+  and by joint, swapped sides are those after undoing the swaps; beside other methods
+  they are as detected.
 - Predicted: what the joints' covariances imply in the image; the detections' own errors
   are not in it, so the actual ones are larger. Their order should agree.
 - Missing: share without a detection. Outliers: share of detections not believed.
@@ -37,14 +40,15 @@ _MEANING: Final = """\
 
 
 @dataclass(frozen=True)
-class Session:
+class Findings:
     """What a report is about.
 
     Attributes:
       poses: the results.
       recording: what they were found from: one person, with cameras, the views and
         frames of the results.
-      method: the lifter, for cameras left out; None leaves that out for ours.
+      method: the lifter, for cameras left out: recordings of fewer views to joints of
+        the results; None leaves that out for ours.
       truth: known 3D joints, or None.
       people: how many were found in the recording, or None.
       cautions: of the readers and the lifter, one sentence each.
@@ -60,14 +64,14 @@ class Session:
 
 def write_report(
     folder: str | os.PathLike[str],
-    session: Session,
+    findings: Findings,
     baselines: Mapping[str, comparison.Method] = comparison.BASELINES,
 ) -> Path:
     """Writes `report.md`, and the pictures that it shows into `images/`.
 
     Args:
       folder: of the session's results; made if need be.
-      session: what to report.
+      findings: what to report.
       baselines: methods to stand beside ours; none leaves the comparison out.
 
     Returns:
@@ -77,15 +81,18 @@ def write_report(
       InputError: if results and recording are not of the same views, joints and frames,
         or a file cannot be written.
     """
-    poses, recording = matched(session.poses, session.recording)
+    poses, recording = findings.poses, matched(findings.poses, findings.recording)
     compared = comparison.compare(
-        poses, recording, baselines, session.method, session.truth
+        poses, recording, baselines, findings.method, findings.truth
     )
-    text = _text(poses, recording, session, compared)
+    # What ours knows beside the detector's joints is seen in no view.
+    text = _text(poses, in_skeleton(recording, poses.skeleton), findings, compared)
     folder = Path(folder)
     figures = {
         "reprojection": pictures.reprojection_figure(poses),
-        "bones": pictures.bones_figure(poses, compared.beside(poses)),
+        "bones": pictures.bones_figure(
+            poses, compared.beside(len(poses)), recording.skeleton
+        ),
     }
     for name, figure in figures.items():
         drawing.save(figure, folder / IMAGES / f"{name}.png")
@@ -94,8 +101,8 @@ def write_report(
     return folder / REPORT
 
 
-def matched(poses: Poses, recording: Recording) -> tuple[Poses, Recording]:
-    """The recording's views in the results' order; both are checked to belong together.
+def matched(poses: Poses, recording: Recording) -> Recording:
+    """The recording with its views in the results' order, if it belongs to them.
 
     Raises:
       InputError: naming what differs.
@@ -104,7 +111,6 @@ def matched(poses: Poses, recording: Recording) -> tuple[Poses, Recording]:
         raise InputError(f"{recording.source}: must have cameras")
     recording = recording.of_views(poses.view_names)
     for what, one, other in (
-        ("joints", poses.skeleton.names, recording.skeleton.names),
         ("people", (1,), recording.joints_2d_px.shape[2:3]),
         ("frames", poses.frames.tolist(), recording.frames.tolist()),
         ("takes", poses.sequence.tolist(), recording.sequence.tolist()),
@@ -114,7 +120,29 @@ def matched(poses: Poses, recording: Recording) -> tuple[Poses, Recording]:
                 f"{recording.source}: must have the {what} of {poses.source}; "
                 f"{_brief(other)} there, {_brief(one)} here"
             )
-    return poses, recording
+    in_skeleton(recording, poses.skeleton)
+    return recording
+
+
+def in_skeleton(recording: Recording, skeleton: Skeleton) -> Recording:
+    """The recording with the joints of another skeleton, matched by name.
+
+    Raises:
+      InputError: if none is in both.
+    """
+    source = recording.skeleton
+    try:
+        joints = convert(recording.joints_2d_px, source, skeleton, fill=np.nan)
+        sure = convert(recording.confidence[..., None], source, skeleton, fill=0.0)
+    except ValueError as error:
+        raise InputError(
+            f"{recording.source}: must have a joint of {', '.join(skeleton.names)}",
+            None,
+            ", ".join(source.names),
+        ) from error
+    return recording.replace(
+        joints_2d_px=joints, confidence=sure[..., 0], skeleton=skeleton
+    )
 
 
 def _brief(values: Sequence[Any]) -> str:
@@ -126,15 +154,15 @@ def _brief(values: Sequence[Any]) -> str:
 def _text(
     poses: Poses,
     recording: Recording,
-    session: Session,
+    findings: Findings,
     compared: comparison.Comparison,
 ) -> str:
     predicted = detections.predicted_px(poses, recording)
     offsets = detections.offsets_px(poses, recording)
-    notes = [*session.cautions, *cautions(poses, recording, offsets), *compared.notes]
+    notes = [*findings.cautions, *cautions(poses, recording, offsets), *compared.notes]
     sections = {
         "Cautions": "\n".join(f"- {note}" for note in notes) or "None.",
-        "What was read": _read(poses, recording, session.people),
+        "What was read": _read(poses, recording, findings.people),
         "By view": _views(poses, predicted, offsets),
         "Swapped sides": _swaps(poses),
         "By joint": _joints(poses, predicted),

@@ -1,16 +1,24 @@
 """The report says what is there, warns of what is wrong and shows its pictures."""
 
+import dataclasses
 import re
 
 import made_up_recording
 import numpy as np
 import pytest
+from human_pose.geometry.known_skeletons import by_name
 
 from human_pose.calibrated.baselines import BASELINES
 from human_pose.calibrated.evaluation import comparison
-from human_pose.calibrated.evaluation.report import Session, write_report
+from human_pose.calibrated.evaluation.report import (
+    Findings,
+    in_skeleton,
+    matched,
+    write_report,
+)
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
+from human_pose.geometry.skeleton import Skeleton
 from human_pose.geometry.skeletons import LIFTER_17
 
 TRUTH = made_up_recording.truth_mm()
@@ -21,8 +29,8 @@ FEW = {name: BASELINES[name] for name in ("weighted DLT", "Pose2Sim's rule, filt
 
 def written(folder, recording=NOISY, joints_mm=TRUTH, baselines=FEW, **changes):
     poses = made_up_recording.poses(recording, joints_mm)
-    session = Session(poses, changes.pop("given", recording), **changes)
-    return write_report(folder, session, baselines).read_text("utf-8")
+    findings = Findings(poses, changes.pop("given", recording), **changes)
+    return write_report(folder, findings, baselines).read_text("utf-8")
 
 
 def row(text, title, name):
@@ -45,6 +53,28 @@ def test_without_truth_cameras_are_left_out(tmp_path):
     assert "Errors to the truth" not in text
     for picture in re.findall(r"!\[.*\]\((.*)\)", text):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_joints_are_matched_by_name(tmp_path):
+    """Results know more joints than the detector, and in another order."""
+    coco = by_name("coco_17")
+    seen = in_skeleton(NOISY, coco)
+    truth = Motion(TRUTH, LIFTER_17)
+    lost = [j for j, n in enumerate(LIFTER_17.names) if n not in coco.names]
+    reprojection = POSES.reprojection_px.copy()
+    reprojection[:, :, lost] = np.nan
+    poses = dataclasses.replace(POSES, reprojection_px=reprojection)
+    text = write_report(tmp_path, Findings(poses, seen, truth=truth), FEW).read_text()
+    assert float(row(text, "Errors to the truth", "ours")[0]) == 0
+    assert row(text, "By joint", "pelvis")[4].strip() == "100.00"
+    assert row(text, "By joint", "left_knee")[4].strip() == "0.00"
+    tailed = NOISY.replace(
+        joints_2d_px=NOISY.joints_2d_px[..., :1, :],
+        confidence=NOISY.confidence[..., :1],
+        skeleton=Skeleton.grown({"tail": None}),
+    )
+    with pytest.raises(InputError, match="must have a joint of pelvis"):
+        matched(POSES, tailed)
 
 
 def test_with_truth_errors_stand_beside_the_ellipsoids(tmp_path):
@@ -83,7 +113,7 @@ def test_metres_taken_for_millimetres_are_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "MOST_FRAMES", 10)
     poses = made_up_recording.poses(NOISY, TRUTH)
     small = POSES.__class__(**{**vars(poses), "joints_3d_mm": TRUTH / 10})
-    text = write_report(tmp_path, Session(small, NOISY), {}).read_text("utf-8")
+    text = write_report(tmp_path, Findings(small, NOISY), {}).read_text("utf-8")
     assert re.search(r"imply a body of 0\.1\d m: are the calibration's units", text)
     assert "compared on 10 of the 24 frames, numbers 7 to 16" in text
 
@@ -105,7 +135,7 @@ def test_one_view_is_reported_alone(tmp_path):
             },
         }
     )
-    text = write_report(tmp_path, Session(alone, single)).read_text("utf-8")
+    text = write_report(tmp_path, Findings(alone, single)).read_text("utf-8")
     assert "One view alone does not show depth" in text
     assert "weighted DLT" not in text
 
