@@ -81,6 +81,13 @@ def rank_correlation(poses: Poses, predicted_px: np.ndarray) -> float:
     return float(stats.spearmanr(*pair).statistic)
 
 
+def medians_px(poses: Poses) -> np.ndarray:
+    """Median reprojection error of each view's joints, `[F, V]`; NaN where none is."""
+    known = np.isfinite(poses.reprojection_px).any(axis=-1)
+    filled = np.where(known[..., None], poses.reprojection_px, 0.0)
+    return np.where(known, np.nanmedian(filled, axis=-1), np.nan)
+
+
 def swap_ranges(poses: Poses) -> dict[str, dict[str, list[tuple[int, int]]]]:
     """First and last frames of each run of swaps, by view and pair of limbs.
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from human_pose.calibrated.evaluation import motion_measures
+from human_pose.calibrated.evaluation import detections, motion_measures
 from human_pose.exchange.poses import Poses
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.runs import drawing
@@ -23,16 +23,15 @@ _MOST_POINTS: Final = 2000  # of a curve; more are not seen
 def reprojection_figure(poses: Poses) -> Figure:
     """Median reprojection error of each view over time; swaps as bars below."""
     figure, axes, time = _axes(poses, "median reprojection error (px)")
-    with np.errstate(all="ignore"):
-        errors = [_median(poses.reprojection_px[:, v]) for v in _views(poses)]
-    top = max((float(np.nanmax(e)) for e in errors if np.isfinite(e).any()), default=1)
+    errors = detections.medians_px(poses)[_shown(poses)]
+    top = float(errors[np.isfinite(errors)].max(initial=1.0))
     for v, name in enumerate(poses.view_names):
         style: dict[str, Any] = {
             "color": COLOURS[v % len(COLOURS)],
             "linestyle": _LINES[v // len(COLOURS) % len(_LINES)],
             "linewidth": 1.2,
         }
-        axes.plot(time, errors[v][_shown(poses)], label=drawing.plain(name), **style)
+        axes.plot(time, errors[:, v], label=drawing.plain(name), **style)
         swapped = np.asarray(poses.swapped[:, v].any(axis=-1))[_shown(poses)]
         level = -0.03 * (v + 1) * top
         axes.plot(time, np.where(swapped, level, np.nan), **style | {"linewidth": 3})
@@ -110,16 +109,5 @@ def _limit(axes: Axes, poses: Poses, bones: dict[str, list[tuple[int, int]]]) ->
         axes.set_ylim(0.75 * known.min(), 1.35 * known.max())
 
 
-def _views(poses: Poses) -> range:
-    return range(len(poses.view_names))
-
-
 def _shown(poses: Poses) -> slice:
     return slice(None, None, -(-len(poses) // _MOST_POINTS) or 1)
-
-
-def _median(errors_px: np.ndarray) -> np.ndarray:
-    """Of each frame's joints `[F, J]`; NaN where none is seen."""
-    known = np.isfinite(errors_px).any(axis=-1)
-    filled = np.where(known[:, None], errors_px, 0.0)
-    return np.where(known, np.nanmedian(filled, axis=-1), np.nan)

@@ -4,19 +4,18 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from human_pose.calibrated.evaluation import comparison, detections, pictures
 from human_pose.calibrated.evaluation.cautions import cautions
+from human_pose.calibrated.evaluation.matching import in_skeleton, matched
 from human_pose.calibrated.evaluation.motion_measures import height_mm
 from human_pose.calibrated.evaluation.truth import SHARES
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Motion, Recording
-from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
-from human_pose.geometry.skeleton import Skeleton, convert
 from human_pose.runs import drawing, tables
 
 REPORT: Final = "report.md"
@@ -99,56 +98,6 @@ def write_report(
     with atomic(folder / REPORT) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
     return folder / REPORT
-
-
-def matched(poses: Poses, recording: Recording) -> Recording:
-    """The recording with its views in the results' order, if it belongs to them.
-
-    Raises:
-      InputError: naming what differs.
-    """
-    if not recording.cameras:
-        raise InputError(f"{recording.source}: must have cameras")
-    recording = recording.of_views(poses.view_names)
-    for what, one, other in (
-        ("people", (1,), recording.joints_2d_px.shape[2:3]),
-        ("frames", poses.frames.tolist(), recording.frames.tolist()),
-        ("takes", poses.sequence.tolist(), recording.sequence.tolist()),
-    ):
-        if list(one) != list(other):
-            raise InputError(
-                f"{recording.source}: must have the {what} of {poses.source}; "
-                f"{_brief(other)} there, {_brief(one)} here"
-            )
-    in_skeleton(recording, poses.skeleton)
-    return recording
-
-
-def in_skeleton(recording: Recording, skeleton: Skeleton) -> Recording:
-    """The recording with the joints of another skeleton, matched by name.
-
-    Raises:
-      InputError: if none is in both.
-    """
-    source = recording.skeleton
-    try:
-        joints = convert(recording.joints_2d_px, source, skeleton, fill=np.nan)
-        sure = convert(recording.confidence[..., None], source, skeleton, fill=0.0)
-    except ValueError as error:
-        raise InputError(
-            f"{recording.source}: must have a joint of {', '.join(skeleton.names)}",
-            None,
-            ", ".join(source.names),
-        ) from error
-    return recording.replace(
-        joints_2d_px=joints, confidence=sure[..., 0], skeleton=skeleton
-    )
-
-
-def _brief(values: Sequence[Any]) -> str:
-    if len(values) > 3:
-        return f"{len(values)} from {values[0]} to {values[-1]}"
-    return ", ".join(map(str, values)) or "none"
 
 
 def _text(

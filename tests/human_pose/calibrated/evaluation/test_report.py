@@ -10,12 +10,8 @@ from human_pose.geometry.known_skeletons import by_name
 
 from human_pose.calibrated.baselines import BASELINES
 from human_pose.calibrated.evaluation import comparison
-from human_pose.calibrated.evaluation.report import (
-    Findings,
-    in_skeleton,
-    matched,
-    write_report,
-)
+from human_pose.calibrated.evaluation.matching import in_skeleton, matched
+from human_pose.calibrated.evaluation.report import Findings, write_report
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeleton import Skeleton
