@@ -48,7 +48,7 @@ GRID_MM: Final = 400  # between the lines behind a 3D pose
 
 # Two sides of every 3D pose: one picture alone does not show depth.
 AZIMUTHS_DEG: Final = (-60.0, 30.0)
-_ELEVATION_DEG: Final = 12.0
+ELEVATION_DEG: Final = 12.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def draw_poses(
         draw_skeleton(axes, truth, TRUTH, skeleton=skeleton)
     draw_skeleton(axes, reconstruction, RECONSTRUCTION, skeleton=skeleton)
     frame_room(axes, joints)
-    axes.view_init(elev=_ELEVATION_DEG, azim=azimuth_deg)
+    axes.view_init(elev=ELEVATION_DEG, azim=azimuth_deg)
 
 
 def draw_skeleton(

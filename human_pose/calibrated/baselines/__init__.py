@@ -83,8 +83,11 @@ def _anipose(recording: Recording) -> np.ndarray:
     return optimised(*_arrays(recording), recording.cameras, recording.skeleton)
 
 
-# Methods that need the frame rate.
+# Methods that need the frame rate; and those that try all choices of cameras, which
+# are too many beyond so many views.
 NEED_FPS: Final = ("Pose2Sim's rule, filtered",)
+EXHAUSTIVE: Final = ("Pose2Sim's rule", *NEED_FPS)
+MOST_EXHAUSTIVE_VIEWS: Final = 8
 
 BASELINES: Final[Mapping[str, Method]] = {
     "weighted DLT": of_takes(_dlt),

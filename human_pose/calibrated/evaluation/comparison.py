@@ -7,7 +7,13 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
-from human_pose.calibrated.baselines import BASELINES, NEED_FPS, Method
+from human_pose.calibrated.baselines import (
+    BASELINES,
+    EXHAUSTIVE,
+    MOST_EXHAUSTIVE_VIEWS,
+    NEED_FPS,
+    Method,
+)
 from human_pose.calibrated.evaluation import leave_one_out, motion_measures
 from human_pose.calibrated.evaluation.truth import TruthErrors, truth_errors, truth_for
 from human_pose.exchange.poses import Poses
@@ -117,22 +123,15 @@ def compare(
       InputError: if the truth has no frame or joint of the recording.
     """
     frames = _compared(len(poses))
-    part, notes = recording.of_frames(frames), []
+    part = recording.of_frames(frames)
+    notes: list[str] = []
     if len(part) < len(poses):
         notes.append(
             f"Methods are compared on {len(part)} of the {len(poses)} frames, numbers "
             f"{part.frames[0]} to {part.frames[-1]}."
         )
-    usable = {
-        name: each
-        for name, each in baselines.items()
-        if recording.fps is not None or name not in NEED_FPS
-    }
-    if len(recording.view_names) < 2:
-        usable = {}
-        notes.append("One view: no method that triangulates can stand beside ours.")
-    elif len(usable) < len(baselines):
-        notes.append("The frame rate is unknown: no filters, no jerk.")
+    usable, missing = _usable(baselines, part)
+    notes += missing
     joints = {OURS: _detected(poses.joints_3d_mm[frames], poses, part)}
     bar = tqdm(usable.items(), desc="baselines", leave=False, disable=None)
     joints |= {name: each(part) for name, each in bar}
@@ -144,6 +143,24 @@ def compare(
         for name, found in joints.items()
     }
     return Comparison(joints, frames, rows, _truths(poses, joints, part, truth), notes)
+
+
+def _usable(
+    baselines: Mapping[str, Method], recording: Recording
+) -> tuple[dict[str, Method], list[str]]:
+    """The baselines that a recording allows, and why others are left out."""
+    usable, notes, views = dict(baselines), [], len(recording.view_names)
+    if views < 2:
+        return {}, ["One view: no method that triangulates can stand beside ours."]
+    if recording.fps is None:
+        usable = {n: each for n, each in usable.items() if n not in NEED_FPS}
+        notes.append("The frame rate is unknown: no filters, no jerk.")
+    if views > MOST_EXHAUSTIVE_VIEWS:
+        usable = {n: each for n, each in usable.items() if n not in EXHAUSTIVE}
+        notes.append(
+            f"{EXHAUSTIVE[0]} is left out: its choices of {views} cameras are too many."
+        )
+    return usable, notes
 
 
 def _detected(values: np.ndarray, poses: Poses, recording: Recording) -> np.ndarray:

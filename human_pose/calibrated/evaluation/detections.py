@@ -1,7 +1,8 @@
 """How results and detections agree: by joint, by view, over time."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,9 @@ from scipy import stats
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 from human_pose.geometry import projection
+
+_PART: Final = 2000  # frames at once
+_MOST_PAIRS: Final = 200_000  # of errors that are ranked
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,18 @@ def by_view(poses: Poses, predicted_px: np.ndarray) -> list[Agreement]:
 def predicted_px(poses: Poses, recording: Recording) -> np.ndarray:
     """Deviations of the joints' images by their covariances, `[F, V, J]`, px."""
     cameras = projection.stack(recording.cameras)
-    joints = tf.constant(poses.joints_3d_mm)
-    shown, slope = projection.project_with_jacobian(cameras, joints)
-    spread = np.einsum(
-        "fvjra,fjab,fvjrb->fvj", slope.numpy(), poses.covariance_mm2, slope.numpy()
-    )
-    return np.where(shown.valid.numpy(), np.sqrt(np.maximum(spread, 0.0)), np.nan)
+    result = np.empty(poses.reprojection_px.shape)
+    for part in _parts(len(poses)):
+        joints = tf.constant(poses.joints_3d_mm[part])
+        shown, slope = projection.project_with_jacobian(cameras, joints)
+        spread = np.einsum(
+            "fvjra,fjab,fvjrb->fvj",
+            *(slope.numpy(), poses.covariance_mm2[part], slope.numpy()),
+            optimize=True,
+        )
+        deviation = np.sqrt(np.maximum(spread, 0.0))
+        result[part] = np.where(shown.valid.numpy(), deviation, np.nan)
+    return result
 
 
 def offsets_px(poses: Poses, recording: Recording) -> np.ndarray:
@@ -64,18 +74,29 @@ def offsets_px(poses: Poses, recording: Recording) -> np.ndarray:
     joints elsewhere from that side. Frames in which the view is swapped do not count.
     """
     cameras = projection.stack(recording.cameras)
-    shown = projection.project(cameras, tf.constant(poses.joints_3d_mm))
-    offset = recording.joints_2d_px[:, :, 0] - shown.pixels.numpy()
-    used = poses.views_used & shown.valid.numpy() & np.isfinite(offset).all(axis=-1)
-    used &= ~np.any(poses.swapped, axis=-1, keepdims=True)
-    total = np.where(used[..., None], offset, 0.0).sum(axis=(0, 2))
-    return np.asarray(total / np.maximum(used.sum(axis=(0, 2)), 1)[:, None])
+    total, count = np.zeros((len(recording.cameras), 2)), 0
+    for part in _parts(len(poses)):
+        shown = projection.project(cameras, tf.constant(poses.joints_3d_mm[part]))
+        offset = recording.joints_2d_px[part, :, 0] - shown.pixels.numpy()
+        used = poses.views_used[part] & shown.valid.numpy()
+        used &= np.isfinite(offset).all(axis=-1)
+        used &= ~np.any(poses.swapped[part], axis=-1, keepdims=True)
+        total += np.where(used[..., None], offset, 0.0).sum(axis=(0, 2))
+        count += used.sum(axis=(0, 2))
+    return np.asarray(total / np.maximum(count, 1)[:, None])
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """Frames in parts, so that memory does not grow with them."""
+    for first in range(0, count, _PART):
+        yield slice(first, first + _PART)
 
 
 def rank_correlation(poses: Poses, predicted_px: np.ndarray) -> float:
     """Spearman's, of predicted and actual reprojection errors; NaN of too few."""
     both = np.isfinite(predicted_px) & np.isfinite(poses.reprojection_px)
-    pair = predicted_px[both], poses.reprojection_px[both]
+    every = -(-int(both.sum()) // _MOST_PAIRS) or 1
+    pair = predicted_px[both][::every], poses.reprojection_px[both][::every]
     if both.sum() < 3 or min(map(np.ptp, pair)) == 0:
         return float("nan")
     return float(stats.spearmanr(*pair).statistic)

@@ -19,6 +19,8 @@ def matched(poses: Poses, recording: Recording) -> Recording:
     """
     if not recording.cameras:
         raise InputError(f"{recording.source}: must have cameras")
+    if not len(poses):
+        raise InputError(f"{poses.source}: must have frames")
     recording = recording.of_views(poses.view_names)
     for what, one, other in (
         ("people", (1,), recording.joints_2d_px.shape[2:3]),

@@ -53,7 +53,7 @@ def write_viewer(
     """Writes the page.
 
     Args:
-      path: of the page, or a folder for `viewer.html`.
+      path: of the page.
       poses: the results.
       recording: what they were found from: one person, with cameras, the views and
         frames of the results.
@@ -68,7 +68,6 @@ def write_viewer(
         installed, or the page cannot be written.
     """
     path = Path(path)
-    path = path / VIEWER if path.is_dir() or not path.suffix else path
     script = needed("plotly.offline", VIEWER).get_plotlyjs()
     seen = in_skeleton(matched(poses, recording), poses.skeleton)
     content = _content(poses, seen, title or Path(recording.source).name, most_bytes)

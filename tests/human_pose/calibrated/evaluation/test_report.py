@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from human_pose.geometry.known_skeletons import by_name
 
-from human_pose.calibrated.baselines import BASELINES
+from human_pose.calibrated.baselines import BASELINES, EXHAUSTIVE
 from human_pose.calibrated.evaluation import comparison
 from human_pose.calibrated.evaluation.matching import in_skeleton, matched
 from human_pose.calibrated.evaluation.report import Findings, write_report
@@ -147,6 +147,15 @@ def test_what_does_not_belong_together_is_refused(change, words, tmp_path):
     with pytest.raises(InputError, match=words):
         written(tmp_path, given=NOISY.replace(**change))
     assert not list(tmp_path.iterdir())
+
+
+def test_what_would_take_for_ever_is_left_out():
+    many = made_up_recording.recording(TRUTH, views=9)
+    names, notes = comparison._usable(BASELINES, many)
+    assert not set(names) & set(EXHAUSTIVE) and len(names) == 4
+    assert notes == [
+        "Pose2Sim's rule is left out: its choices of 9 cameras are too many."
+    ]
 
 
 def test_views_may_stand_in_any_order(tmp_path):
