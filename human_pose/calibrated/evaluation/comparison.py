@@ -25,7 +25,7 @@ __all__ = ["BASELINES", "MOST_FRAMES", "OURS", "Comparison", "Method", "compare"
 
 OURS: Final = "ours"
 # What methods are compared on; more would only take longer.
-MOST_FRAMES: Final = 3000
+MOST_FRAMES: Final = 1000
 # Drawn beside ours, if it is there.
 _BESIDE: Final = "Pose2Sim's rule"
 

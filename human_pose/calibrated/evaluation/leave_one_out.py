@@ -23,7 +23,7 @@ NEAR_PX: Final = 50.0
 # Cameras to lift from besides all but one.
 _FEW: Final = 2
 # So many subsets show what there is to see; 16 cameras have 120 pairs.
-MOST_SUBSETS: Final = 12
+MOST_SUBSETS: Final = 6
 
 Method = Callable[[Recording], np.ndarray]
 

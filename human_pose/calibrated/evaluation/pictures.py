@@ -16,7 +16,7 @@ COLOURS: Final = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     *("#000000", "#8C8C00"),
 )
-_LINES: Final = ("-", "--", ":", "-.")
+_LINES: Final = ("solid", "dashed", "dotted", "dashdot")
 _MOST_POINTS: Final = 2000  # of a curve; more are not seen
 
 
@@ -78,7 +78,7 @@ def _draw(
         lengths = motion_measures.lengths_mm(joints_mm, ends)
         for side, length in enumerate(lengths.T):
             colour = COLOURS[names.index(name)]
-            line = "-" if "alpha" in style else _LINES[side]
+            line = _LINES[0 if "alpha" in style else side]
             axes.plot(time, length, color=colour, linestyle=line, **style)
 
 

@@ -101,7 +101,7 @@ def _content(
     return {
         "title": title,
         "about": f"{len(poses)} frames, {rate}, {len(views)} views, mm",
-        "thinned": f"Long recording: every {every}th frame is shown."
+        "thinned": f"Long recording: one frame in {every} is shown."
         if every > 1
         else "",
         "frames": poses.frames[chosen].tolist(),

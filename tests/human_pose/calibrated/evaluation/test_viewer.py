@@ -79,7 +79,7 @@ def test_long_recordings_are_thinned_and_say_so(tmp_path):
     path = write_viewer(tmp_path / "page.html", POSES, NOISY, most_bytes=30_000)
     held = content(path.read_text("utf-8"))
     every = held["frames"][1]
-    assert held["thinned"] == f"Long recording: every {every}th frame is shown."
+    assert held["thinned"] == f"Long recording: one frame in {every} is shown."
     assert every > 1 and held["rate"] == pytest.approx(12.5 / every)
     assert len(json.dumps(held)) < 30_000 + 6_000  # and what does not grow with frames
     points = numbers(held["points"], len(held["frames"]), 17, 3)
