@@ -13,11 +13,11 @@ import numpy as np
 from absl import logging
 
 from human_pose.exchange.c3d_file import MARK, read_c3d_file
-from human_pose.exchange.extras import needed
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.files.arrays import refusing
+from human_pose.files.extras import needed
 from human_pose.files.paths import atomic
 
 # Frames beyond it need two words.

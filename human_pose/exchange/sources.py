@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from human_pose.exchange.extras import needed
 from human_pose.files.arrays import MOST_BYTES, refusing
 from human_pose.files.errors import InputError
+from human_pose.files.extras import needed
 from human_pose.files.paths import MOST_TEXT_BYTES, read_text
 
 # Enough to see how a file begins; files of all detections may have gigabytes.

@@ -48,7 +48,7 @@ GRID_MM: Final = 400  # between the lines behind a 3D pose
 
 # Two sides of every 3D pose: one picture alone does not show depth.
 AZIMUTHS_DEG: Final = (-60.0, 30.0)
-_ELEVATION_DEG: Final = 12.0
+ELEVATION_DEG: Final = 12.0
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ def draw_poses(
         joints = np.concatenate([joints, truth])
         draw_skeleton(axes, truth, TRUTH, skeleton=skeleton)
     draw_skeleton(axes, reconstruction, RECONSTRUCTION, skeleton=skeleton)
-    _frame_room(axes, joints)
-    axes.view_init(elev=_ELEVATION_DEG, azim=azimuth_deg)
+    frame_room(axes, joints)
+    axes.view_init(elev=ELEVATION_DEG, azim=azimuth_deg)
 
 
 def draw_skeleton(
@@ -183,8 +183,13 @@ def _colour(skeleton: Skeleton, *joints: int) -> str:
     return MIDDLE_COLOUR
 
 
-def _frame_room(axes: Axes3D, joints: np.ndarray) -> None:
-    """Sets limits and look of 3D axes: one scale for x, y and z, a pale room."""
+def frame_room(axes: Axes3D, joints: np.ndarray) -> None:
+    """Sets limits and look of 3D axes: one scale for x, y and z, a pale room.
+
+    Args:
+      axes: 3D axes.
+      joints: `[N, 3]`, what is to have room, mm.
+    """
     extents = extents_of(joints)
     # The same breadth and depth, so that the room looks alike from every side.
     extents[:2] = max(extents[0], extents[1], _LEAST_BREADTH * extents[2])

@@ -35,10 +35,24 @@ def markdown_table(
       names: of the K columns.
       labels: of the actions.
     """
-    lines = [["action", "frames", *names], ["---"] + ["---:"] * (1 + len(names))]
-    for label, frames, means in rows(actions, values, labels):
-        lines.append([label, str(frames), *cells(means)])
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    lines = [
+        [label, str(frames), *cells(means)]
+        for label, frames, means in rows(actions, values, labels)
+    ]
+    return markdown(["action", "frames", *names], lines)
+
+
+def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown: the first column of words, the others of numbers.
+
+    Args:
+      head: of the columns.
+      lines: the cells of each; a `|` within one stays one cell.
+    """
+    under = ["---"] + ["---:"] * (len(head) - 1)
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in (head, *lines)]
+    written = [escaped[0], under, *escaped[1:]]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in written)
 
 
 def rows(

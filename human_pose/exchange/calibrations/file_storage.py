@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 
 from human_pose.exchange.calibrations.rig import Found, assemble
-from human_pose.exchange.extras import needed
 from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.arrays import check_names, refusing
 from human_pose.files.errors import InputError
+from human_pose.files.extras import needed
 from human_pose.files.paths import atomic, read_text
 from human_pose.geometry import rotations
 from human_pose.geometry.cameras import Camera

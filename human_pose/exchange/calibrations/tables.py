@@ -16,9 +16,9 @@ from absl import logging
 
 from human_pose.exchange import sources
 from human_pose.exchange.calibrations.rig import Found, assemble
-from human_pose.exchange.extras import needed
 from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.errors import InputError
+from human_pose.files.extras import needed
 from human_pose.files.paths import atomic
 from human_pose.geometry import rotations
 from human_pose.geometry.cameras import Camera

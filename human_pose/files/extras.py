@@ -1,19 +1,18 @@
-"""Libraries of the extra `formats`, imported when a file first needs them."""
+"""Libraries of setup.cfg's extras, imported when they are first needed."""
 
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 from human_pose.files.errors import InputError
 
-_EXTRA: Final = "formats"
 
-
-def needed(module: str, by: str) -> Any:
-    """A module of a library that the extra installs.
+def needed(module: str, by: str, extra: str = "formats") -> Any:
+    """A module of a library that an extra installs.
 
     Args:
       module: its name.
       by: what needs it, for the error: a file, or a kind of files.
+      extra: the extra of setup.cfg that brings it.
 
     Raises:
       InputError: saying what to install, if it is not there.
@@ -23,5 +22,5 @@ def needed(module: str, by: str) -> Any:
     except ModuleNotFoundError as error:
         raise InputError(
             f"{by}: needs the package {error.name}; "
-            f"pip install 'wiberg-tf[{_EXTRA}]' installs it"
+            f"pip install 'wiberg-tf[{extra}]' installs it"
         ) from error

@@ -1,0 +1,1 @@
+"""What a session's results are worth: errors, report and viewer."""

@@ -1,0 +1,102 @@
+"""What a user should look into before trusting results, in sentences."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from human_pose.calibrated.evaluation.motion_measures import height_mm
+from human_pose.exchange.poses import Poses
+from human_pose.exchange.recording import Recording
+
+# Bodies, from a small child's to the tallest.
+_HEIGHTS_MM: Final = (700.0, 2400.0)
+# Mean offsets of a view's detections that no detector makes by itself.
+_OFFSET_PX: Final = 8.0
+_OFFSET_SHARE: Final = 0.5  # of the view's median error
+_OUTLIER_SHARE: Final = 0.25
+_MISSING_SHARE: Final = 0.5
+_SWAP_SHARE: Final = 0.05
+_OUTSIDE_SHARE: Final = 0.02
+
+
+def cautions(
+    poses: Poses, recording: Recording, offsets_px: np.ndarray
+) -> Iterator[str]:
+    """What looks wrong, one sentence each.
+
+    Args:
+      poses: the results.
+      recording: of the same views and frames; one person, with cameras.
+      offsets_px: mean offsets of the views' detections, `[V, 2]`.
+    """
+    yield from _of_all(poses)
+    for view, name in enumerate(poses.view_names):
+        yield from _of_view(poses, recording, view, name, offsets_px[view])
+
+
+def _of_all(poses: Poses) -> Iterator[str]:
+    height = height_mm(poses.joints_3d_mm, poses.skeleton)
+    if not np.isnan(height) and not _HEIGHTS_MM[0] <= height <= _HEIGHTS_MM[1]:
+        yield (
+            f"The bones imply a body of {height / 1000:.2f} m: are the calibration's "
+            "units the right ones?"
+        )
+    if len(poses.view_names) == 1:
+        yield (
+            "One view alone does not show depth: distances are the prior's, and rely "
+            "on the body's size."
+        )
+    if poses.fps is None:
+        yield "The frame rate is unknown; nothing could be said of time."
+    lost = ~np.isfinite(poses.joints_3d_mm).all(axis=-1)
+    if lost.any():
+        yield f"{100 * lost.mean():.1f} % of the joints have no estimate."
+    blind = np.isnan(poses.reprojection_px).all(axis=(0, 1))
+    if blind.any():
+        names = [n for n, b in zip(poses.skeleton.names, blind, strict=True) if b]
+        yield f"No view ever sees {', '.join(names)}: what is there is the prior's."
+
+
+def _of_view(
+    poses: Poses, recording: Recording, view: int, name: str, offset_px: np.ndarray
+) -> Iterator[str]:
+    errors = poses.reprojection_px[:, view]
+    seen = np.isfinite(errors)
+    if not seen.any():
+        yield f"View {name} has no detection at all."
+        return
+    missing, used = 1 - seen.mean(), poses.views_used[:, view][seen]
+    if missing > _MISSING_SHARE:
+        yield f"View {name} lacks {100 * missing:.0f} % of the detections."
+    if np.mean(~used) > _OUTLIER_SHARE:
+        yield (
+            f"{100 * np.mean(~used):.0f} % of the detections of view {name} were not "
+            "believed: is its calibration right, and its time?"
+        )
+    size = np.linalg.norm(offset_px)
+    if size > max(_OFFSET_PX, _OFFSET_SHARE * np.median(errors[seen])):
+        x, y = offset_px
+        yield (
+            f"Detections of view {name} lie ({x:+.0f}, {y:+.0f}) px from the joints' "
+            "images on average: its calibration may be off."
+        )
+    swapped = poses.swapped[:, view].any(axis=-1).mean()
+    if swapped > _SWAP_SHARE:
+        yield f"View {name} swaps left and right in {100 * swapped:.0f} % of frames."
+    yield from _outside(recording, view, name)
+
+
+def _outside(recording: Recording, view: int, name: str) -> Iterator[str]:
+    size = recording.cameras[view].size_px
+    if size is None:
+        return
+    points = recording.joints_2d_px[:, view, 0]
+    known = np.isfinite(points).all(axis=-1)
+    outside = ((points < 0) | (points > size)).any(axis=-1) & known
+    share = outside.sum() / max(known.sum(), 1)
+    if share > _OUTSIDE_SHARE:
+        yield (
+            f"{100 * share:.0f} % of the detections of view {name} lie outside its "
+            f"image of {size[0]} x {size[1]}: are they in pixels of that image?"
+        )

@@ -1,0 +1,130 @@
+"""Errors of results to known 3D joints, and what their ellipsoids hold of it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy import stats
+
+from human_pose.exchange.recording import Motion
+from human_pose.files.errors import InputError
+from human_pose.geometry import metrics
+from human_pose.geometry.skeleton import Skeleton, convert
+
+SHARES: Final = (0.68, 0.95)
+
+
+@dataclass(frozen=True)
+class TruthErrors:
+    """Errors of joints to the truth, mm.
+
+    Attributes:
+      mean: of all joints that have an estimate.
+      hip_centred: the same, with truth and estimate centred at their hips.
+      procrustes: after the best rotation, scale and translation of each frame whose
+        joints are all there.
+      coverage: share of the true joints that have an estimate.
+      ellipsoids: share of the true joints that lie within the ellipsoids of `SHARES`;
+        NaN without covariances.
+    """
+
+    mean: float
+    hip_centred: float
+    procrustes: float
+    coverage: float
+    ellipsoids: tuple[float, ...]
+
+
+def truth_for(
+    truth: Motion, skeleton: Skeleton, frames: np.ndarray, sequence: np.ndarray
+) -> np.ndarray:
+    """The truth's joints of a skeleton in some frames, `[F, J, 3]`, mm.
+
+    Joints are matched by name, frames by their number and their take's; NaN where the
+    truth has none.
+
+    Raises:
+      InputError: if truth and frames have none in common, or no joint.
+    """
+    try:
+        joints = convert(truth.joints_3d_mm, truth.skeleton, skeleton, fill=np.nan)
+    except ValueError as error:
+        raise InputError(
+            f"{truth.source}: must have joints of the recording's",
+            None,
+            ", ".join(truth.skeleton.names),
+        ) from error
+    known = zip(truth.sequence.tolist(), truth.frames.tolist(), strict=True)
+    places = {key: place for place, key in enumerate(known)}
+    wanted = list(zip(sequence.tolist(), frames.tolist(), strict=True))
+    found = np.array([places.get(key, -1) for key in wanted], int)
+    if (found < 0).all():
+        raise InputError(
+            f"{truth.source}: must have frames of the recording's, "
+            f"{_span(frames)}; it has {_span(truth.frames)}"
+        )
+    return np.where((found >= 0)[:, None, None], joints[found], np.nan)
+
+
+def _span(frames: np.ndarray) -> str:
+    return f"{frames.min()} to {frames.max()}" if frames.size else "none"
+
+
+def truth_errors(
+    joints_mm: np.ndarray,
+    truth_mm: np.ndarray,
+    skeleton: Skeleton,
+    covariance_mm2: np.ndarray | None = None,
+) -> TruthErrors:
+    """Errors of joints `[F, J, 3]`, NaN where missing, to the truth.
+
+    Args:
+      joints_mm: the estimates.
+      truth_mm: `[F, J, 3]`.
+      skeleton: of the joints.
+      covariance_mm2: `[F, J, 3, 3]`, of the estimates' errors.
+    """
+    real = np.isfinite(truth_mm).all(axis=-1)
+    both = real & np.isfinite(joints_mm).all(axis=-1)
+    offset = joints_mm - truth_mm
+    hips = _hip(joints_mm, skeleton) - _hip(truth_mm, skeleton)
+    centred = np.linalg.norm(offset - hips[:, None], axis=-1)
+    # The frames that are whole in all joints that the truth ever has.
+    joints = real.any(axis=0)
+    whole = both[:, joints].all(axis=1)
+    aligned = np.empty(0)
+    if whole.any() and joints.sum() > 2:
+        pair = truth_mm[whole][:, joints], joints_mm[whole][:, joints]
+        aligned = metrics.pa_mpjpe(*pair).numpy()
+    return TruthErrors(
+        _mean(np.linalg.norm(offset, axis=-1)[both]),
+        _mean(centred[both]),
+        _mean(aligned),
+        float(both.sum() / max(real.sum(), 1)),
+        _ellipsoids(offset[both], covariance_mm2, both),
+    )
+
+
+def _hip(joints_mm: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """The pelvis, or the middle of the hips, or the root: `[F, 3]`."""
+    names = skeleton.names
+    if "pelvis" in names:
+        return joints_mm[:, names.index("pelvis")]
+    hips = [names.index(n) for n in ("left_hip", "right_hip") if n in names]
+    return np.asarray(joints_mm[:, hips or [skeleton.root]].mean(axis=1))
+
+
+def _ellipsoids(
+    offset: np.ndarray, covariance_mm2: np.ndarray | None, chosen: np.ndarray
+) -> tuple[float, ...]:
+    if covariance_mm2 is None or not chosen.any():
+        return (float("nan"),) * len(SHARES)
+    inverse = np.linalg.pinv(covariance_mm2[chosen], hermitian=True)
+    squared = np.einsum("ni,nij,nj->n", offset, inverse, offset)
+    return tuple(float(np.mean(squared < stats.chi2.ppf(s, 3))) for s in SHARES)
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean of what is known; NaN of nothing."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")

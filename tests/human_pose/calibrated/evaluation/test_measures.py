@@ -1,0 +1,129 @@
+"""Numbers of the report, each against what is known of invented results."""
+
+import made_up_recording
+import numpy as np
+import pytest
+
+from human_pose.calibrated.evaluation import detections, motion_measures
+from human_pose.calibrated.evaluation.truth import truth_errors, truth_for
+from human_pose.datasets.synthetic.body import BODIES
+from human_pose.exchange.recording import Motion
+from human_pose.files.errors import InputError
+from human_pose.geometry.known_skeletons import by_name
+from human_pose.geometry.skeletons import LIFTER_17
+
+TRUTH = made_up_recording.truth_mm()
+NOISY = made_up_recording.recording(TRUTH, noise_px=3.0)
+POSES = made_up_recording.poses(NOISY, TRUTH)
+
+
+def test_a_body_has_rigid_bones_and_its_height():
+    bones = motion_measures.long_bones(LIFTER_17)
+    assert list(bones) == ["shin", "thigh", "upper arm", "forearm"]
+    lengths = motion_measures.lengths_mm(TRUTH, bones["shin"])
+    assert motion_measures.variation(lengths).max() < 1e-9
+    height = motion_measures.height_mm(TRUTH, LIFTER_17)
+    stature = getattr(BODIES[9], "stature_mm", height)
+    assert 1500 < height < 2000 and abs(height / stature - 1) < 0.1
+    metres = motion_measures.height_mm(TRUTH / 1000, LIFTER_17)
+    assert metres == pytest.approx(height / 1000)
+
+
+def test_variation_is_deviation_by_mean_of_what_is_known():
+    lengths = np.array([[10.0, np.nan], [12.0, 5.0], [np.nan, np.nan], [14.0, np.nan]])
+    found = motion_measures.variation(lengths)
+    assert found[0] == pytest.approx(np.std([10, 12, 14]) / 12) and np.isnan(found[1])
+
+
+def test_jerk_is_the_third_derivative_within_takes():
+    time = np.arange(8) / 50
+    course = np.zeros((8, 2, 3))
+    course[:, :, 1] = 1000 * 7 * time[:, None] ** 3  # jerk 42 m/s³
+    takes = np.zeros(8, int)
+    assert motion_measures.jerk_m_s3(course, 50.0, takes) == pytest.approx(42)
+    jumping = course + 1e6 * (np.arange(8) >= 4)[:, None, None]
+    cut = (np.arange(8) >= 4).astype(int)
+    assert motion_measures.jerk_m_s3(jumping, 50.0, cut) == pytest.approx(42, rel=1e-4)
+    assert np.isnan(motion_measures.jerk_m_s3(course, None, takes))
+
+
+def test_errors_to_the_truth_are_those_that_were_made():
+    pelvis = LIFTER_17.index("pelvis")
+    moved = TRUTH + np.array([30.0, 0.0, 40.0])
+    errors = truth_errors(moved, TRUTH, LIFTER_17)
+    assert errors.mean == pytest.approx(50)
+    assert max(errors.hip_centred, errors.procrustes) < 1e-3
+    assert errors.coverage == 1 and np.isnan(errors.ellipsoids).all()
+    lost = moved.copy()
+    lost[:12, pelvis + 3] = np.nan
+    assert truth_errors(lost, TRUTH, LIFTER_17).coverage == pytest.approx(1 - 0.5 / 17)
+    assert truth_errors(lost, TRUTH, LIFTER_17).procrustes < 1e-3
+    nothing = truth_errors(np.nan * TRUTH, TRUTH, LIFTER_17)
+    assert np.isnan(nothing.mean) and nothing.coverage == 0
+
+
+def test_ellipsoids_hold_their_shares_of_gaussian_errors():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(400, 17, 3, 3)) * 10
+    covariance = root @ np.swapaxes(root, -1, -2)
+    truth = np.tile(TRUTH[:1], (400, 1, 1))
+    found = truth + (root @ rng.normal(size=(400, 17, 3, 1)))[..., 0]
+    errors = truth_errors(found, truth, LIFTER_17, covariance)
+    # 6,800 draws: deviations below 0.6 %.
+    np.testing.assert_allclose(errors.ellipsoids, (0.68, 0.95), atol=0.02)
+
+
+def test_truth_is_matched_by_the_names_of_joints_and_the_numbers_of_frames():
+    coco = by_name("coco_17")
+    motion = Motion(TRUTH[::-1], LIFTER_17, frames=np.arange(24)[::-1] + 100)
+    frames, takes = np.array([99, 100, 105]), np.zeros(3, int)
+    found = truth_for(motion, coco, frames, takes)
+    ankle = coco.index("left_ankle"), LIFTER_17.index("left_ankle")
+    np.testing.assert_array_equal(found[1:, ankle[0]], TRUTH[[0, 5], ankle[1]])
+    assert np.isnan(found[0]).all() and np.isnan(found[:, coco.index("nose")]).all()
+    with pytest.raises(InputError, match="must have frames of the recording's, 7 to 8"):
+        truth_for(motion, coco, np.array([7, 8]), takes[:2])
+
+
+def test_predicted_deviations_are_those_of_projected_draws():
+    predicted = detections.predicted_px(POSES, NOISY)
+    rng = np.random.default_rng(0)
+    draws = TRUTH[4] + rng.normal(0, 5.0, (2000, 17, 3))
+    for view, camera in enumerate(NOISY.cameras):
+        spread = camera.project(draws).var(axis=0).sum(axis=-1)
+        np.testing.assert_allclose(predicted[4, view], np.sqrt(spread), rtol=0.06)
+
+
+def test_offsets_show_a_camera_that_looks_elsewhere():
+    joints = NOISY.joints_2d_px.copy()
+    joints[:, 2] += (9.0, -4.0)
+    shifted = NOISY.replace(joints_2d_px=joints)
+    found = detections.offsets_px(made_up_recording.poses(shifted, TRUTH), shifted)
+    np.testing.assert_allclose(found[2], (9, -4), atol=1.0)
+    np.testing.assert_allclose(np.delete(found, 2, axis=0), 0, atol=1.0)
+
+
+def test_agreement_counts_what_is_missing_and_what_was_not_believed():
+    joints = NOISY.joints_2d_px.copy()
+    joints[:6, 1, 0, 3] = np.nan
+    joints[6:12, 1, 0, 3] += 100
+    recording = NOISY.replace(joints_2d_px=joints)
+    poses = made_up_recording.poses(recording, TRUTH)
+    predicted = detections.predicted_px(poses, recording)
+    joint = detections.by_joint(poses, predicted)[3]
+    assert joint.missing == pytest.approx(6 / 96)
+    assert joint.outliers == pytest.approx(6 / 90)
+    assert joint.median < 6 < 100 < joint.ninety_five
+    view = detections.by_view(poses, predicted)[1]
+    assert view.missing == pytest.approx(6 / (24 * 17))
+    assert detections.by_view(poses, predicted)[0].missing == 0
+
+
+def test_swaps_are_ranges_of_the_recordings_frames():
+    assert detections.swap_ranges(POSES) == {"door": {"legs": [(3, 5)]}}
+    numbered = NOISY.replace(
+        frames=np.arange(24) + 100, sequence=(np.arange(24) >= 5).astype(int)
+    )
+    poses = made_up_recording.poses(numbered, TRUTH)
+    ranges = detections.swap_ranges(poses)["door"]["legs"]
+    assert ranges == [(103, 104), (105, 105)]
