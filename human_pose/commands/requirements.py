@@ -18,6 +18,7 @@ PACKAGES: Final = {
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "pillow": "PIL",
+    "scipy": "scipy",
     "tensorboard": "tensorboard",
     "tensorflow": "tensorflow",
 }

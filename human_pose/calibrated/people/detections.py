@@ -11,8 +11,11 @@ from human_pose.exchange.recording import Recording
 _LEAST_JOINTS: Final = 3
 _LEAST_PX: Final = 8.0
 # Two detections of one frame are of one person if their common joints are nearer to
-# each other than that, in body sizes, on average.
+# each other than that, in body sizes, on average, and if frames nearby show doubles,
+# too: people who pass each other coincide for a moment.
 _SAME: Final = 0.06
+_NEARBY: Final = 5  # frames
+_LEAST_SHARE: Final = 0.5
 # Frames handled at once: bounds the memory.
 CHUNK: Final = 512
 
@@ -57,6 +60,7 @@ def usable(recording: Recording) -> tuple[Detections, int]:
     counts = (seen.sum(axis=-1) >= _LEAST_JOINTS) & (size >= _LEAST_PX)
     points = np.where(seen[..., None], points, 0.0)
     double = _doubles(points, seen, np.where(counts, size, 0.0), recording.confidence)
+    double &= _lasting(np.asarray(double.any(axis=2)))[..., None]
     counts &= ~double
     numbers = recording.tracks
     if numbers is None:
@@ -72,7 +76,8 @@ def usable(recording: Recording) -> tuple[Detections, int]:
 def _sizes(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
     low = np.where(seen[..., None], points, np.inf).min(axis=-2)
     high = np.where(seen[..., None], points, -np.inf).max(axis=-2)
-    extent = np.where(seen.any(axis=-1)[..., None], high - low, 0.0)
+    found = np.asarray(seen.any(axis=-1))[..., None]
+    extent = np.where(found, high - low, 0.0)
     return np.asarray(extent.max(axis=-1))
 
 
@@ -111,3 +116,13 @@ def _doubles(
             double[:, :, a] |= same & less
             double[:, :, b] |= same & ~less
     return double
+
+
+def _lasting(there: np.ndarray) -> np.ndarray:
+    """Where `there`, bool `[F, V]`, holds in most of the frames nearby."""
+    frames = np.arange(len(there))
+    sums = np.pad(np.cumsum(there, axis=0), [(1, 0), (0, 0)])
+    first = np.maximum(frames - _NEARBY, 0)
+    end = np.minimum(frames + _NEARBY + 1, len(there))
+    share = (sums[end] - sums[first]) / (end - first)[:, None]
+    return np.asarray(share >= _LEAST_SHARE)

@@ -1,5 +1,6 @@
 """What the views say of pieces of tracks: scores of pairs, and of pieces over time."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,7 +15,8 @@ from human_pose.geometry.cameras import Camera
 # What a change of the person within a piece must gain, beside a frame of another view,
 # whose best score is about 2.
 _SWITCH: Final = 8.0
-_LEAST_VIEWS: Final = 2
+# Who is seen less often in some hundred frames is nobody to change to.
+_LEAST_SEEN: Final = 5
 
 
 def across_views(
@@ -48,7 +50,9 @@ def within_views(pieces: np.ndarray) -> Links:
 
 def merged(parts: list[Links]) -> Links:
     """All links, each pair once with the sum of its scores, ordered."""
-    first, second, score = (np.concatenate(column) for column in zip(*parts))
+    first, second, score = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
     low, high = np.minimum(first, second), np.maximum(first, second)
     pairs = np.stack([low, high], axis=-1).astype(np.int64)
     unique, which = np.unique(pairs, axis=0, return_inverse=True)
@@ -63,38 +67,6 @@ def _pairs(first: np.ndarray, second: np.ndarray, scores: np.ndarray) -> Links:
     return merged([Links(first[frame, a], second[frame, b], scores[there])])
 
 
-def of_persons(
-    detections: Detections,
-    cameras: tuple[Camera, ...],
-    persons: np.ndarray,
-) -> Iterator[np.ndarray]:
-    """Scores of each detection with each person's detections in the other views.
-
-    Args:
-      detections: of all views.
-      cameras: one for each view.
-      persons: numbers of persons, `[F, V, P]`, -1 for none.
-
-    Yields:
-      Scores `[F', V, P, K]` of some frames after the others.
-    """
-    count = int(persons.max(initial=-1)) + 1
-    shape = (*persons.shape[1:], count)
-    total = np.zeros((0, *shape))
-    start = -1
-    for part, u, v, scores in pair_scores(detections, cameras):
-        if part.start != start:
-            yield total
-            start, total = part.start, np.zeros((len(scores), *shape))
-        total[:, u] += scores @ _one_hot(persons[part, v], count)
-        total[:, v] += scores.swapaxes(1, 2) @ _one_hot(persons[part, u], count)
-    yield total
-
-
-def _one_hot(persons: np.ndarray, count: int) -> np.ndarray:
-    return np.asarray(persons[..., None] == np.arange(count), np.float64)
-
-
 def split(
     detections: Detections,
     cameras: tuple[Camera, ...],
@@ -106,6 +78,12 @@ def split(
     The most likely course of persons over a piece (Viterbi): each frame scores, each
     change costs.
 
+    Args:
+      detections: of all views.
+      cameras: one for each view.
+      pieces: numbers, `[F, V, P]`, -1 for none.
+      persons: numbers, `[F, V, P]`, -1 for none.
+
     Returns:
       Numbers of pieces `[F, V, P]`, those after a cut new ones; and for each of the
       pieces before the number of its last part.
@@ -113,18 +91,46 @@ def split(
     result = pieces.copy()
     count = int(pieces.max(initial=-1)) + 1
     last = np.arange(count)
-    if len(cameras) < _LEAST_VIEWS:
-        return result, last
-    score = list(of_persons(detections, cameras, persons))
-    flat = np.concatenate(score).reshape(-1, score[0].shape[-1])
-    renamed = result.reshape(-1)
-    for rows in _by_piece(pieces):
-        changes = np.flatnonzero(np.diff(_course(flat[rows]))) + 1
-        for begin, end in zip(changes, [*changes[1:], len(rows)], strict=True):
-            last[pieces.reshape(-1)[rows[0]]] = count
-            renamed[rows[begin:end]] = count
-            count += 1
+    who = np.full(count, -1)  # on whom each piece ends so far
+    for part, names, score in _of_persons(detections, cameras, persons):
+        renamed = result[part].reshape(-1)
+        for rows in _by_piece(pieces[part]):
+            piece = pieces[part].reshape(-1)[rows[0]]
+            course = names[_course(score[rows], names == who[piece])]
+            before = course[0] if who[piece] < 0 else who[piece]
+            changes = np.flatnonzero(np.diff(course, prepend=before))
+            renamed[rows] = last[piece]
+            for begin, end in itertools.pairwise([*changes, len(rows)]):
+                last[piece] = renamed[rows[begin:end]] = count
+                count += 1
+            who[piece] = course[-1]
+        result[part] = renamed.reshape(result[part].shape)
     return result, last
+
+
+def _of_persons(
+    detections: Detections, cameras: tuple[Camera, ...], persons: np.ndarray
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Scores of detections with each person's detections in the other views.
+
+    Yields:
+      Some frames, the numbers of K persons who are seen there, and scores
+      `[F' V P, K]` of all detections.
+    """
+    for part, scores in itertools.groupby(
+        pair_scores(detections, cameras), key=lambda each: each[0]
+    ):
+        there = persons[part]
+        names, seen = np.unique(there[there >= 0], return_counts=True)
+        names = names[seen >= _LEAST_SEEN]
+        if not len(names):
+            continue
+        own = np.asarray(there[..., None] == names, np.float64)  # [F', V, P, K]
+        total = np.zeros(own.shape)
+        for _, u, v, score in scores:
+            total[:, u] += score @ own[:, v]
+            total[:, v] += score.swapaxes(1, 2) @ own[:, u]
+        yield part, names, total.reshape(-1, len(names))
 
 
 def _by_piece(pieces: np.ndarray) -> list[np.ndarray]:
@@ -136,12 +142,17 @@ def _by_piece(pieces: np.ndarray) -> list[np.ndarray]:
     return [rows for rows in np.split(order, bounds) if len(rows) > 1]
 
 
-def _course(score: np.ndarray) -> np.ndarray:
-    """The states `[L]` with the largest sum of `score` `[L, K]`, less the changes."""
+def _course(score: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The states `[L]` with the largest sum of `score` `[L, K]`, less the changes.
+
+    Args:
+      score: of each state in each frame.
+      start: bool `[K]`, the state before, from which a change costs, too, if there is.
+    """
     total = score.sum(axis=0)
-    if score.max(axis=1).sum() - total.max() <= _SWITCH:
+    if not start.any() and score.max(axis=1).sum() - total.max() <= _SWITCH:
         return np.full(len(score), total.argmax())  # no change can pay
-    best = score[0].copy()
+    best = score[0] - _SWITCH * (start.any() & ~start)
     came = np.empty(score.shape, np.int64)
     own = np.arange(score.shape[1])
     for row, here in enumerate(score[1:], 1):

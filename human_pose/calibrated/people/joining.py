@@ -1,5 +1,7 @@
 """Persons joined over time: who was lost by all views, and is seen again near there."""
 
+import bisect
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -45,89 +47,99 @@ def joined(
       sequence: `[F]`, equal for the frames of a take.
       fps: frames a second.
     """
-    persons = persons.copy()
     if not cameras:
         return persons
-    found = [
-        _person(detections, cameras, persons, number, fps)
-        for number in range(int(persons.max(initial=-1)) + 1)
-    ]
-    pairs = sorted(
-        (*_gap(before, after, sequence, fps), before.number, after.number)
-        for before in found
-        for after in found
-        if before.last < after.first and _LONGEST_S * fps >= after.first - before.last
-    )
-    name = {person.number: person.number for person in found}
+    found = sorted(_persons(detections, cameras, persons, fps), key=lambda p: p.first)
+    firsts = [person.first for person in found]
+    pairs = []
+    for before in found:
+        soon = bisect.bisect_right(firsts, before.last)
+        late = bisect.bisect_right(firsts, before.last + _LONGEST_S * fps)
+        for after in found[soon:late]:
+            if sequence[before.last] == sequence[after.first]:
+                off = float(np.linalg.norm(before.gone_mm - after.come_mm))
+                gap_s = (after.first - before.last) / fps
+                if off <= _STILL_MM + _WALK_MM_S * gap_s:
+                    pairs.append((off, before.number, after.number))
+    name = np.arange(int(persons.max(initial=-1)) + 2)
+    name[-1] = -1  # nobody's
     gone: set[int] = set()
     come: set[int] = set()
-    for off, reach, before, after in pairs:
-        if off <= reach and before not in gone and after not in come:
-            gone.add(before)
-            come.add(after)
-            name[after] = before
-    for person in sorted(found, key=lambda each: each.first):
-        root = name[person.number] = name[name[person.number]]
-        persons[persons == person.number] = root
-    return persons
+    persons = persons.copy()
+    row = np.arange(len(persons))[:, None, None]
+    ends = {person.number: person for person in found}
+    for _, one, next_ in sorted(pairs):
+        if one not in gone and next_ not in come:
+            gone.add(one)
+            come.add(next_)
+            name[next_] = one
+            # What a single view still shows of one beside the other is a false alarm.
+            persons[(persons == one) & (row >= ends[next_].first)] = -1
+            persons[(persons == next_) & (row <= ends[one].last)] = -1
+    for person in found:  # who comes first has the name already
+        name[person.number] = name[name[person.number]]
+    return np.asarray(name[persons])
 
 
-def _person(
+def _persons(
     detections: Detections,
     cameras: tuple[Camera, ...],
     persons: np.ndarray,
-    number: int,
     fps: float,
-) -> _Person:
-    rows = np.flatnonzero((persons == number).any(axis=(1, 2)))
-    most = 1 + int(_END_S * fps)
-    ends = [
-        _place(detections, cameras, persons, number, part)
-        for part in (rows[:most], rows[-most:])
-    ]
-    return _Person(number, int(rows[0]), int(rows[-1]), *ends)
+) -> Iterator[_Person]:
+    """Those who have a place where they come and where they go.
 
-
-def _gap(
-    before: _Person, after: _Person, sequence: np.ndarray, fps: float
-) -> tuple[float, float]:
-    """How far two persons are from each other, and how far they may be, mm."""
-    if sequence[before.last] != sequence[after.first]:
-        return np.inf, 0.0
-    off = float(np.linalg.norm(before.gone_mm - after.come_mm))
-    reach = _STILL_MM + _WALK_MM_S * (after.first - before.last) / fps
-    return (off, reach) if np.isfinite(off) else (np.inf, 0.0)
+    What a single view shows before and after is none.
+    """
+    where = np.stack(np.nonzero(persons >= 0))
+    who = persons[tuple(where)]
+    order = np.argsort(who, kind="stable")  # frames stay in order
+    bounds = np.flatnonzero(np.diff(who[order])) + 1
+    most = int(_END_S * fps)
+    for group in np.split(order, bounds):
+        own = where[:, group]
+        frames, count = np.unique(own[0], return_counts=True)
+        frames = frames[count >= _LEAST_VIEWS]
+        if not len(frames):
+            continue
+        own = own[:, np.isin(own[0], frames)]
+        first, last = int(own[0, 0]), int(own[0, -1])
+        come = _place(detections, cameras, own[:, own[0] <= first + most])
+        gone = _place(detections, cameras, own[:, own[0] >= last - most])
+        if come is not None and gone is not None:
+            yield _Person(int(who[group[0]]), first, last, come, gone)
 
 
 def _place(
-    detections: Detections,
-    cameras: tuple[Camera, ...],
-    persons: np.ndarray,
-    number: int,
-    rows: np.ndarray,
-) -> np.ndarray:
-    """The middle of a person's joints in some frames `[3]`; NaN if one view sees him."""
-    chosen = persons[rows] == number  # [R, V, P]
-    place = chosen.argmax(axis=2)[:, :, None, None]
-    seen = np.take_along_axis(detections.seen[rows], place, axis=2)[:, :, 0]
-    seen &= chosen.any(axis=2)[..., None]
-    shown = detections.points_px[rows]
-    shown = np.take_along_axis(shown, place[..., None], axis=2)[:, :, 0]
-    matrix, right = np.zeros((2, len(rows), shown.shape[2], 3, 3))
-    right = right[..., 0]
-    for view, camera in enumerate(cameras):
-        plane = (shown[:, view] - camera.centre_px) / camera.focal_px
-        ray = np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)
-        ray = ray @ camera.rotation
-        ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
-        across = np.eye(3) - ray[..., None] * ray[..., None, :]
-        across *= seen[:, view, :, None, None]
-        matrix += across
-        right += across @ camera.position_mm
-    known = seen.sum(axis=1) >= _LEAST_VIEWS
+    detections: Detections, cameras: tuple[Camera, ...], where: np.ndarray
+) -> np.ndarray | None:
+    """The middle of a person's joints `[3]`; None if no two views see one.
+
+    Args:
+      detections: of all views.
+      cameras: one for each view.
+      where: frames, views and places of the person's detections, `[3, N]`.
+    """
+    frames, row = np.unique(where[0], return_inverse=True)
+    seen = detections.seen[tuple(where)]  # [N, J]
+    plane = detections.points_px[tuple(where)]
+    centre = np.stack([camera.centre_px for camera in cameras])[where[1], None]
+    focal = np.stack([camera.focal_px for camera in cameras])[where[1], None]
+    plane = (plane - centre) / focal
+    ray = np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)
+    ray = ray @ np.stack([camera.rotation for camera in cameras])[where[1]]
+    ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
+    across = np.eye(3) - ray[..., None] * ray[..., None, :]
+    across *= seen[..., None, None]
+    origin = np.stack([camera.position_mm for camera in cameras])[where[1], None]
+    shape = (len(frames), seen.shape[1])
+    count, matrix = np.zeros(shape), np.zeros((*shape, 3, 3))
+    right = np.zeros((*shape, 3, 1))
+    np.add.at(count, row, seen)
+    np.add.at(matrix, row, across)
+    np.add.at(right, row, across @ origin[..., None])
+    known = count >= _LEAST_VIEWS
     if not known.any():
-        return np.full(3, np.nan)
-    whole = matrix[known] + _TINY * np.eye(3)
-    return np.asarray(
-        np.median(np.linalg.solve(whole, right[known][..., None])[..., 0], axis=0)
-    )
+        return None
+    points = np.linalg.solve(matrix[known] + _TINY * np.eye(3), right[known])
+    return np.asarray(np.median(points[..., 0], axis=0))

@@ -4,7 +4,8 @@ Within a view people are followed over time (`tracking`); across views detection
 person agree by their rays (`epipolar`); pieces of tracks are put together to persons
 (`clusters`), cut again where they change the person (`evidence`), and joined over time
 in space (`joining`). The cost is linear in the frames, and quadratic in the views and
-in the people of a frame: 1,000 frames of 4 views and 3 people take about COST s.
+in the people of a frame: 1,000 frames of 4 views and 3 people take about 3 s on one
+core, one false alarm a frame and view included.
 """
 
 from collections.abc import Sequence
@@ -17,13 +18,14 @@ from human_pose.calibrated.people import clusters, evidence
 from human_pose.calibrated.people.detections import Detections, usable
 from human_pose.calibrated.people.exchanges import Exchange, find_exchanges
 from human_pose.calibrated.people.joining import joined
-from human_pose.calibrated.people.tracking import Links, track
+from human_pose.calibrated.people.tracking import track
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 
 _DEFAULT_FPS: Final = 24.0
 # Who is seen for a shorter time is none, unless nobody is seen much longer.
 _LEAST_S: Final = 0.25
+_LEAST_FRAMES: Final = 4
 _LEAST_SHARE: Final = 0.5
 # Pieces are cut, and put together again, that often at most.
 _ROUNDS: Final = 3
@@ -54,17 +56,18 @@ def tell_apart(recording: Recording) -> People:
       InputError: if people of several views are to be matched without cameras, or
         there is nobody.
     """
-    places = recording.joints_2d_px.shape[2]
-    if places == 1:
+    if recording.joints_2d_px.shape[2] == 1:
         return People((recording,))
-    views = len(recording.view_names)
-    if views > 1 and not recording.cameras:
-        raise InputError(
-            f"{recording.source}: shows up to {places} people: cameras must be given, "
-            "to tell who is who across the views"
-        )
     fps = recording.fps or _DEFAULT_FPS
     detections, doubles = usable(recording)
+    together = int(detections.valid.sum(axis=2).max(initial=0))
+    if len(recording.view_names) > 1 and not recording.cameras:
+        if together > 1:
+            raise InputError(
+                f"{recording.source}: shows up to {together} people: cameras must be "
+                "given, to tell who is who across the views"
+            )
+        return People((_of_person(recording, detections.valid),))
     persons = _persons(recording, detections, fps)
     persons, dropped = _ranked(persons, recording.sequence, fps)
     count = int(persons.max(initial=-1)) + 1
@@ -130,9 +133,10 @@ def _ranked(
     shown = np.zeros((count, len(persons)), np.int64)  # views of each frame
     row, view, place = np.nonzero(persons >= 0)
     np.add.at(shown, (persons[row, view, place], row), 1)
-    frames = (shown > 0).sum(axis=1)
-    least = min(_LEAST_S * fps, _LEAST_SHARE * frames.max(initial=0))
-    kept = np.flatnonzero(frames >= least)
+    lasting = _in_a_row(shown > 0)
+    least = max(_LEAST_S * fps, _LEAST_FRAMES)
+    least = min(least, _LEAST_SHARE * lasting.max(initial=0))
+    kept = np.flatnonzero(lasting >= least)
     first = (shown > 0).argmax(axis=1)
     order = kept[np.lexsort((first[kept], -shown[kept].sum(axis=1)))]
     name = np.full(count + 1, -1)  # the last one for those who are nobody
@@ -143,10 +147,16 @@ def _ranked(
     return name[persons], count - len(kept)
 
 
+def _in_a_row(shown: np.ndarray) -> np.ndarray:
+    """How many frames of `shown` `[K, F]` have one beside them: false alarms do not."""
+    wide = np.pad(shown, [(0, 0), (1, 1)])
+    return np.asarray((shown & (wide[:, :-2] | wide[:, 2:])).sum(axis=1))
+
+
 def _of_person(recording: Recording, chosen: np.ndarray) -> Recording:
     """The recording of the detections that are chosen, one of each frame and view."""
     place = chosen.argmax(axis=2)[..., None]
-    there = chosen.any(axis=2)[..., None]
+    there = np.asarray(chosen.any(axis=2))[..., None]
     confidence = np.take_along_axis(recording.confidence, place[..., None], axis=2)
     tracks = recording.tracks
     if tracks is not None:
@@ -168,9 +178,9 @@ def _report(
 ) -> tuple[str, ...]:
     lines = []
     for who, recording in enumerate(recordings):
-        shown = recording.seen.any(axis=(2, 3))  # [F, V]
+        shown = np.asarray(recording.seen.any(axis=(2, 3)))  # [F, V]
         frames = recording.frames[shown.any(axis=1)]
-        views = [n for n, s in zip(recording.view_names, shown.any(axis=0)) if s]
+        views = [recording.view_names[v] for v in np.flatnonzero(shown.any(axis=0))]
         lines.append(
             f"person {who}: in {shown.any(axis=1).sum()} frames from {frames[0]} to "
             f"{frames[-1]}, {shown.sum()} detections in {', '.join(views)}"
