@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import wiberg_tf as wt
-from human_pose.geometry.skeletons import JOINTS, UNDETECTED_JOINT, VIEWS
+from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.averaging import average, averaging, live_mask
 from human_pose.lifting.blocks import ModelBlocks, model_blocks
 from human_pose.lifting.config import DERIVATIVES, Derivative, Solver
@@ -18,7 +18,12 @@ from human_pose.lifting.pairs import Pairs, pick
 from human_pose.lifting.parameters import MixtureParameters
 from human_pose.lifting.quantities import Quantities, Scales, quantities
 from human_pose.lifting.search import search
-from human_pose.lifting.sizes import check_frames, normalise_views, pose_size
+from human_pose.lifting.sizes import (
+    check_frames,
+    normalise_views,
+    pose_size,
+    seen_joints,
+)
 from human_pose.lifting.solver import minimise, solve_hessian
 from human_pose.lifting.variables import add_variables
 
@@ -113,7 +118,8 @@ class PPCALifter(keras.Model):
         Args:
           inputs: 2D joints `[N, 4, 17, 2]` in pixels, y down, or a dict of them under
             `joints_2d_px` and, if wanted, `visibility` `[N, 4, 17]`: 0 for an unseen
-            joint, else its weight (default: 1 for all but the never-detected joint 9).
+            joint, else its weight (default: 0 for the never-detected joint 9, for
+            (0, 0) and for NaN, else 1).
           training: leave models that carry no weight unscored.
 
         Returns:
@@ -215,11 +221,7 @@ class PPCALifter(keras.Model):
             )
         visibility = inputs.get("visibility")
         if visibility is None:
-            seen = np.ones([VIEWS, JOINTS])
-            seen[:, UNDETECTED_JOINT] = 0
-            visibility = tf.broadcast_to(
-                tf.constant(seen, joints.dtype), tf.shape(joints)[:-1]
-            )
+            visibility = seen_joints(joints)
         visibility = tf.cast(visibility, joints.dtype)
         if not visibility.shape.is_compatible_with(joints.shape[:-1]):
             raise ValueError(

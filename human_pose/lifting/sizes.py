@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from human_pose.geometry.skeletons import NORMALISATION_TREE
+from human_pose.geometry.skeletons import NORMALISATION_TREE, UNDETECTED_JOINT
 
 _TAILS = [a for a, _ in NORMALISATION_TREE]
 _HEADS = [b for _, b in NORMALISATION_TREE]
@@ -27,6 +27,24 @@ def pose_size(joints: tf.Tensor) -> tf.Tensor:
 def centred(joints: tf.Tensor) -> tf.Tensor:
     """`[..., 17, 3]` minus the mean over all 17 joints."""
     return joints - tf.reduce_mean(joints, -2, keepdims=True)
+
+
+def seen_joints(joints_2d_px: tf.Tensor) -> tf.Tensor:
+    """The visibility that detections have by themselves.
+
+    0 for (0, 0) and NaN, by which files say that a joint was not found, and for joint
+    9, which is never detected; else 1.
+
+    Args:
+      joints_2d_px: `[..., 17, 2]`, pixels.
+
+    Returns:
+      `[..., 17]`, of the dtype of `joints_2d_px`.
+    """
+    lost = tf.reduce_all(joints_2d_px == 0, -1)
+    lost |= tf.reduce_any(tf.math.is_nan(joints_2d_px), -1)
+    lost |= tf.range(tf.shape(joints_2d_px)[-2]) == UNDETECTED_JOINT
+    return tf.cast(~lost, joints_2d_px.dtype)
 
 
 class NormalisedViews(NamedTuple):

@@ -3,9 +3,16 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from human_pose.lifting import PPCALifter
+from human_pose.datasets.pose_files import read_pose_file
+from human_pose.files.paths import PROJECT_ROOT
+from human_pose.geometry.metrics import mpjpe
+from human_pose.lifting import PPCALifter, read_cameras, read_mixture
+from human_pose.lifting.comparison import beside_truth
 from human_pose.lifting.variables import parameter_shapes
+
+DATA = PROJECT_ROOT / "data"
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,7 @@ def test_lift_works_in_batches(lifter, golden, visibility):
 
 def test_lift_names_bad_frames(lifter, golden, visibility):
     joints = golden["poses_2d"][:3].copy()
-    joints[2, 1, 4, 0] = np.nan
+    joints[2, 1, 4, 0] = np.inf
     with pytest.raises(ValueError, match=r"must be finite .* at frame 2, view 1"):
         lifter.lift(joints)
     masks = np.tile(visibility, (3, 1, 1))
@@ -81,6 +88,39 @@ def test_lift_names_bad_frames(lifter, golden, visibility):
     masks[1] = -visibility
     with pytest.raises(ValueError, match=r"`visibility` must be >= 0"):
         lifter.lift(joints, masks)
+
+
+def test_what_files_call_not_found_is_not_seen(lifter, golden, visibility):
+    """(0, 0) and NaN are a mask by themselves, in poses and in gradients."""
+    joints, masks = golden["poses_2d"][:2].copy(), np.tile(visibility, (2, 1, 1))
+    feet = (3, 6)
+    masks[:, :, feet] = 0
+    masked = lifter.lift(joints, masks).poses
+    for nothing in (0.0, np.nan):
+        joints[:, :, feet] = nothing
+        np.testing.assert_array_equal(lifter.lift(joints).poses, masked)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs := tf.constant(joints))
+        value = tf.reduce_sum(tf.square(lifter(inputs, training=True)["pose"]))
+    slopes = tape.gradient(value, [inputs, *lifter.trainable_variables])
+    assert all(np.isfinite(slope).all() for slope in slopes)
+    assert (slopes[0].numpy()[:, :, feet] == 0).all()
+
+
+def test_without_feet_errors_stay_small():
+    """As large as the feet's own are: (0, 0) as seen made 400 mm of 50."""
+    poses = read_pose_file(DATA / "sample.h5")[:6]
+    model = PPCALifter(
+        read_mixture(DATA / "model_parameters.h5", 3),
+        read_cameras(DATA / "avg_cameras.h5"),
+    )
+    hidden = poses.joints_2d_px.copy()
+    hidden[:, :, [3, 6]] = 0
+    errors = []
+    for joints in (poses.joints_2d_px, hidden):
+        truth, found = beside_truth(model.lift(joints).poses, poses.joints_3d_mm)
+        errors.append(float(np.mean(mpjpe(truth, found))))
+    assert errors[1] < errors[0] + 15
 
 
 def test_survives_saving(lifter, golden, tmp_path):
