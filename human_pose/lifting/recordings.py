@@ -83,7 +83,7 @@ def lift_recording(
             "%s: %d of %d frames show too little to be lifted, and are NaN",
             *(recording.source, (~usable).sum(), len(usable)),
         )
-    lifted = _lift(lifter, joints_2d_px[usable], found[usable], batch_size, verbose)
+    lifted = _lift(lifter, joints_2d_px[usable], batch_size, verbose)
     path = Path(folder) / POSES
     _write(path, recording, lifted, found, usable)
     logging.info("%s: %s, frame: %s", path, UNITS, FRAME)
@@ -123,7 +123,7 @@ def lifter_joints(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
     """One person's detections as the lifter's joints, found by their names.
 
     Returns:
-      `[F, V, 17, 2]` pixels, 0 where a joint was not found, and where one was, bool
+      `[F, V, 17, 2]` pixels, NaN where a joint was not found, and where one was, bool
       `[F, V, 17]`; joint 9 never is.
 
     Raises:
@@ -149,7 +149,7 @@ def lifter_joints(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
             "%s: nowhere found, and left to the model: %s",
             *(recording.source, ", ".join(missing)),
         )
-    return np.where(found[..., None], joints, 0.0), found
+    return np.where(found[..., None], joints, np.nan), found
 
 
 def _usable(joints_2d_px: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -161,11 +161,7 @@ def _usable(joints_2d_px: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def _lift(
-    lifter: PPCALifter,
-    joints_2d_px: np.ndarray,
-    found: np.ndarray,
-    batch_size: int,
-    verbose: bool,
+    lifter: PPCALifter, joints_2d_px: np.ndarray, batch_size: int, verbose: bool
 ) -> LiftedPoses:
     shown = 1 if sys.stdout.isatty() else 2  # as an evaluation
     count = len(joints_2d_px)
@@ -175,9 +171,7 @@ def _lift(
     parts = []
     for start in range(0, count, _STEP * batch_size):
         part = slice(start, start + _STEP * batch_size)
-        parts.append(
-            lifter.lift(joints_2d_px[part], found[part], batch_size=batch_size)
-        )
+        parts.append(lifter.lift(joints_2d_px[part], batch_size=batch_size))
         progress.update(min(part.stop, count))
     return LiftedPoses(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
