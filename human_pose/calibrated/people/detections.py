@@ -29,12 +29,14 @@ class Detections:
       seen: bool `[F, V, P, J]`; nothing of a detection that does not count.
       size_px: float64 `[F, V, P]`, the larger extent of each body; 0 for none.
       numbers: int64 `[F, V, P]`, the detector's tracks, -1 for none.
+      flip_order: `[J]`, of each joint the one of the other side, or itself.
     """
 
     points_px: np.ndarray
     seen: np.ndarray
     size_px: np.ndarray
     numbers: np.ndarray
+    flip_order: tuple[int, ...]
 
     @property
     def valid(self) -> np.ndarray:
@@ -65,12 +67,14 @@ def usable(recording: Recording) -> tuple[Detections, int]:
     numbers = recording.tracks
     if numbers is None:
         numbers = np.full(size.shape, -1, np.int64)
-    return (
-        Detections(
-            points, seen & counts[..., None], np.where(counts, size, 0.0), numbers
-        ),
-        int(double.sum()),
+    found = Detections(
+        points,
+        seen & counts[..., None],
+        np.where(counts, size, 0.0),
+        numbers,
+        recording.skeleton.flip_order,
     )
+    return found, int(double.sum())
 
 
 def _sizes(points: np.ndarray, seen: np.ndarray) -> np.ndarray:

@@ -6,7 +6,8 @@ scores the mean over common joints of
 
     log N(d; 0, σ²) / N(d; 0, σ₀²), at least -4,
 
-σ of detections of one person, σ₀ of two.
+σ of detections of one person, σ₀ of two. Detectors exchange sides, in one view and for
+a while: of two joints that are each other's sides the better way round counts.
 """
 
 from collections.abc import Iterator
@@ -60,10 +61,13 @@ def _scores(
     count = both.sum(axis=-1)
     rays = [_plane(detections.points_px[part, w], cameras[w]) for w in (u, v)]
     depth = _depths(rays, both, count, cameras[u], cameras[v])
-    off = _line_distances(rays, cameras[u], cameras[v], depth)
-    squared = np.square(off)
-    value = 0.5 * squared * (1 / _OTHERS_MM**2 - 1 / _SAME_MM**2)
-    value = np.maximum(value + np.log(_OTHERS_MM / _SAME_MM), _LEAST)
+    flip = list(detections.flip_order)
+    straight, other = (
+        _log_ratios(_line_distances([rays[0], r], cameras[u], cameras[v], depth))
+        for r in (rays[1], rays[1][..., flip, :])
+    )
+    gain = np.where(both & both[..., flip], other - straight, 0.0)
+    value = straight + np.where(gain + gain[..., flip] > 0, gain, 0.0)
     total = np.where(both, value, 0.0).sum(axis=-1) / np.maximum(count, 1)
     possible = np.ones(total.shape, bool)
     for w, there in ((u, depth[0]), (v, depth[1])):
@@ -72,6 +76,11 @@ def _scores(
         possible &= (there > 0) & (size > _SMALLEST_MM) & (size < _LARGEST_MM)
     total = np.where(possible, total, _LEAST)
     return np.asarray(total * np.minimum(count / _ENOUGH, 1.0))
+
+
+def _log_ratios(off_mm: np.ndarray) -> np.ndarray:
+    value = 0.5 * np.square(off_mm) * (1 / _OTHERS_MM**2 - 1 / _SAME_MM**2)
+    return np.maximum(value + np.log(_OTHERS_MM / _SAME_MM), _LEAST)
 
 
 def _plane(points_px: np.ndarray, camera: Camera) -> np.ndarray:

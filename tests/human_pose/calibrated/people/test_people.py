@@ -52,6 +52,15 @@ def test_every_detection_ends_with_its_person(people, views, more):
     assert "too short" in found.report[-1]
 
 
+def test_exchanged_sides_are_still_the_same_person():
+    recording, who = made_up_people.crowd(people=2)
+    joints = np.array(recording.joints_2d_px)
+    part = joints[20:60, 1]
+    joints[20:60, 1] = part[:, :, list(recording.skeleton.flip_order)]
+    recording = recording.replace(joints_2d_px=joints)
+    matched(tell_apart(recording), recording, who)
+
+
 def test_in_a_single_view_people_are_followed():
     recording, who = made_up_people.crowd(people=2, views=1)
     matched(tell_apart(recording.replace(cameras=())), recording, who)
