@@ -5,6 +5,7 @@ Also fits the prior of poses that the lifter of calibrated cameras starts from.
 Usage:
   python human_pose/main.py --train=1 --name=new_model
   python human_pose/main.py --name=new_model --check_path=<a checkpoint>
+  python human_pose/main.py --lift=<2D detections> --check_path=<a checkpoint>
   python human_pose/main.py --model=i1 --train=1 --preset=tiny --curriculum=modern
   python human_pose/main.py --model=i1 --check_path=<a .keras checkpoint>
   python human_pose/main.py --model=prior --motion='mocap/*.bvh' --name=my_prior
@@ -26,7 +27,12 @@ from human_pose.i1.config import (
     ImageEvaluationConfig,
     ImageTrainingConfig,
 )
-from human_pose.lifting.config import EvaluationConfig, LifterConfig, TrainingConfig
+from human_pose.lifting.config import (
+    EvaluationConfig,
+    LifterConfig,
+    LiftingConfig,
+    TrainingConfig,
+)
 
 if TYPE_CHECKING:
     from absl import flags
@@ -46,11 +52,14 @@ def main(flag_values: "flags.FlagValues") -> None:
 
 
 def work_on_views(chosen: settings.MainSettings) -> None:
-    """Trains or evaluates a lifter."""
-    if isinstance(chosen.task, TrainingConfig):
-        train(chosen.run_folder, chosen.lifter, chosen.task)
-    else:
-        evaluate(chosen.run_folder, chosen.lifter, chosen.task)
+    """Trains a lifter, lifts with it, or evaluates it."""
+    match chosen.task:
+        case TrainingConfig() as config:
+            train(chosen.run_folder, chosen.lifter, config)
+        case LiftingConfig() as config:
+            lift(chosen.run_folder, chosen.lifter, config)
+        case EvaluationConfig() as config:
+            evaluate(chosen.run_folder, chosen.lifter, config)
 
 
 def train(path: Path, lifter: LifterConfig, config: TrainingConfig) -> None:
@@ -89,6 +98,32 @@ def evaluate(path: Path, lifter: LifterConfig, config: EvaluationConfig) -> None
     folder.make()  # the other parts, as in the original
     print(result.table())
     print(f"report: {folder.path / evaluation.REPORT}")
+
+
+def lift(path: Path, lifter: LifterConfig, config: LiftingConfig) -> None:
+    """Lifts detections without truth; unit-free poses go to the run's folder."""
+    from human_pose.calibrated.people import tell_apart
+    from human_pose.exchange.formats import read_recording
+    from human_pose.runs.folder import RunFolder
+
+    folder = RunFolder(path)
+    folder.check_writable()
+    people = tell_apart(read_recording(config.recording_path))
+    for line in people.report:
+        print(line)
+    if len(people.recordings) > 1:
+        print("lifted: person 0")
+    shell.load_tensorflow()
+    from human_pose.lifting import recordings
+    from human_pose.lifting.build import build_lifter
+
+    written = recordings.lift_recording(
+        build_lifter(lifter),
+        people.recordings[0].of_frames(slice(None, None, config.subsample)),
+        folder.path,
+        batch_size=config.batch_size,
+    )
+    print(f"poses, {recordings.UNITS}: {written}")
 
 
 def work_on_images(chosen: settings.ImageSettings) -> None:

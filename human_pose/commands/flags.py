@@ -19,9 +19,14 @@ from human_pose.commands import (
     sample_flags,
     shell,
 )
-from human_pose.commands.tasks import Default, Table, Task
+from human_pose.commands.tasks import Asked, Default, Table, Task
 from human_pose.i1.config import ImageSampleConfig
-from human_pose.lifting.config import EvaluationConfig, LifterConfig, TrainingConfig
+from human_pose.lifting.config import (
+    EvaluationConfig,
+    LifterConfig,
+    LiftingConfig,
+    TrainingConfig,
+)
 
 _EVERY_TASK: Final = frozenset({"model", "name", "results_dir"})
 _WORK_ON_DATA: Final = _EVERY_TASK | {
@@ -35,6 +40,9 @@ _LIFTER: Final = _WORK_ON_DATA | {
     "models", "l2_solver", "dtype", "as_published", "parameters_dir", "metric",
     "input_path", "wlr", "epochs", "save_f", "shuffle", "seed", "derivative", "damping",
 }  # fmt: skip
+_LIFT: Final = _WORK_ON_DATA | {
+    "lift", "models", "l2_solver", "dtype", "as_published", "parameters_dir",
+}  # fmt: skip
 _IMAGES: Final = _WORK_ON_DATA | {"split", "skip_bad"}
 _PICTURES: Final = Default(places.PICTURES_DIR)
 _ALL_SAMPLES: Final = Default(1)
@@ -42,6 +50,13 @@ _STAGES_OWN: Final = Default(None, "the stage's own")
 
 MAIN: Final = Table(
     Task("lifter training", _LIFTER, word="--train=1", model="lifter"),
+    Task(
+        "lifter lifting",
+        _LIFT,
+        word="--lift",
+        model="lifter",
+        defaults={"subsample": Default(1)},
+    ),
     Task("lifter evaluation", _LIFTER, model="lifter"),
     Task(
         "i1 conversion",
@@ -101,7 +116,7 @@ SAMPLE: Final = Table(
 
 @dataclass(frozen=True)
 class MainSettings:
-    """What `main.py` is asked for: a training, or an evaluation.
+    """What `main.py` is asked for: a training, a lifting, or an evaluation.
 
     Attributes:
       run_folder: results of this run, `<results_dir>/<name>`.
@@ -111,7 +126,7 @@ class MainSettings:
 
     run_folder: Path
     lifter: LifterConfig
-    task: TrainingConfig | EvaluationConfig
+    task: TrainingConfig | LiftingConfig | EvaluationConfig
 
 
 @dataclass(frozen=True)
@@ -225,14 +240,25 @@ def main_settings(flag_values: flags.FlagValues) -> MainSettings:
     asked = MAIN.asked(flag_values)
     return MainSettings(
         run_folder=_run_folder(flag_values),
-        lifter=lifter_flags.lifter_config(
-            asked,
-            derivative=asked.derivative,
-            damping=asked.damping,
-            # A resumed run holds its own parameters.
-            load_checkpoint=not asked.resume,
-        ),
+        lifter=lifter_config(asked),
         task=lifter_flags.task(asked),
+    )
+
+
+def lifter_config(asked: Asked) -> LifterConfig:
+    """Turns the flags of a lifter's task into what makes the lifter.
+
+    Raises:
+      InputError: if a file that the flags name does not exist.
+    """
+    if asked.task.switch == "lift":  # without a derivative
+        return lifter_flags.lifter_config(asked)
+    return lifter_flags.lifter_config(
+        asked,
+        derivative=asked.derivative,
+        damping=asked.damping,
+        # A resumed run holds its own parameters.
+        load_checkpoint=not asked.resume,
     )
 
 

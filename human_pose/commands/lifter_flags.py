@@ -19,6 +19,7 @@ from human_pose.lifting.config import (
     MODEL_COUNTS,
     EvaluationConfig,
     LifterConfig,
+    LiftingConfig,
     TrainingConfig,
 )
 
@@ -105,7 +106,14 @@ def define_run_flags(flag_values: flags.FlagValues) -> None:
         f"Training frames (default: {places.TRAINING_FILE} in data_dir).",
         **own,
     )
-    shell.refuse_empty(flag_values, "input_path")
+    flags.DEFINE_string(
+        "lift",
+        None,
+        "Detections to lift, a file or folder of any known format; no truth and no "
+        "cameras are needed.",
+        **own,
+    )
+    shell.refuse_empty(flag_values, "input_path", "lift")
     _define_training_flags(flag_values)
     shell.show_in_help(flag_values, __name__)
 
@@ -154,12 +162,14 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
     )
 
 
-def task(asked: Asked) -> TrainingConfig | EvaluationConfig:
+def task(asked: Asked) -> TrainingConfig | LiftingConfig | EvaluationConfig:
     """Turns the parsed flags into what `main.py` is asked for.
 
     Raises:
       InputError: if a file or folder that the flags name does not exist.
     """
+    if asked.task.switch == "lift":
+        return _lifting_config(asked)
     return _training_config(asked) if asked.train else _evaluation_config(asked)
 
 
@@ -208,6 +218,14 @@ def _training_config(asked: Asked) -> TrainingConfig:
         seed=asked.seed,
         resume=asked.resume,
         overwrite=asked.overwrite,
+    )
+
+
+def _lifting_config(asked: Asked) -> LiftingConfig:
+    return LiftingConfig(
+        recording_path=locate(asked.lift),
+        subsample=asked.subsample,
+        batch_size=asked.batch_size,
     )
 
 

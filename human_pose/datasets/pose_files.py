@@ -12,11 +12,11 @@ from typing import Final
 import h5py
 import numpy as np
 
-from human_pose.files.arrays import Shape
+from human_pose.files.arrays import Shape, checked_values
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import COMPRESSION, new_h5, read_h5, write_h5
 from human_pose.files.paths import atomic
-from human_pose.geometry.skeletons import JOINTS, UNDETECTED_JOINT, VIEWS
+from human_pose.geometry.skeletons import JOINTS, VIEWS, found_joints
 
 _SHAPES: Final[dict[str, Shape]] = {
     "joint_2d": ("F", VIEWS, JOINTS, 2),
@@ -34,7 +34,8 @@ class PoseSet:
     """Frames of one or more sequences.
 
     Attributes:
-      joints_2d_px: float64 `[F, 4, 17, 2]`, pixels, y down; joint 9 is (0, 0).
+      joints_2d_px: float64 `[F, 4, 17, 2]`, pixels, y down; (0, 0) where a joint was
+        not found, as joint 9 never is.
       joints_3d_mm: float64 `[F, 17, 3]`, world millimetres, z up.
       camera_rotations: float64 `[F, 4, 3, 3]`, world to camera.
     """
@@ -66,15 +67,22 @@ def concatenate(sets: list[PoseSet]) -> PoseSet:
 def read_pose_file(path: str | os.PathLike[str]) -> PoseSet:
     """Reads a `*_sh.h5` file.
 
+    Detections that are NaN become (0, 0): both say that a joint was not found.
+
     Raises:
-      InputError: if the file is missing, truncated, of another shape, holds NaN,
-        infinity or absurdly large numbers, has no frame, or one that has no size.
+      InputError: if the file is missing, truncated, of another shape, holds infinity,
+        absurdly large numbers or, but for detections, NaN, has no frame, or one that
+        has no size.
     """
     arrays = {
         # Whole numbers are as good.
         name: array.astype(np.float64, copy=False)
-        for name, array in read_h5(path, _SHAPES).items()
+        for name, array in read_h5(path, _SHAPES, finite=False).items()
     }
+    lost = np.isnan(arrays["joint_2d"]).any(axis=-1, keepdims=True)
+    arrays["joint_2d"] = np.where(lost, 0.0, arrays["joint_2d"])
+    for name, array in arrays.items():
+        checked_values(f"{path}: {name}", array)
     if not len(arrays["joint_2d"]):
         raise InputError(f"{path}: must hold at least one frame; received none")
     _check_sizes(path, arrays)
@@ -120,8 +128,10 @@ def _check_sizes(
             )
     joints_2d_px, joints_3d_mm = arrays["joint_2d"], arrays["joint_3d"]
     # Views are brought to one height, poses to one size, by division.
-    heights = np.delete(joints_2d_px[..., 1], UNDETECTED_JOINT, axis=-1)
-    flat = (np.ptp(heights, axis=-1) == 0).all(axis=-1)
+    heights, found = joints_2d_px[..., 1], found_joints(joints_2d_px)
+    lowest = heights.min(axis=-1, where=found, initial=np.inf)
+    highest = heights.max(axis=-1, where=found, initial=-np.inf)
+    flat = (highest <= lowest).all(axis=-1)
     if flat.any():
         raise InputError(
             f"{path}: joint_2d must have a view with joints at two heights; frame "

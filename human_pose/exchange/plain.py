@@ -2,7 +2,8 @@
 
   Ours: `joints_2d_px` `[F, V, J, 2]`, or `[F, V, P, J, 2]` of P people, `joint_names`
     `[J]` and `view_names` `[V]`; besides, if known, `confidence` `[F, V, J]` (or
-    `[F, V, P, J]`), `fps`, `frames` `[F]`, `sequence` `[F]` and `tracks` `[F, V, P]`.
+    `[F, V, P, J]`; or under the name `visibility`), `fps`, `frames` `[F]`, `sequence`
+    `[F]` and `tracks` `[F, V, P]`.
   BlazePose's: `names` `[V]`, `xy` `[V, F, 33, 2]` px, `visibility` `[V, F, 33]`, `fps`.
 
 NaN and (0, 0) are joints that were not found.
@@ -54,10 +55,11 @@ def read(path: str | os.PathLike[str]) -> Recording:
       InputError: naming the file, the array and the rule.
     """
     ranks = npz_ranks(path)
+    sure = "confidence" if "confidence" in ranks else "visibility"
     person = ("P",) if ranks.get("joints_2d_px") == _PERSON_RANK else ()
     shapes: dict[str, Shape] = {
         "joints_2d_px": ("F", "V", *person, "J", 2),
-        "confidence": ("F", "V", *person, "J"),
+        sure: ("F", "V", *person, "J"),
         **_FURTHER,
     }
     if not person:
@@ -66,7 +68,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
     texts: dict[str, Shape] = {"joint_names": ("J",), "view_names": ("V",)}
     arrays = read_npz(path, held, texts, finite=False)
     joints = arrays["joints_2d_px"].astype(np.float64)
-    confidence = arrays.get("confidence", np.ones(joints.shape[:-1]))
+    confidence = arrays.get(sure, np.ones(joints.shape[:-1]))
     if not person:
         joints, confidence = joints[:, :, None], confidence[:, :, None]
     with refusing(path, "is no recording"):

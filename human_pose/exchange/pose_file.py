@@ -1,8 +1,9 @@
 """The published lifter's own h5 files, of which the 2D detections are read.
 
 `joint_2d` `[F, 4, 17, 2]`, pixels; (0, 0) is a joint that was not found. Neither the
-truth nor the cameras need be there; `fps` and `sequence` `[F]` may. The views are
-Human3.6M's four, in the order of `geometry.skeletons.VIEW_NAMES`.
+truth nor the cameras need be there; `fps`, `sequence` `[F]` and `visibility`
+`[F, 4, 17]`, from 0 to 1, may. The views are Human3.6M's four, in the order of
+`geometry.skeletons.VIEW_NAMES`.
 """
 
 import os
@@ -10,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.exchange.detections import pixels
+from human_pose.exchange.detections import pixels, unit_confidence
 from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Recording
 from human_pose.files.arrays import Shape
@@ -19,7 +20,11 @@ from human_pose.geometry.skeletons import JOINTS, LIFTER_17, VIEW_NAMES, VIEWS
 
 _NAME: Final = "joint_2d"
 _SHAPE: Final[Shape] = ("F", VIEWS, JOINTS, 2)
-_FURTHER: Final[dict[str, Shape]] = {"fps": (), "sequence": ("F",)}
+_FURTHER: Final[dict[str, Shape]] = {
+    "fps": (),
+    "sequence": ("F",),
+    "visibility": ("F", VIEWS, JOINTS),
+}
 
 
 def recognises(path: str | os.PathLike[str]) -> bool:
@@ -28,7 +33,7 @@ def recognises(path: str | os.PathLike[str]) -> bool:
 
 
 def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording:
-    """Reads the detections; each joint that is there has the confidence 1.
+    """Reads the detections; the confidence is the visibility, 1 if there is none.
 
     Args:
       path: the file.
@@ -43,9 +48,10 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
     joints = arrays[_NAME].astype(np.float64)
     if fps is None and "fps" in arrays:
         fps = float(arrays["fps"])
+    visibility = arrays.get("visibility", np.ones(joints.shape[:-1]))
     return Recording(
         pixels(str(path), joints[:, :, None]),
-        np.ones((*joints.shape[:2], 1, JOINTS)),
+        unit_confidence(str(path), visibility[:, :, None], 1.0),
         LIFTER_17,
         VIEW_NAMES,
         fps=fps,

@@ -46,6 +46,20 @@ UNDETECTED_JOINT: Final = LIFTER_17.index("neck")
 VIEW_NAMES: Final = ("54138969", "55011271", "58860488", "60457274")
 VIEWS: Final = len(VIEW_NAMES)
 
+
+def found_joints(joints_2d_px: np.ndarray) -> np.ndarray:
+    """Where files of detections say that a joint of the lifter's was found.
+
+    Args:
+      joints_2d_px: `[..., 17, 2]`, pixels; (0, 0) and NaN are joints that were not.
+
+    Returns:
+      bool `[..., 17]`; never joint 9.
+    """
+    lost = (joints_2d_px == 0).all(axis=-1) | np.isnan(joints_2d_px).any(axis=-1)
+    return np.asarray(~lost & (np.arange(JOINTS) != UNDETECTED_JOINT))
+
+
 # The edges whose joint norm measures a pose's size. It is the tree of a 16-joint
 # skeleton applied to 17-joint indices (joint 16 is unused, head top to left shoulder
 # counts as a limb); kept because every learned parameter depends on it. See

@@ -80,6 +80,21 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
+class LiftingConfig:
+    """What makes a lifting of detections without truth.
+
+    Attributes:
+      recording_path: a file or folder of detections, of any known format.
+      subsample: every how many frames one is used.
+      batch_size: frames lifted at once.
+    """
+
+    recording_path: Path
+    subsample: int
+    batch_size: int
+
+
+@dataclass(frozen=True)
 class EvaluationConfig:
     """What makes an evaluation.
 

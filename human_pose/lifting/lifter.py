@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import wiberg_tf as wt
-from human_pose.geometry.skeletons import JOINTS, UNDETECTED_JOINT, VIEWS
+from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.averaging import average, averaging, live_mask
 from human_pose.lifting.blocks import ModelBlocks, model_blocks
 from human_pose.lifting.config import DERIVATIVES, Derivative, Solver
@@ -18,7 +18,12 @@ from human_pose.lifting.pairs import Pairs, pick
 from human_pose.lifting.parameters import MixtureParameters
 from human_pose.lifting.quantities import Quantities, Scales, quantities
 from human_pose.lifting.search import search
-from human_pose.lifting.sizes import check_frames, normalise_views, pose_size
+from human_pose.lifting.sizes import (
+    check_frames,
+    normalise_views,
+    pose_size,
+    seen_joints,
+)
 from human_pose.lifting.solver import minimise, solve_hessian
 from human_pose.lifting.variables import add_variables
 
@@ -113,7 +118,10 @@ class PPCALifter(keras.Model):
         Args:
           inputs: 2D joints `[N, 4, 17, 2]` in pixels, y down, or a dict of them under
             `joints_2d_px` and, if wanted, `visibility` `[N, 4, 17]`: 0 for an unseen
-            joint, else its weight (default: 1 for all but the never-detected joint 9).
+            joint, else its weight. Without it 0 for the never-detected joint 9, for
+            (0, 0) and for NaN, else 1; views are then normalised together and the pose
+            is centred as a whole one, where an explicit mask leaves both as in the
+            original.
           training: leave models that carry no weight unscored.
 
         Returns:
@@ -125,7 +133,8 @@ class PPCALifter(keras.Model):
           ValueError: for inputs of another shape.
         """
         joints_2d_px, visibility = self._prepared(inputs)
-        views = normalise_views(joints_2d_px, visibility)
+        by_itself = not isinstance(inputs, dict) or inputs.get("visibility") is None
+        views = normalise_views(joints_2d_px, visibility, together=by_itself)
         parameters = {k: tf.convert_to_tensor(v) for k, v in self.parameters.items()}
         theta = quantities(parameters, self._scales, self.cameras, self.formulation)
         exponents = averaging(parameters)
@@ -154,6 +163,9 @@ class PPCALifter(keras.Model):
         pair_scores = score(x, theta, pairs, self.formulation)
         pose = average(exponents, pairs, x, pair_scores, found.best)
         pose = tf.linalg.matrix_transpose(pose)
+        if by_itself:
+            # What is not seen is no part of the views' centre, but of the body's.
+            pose -= tf.matmul(views.off_centre[:, None], pose)
         pose *= parameters["scaling_coefficient"] / pose_size(pose)[:, None, None]
         return {"pose": pose, "score": tf.transpose(found.best) / 2}
 
@@ -187,7 +199,10 @@ class PPCALifter(keras.Model):
         missing = -len(joints) % batch_size
         indices = np.concatenate([np.arange(len(joints)), np.zeros(missing, int)])
         outputs = [
-            self._lift_batch(tf.constant(joints[rows]), tf.constant(visible[rows]))
+            self._lift_batch(
+                tf.constant(joints[rows]),
+                None if visibility is None else tf.constant(visible[rows]),
+            )
             for rows in np.split(indices, len(indices) // batch_size)
         ]
         poses, scores = (
@@ -199,7 +214,7 @@ class PPCALifter(keras.Model):
     # Nothing here needs autograph, and it takes longer than the rest of the tracing.
     @tf.function(reduce_retracing=True, autograph=False)
     def _lift_batch(
-        self, joints_2d_px: tf.Tensor, visibility: tf.Tensor
+        self, joints_2d_px: tf.Tensor, visibility: tf.Tensor | None
     ) -> dict[str, tf.Tensor]:
         return self({"joints_2d_px": joints_2d_px, "visibility": visibility})
 
@@ -215,11 +230,7 @@ class PPCALifter(keras.Model):
             )
         visibility = inputs.get("visibility")
         if visibility is None:
-            seen = np.ones([VIEWS, JOINTS])
-            seen[:, UNDETECTED_JOINT] = 0
-            visibility = tf.broadcast_to(
-                tf.constant(seen, joints.dtype), tf.shape(joints)[:-1]
-            )
+            visibility = seen_joints(joints)
         visibility = tf.cast(visibility, joints.dtype)
         if not visibility.shape.is_compatible_with(joints.shape[:-1]):
             raise ValueError(

@@ -326,6 +326,30 @@ def test_mistakes_in_the_flags_are_one_line(places, arguments, word, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_lifts_detections_without_truth(places, data_dir, tmp_path, capsys):
+    """A file of nothing but detections gives what the lifter gives, NaN for nothing."""
+    arrays = read(data_dir / "testing" / action_file_names("Walking")[0])
+    joints = arrays["joint_2d"][:5]
+    joints[2] = 0
+    joints[4, 1, 3] = np.nan
+    with h5py.File(tmp_path / "mine.h5", "w") as file:
+        file["joint_2d"] = joints
+    lift = ("--lift", tmp_path / "mine.h5", "--subsample=2", "--name=lifted")
+    assert run(*places, *lift) == 0
+    with np.load(tmp_path / "results" / "lifted" / "poses.npz") as found:
+        assert (found["units"], found["frames"].tolist()) == ("unit-free", [0, 2, 4])
+        poses, used = found["joints_3d"], found["views_used"]
+    lifter = PPCALifter(
+        read_mixture(data_dir / "model_parameters.h5", 3),
+        read_cameras(data_dir / "avg_cameras.h5"),
+    )
+    expected = lifter.lift(joints[::4]).poses
+    np.testing.assert_allclose(poses[[0, 2]], expected, rtol=0, atol=1e-11)
+    assert np.isnan(poses[1]).all()
+    assert not used[2, 1, 3]
+    assert "unit-free" in capsys.readouterr().out
+
+
 def test_help_to_a_reader_that_has_gone_is_silent():
     with start("--help") as process:
         process.stdout.close()

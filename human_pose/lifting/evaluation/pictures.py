@@ -77,12 +77,13 @@ def draw_views(
       views: one axes per view.
       joints_2d_px: `[V, J, 2]`, pixels, y down.
       visibility: `[V, J]`, zero where a joint is not drawn; default: at undetected
-        joints only.
+        joints, and those at (0, 0).
       skeleton: of J joints.
     """
     joints_2d_px = np.asarray(joints_2d_px, dtype=np.float64)
     visible = np.zeros(joints_2d_px.shape[:-1], dtype=bool)
     visible[:, skeleton.detected] = True
+    visible &= (joints_2d_px != 0).any(axis=-1)
     if visibility is not None:
         visible = np.asarray(visibility) != 0
     seen = [joints[shown] for joints, shown in zip(joints_2d_px, visible, strict=True)]

@@ -118,6 +118,7 @@ ELSEWHERE = {
     "train",
     "convert_caffemodel",
     "image",
+    "lift",
 }
 
 
@@ -158,9 +159,7 @@ def assert_read(name, table, define, folder, monkeypatch):
         "i1": image_flags.task,
         "prior": prior_flags.task,
         "lifter": lambda asked: (
-            lifter_flags.lifter_config(
-                asked, derivative=asked.derivative, damping=asked.damping
-            ),
+            settings.lifter_config(asked),
             lifter_flags.task(asked),
         ),
         "": {
@@ -172,6 +171,6 @@ def assert_read(name, table, define, folder, monkeypatch):
     unread = set(task.takes) - asked.read - ELSEWHERE
     if name == "lifter evaluation":  # takes the training's, as in the original
         unread -= {"input_path", "wlr", "epochs", "save_f", "shuffle", "seed"}
-    if "evaluation" in name:  # refused by their values
+    if "evaluation" in name or "lifting" in name:  # refused by their values
         unread -= {"resume", "overwrite"}
     assert unread == set()

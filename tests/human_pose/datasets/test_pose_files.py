@@ -132,6 +132,31 @@ def test_a_view_may_be_flat(tmp_path):
     _assert_equal(read_pose_file(tmp_path / "a_sh.h5"), poses)
 
 
+def test_nan_is_not_found_in_2d_and_refused_elsewhere(tmp_path):
+    lost = (1, 0, 3)
+    write_pose_file(
+        tmp_path / "a_sh.h5", _changed(_poses(2), "joints_2d_px", lost, np.nan)
+    )
+    _assert_equal(
+        read_pose_file(tmp_path / "a_sh.h5"),
+        _changed(_poses(2), "joints_2d_px", lost, 0.0),
+    )
+    write_pose_file(
+        tmp_path / "a_sh.h5", _changed(_poses(2), "joints_3d_mm", 1, np.nan)
+    )
+    with pytest.raises(InputError, match="joint_3d must be finite"):
+        read_pose_file(tmp_path / "a_sh.h5")
+
+
+def test_joints_not_found_are_of_no_height(tmp_path):
+    """(0, 0) is not another height than that of the joints that were found."""
+    poses = _changed(_poses(2), "joints_2d_px", 1, 300.0)
+    poses = _changed(poses, "joints_2d_px", (1, slice(None), 3), 0.0)
+    write_pose_file(tmp_path / "a_sh.h5", poses)
+    with pytest.raises(InputError, match="frame 1 has none"):
+        read_pose_file(tmp_path / "a_sh.h5")
+
+
 def test_whole_numbers_become_float64(tmp_path):
     poses = _poses(3)
     whole = PoseSet(

@@ -49,6 +49,43 @@ def test_heights_span_two_and_point_up(golden, visibility):
     assert (up[:, 10] > up[:, 3]).all()
 
 
+def test_views_with_other_masks_agree():
+    """Orthographic views of one body keep one scale and centre, whatever is hidden."""
+    body = np.random.default_rng(2).normal(size=(17, 3)) * [300, 300, 600]
+    views = np.stack([body[:, [axis, 2]] * 0.4 + 500 * axis for axis in (0, 1, 0, 1)])
+    masks = np.ones((1, 4, 17))
+    masks[:, :, 9] = 0
+    masks[0, 0, [3, 6]] = masks[0, 1, 10] = 0
+    found = normalise_views(tf.constant(views[None]), tf.constant(masks), together=True)
+    heights = found.targets.numpy().reshape(2, 4, 17)[1]
+    both = (masks[0] > 0).all(axis=0)
+    np.testing.assert_allclose(heights[:, both], np.tile(heights[2, both], (4, 1)))
+    np.testing.assert_allclose(np.ptp(heights[0, both]), 2)
+    # The centre of all 16 joints, from that of the 13 that all views show.
+    moved = found.off_centre.numpy()[0] @ body
+    expected = np.delete(body, 9, axis=0).mean(axis=0) - body[both].mean(axis=0)
+    np.testing.assert_allclose(moved, expected, rtol=1e-12)
+
+
+def test_without_common_joints_each_view_is_its_own():
+    rng = np.random.default_rng(3)
+    masks = np.zeros((1, 4, 17))
+    masks[0, :2, :6] = masks[0, 2:, 10:] = 1
+    joints = tf.constant(rng.uniform(0, 1000, (1, 4, 17, 2)))
+    found = normalise_views(joints, tf.constant(masks), together=True)
+    heights = found.targets.numpy()[0, 4:]
+    for height, mask in zip(heights, masks[0], strict=True):
+        np.testing.assert_allclose(np.ptp(height[mask > 0]), 2)
+
+
+def test_all_seen_is_not_moved(golden, visibility):
+    masks = tf.constant(np.tile(visibility, (len(golden["poses_2d"]), 1, 1)))
+    joints = tf.constant(golden["poses_2d"])
+    alone, together = (normalise_views(joints, masks, together=t) for t in (0, 1))
+    assert (together.off_centre.numpy() == 0).all()
+    np.testing.assert_array_equal(alone.targets, together.targets)
+
+
 def test_unusable_views_get_weight_zero(visibility):
     rng = np.random.default_rng(1)
     joints = rng.uniform(0, 1000, (1, 4, 17, 2))
