@@ -256,9 +256,7 @@ class _Run:
 
     def _exchange(self, gains: np.ndarray | None) -> bool:
         """Undoes the exchanges that are most likely now; whether these changed."""
-        terms = self._lifter.terms(
-            _nothing_known(self._fps), True
-        )
+        terms = self._lifter.terms(_nothing_known(self._fps), True)
         original = self._original
         states = swaps.find_swaps(
             original.points_px,
