@@ -1,0 +1,117 @@
+"""What is measured of a take before its poses: bone lengths, σ, and what lasts of it."""
+
+from typing import Final
+
+import numpy as np
+
+from human_pose.calibrated import noise
+from human_pose.calibrated.lengths import estimate_lengths
+from human_pose.calibrated.work import Work
+
+# Frames from which lengths and noise are estimated, in that many runs of a long take.
+_SAMPLE: Final = 1024
+_RUNS: Final = 4
+# The median of the length of a vector of two normal coordinates, by their deviation.
+_MEDIAN_OF_RAYLEIGH: Final = 1.1774
+# Coordinates of a triangulated point, which its own detections' residuals lack.
+_TAKEN: Final = 3
+_LEAST_FREE: Final = 0.25
+# σ that changes less than that has been found.
+_FOUND: Final = 0.03
+# σ where no joint is seen by two views (dev).
+_UNSEEN_PX: Final = 4.0
+
+
+def measure(work: Work, lengths_mm: np.ndarray | None, temporal: bool) -> None:
+    """Measures the take of a triangulated recording; takes off its views' shifts.
+
+    σ and what is left of the residuals determine each other, so that they are found in
+    turns (an EM of the noise).
+
+    Args:
+      work: with points; its take and detections are changed.
+      lengths_mm: `[K]`, of the person's bones, if they are known.
+      temporal: whether it is asked what of the noise lasts.
+    """
+    sample = _runs(len(work), _SAMPLE)
+    sigma = _first_sigma(work)
+    lengths, spreads = _lengths(work, sample, sigma, lengths_mm)
+    given = work.lifter.config.energy.lasting
+    work.take = work.take._replace(
+        lengths_mm=lengths, spreads_mm=spreads, sigma_px=sigma, lasting=given or 0.0
+    )
+    rounds = work.lifter.config.solver.noise_rounds
+    for done in range(rounds):
+        work.tell("measuring", done / rounds)
+        found = _statistics(work, sample)
+        before = work.take.sigma_px
+        sigma = noise.estimate(found, before, work.lifter.joints.counterpart)
+        shift = noise.view_shifts(found, before)
+        if shift.any():
+            work.shift(shift)
+        if given is None and temporal:
+            work.take = work.take._replace(lasting=noise.lasting_share(found))
+        work.take = work.take._replace(sigma_px=sigma)
+        if np.abs(np.log(sigma / before)).max() < _FOUND and not shift.any():
+            break
+    lengths, spreads = _lengths(work, sample, sigma, lengths_mm)
+    work.take = work.take._replace(lengths_mm=lengths, spreads_mm=spreads)
+
+
+def _statistics(work: Work, sample: list[slice]) -> noise.Statistics:
+    body, terms = work.body(), work.terms(False)
+    total = None
+    for part in sample:
+        observed = work.observed(part)
+        x, turn = work.stages.frames(work.triangulated(part), observed, body, terms)
+        follows = work.follows[part].copy()
+        follows[0] = 0
+        found = work.stages.statistics(x, turn, observed, body, terms, follows)
+        found = noise.Statistics(*(value.numpy() for value in found))
+        total = found if total is None else total + found
+    assert total is not None
+    return total
+
+
+def _first_sigma(work: Work) -> np.ndarray:
+    """σ from the residuals of triangulated points, `[V, J]`."""
+    profile = work.lifter.profile_px()
+    views = len(work.sight.projection)
+    told = (work.sight.confidence > 0) & work.points.known[:, None]
+    off = (work.points.residual_px / profile)[told]
+    free = max(1 - _TAKEN / (2 * views), _LEAST_FREE)
+    scale = np.median(off) / _MEDIAN_OF_RAYLEIGH / np.sqrt(free) if off.size else 0.0
+    return np.tile((scale if scale > 0 else _UNSEEN_PX) * profile, (views, 1))
+
+
+def _lengths(
+    work: Work, sample: list[slice], sigma: np.ndarray, given_mm: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bone lengths, and their deviations, `[K]` each."""
+    if given_mm is not None:
+        given = np.asarray(given_mm, np.float64)
+        return given, np.zeros_like(given)
+    prior = work.lifter.prior
+    count = len(prior.skeleton)
+    joints, known, information = (
+        np.concatenate([values[part, :count] for part in sample])
+        for values in (
+            work.points.points_mm,
+            work.points.known,
+            work.points.information,
+        )
+    )
+    joints = np.where(known[..., None], joints, np.nan)
+    scale = np.mean(sigma[:, :count] ** 2, axis=0)[:, None, None]
+    tiny = np.finfo(float).tiny ** 0.5 * np.eye(3)
+    covariance = scale * np.linalg.pinv(information + tiny, hermitian=True)
+    return estimate_lengths(joints, covariance, prior)
+
+
+def _runs(count: int, most: int) -> list[slice]:
+    """Runs of frames that follow each other, evenly over a take."""
+    if count <= most:
+        return [slice(0, count)]
+    length = most // _RUNS
+    starts = np.linspace(0, count - length, _RUNS).astype(int)
+    return [slice(int(start), int(start) + length) for start in starts]
