@@ -120,7 +120,7 @@ def _embedded(matrix: tf.Tensor, joints: ModelJoints) -> tf.Tensor:
 def _extras(
     joints: ModelJoints, config: EnergyConfig, variances: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Precisions `[3J, 3J]` of the other joints' offsets, and of their accelerations."""
+    """Precisions `[3J, 3J]` of other joints' offsets, and of their accelerations."""
     count, known = len(joints), len(joints.prior)
     offsets = np.zeros((len(joints.hangs_on), count))
     for row, anchor in enumerate(joints.hangs_on):

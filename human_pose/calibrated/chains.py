@@ -6,7 +6,7 @@ answer, which is exact but for what reaches across an overlap. That changes how 
 steps converge, not where.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import tensorflow as tf
 
@@ -192,7 +192,15 @@ def _factorised(
     def array(*shape: int) -> tf.TensorArray:
         return tf.TensorArray(dtype, length, element_shape=[None, *shape])
 
-    def forward(step, here, ahead, coupling, pull, pull_ahead, *arrays):
+    def forward(
+        step: tf.Tensor,
+        here: tf.Tensor,
+        ahead: tf.Tensor,
+        coupling: tf.Tensor,
+        pull: tf.Tensor,
+        pull_ahead: tf.Tensor,
+        *arrays: tf.TensorArray,
+    ) -> tuple[Any, ...]:
         at = places[step]
         matrix = tf.gather(banded.diagonal, at) - here
         # Beyond the chunk's end there is nothing.
@@ -205,7 +213,8 @@ def _factorised(
         first, second = wing[..., :size], wing[..., size:]
         gram = tf.matmul(first, wing, transpose_a=True)
         pulls = tf.linalg.matvec(wing, z, transpose_a=True)
-        written = [a.write(step, v) for a, v in zip(arrays, (factor, wing, z))]
+        parts = (factor, wing, z)
+        written = [a.write(step, v) for a, v in zip(arrays, parts, strict=True)]
         return (
             step + 1,
             ahead + gram[..., :size],
@@ -216,15 +225,21 @@ def _factorised(
             *written,
         )
 
+    arrays = (array(size, size), array(size, 2 * size), array(size))
     *_, factors, wings, halves = tf.while_loop(
         lambda step, *_: step < length,
         forward,
-        (0, block, block, block, vector, vector)
-        + (array(size, size), array(size, 2 * size), array(size)),
+        (0, block, block, block, vector, vector, *arrays),
         parallel_iterations=1,
     )
 
-    def backward(step, later, covariance, found, blocks):
+    def backward(
+        step: tf.Tensor,
+        later: tf.Tensor,
+        covariance: tf.Tensor,
+        found: tf.TensorArray,
+        blocks: tf.TensorArray,
+    ) -> tuple[Any, ...]:
         factor, wing = factors.read(step), wings.read(step)
         rest = (halves.read(step) - tf.linalg.matvec(wing, later))[..., None]
         if want_inverse:
@@ -247,12 +262,12 @@ def _factorised(
         later = tf.concat([x, later[..., :size]], -1)
         return step - 1, later, covariance, found.write(step, x), blocks
 
+    zero = tf.zeros([number, 2 * size], dtype)
     pair = tf.zeros([number, 2 * size, 2 * size] if want_inverse else [0], dtype)
     *_, found, blocks = tf.while_loop(
         lambda step, *_: step >= 0,
         backward,
-        (length - 1, tf.zeros([number, 2 * size], dtype), pair)
-        + (array(size), array(size, size)),
+        (length - 1, zero, pair, array(size), array(size, size)),
         parallel_iterations=1,
     )
     return found.stack(), blocks.stack() if want_inverse else block

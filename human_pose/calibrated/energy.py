@@ -130,7 +130,7 @@ class Fit(NamedTuple):
 
 
 def project(joints_mm: tf.Tensor, projection: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Images `[..., V, J, 2]` of joints `[..., J, 3]`, px, and depths `[..., V, J, 1]`."""
+    """Images `[..., V, J, 2]` of joints `[..., J, 3]`, px; depths `[..., V, J, 1]`."""
     linear = tf.einsum("...jc,vdc->...vjd", joints_mm, projection[..., :3])
     homogeneous = linear + projection[:, None, :, 3]
     depth = tf.maximum(homogeneous[..., 2:], _NEAREST_MM)

@@ -153,7 +153,7 @@ def image_slopes(
 
 
 def prior_precision(poses_mm: tf.Tensor, body: Body, weights: Weights) -> tf.Tensor:
-    """Expected precision of the prior, `[F, 3J, 3J]`: E-step of components and tails."""
+    """Expected precision of the prior `[F, 3J, 3J]`: E-step of components, tails."""
     logits, tails = energy.pose_logits(poses_mm, body, weights)
     shares = weights.prior * tf.nn.softmax(logits, -1) * tails
     size = body.precisions.shape[-1]

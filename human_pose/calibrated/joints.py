@@ -1,4 +1,4 @@
-"""The joints of a calibrated model: the prior's, and those that only a detector knows."""
+"""The joints of a calibrated model: the prior's, and those of a detector alone."""
 
 from dataclasses import dataclass
 from typing import Final

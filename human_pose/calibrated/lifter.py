@@ -1,4 +1,4 @@
-"""The calibrated lifter as a Keras model: its weights, and clips lifted through them."""
+"""The calibrated lifter as a Keras model: its weights, and clips lifted by them."""
 
 from typing import Any, Final, NamedTuple
 

@@ -1,4 +1,4 @@
-"""What is measured of a take before its poses: bone lengths, σ, and what lasts of it."""
+"""What is measured of a take before its poses: bone lengths, σ, what of it lasts."""
 
 from typing import Final
 

@@ -17,6 +17,9 @@ _FEWEST_JOINTS: Final = 4
 # The derivative's systems are solved to that, and by so many steps at most.
 _SOLVED: Final = 1e-11
 _MOST_SOLVES: Final = 200
+# Parameters of the energies.
+_OfFrames = tuple[tf.Tensor, Observed, Body, Weights]
+_OfSequence = tuple[tf.Tensor, Chain, Observed, Body, Weights]
 
 
 def begin(
@@ -43,10 +46,14 @@ def of_frames(
 ) -> wt.Solution:
     """Minimises each frame by itself from x; arguments as of `energy.frame_energy`."""
 
-    def energy_of(x, turn, observed, body, weights):
+    def energy_of(
+        x: Unknowns, turn: tf.Tensor, observed: Observed, body: Body, weights: Weights
+    ) -> tf.Tensor:
         return energy.frame_energy(x, turn, observed, body, weights, layout)
 
-    def step(x, parameters, damping, right):
+    def step(
+        x: Unknowns, parameters: _OfFrames, damping: tf.Tensor, right: Unknowns
+    ) -> Unknowns:
         return frames.solve_frames(x, *parameters, layout, damping, right)
 
     return wt.argmin(
@@ -88,10 +95,19 @@ def of_sequence(
       damping: λ of the derivative.
     """
 
-    def energy_of(x, turn, chain, observed, body, weights):
+    def energy_of(
+        x: Unknowns,
+        turn: tf.Tensor,
+        chain: Chain,
+        observed: Observed,
+        body: Body,
+        weights: Weights,
+    ) -> tf.Tensor:
         return chains.sequence_energy(x, turn, chain, observed, body, weights, layout)
 
-    def step(x, parameters, damping, right):
+    def step(
+        x: Unknowns, parameters: _OfSequence, damping: tf.Tensor, right: Unknowns
+    ) -> Unknowns:
         del damping  # A step's matrix is positive definite as it stands.
         return chains.solve_sequence(x, *parameters, layout, overlap, right)
 
@@ -119,8 +135,8 @@ def exactly(energy_of: Callable[..., tf.Tensor], step: Callable[..., Any]) -> An
       step: the steps' `linear_solve`.
     """
 
-    def solve(x, parameters, damping, right):
-        def product(vector):
+    def solve(x: Any, parameters: Any, damping: tf.Tensor, right: Any) -> Any:
+        def product(vector: Any) -> Any:
             with tf.GradientTape() as outer:
                 outer.watch(x)
                 with tf.GradientTape() as inner:
@@ -140,23 +156,23 @@ def exactly(energy_of: Callable[..., tf.Tensor], step: Callable[..., Any]) -> An
 def _conjugate_gradients(
     product: Callable[[Any], Any], precondition: Callable[[Any], Any], right: Any
 ) -> Any:
-    """The solution, a nest like `right`; NaN where the matrix shows to be indefinite."""
+    """The solution, a nest like `right`; NaN if the matrix shows to be indefinite."""
 
-    def dot(a, b):
+    def dot(a: Any, b: Any) -> tf.Tensor:
         pairs = zip(tf.nest.flatten(a), tf.nest.flatten(b), strict=True)
         return tf.add_n([tf.reduce_sum(p * q) for p, q in pairs])
 
-    def add(a, size, b):
+    def add(a: Any, size: tf.Tensor, b: Any) -> Any:
         return tf.nest.map_structure(lambda p, q: p + size * q, a, b)
 
     limit = _SOLVED * tf.sqrt(dot(right, right))
     zero = tf.nest.map_structure(tf.zeros_like, right)
     begun = precondition(right)
 
-    def going(step, x, residual, direction, rho):
+    def going(step: Any, x: Any, residual: Any, direction: Any, rho: Any) -> Any:
         return tf.sqrt(dot(residual, residual)) > limit
 
-    def body(step, x, residual, direction, rho):
+    def body(step: Any, x: Any, residual: Any, direction: Any, rho: Any) -> Any:
         image = product(direction)
         curvature = dot(direction, image)
         size = tf.where(curvature > 0, rho / curvature, float("nan"))
@@ -166,7 +182,7 @@ def _conjugate_gradients(
         direction = add(better, new / rho, direction)
         return step + 1, x, residual, direction, new
 
-    _, x, residual, *_ = tf.while_loop(
+    _, x, *_ = tf.while_loop(
         going,
         body,
         (0, zero, right, begun, dot(right, begun)),

@@ -1,4 +1,4 @@
-"""The detectors' noise, as a recording shows it: σ of each joint and view, what lasts."""
+"""The detectors' noise as a recording shows it: σ of joint and view, what lasts."""
 
 from typing import Final, NamedTuple
 
@@ -28,7 +28,7 @@ class Statistics(NamedTuple):
 
     Attributes:
       squares: of residuals, in units of σ, of detections that are no outliers.
-      count: coordinates of those residuals.
+      coordinates: of those residuals, their number.
       taken: how many of them the fit took.
       lags: `[3]`, products of residuals apart by 0, 1 and 2 frames, in units of σ.
       shifts: `[V, 2]`, of images from detections, in units of σ².
@@ -36,7 +36,7 @@ class Statistics(NamedTuple):
     """
 
     squares: np.ndarray
-    count: np.ndarray
+    coordinates: np.ndarray
     taken: np.ndarray
     lags: np.ndarray
     shifts: np.ndarray
@@ -106,7 +106,7 @@ def estimate(
     Returns:
       `[V, J]`.
     """
-    free = np.maximum(found.count - found.taken, _LEAST_FREE * found.count)
+    free = np.maximum(found.coordinates - found.taken, _LEAST_FREE * found.coordinates)
     squares = found.squares * sigma_px**2
     # Both sides together.
     free, squares = free + free[:, pairs], squares + squares[:, pairs]

@@ -9,6 +9,7 @@ import numpy as np
 from human_pose.calibrated.joints import ModelJoints
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
+from human_pose.geometry.cameras import Camera
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
     return Sight(ordered, weights, np.stack([pinhole(c) for c in recording.cameras]))
 
 
-def pinhole(camera) -> np.ndarray:
+def pinhole(camera: Camera) -> np.ndarray:
     """World mm to homogeneous pixels, `[3, 4]`, without the lens."""
     inner = np.diag([*camera.focal_px, 1.0])
     inner[:2, 2] = camera.centre_px

@@ -123,7 +123,17 @@ class Stages:
         )
 
 
-def _covariances(x, turn, inside, observed, body, terms, layout, overlap):
+def _covariances(
+    x: Unknowns,
+    turn: tf.Tensor,
+    inside: tf.Tensor,
+    observed: Observed,
+    body: Body,
+    terms: Weights,
+    layout: Layout,
+    overlap: tf.Tensor,
+) -> tf.Tensor:
+    """Covariances of the joints of a sequence, `[F, J, 3, 3]`."""
     found = frames.system(x, turn, observed, body, terms, layout)
     banded = chains.matrices(x, found, chains.Chain(inside, turn), body, terms)
     blocks = chains.inverse_blocks(banded, overlap)
@@ -131,7 +141,9 @@ def _covariances(x, turn, inside, observed, body, terms, layout, overlap):
     return frames.joint_blocks(blocks, identity)
 
 
-def _fits(joints_mm, observed, terms, layout):
+def _fits(
+    joints_mm: tf.Tensor, observed: Observed, terms: Weights, layout: Layout
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Residuals, inliers' probabilities, and gains of exchanges."""
     images, _ = project(joints_mm, observed.projection)
     straight = fit(images, observed, terms)

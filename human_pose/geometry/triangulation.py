@@ -15,7 +15,7 @@ _INLIER_PX: Final = 15.0
 # Where a residual begins to count as an outlier while points are refined.
 _HUBER_PX: Final = 6.0
 _REFINEMENTS: Final = 5
-# Pairs for each view: all of up to seven views, and a number linear in the views beyond.
+# Pairs for each view: all of up to seven views; linear in the views beyond.
 _PAIRS_PER_VIEW: Final = 3
 # Nearer to a camera's plane there is no image.
 _PLANE_MM: Final = 1.0
