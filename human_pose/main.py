@@ -1,6 +1,6 @@
 """Trains and evaluates: several 2D views to one 3D pose, or one image to a 3D pose.
 
-Also fits the prior of poses that the lifter of calibrated cameras starts from.
+Also lifts recordings of any calibrated cameras, and fits the prior that this needs.
 
 Usage:
   python human_pose/main.py --train=1 --name=new_model
@@ -8,6 +8,7 @@ Usage:
   python human_pose/main.py --lift=<2D detections> --check_path=<a checkpoint>
   python human_pose/main.py --model=i1 --train=1 --preset=tiny --curriculum=modern
   python human_pose/main.py --model=i1 --check_path=<a .keras checkpoint>
+  python human_pose/main.py --model=calibrated --recording=<detections> --cameras=<file>
   python human_pose/main.py --model=prior --motion='mocap/*.bvh' --name=my_prior
 """
 
@@ -47,6 +48,8 @@ def main(flag_values: "flags.FlagValues") -> None:
         work_on_images(settings.image_settings(flag_values))
     elif flag_values.model == "prior":
         fit_prior(settings.prior_settings(flag_values))
+    elif flag_values.model == "calibrated":
+        lift_recording(settings.calibrated_settings(flag_values))
     else:
         work_on_views(settings.main_settings(flag_values))
 
@@ -180,6 +183,15 @@ def convert_weights(config: ConversionConfig, path: Path) -> None:
             overwrite=config.overwrite,
         )
     print(f"checkpoint: {path}")
+
+
+def lift_recording(chosen: settings.CalibratedSettings) -> None:
+    """Lifts a recording; poses, report and viewer go to the run's folder."""
+    shell.load_tensorflow()
+    from human_pose.calibrated import run as lifting
+
+    task = chosen.task
+    print(lifting.lift(task.recording, chosen.run_folder, task.prior, task.config))
 
 
 def fit_prior(chosen: settings.PriorSettings) -> None:

@@ -5,6 +5,7 @@ were chosen on motion capture with invented detectors (CMU, four training subjec
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -83,3 +84,28 @@ class CalibratedConfig:
     temporal: bool = True
     energy: EnergyConfig = EnergyConfig()
     solver: SolverConfig = SolverConfig()
+
+
+@dataclass(frozen=True)
+class RecordingConfig:
+    """Where a recording, and what is known of it, is read.
+
+    Attributes:
+      path: of the detections, a file or a folder.
+      cameras: their calibration; None: the recording's own.
+      frames: numbers of the first and of the one after the last; None: all.
+      fps: frames a second; None: as the recording says.
+      units: of the calibration's and the truth's lengths; None: as they say or imply.
+      skeleton: of joints without names, of `known_skeletons`.
+      person: whose results are wanted, 0 is who is seen most; None: all.
+      truth: known motion, or None.
+    """
+
+    path: Path
+    cameras: Path | None = None
+    frames: slice | None = None
+    fps: float | None = None
+    units: str | None = None
+    skeleton: str | None = None
+    person: int | None = None
+    truth: Path | None = None

@@ -76,12 +76,13 @@ def _statistics(work: Work, sample: list[slice]) -> noise.Statistics:
 def _first_sigma(work: Work) -> np.ndarray:
     """σ from the residuals of triangulated points, `[V, J]`."""
     profile = work.lifter.profile_px()
-    views = len(work.sight.projection)
-    told = (work.sight.confidence > 0) & work.points.known[:, None]
+    shown = work.sight.confidence > 0
+    views = max(int(shown.any(axis=(0, 2)).sum()), 1)
+    told = shown & work.points.known[:, None]
     off = (work.points.residual_px / profile)[told]
     free = max(1 - _TAKEN / (2 * views), _LEAST_FREE)
     scale = np.median(off) / _MEDIAN_OF_RAYLEIGH / np.sqrt(free) if off.size else 0.0
-    return np.tile((scale if scale > 0 else _UNSEEN_PX) * profile, (views, 1))
+    return np.tile((scale if scale > 0 else _UNSEEN_PX) * profile, (shown.shape[1], 1))
 
 
 def _lengths(

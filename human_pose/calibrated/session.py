@@ -15,6 +15,7 @@ from human_pose.calibrated.stages import Stages
 from human_pose.calibrated.work import Progress, Work
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
+from human_pose.geometry.triangulation import view_pairs
 
 # A detection that is an outlier with more than even odds was not used.
 _EVEN: Final = 0.5
@@ -48,7 +49,7 @@ class Lifted:
 
 
 class Session:
-    """Lifts one person's recordings with a lifter; compiles once for each rig.
+    """Lifts one person's recordings with a lifter; compiles once for like rigs.
 
     Args:
       lifter: the model.
@@ -60,7 +61,7 @@ class Session:
     ) -> None:
         self.lifter = lifter
         self._progress = progress or (lambda stage, share: None)
-        self._stages: dict[bytes, Stages] = {}
+        self._stages: dict[tuple[int, bytes], Stages] = {}
 
     def lift(
         self, recording: Recording, lengths_mm: np.ndarray | None = None
@@ -107,10 +108,11 @@ class Session:
         return self.lifter.config.temporal and bool(work.follows.any())
 
     def _compiled(self, projection: np.ndarray) -> Stages:
-        """The stages for a rig's cameras."""
-        key = projection.tobytes()
+        """The stages for a rig, which do not depend on where its cameras stand."""
+        pairs = view_pairs(projection)
+        key = len(projection), pairs.tobytes()
         if key not in self._stages:
-            self._stages[key] = Stages(self.lifter, projection)
+            self._stages[key] = Stages(self.lifter, len(projection), pairs)
         return self._stages[key]
 
 

@@ -1,4 +1,4 @@
-"""The lifter's stages as functions of arrays, compiled once for each rig."""
+"""The lifter's stages as functions of arrays, compiled once for like rigs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ from human_pose.calibrated.energy import (
     project,
 )
 from human_pose.calibrated.lifter import CalibratedLifter
-from human_pose.geometry.triangulation import Triangulated, triangulate, view_pairs
+from human_pose.geometry.triangulation import Triangulated, triangulate
 
 
 class Stages:
@@ -27,7 +27,8 @@ class Stages:
 
     Args:
       lifter: the model.
-      projection: `[V, 3, 4]`, of the rig's cameras.
+      views: how many there are.
+      pairs: of views, that are triangulated; see `view_pairs`.
 
     Attributes:
       triangulate: points, what is seen and cameras -> `Triangulated`.
@@ -40,9 +41,8 @@ class Stages:
         exchanges, of joints beside detections.
     """
 
-    def __init__(self, lifter: CalibratedLifter, projection: np.ndarray) -> None:
-        views, joints = len(projection), len(lifter.joints)
-        pairs = view_pairs(projection)
+    def __init__(self, lifter: CalibratedLifter, views: int, pairs: np.ndarray) -> None:
+        joints = len(lifter.joints)
         layout = lifter.layout
 
         def spec(*shape: int | None) -> tf.TensorSpec:

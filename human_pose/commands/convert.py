@@ -8,24 +8,22 @@ What the console script `human-pose-convert` runs. What IN is its content tells;
 written as its ending or `--to` says.
 """
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from absl import flags, logging
 
-from human_pose.commands import shell
+from human_pose.commands import recording_flags, shell
+from human_pose.commands.recording_flags import frame_range
 from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate, output_path
 from human_pose.geometry.cameras import Camera
-from human_pose.geometry.known_skeletons import KNOWN
 
 # The words that are given without a flag's name.
 _PLACES: Final = ("input", "output")
-_RANGE: Final = re.compile(r"(\d*):(\d*)")
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -37,19 +35,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "to", None, "Name of the format to write; default: by the ending.", **own
     )
-    flags.DEFINE_string(
-        "cameras", None, "Calibration whose cameras the views must be.", **own
-    )
-    flags.DEFINE_float("fps", None, "Frames a second, if IN does not say.", **own)
-    flags.DEFINE_string("units", None, "Units of lengths in IN: mm, cm or m.", **own)
-    flags.DEFINE_string(
-        "frames", None, "A:B, numbers of frames, B not among them.", **own
-    )
-    flags.DEFINE_enum(
-        "skeleton", None, list(KNOWN), "What joints without names are.", **own
-    )
+    recording_flags.define_flags(flag_values)
     flags.DEFINE_boolean("overwrite", False, "Replace OUT if it is there.", **own)
-    shell.refuse_empty(flag_values, *_PLACES, "cameras")
+    shell.refuse_empty(flag_values, *_PLACES)
     shell.show_in_help(flag_values, __name__)
 
 
@@ -96,7 +84,11 @@ def _wanted_kind(source: Path, target: Path, to: str | None) -> str:
 
 def _read(source: Path, kind: str, flag_values: flags.FlagValues) -> Any:
     """Reads a value of the kind; cameras also of a recording that has them."""
-    frames, units, fps = _frames(flag_values.frames), flag_values.units, flag_values.fps
+    frames, units, fps = (
+        frame_range(flag_values.frames),
+        flag_values.units,
+        flag_values.fps,
+    )
     held = formats.recognise(source, kind, formats.RECORDING).kind
     _refuse_useless(flag_values, held)
     if held == formats.RECORDING:
@@ -131,17 +123,6 @@ def _refuse_useless(flag_values: flags.FlagValues, held: str) -> None:
     for name in useless:
         if flag_values[name].value is not None:
             raise InputError(name, f"has no effect on {held}")
-
-
-def _frames(word: str | None) -> slice | None:
-    """The numbers of `A:B`, either of which may be left out."""
-    if word is None:
-        return None
-    found = _RANGE.fullmatch(word)
-    if found is None or word == ":":
-        raise InputError("frames", "must be A:B, two numbers of frames", word)
-    first, stop = (int(part) if part else None for part in found.groups())
-    return slice(first, stop)
 
 
 def _said(value: Any) -> str:

@@ -12,10 +12,12 @@ from typing import Final
 from absl import flags
 
 from human_pose.commands import (
+    calibrated_flags,
     image_flags,
     lifter_flags,
     places,
     prior_flags,
+    recording_flags,
     sample_flags,
     shell,
 )
@@ -92,6 +94,7 @@ MAIN: Final = Table(
             "batch_size": Default(2),  # of the original's tests
         },
     ),
+    Task("recording lifting", _EVERY_TASK | calibrated_flags.TAKES, model="calibrated"),
     Task("prior fitting", _EVERY_TASK | prior_flags.TAKES, model="prior"),
 )  # fmt: skip
 
@@ -143,6 +146,19 @@ class PriorSettings:
 
 
 @dataclass(frozen=True)
+class CalibratedSettings:
+    """What `main.py --model=calibrated` is asked for.
+
+    Attributes:
+      run_folder: results of this run, `<results_dir>/<name>`.
+      task: the lifting.
+    """
+
+    run_folder: Path
+    task: calibrated_flags.CalibratedTask
+
+
+@dataclass(frozen=True)
 class ImageSettings:
     """What `main.py --model=i1` is asked for.
 
@@ -162,7 +178,8 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
         "model",
         MAIN.models[0],
         MAIN.models,
-        "Views to a pose, i1: an image to a pose, or prior: fits one to motion.",
+        "Views to a pose, i1: an image to a pose, calibrated: a recording of calibrated "
+        "cameras to motion, or prior: fits one to motion.",
         **own,
     )
     flags.DEFINE_boolean("train", False, "Train; without it, evaluate.", **own)
@@ -185,6 +202,8 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     lifter_flags.define_lifter_flags(flag_values)
     lifter_flags.define_run_flags(flag_values)
     image_flags.define_flags(flag_values)
+    recording_flags.define_flags(flag_values)
+    calibrated_flags.define_flags(flag_values)
     prior_flags.define_flags(flag_values)
     MAIN.rule(flag_values)
     _check_together(flag_values)
@@ -223,7 +242,7 @@ def _check_together(flag_values: flags.FlagValues) -> None:
     register(
         ["model", "train", "resume", "overwrite", "convert_caffemodel"],
         lambda model, train, resume, overwrite, convert_caffemodel: (
-            model == "prior"
+            model in ("prior", "calibrated")
             or train
             or not (resume or (overwrite and convert_caffemodel is None))
         ),
@@ -271,6 +290,18 @@ def image_settings(flag_values: flags.FlagValues) -> ImageSettings:
     return ImageSettings(
         run_folder=_run_folder(flag_values),
         task=image_flags.task(MAIN.asked(flag_values)),
+    )
+
+
+def calibrated_settings(flag_values: flags.FlagValues) -> CalibratedSettings:
+    """Turns the parsed flags of `main.py --model=calibrated` into its settings.
+
+    Raises:
+      InputError: if no recording is named, or a file does not exist.
+    """
+    return CalibratedSettings(
+        run_folder=_run_folder(flag_values),
+        task=calibrated_flags.task(MAIN.asked(flag_values)),
     )
 
 

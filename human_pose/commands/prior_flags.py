@@ -67,7 +67,7 @@ class PriorFit:
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
-    """Defines the flags of `--model=prior`."""
+    """Defines the flags of `--model=prior` that no other model has."""
     own = {"flag_values": flag_values}
     flags.DEFINE_list(
         "motion",
@@ -93,10 +93,6 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer(
         "rank", _DEFAULTS.rank, "Rank of --covariance=ppca.", lower_bound=1, **own
-    )
-    flags.DEFINE_float("fps", None, "Frames a second, of files that do not say.", **own)
-    flags.DEFINE_string(
-        "units", None, "Units of lengths in files: mm, cm, m or inch.", **own
     )
     flags.DEFINE_enum(
         "up",

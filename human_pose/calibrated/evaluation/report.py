@@ -1,5 +1,6 @@
 """`report.md`: what was read, how well results fit it, and what others make of it."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from human_pose.runs import drawing, tables
 REPORT: Final = "report.md"
 IMAGES: Final = "images"
 OURS: Final = comparison.OURS
+
+_LOG: Final = logging.getLogger(__name__)
 
 _MEANING: Final = """\
 - Reprojection: distance in the image between a detection and the 3D joint's image.
@@ -108,7 +111,10 @@ def _text(
 ) -> str:
     predicted = detections.predicted_px(poses, recording)
     offsets = detections.offsets_px(poses, recording)
-    notes = [*findings.cautions, *cautions(poses, recording, offsets), *compared.notes]
+    notes = [*findings.cautions, *cautions(poses, recording, offsets)]
+    for note in notes:
+        _LOG.warning("%s: %s", recording.source, note)
+    notes += compared.notes
     sections = {
         "Cautions": "\n".join(f"- {note}" for note in notes) or "None.",
         "What was read": _read(poses, recording, findings.people),

@@ -1,0 +1,122 @@
+"""What a lifted recording leaves in its folder: poses, motion files, report, viewer."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from human_pose.calibrated.baselines import Method
+from human_pose.calibrated.evaluation.report import Findings, write_report
+from human_pose.calibrated.evaluation.viewer import VIEWER, write_viewer
+from human_pose.calibrated.session import Lifted, Session
+from human_pose.exchange import formats
+from human_pose.exchange.anipose import write_anipose
+from human_pose.exchange.poses import Poses, write_poses
+from human_pose.exchange.recording import Motion, Recording
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeleton import convert
+
+POSES: Final = "poses.npz"
+# Beside the joints: files that other programs open.
+MOTION_FILES: Final = ("poses.trc", "poses.c3d", "poses.bvh")
+ANIPOSE: Final = "poses.csv"
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def write_results(
+    folder: str | os.PathLike[str],
+    lifted: Lifted,
+    recording: Recording,
+    session: Session,
+    *,
+    truth: Motion | None = None,
+    people: int | None = None,
+    cautions: tuple[str, ...] = (),
+) -> Path:
+    """Writes all files of one person's results; each replaces an earlier one.
+
+    Args:
+      folder: of the results; made if need be.
+      lifted: what was found.
+      recording: from what: one person, with cameras.
+      session: that found it, for cameras left out.
+      truth: known motion, or None.
+      people: how many the recording shows, or None.
+      cautions: for the report, one sentence each.
+
+    Returns:
+      The report's path.
+
+    Raises:
+      InputError: if a file cannot be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    poses = lifted.poses
+    write_poses(folder / POSES, poses)
+    for name in MOTION_FILES:
+        _unless_missing(folder, name, lambda path: formats.write(path, poses.as_motion))
+    write_anipose(
+        folder / ANIPOSE,
+        poses.as_motion,
+        errors_px=poses.errors_px,
+        cameras_used=poses.cameras_used,
+    )
+    _unless_missing(folder, VIEWER, lambda path: write_viewer(path, poses, recording))
+    findings = Findings(
+        poses,
+        recording,
+        method=_of_some_views(session, recording, poses),
+        truth=truth,
+        people=people,
+        cautions=(*cautions, *_shifts(lifted)),
+    )
+    return write_report(folder, findings)
+
+
+def _unless_missing(folder: Path, name: str, write: Callable[[Path], object]) -> None:
+    """Writes a file that needs a library, or says why it is not there."""
+    try:
+        write(folder / name)
+    except InputError as error:
+        if not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
+        _LOG.warning("%s is left out: %s", name, error)
+
+
+def _shifts(lifted: Lifted) -> list[str]:
+    return [
+        f"All detections of view {name} lie ({-x:+.1f}, {-y:+.1f}) px from where the "
+        "others expect them, and were moved by that much; its camera, or the detector, "
+        "may be off."
+        for name, (x, y) in zip(lifted.poses.view_names, lifted.shift_px, strict=True)
+        if x or y
+    ]
+
+
+def _of_some_views(session: Session, recording: Recording, poses: Poses) -> Method:
+    """The lifter as a method that is given some of the recording's views.
+
+    The others stay, without detections: the session is compiled for all of them.
+    """
+
+    def method(given: Recording) -> np.ndarray:
+        views = [recording.view_names.index(name) for name in given.view_names]
+        shape = (len(given), len(recording.view_names), *given.confidence.shape[2:])
+        confidence = np.zeros(shape)
+        points = np.full((*shape, 2), np.nan)
+        confidence[:, views], points[:, views] = given.confidence, given.joints_2d_px
+        hidden = given.replace(
+            joints_2d_px=points,
+            confidence=confidence,
+            view_names=recording.view_names,
+            cameras=recording.cameras,
+        )
+        found = session.lift(hidden).poses
+        return convert(found.joints_3d_mm, found.skeleton, poses.skeleton, fill=np.nan)
+
+    return method

@@ -1,0 +1,118 @@
+"""The run that lifts a recording: from files of detections to its folder of results."""
+
+import os
+from pathlib import Path
+
+from tqdm import tqdm
+
+from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
+from human_pose.calibrated.lifter import CalibratedLifter
+from human_pose.calibrated.people import choose, tell_apart
+from human_pose.calibrated.prior.files import load_prior
+from human_pose.calibrated.results import POSES, write_results
+from human_pose.calibrated.session import Session
+from human_pose.exchange.formats import read_motion, read_recording
+from human_pose.exchange.recording import Motion, Recording
+from human_pose.runs.folder import RunFolder
+from human_pose.runs.lock import locked
+
+
+def lift(
+    recording: RecordingConfig,
+    folder: str | os.PathLike[str],
+    prior: str | os.PathLike[str] | None = None,
+    config: CalibratedConfig | None = None,
+) -> str:
+    """Lifts the people of a recording.
+
+    Results lie in the folder, see `results`; of several people those of the first, who
+    is seen most, and the others' in `person_1`, `person_2` and so on within it.
+
+    Args:
+      recording: what to read.
+      folder: of the run.
+      prior: a prior, or the folder of a run that fitted one; default: the embedded.
+      config: of the lifter.
+
+    Returns:
+      What was found, in lines.
+
+    Raises:
+      InputError: naming the file or the argument, the rule and what was received.
+    """
+    folder = Path(folder)
+    RunFolder(folder).check_writable()
+    detected, truth = read(recording), read_truth(recording)
+    people = tell_apart(detected)
+    for line in people.report:
+        print(line)
+    chosen = choose(people, recording.person)
+    lifter = CalibratedLifter(load_prior(prior), detected.skeleton, config)
+    lines = []
+    with locked(folder, "lifting"), _Bar() as bar:
+        session = Session(lifter, bar.show)
+        for number, person in enumerate(chosen):
+            place = folder / f"person_{number}" if number else folder
+            lifted = session.lift(person)
+            bar.done()
+            report = write_results(
+                place,
+                lifted,
+                person,
+                session,
+                truth=truth,
+                people=len(people.recordings),
+            )
+            lines += [f"poses: {place / POSES}", f"report: {report}"]
+    return "\n".join(lines)
+
+
+def read(config: RecordingConfig) -> Recording:
+    """Reads a recording with its cameras.
+
+    Raises:
+      InputError: naming the file or the argument, the rule and what was received.
+    """
+    return read_recording(
+        config.path,
+        cameras=config.cameras,
+        fps=config.fps,
+        units=config.units,
+        frames=config.frames,
+        skeleton=config.skeleton,
+    )
+
+
+def read_truth(config: RecordingConfig) -> Motion | None:
+    """Reads the known motion, if there is any; errors as of `read`."""
+    if config.truth is None:
+        return None
+    truth = read_motion(config.truth, config.units)
+    return truth.z_up
+
+
+class _Bar:
+    """A bar that shows the stage of one lifted recording."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+
+    def show(self, stage: str, share: float) -> None:
+        """Shows a stage and how much of it is done."""
+        if self._bar is None:
+            self._bar = tqdm(total=100, unit="%", leave=False, disable=None)
+        self._bar.set_description(stage, refresh=False)
+        self._bar.n = round(100 * share)
+        self._bar.refresh()
+
+    def done(self) -> None:
+        """Takes the bar away; the next stage makes another."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.done()

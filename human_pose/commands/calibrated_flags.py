@@ -1,0 +1,110 @@
+"""The flags of `--model=calibrated`, turned into what lifting a recording needs.
+
+Part of `flags.py`, for which it imports no TensorFlow either.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from absl import flags
+
+from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
+from human_pose.commands import shell
+from human_pose.commands.recording_flags import frame_range
+from human_pose.commands.tasks import Asked
+from human_pose.exchange.recording import check_fps
+from human_pose.files.errors import InputError
+from human_pose.files.paths import locate
+
+TAKES: Final = frozenset(
+    {
+        "recording", "cameras", "skeleton", "person", "frames", "fps", "units",
+        "truth", "prior", "temporal",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CalibratedTask:
+    """A recording that is to be lifted.
+
+    Attributes:
+      recording: where it is, and what is known of it.
+      prior: a prior or the folder of its run; None: the embedded one.
+      config: of the lifter.
+    """
+
+    recording: RecordingConfig
+    prior: Path | None
+    config: CalibratedConfig
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the flags of `--model=calibrated` that no other model has."""
+    own = {"flag_values": flag_values}
+    flags.DEFINE_string(
+        "recording",
+        None,
+        "2D detections of calibrated cameras, a file or a folder such as a project of "
+        "Pose2Sim (docs/formats.md).",
+        **own,
+    )
+    flags.DEFINE_integer(
+        "person",
+        None,
+        "Whose motion, 0 is who is seen most; default: all.",
+        lower_bound=0,
+        **own,
+    )
+    flags.DEFINE_string(
+        "truth", None, "Known motion of the recording, to compare with.", **own
+    )
+    flags.DEFINE_string(
+        "prior",
+        None,
+        "Prior, or the name or folder of a run of --model=prior; default: embedded.",
+        **own,
+    )
+    flags.DEFINE_boolean(
+        "temporal", True, "Whether frames that follow each other are a sequence.", **own
+    )
+    shell.refuse_empty(flag_values, "recording", "truth", "prior")
+    shell.show_in_help(flag_values, __name__)
+
+
+def task(asked: Asked) -> CalibratedTask:
+    """Turns the parsed flags into what is asked for.
+
+    Raises:
+      InputError: if no recording is given, or a file does not exist.
+    """
+    if asked.recording is None:
+        raise InputError("recording", "must name 2D detections")
+    check_fps("--fps", asked.fps)
+    return CalibratedTask(
+        RecordingConfig(
+            path=locate(asked.recording),
+            cameras=_optional(asked.cameras),
+            frames=frame_range(asked.frames),
+            fps=asked.fps,
+            units=asked.units,
+            skeleton=asked.skeleton,
+            person=asked.person,
+            truth=_optional(asked.truth),
+        ),
+        prior=_prior(asked),
+        config=dataclasses.replace(CalibratedConfig(), temporal=asked.temporal),
+    )
+
+
+def _optional(path: str | None) -> Path | None:
+    return None if path is None else locate(path)
+
+
+def _prior(asked: Asked) -> Path | None:
+    """A prior's path, also of the name of a run among the results."""
+    if asked.prior is None:
+        return None
+    return locate(asked.prior, also_under=[asked.results_dir])
