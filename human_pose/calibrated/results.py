@@ -89,12 +89,15 @@ def _unless_missing(folder: Path, name: str, write: Callable[[Path], object]) ->
 
 
 def _shifts(lifted: Lifted) -> list[str]:
-    return [
-        f"All detections of view {name} lie ({-x:+.1f}, {-y:+.1f}) px from where the "
-        "others expect them, and were moved by that much; its camera, or the detector, "
-        "may be off."
+    if not lifted.shift_px.any():
+        return []
+    moved = ", ".join(
+        f"{name} by ({x:+.1f}, {y:+.1f}) px"
         for name, (x, y) in zip(lifted.poses.view_names, lifted.shift_px, strict=True)
         if x or y
+    )
+    return [
+        f"Views show all joints beside where the others expect them; moved were {moved}."
     ]
 
 

@@ -178,7 +178,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
         "model",
         MAIN.models[0],
         MAIN.models,
-        "Views to a pose, i1: an image to a pose, calibrated: a recording of calibrated "
+        "Views to a pose, i1: an image to a pose, calibrated: recordings of any "
         "cameras to motion, or prior: fits one to motion.",
         **own,
     )
