@@ -14,10 +14,13 @@ usage() {
 Usage: ./set.sh COMMAND
 
   demo             make the embedded data, lift a sample, train briefly, evaluate
+  recording        make a recording of four cameras, lift it to 3D, draw it
   test [ARGS]      run the tests; ARGS go to pytest (--large runs the slow ones too)
   data [ARGS]      make the embedded data in data/ (--help lists ARGS)
   data --images [ARGS]
                    render pictures of the embedded people in data/images/
+  data --recording [ARGS]
+                   make a recording of four cameras in data/recording/
   h36m [ARGS]      prepare Human3.6M in data/h36m/ (--help lists ARGS;
                    --archive=FILE uses a local h36m.zip)
   env              only make or refresh the Python environment
@@ -103,10 +106,27 @@ Next:      source .venv/bin/activate; python human_pose/main.py --help
 EOF
 }
 
+run_recording() {
+    local run=results/recording
+    cd "$root"
+    say "Making the embedded recording (data/recording)"
+    make_data --recording
+    say "Lifting it: four cameras' 2D detections to 3D motion ($run)"
+    "$python" human_pose/main.py --model=calibrated --name=recording \
+        --recording=data/recording/detections.npz \
+        --cameras=data/recording/calibration.toml --truth=data/recording/truth.npz
+    say "Done"
+    cat <<EOF
+Viewer:    $root/$run/viewer.html
+Report:    $root/$run/report.md
+Your own:  source .venv/bin/activate; human-pose --model=calibrated --recording=FOLDER
+EOF
+}
+
 main() {
     local command="${1:-}"
     case "$command" in
-        demo | test | data | h36m | env) shift ;;
+        demo | recording | test | data | h36m | env) shift ;;
         help | -h | --help) usage && return ;;
         '') usage >&2 && exit 2 ;;
         *)
@@ -114,11 +134,12 @@ main() {
             fail "unknown command: $command"
             ;;
     esac
-    [[ $command != demo && $command != env ]] || (($# == 0)) ||
+    [[ ! $command =~ ^(demo|recording|env)$ ]] || (($# == 0)) ||
         fail "$command takes no arguments; received: $*"
     make_environment
     case "$command" in
         demo) run_demo ;;
+        recording) run_recording ;;
         test) run_tests "$@" ;;
         data) make_data "$@" ;;
         h36m) prepare_h36m "$@" ;;

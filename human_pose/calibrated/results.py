@@ -97,7 +97,7 @@ def _shifts(lifted: Lifted) -> list[str]:
         if x or y
     )
     return [
-        f"Views show all joints beside where the others expect them; moved were {moved}."
+        f"Views show all joints beside where others expect them; moved were {moved}."
     ]
 
 
