@@ -4,7 +4,13 @@ import pytest
 from absl import flags
 
 from human_pose.commands import flags as settings
-from human_pose.commands import image_flags, lifter_flags, prior_flags, sample_flags
+from human_pose.commands import (
+    calibrated_flags,
+    image_flags,
+    lifter_flags,
+    prior_flags,
+    sample_flags,
+)
 from human_pose.commands.tasks import Asked, Default, Table, Task
 
 TABLE = Table(
@@ -151,11 +157,14 @@ def assert_read(name, table, define, folder, monkeypatch):
         arguments.append("--depth_bins=4")
     if "motion" in task.takes:
         arguments += ["--motion=net", "--covariance=ppca", "--rank=2"]
+    if "recording" in task.takes:
+        arguments += ["--recording=net"]
     flag_values = defined(define)
     flag_values(["command", *arguments])
     asked = Noting(table.asked(flag_values).task, flag_values)
     assert asked.task == task
     configure = {
+        "calibrated": calibrated_flags.task,
         "i1": image_flags.task,
         "prior": prior_flags.task,
         "lifter": lambda asked: (

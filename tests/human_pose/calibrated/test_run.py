@@ -1,0 +1,69 @@
+"""A recording from its files to its results, as the command does it."""
+
+import numpy as np
+import pytest
+
+from human_pose.calibrated.config import RecordingConfig
+from human_pose.calibrated.run import lift
+from human_pose.commands import make_recording
+from human_pose.exchange import formats
+from human_pose.exchange.poses import read_poses
+from human_pose.geometry.skeleton import convert
+
+FRAMES = slice(70, 102)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """The folder of results, and the true motion."""
+    folder = tmp_path_factory.mktemp("recording")
+    recording, truth = make_recording.made(seed=0)
+    formats.write(folder / "detections.npz", recording)
+    formats.write(folder / "calibration.toml", recording.cameras)
+    formats.write(folder / "truth.npz", truth)
+    said = lift(
+        RecordingConfig(
+            folder / "detections.npz",
+            cameras=folder / "calibration.toml",
+            frames=FRAMES,
+            truth=folder / "truth.npz",
+        ),
+        folder / "results",
+    )
+    return folder / "results", truth, said
+
+
+def test_joints_and_their_errors(results):
+    folder, truth, said = results
+    poses = read_poses(folder / "poses.npz")
+    assert str(folder / "poses.npz") in said and str(folder / "report.md") in said
+    assert poses.frames.tolist() == list(range(FRAMES.start, FRAMES.stop))
+    assert poses.fps == 25
+    wanted = convert(truth.joints_3d_mm[FRAMES], truth.skeleton, poses.skeleton)
+    errors = np.linalg.norm(poses.joints_3d_mm - wanted, axis=-1)
+    assert errors.mean() < 20  # 44 of a weighted DLT
+    # The view that takes left for right is found out, in its frames alone.
+    view = poses.view_names.index("right")
+    found = poses.swapped[:, view].all(axis=-1)
+    assert found[10:30].all() and found.sum() <= 22
+
+
+@pytest.mark.parametrize("name", ["poses.trc", "poses.c3d", "poses.csv"])
+def test_motion_files_hold_the_same_joints(results, name):
+    folder, _, _ = results
+    poses = read_poses(folder / "poses.npz")
+    motion = formats.read_motion(folder / name, "mm" if name.endswith("csv") else None)
+    motion = motion.z_up
+    joints = convert(motion.joints_3d_mm, motion.skeleton, poses.skeleton)
+    np.testing.assert_allclose(joints, poses.joints_3d_mm, atol=0.1)
+
+
+def test_what_people_look_at_is_there(results):
+    folder, _, _ = results
+    report = (folder / "report.md").read_text("utf-8")
+    assert "right, arms: frames 80-99" in report
+    assert "## Errors to the truth" in report
+    viewer = (folder / "viewer.html").read_text("utf-8")
+    assert "plotly" in viewer and "detections.npz" in viewer
+    assert (folder / "poses.bvh").is_file() and (folder / "images").is_dir()
+    assert not [path for path in folder.iterdir() if path.name.startswith(".tmp")]
