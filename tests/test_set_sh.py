@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+WORDS = ("demo", "recording", "test", "data", "h36m")
+
 # `-c` succeeds, `-m venv --clear DIR` copies the stand-in there, and all but these are
 # noted beside set.sh.
 STAND_IN = """#!/bin/sh
@@ -133,12 +135,21 @@ def test_the_demo_stops_at_the_first_failure(project):
     assert len(asked) == 1  # the data
 
 
+def test_the_recording_is_made_and_lifted(project):
+    project.run("env")
+    done, (made, lifted) = project.run("recording")
+    assert "viewer.html" in done.stdout
+    assert made.endswith("--recording")
+    assert "--model=calibrated" in lifted and "data/recording/detections.npz" in lifted
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "Usage"),
         (("nonsense",), "unknown command: nonsense"),
         (("demo", "extra"), "demo takes no arguments; received: extra"),
+        (("recording", "mine"), "recording takes no arguments; received: mine"),
     ],
 )
 def test_mistakes_are_named(project, arguments, message):
@@ -152,7 +163,7 @@ def test_mistakes_are_named(project, arguments, message):
 def test_help(project):
     done, asked = project.run("--help")
     assert done.returncode == 0
-    assert all(f"  {name} " in done.stdout for name in ("demo", "test", "data", "h36m"))
+    assert all(f"  {name} " in done.stdout for name in WORDS)
     assert not asked
 
 

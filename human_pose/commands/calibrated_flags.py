@@ -14,7 +14,6 @@ from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
 from human_pose.commands import shell
 from human_pose.commands.recording_flags import frame_range
 from human_pose.commands.tasks import Asked
-from human_pose.exchange.recording import check_fps
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
 
@@ -82,6 +81,8 @@ def task(asked: Asked) -> CalibratedTask:
     """
     if asked.recording is None:
         raise InputError("recording", "must name 2D detections")
+    from human_pose.exchange.recording import check_fps
+
     check_fps("--fps", asked.fps)
     return CalibratedTask(
         RecordingConfig(

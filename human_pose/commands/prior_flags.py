@@ -1,6 +1,6 @@
 """The flags of `--model=prior`, turned into what a fit needs.
 
-Part of `flags.py`, for which it imports no TensorFlow either.
+Part of `flags.py`, for which it imports no TensorFlow either, nor NumPy.
 """
 
 import dataclasses
@@ -8,7 +8,7 @@ import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from absl import flags
 
@@ -19,10 +19,11 @@ from human_pose.calibrated.prior.config import (
 )
 from human_pose.commands import shell
 from human_pose.commands.tasks import Asked
-from human_pose.exchange import formats
-from human_pose.exchange.recording import Motion, check_fps
 from human_pose.files.errors import InputError
 from human_pose.files.paths import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from human_pose.exchange.recording import Motion
 
 TAKES: Final = frozenset(
     {
@@ -53,12 +54,14 @@ class PriorFit:
     up: str | None
     overwrite: bool
 
-    def motions(self) -> Iterator[Motion]:
+    def motions(self) -> "Iterator[Motion]":
         """The files' motion, one after the other.
 
         Raises:
           InputError: naming a file that cannot be read.
         """
+        from human_pose.exchange import formats
+
         for path in self.files:
             motion = formats.read_motion(path, self.units, self.up)
             if motion.fps is None and self.fps is not None:
@@ -114,6 +117,8 @@ def task(asked: Asked) -> PriorFit:
         raise InputError("motion", "must name files of motion")
     if asked.given("rank") and asked.covariance != "ppca":
         raise InputError("rank", "needs `covariance` ppca")
+    from human_pose.exchange.recording import check_fps
+
     check_fps("--fps", asked.fps)
     return PriorFit(
         files=_files(asked.motion),
@@ -160,6 +165,8 @@ def _inside(path: Path) -> list[Path]:
     """A file itself; of a folder the files in it that hold motion."""
     if not path.is_dir():
         return [path]
+    from human_pose.exchange import formats
+
     known = formats.of_kind(formats.MOTION)
     return [
         file

@@ -1,4 +1,7 @@
-"""Flags of what files of recordings do not say, the same in every command."""
+"""Flags of what files of recordings do not say, the same in every command.
+
+Part of `flags.py`, for which it imports no NumPy.
+"""
 
 import re
 from typing import Final
@@ -7,7 +10,6 @@ from absl import flags
 
 from human_pose.commands import shell
 from human_pose.files.errors import InputError
-from human_pose.geometry.known_skeletons import KNOWN
 
 _RANGE: Final = re.compile(r"(\d*):(\d*)")
 
@@ -28,10 +30,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "frames", None, "A:B, numbers of frames, B not among them.", **own
     )
-    flags.DEFINE_enum(
-        "skeleton", None, list(KNOWN), "What joints without names are.", **own
+    flags.DEFINE_string(
+        "skeleton",
+        None,
+        "What joints without names are, such as coco_17 or body_25 (docs/formats.md).",
+        **own,
     )
-    shell.refuse_empty(flag_values, "cameras")
+    shell.refuse_empty(flag_values, "cameras", "units", "skeleton")
+    shell.show_in_help(flag_values, __name__)
 
 
 def frame_range(word: str | None) -> slice | None:

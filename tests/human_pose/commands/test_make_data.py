@@ -6,7 +6,13 @@ import sys
 import pytest
 from absl import flags
 
-from human_pose.commands import make_data, make_pictures, make_poses, shell
+from human_pose.commands import (
+    make_data,
+    make_pictures,
+    make_poses,
+    make_recording,
+    shell,
+)
 
 
 @pytest.fixture
@@ -44,10 +50,16 @@ def test_pictures_on_request(asked, images):
     assert (flag_values.count, flag_values.overwrite) == (200, True)
 
 
+def test_a_recording_on_request(asked):
+    work, flag_values = asked("--recording", "--seed=4")
+    assert (work, flag_values.seed) == (make_recording.work, 4)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--count=200"], "count"),
+        (["--images", "--recording"], "At most one of"),
         (["--images=perhaps"], "images=perhaps"),
         (["--data_dir="], "data_dir"),
         (["images"], "unexpected argument 'images'"),

@@ -3,7 +3,6 @@
 import pytest
 from absl import flags
 
-from human_pose.commands import flags as settings
 from human_pose.commands import (
     calibrated_flags,
     image_flags,
@@ -11,6 +10,7 @@ from human_pose.commands import (
     prior_flags,
     sample_flags,
 )
+from human_pose.commands import flags as settings
 from human_pose.commands.tasks import Asked, Default, Table, Task
 
 TABLE = Table(
