@@ -40,7 +40,8 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
       joints: the model's; its detector is the recording's skeleton.
 
     Raises:
-      InputError: if there are no cameras or several people.
+      InputError: if there are no cameras, several people, no joint that the prior
+        knows, or nothing seen of these.
     """
     if not recording.cameras:
         raise InputError(
@@ -53,6 +54,7 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
             "must be told apart first",
             recording.joints_2d_px.shape[2],
         )
+    _check_common(recording, joints)
     shown = recording.joints_2d_px[:, :, 0]
     confidence = recording.confidence[:, :, 0]
     points = np.empty_like(shown)
@@ -72,7 +74,22 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
     confidence = np.where(seen, confidence, 0.0)
     ordered = joints.from_detector(points, 0.0)
     weights = joints.from_detector(confidence[..., None], 0.0)[..., 0]
+    if not weights[..., : len(joints.prior)].any():
+        raise InputError(
+            f"{recording.source}: no view shows any joint that the prior knows, in any "
+            "frame"
+        )
     return Sight(ordered, weights, np.stack([pinhole(c) for c in recording.cameras]))
+
+
+def _check_common(recording: Recording, joints: ModelJoints) -> None:
+    """Refuses a skeleton of which the prior has no joint."""
+    if len(joints) == len(joints.prior) + len(joints.detector):
+        raise InputError(
+            f"{recording.source}: joint_names: none is a joint of the prior; joints: "
+            f"{', '.join(joints.detector.names)}; prior: "
+            f"{', '.join(joints.prior.names)}"
+        )
 
 
 def pinhole(camera: Camera) -> np.ndarray:

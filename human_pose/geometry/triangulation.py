@@ -87,7 +87,8 @@ def view_pairs(projection: np.ndarray) -> np.ndarray:
             counts[a] += 1
             counts[b] += 1
             chosen.append(pairs[place])
-    return np.array(chosen, np.int32).reshape(-1, 2)
+    # In one order, so that rigs of the same pairs are alike.
+    return np.array(sorted(chosen), np.int32).reshape(-1, 2)
 
 
 def solve_3x3(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
