@@ -20,6 +20,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/api.md",
+    "docs/calibrated.md",
     "docs/comparison.md",
     "docs/fidelity.md",
     "docs/formats.md",
