@@ -175,6 +175,17 @@ class CalibratedLifter(keras.Model):
     ) -> tuple[Unknowns, tf.Tensor]:
         """Joints of frames by themselves, and their bodies' turns, `[F, 3, 3]`."""
         turn, x = minimise.begin(triangulated, observed, body, terms)
+        return self.refined(x, turn, observed, body, terms)
+
+    def refined(
+        self,
+        x: Unknowns,
+        turn: tf.Tensor,
+        observed: Observed,
+        body: Body,
+        terms: Weights,
+    ) -> tuple[Unknowns, tf.Tensor]:
+        """The same from joints and turns that are near."""
         x = minimise.of_frames(
             x, turn, observed, body, terms, self.layout, self.config.solver
         ).value

@@ -1,6 +1,6 @@
 """What is measured of a take before its poses: bone lengths, σ, what of it lasts."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -41,9 +41,10 @@ def measure(work: Work, lengths_mm: np.ndarray | None, temporal: bool) -> None:
         lengths_mm=lengths, spreads_mm=spreads, sigma_px=sigma, lasting=given or 0.0
     )
     rounds = work.lifter.config.solver.noise_rounds
+    starts: dict[int, tuple[Any, Any]] = {}
     for done in range(rounds):
         work.tell("measuring", done / rounds)
-        found = _statistics(work, sample)
+        found = _statistics(work, sample, starts)
         before = work.take.sigma_px
         sigma = noise.estimate(found, before, work.lifter.joints.counterpart)
         shift = noise.view_shifts(found, before)
@@ -58,12 +59,20 @@ def measure(work: Work, lengths_mm: np.ndarray | None, temporal: bool) -> None:
     work.take = work.take._replace(lengths_mm=lengths, spreads_mm=spreads)
 
 
-def _statistics(work: Work, sample: list[slice]) -> noise.Statistics:
+def _statistics(
+    work: Work, sample: list[slice], starts: dict[int, tuple[Any, Any]]
+) -> noise.Statistics:
+    """Statistics of the sample's frames, which begin where they ended before."""
     body, terms = work.body(), work.terms(False)
     total = None
     for part in sample:
         observed = work.observed(part)
-        x, turn = work.stages.frames(work.triangulated(part), observed, body, terms)
+        if part.start in starts:
+            x, turn = work.stages.refined(*starts[part.start], observed, body, terms)
+        else:
+            points = work.triangulated(part)
+            x, turn = work.stages.frames(points, observed, body, terms)
+        starts[part.start] = x, turn
         follows = work.follows[part].copy()
         follows[0] = 0
         found = work.stages.statistics(x, turn, observed, body, terms, follows)

@@ -76,10 +76,10 @@ class Session:
           InputError: if there are no cameras, several people, or nothing to see.
         """
         work = self.measured(recording, lengths_mm)
-        frames = _Frames.lifted(work)
+        frames = _Frames.lifted(work, np.arange(len(work)))
         joints, covariance = frames.joints_mm, frames.covariance_mm2
         if self._is_sequence(work):
-            frames, joints, covariance = _lift_sequences(work, frames)
+            joints, covariance = _lift_sequences(work, frames)
         poses = _poses(work, recording, joints, covariance, self._is_sequence(work))
         return Lifted(poses, work.take, frames.joints_mm, work.shift_px)
 
@@ -125,51 +125,77 @@ class _Frames:
     covariance_mm2: np.ndarray
 
     @classmethod
-    def lifted(cls, work: Work) -> "_Frames":
+    def lifted(cls, work: Work, chosen: np.ndarray) -> "_Frames":
+        """Some frames, by their numbers."""
         body, terms = work.body(), work.terms(False)
         parts = []
-        for part in work.batches("frames"):
-            observed = work.observed(part)
-            x, turn = work.stages.frames(work.triangulated(part), observed, body, terms)
+        for part in work.batches("frames", len(chosen)):
+            rows = chosen[part]
+            observed = work.observed(rows)
+            x, turn = work.stages.frames(work.triangulated(rows), observed, body, terms)
             spread = work.stages.frame_covariances(x, turn, observed, body, terms)
             parts.append((x.joints_mm, turn, spread))
         return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
+    def lift_again(self, work: Work, chosen: np.ndarray) -> None:
+        """Lifts some frames anew, by their numbers."""
+        again = _Frames.lifted(work, chosen)
+        for name, values in vars(again).items():
+            getattr(self, name)[chosen] = values
 
-def _lift_sequences(
-    work: Work, frames: _Frames
-) -> tuple[_Frames, np.ndarray, np.ndarray]:
-    """Frames, joints and covariances once exchanges agree with the poses."""
-    joints, covariance = _windows(work, frames)
+
+def _lift_sequences(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray]:
+    """Joints and covariances once exchanges agree with the poses."""
+    joints = frames.joints_mm.copy()
+    covariance = np.empty_like(frames.covariance_mm2)
+    changed = np.ones(len(work), bool)
     for _ in range(_MOST_SWAP_ROUNDS):
+        _lift_windows(work, frames, joints, covariance, changed)
+        before = work.exchanges
         if not work.exchange(joints):
             break
+        changed = (work.exchanges != before).any(axis=1)
         work.triangulate()
-        frames = _Frames.lifted(work)
-        joints, covariance = _windows(work, frames)
+        frames.lift_again(work, np.flatnonzero(changed))
+        joints[changed] = frames.joints_mm[changed]
+    else:
+        _lift_windows(work, frames, joints, covariance, changed)
     # What lasts is not averaged over frames: that share of a frame's own errors.
     covariance += work.take.lasting * (frames.covariance_mm2 - covariance)
-    return frames, joints, covariance
-
-
-def _windows(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Joints and covariances of sequences, window by window."""
-    settings = work.lifter.config.solver
-    overlap = max(round(settings.overlap_s * work.take.fps), _LEAST_OVERLAP)
-    joints = np.empty_like(frames.joints_mm)
-    covariance = np.empty_like(frames.covariance_mm2)
-    for first in range(0, len(work), settings.window):
-        last = min(first + settings.window, len(work))
-        low, high = max(first - overlap, 0), min(last + overlap, len(work))
-        found, spread = _window(work, frames, slice(low, high), overlap)
-        keep = slice(first - low, last - low)
-        joints[first:last], covariance[first:last] = found[keep], spread[keep]
-        work.tell("sequence", last / len(work))
     return joints, covariance
 
 
+def _lift_windows(
+    work: Work,
+    frames: _Frames,
+    joints: np.ndarray,
+    covariance: np.ndarray,
+    changed: np.ndarray,
+) -> None:
+    """Writes joints and covariances of sequences, where frames have changed.
+
+    Args:
+      work: the recording.
+      frames: lifted by themselves.
+      joints: `[F, J, 3]`, where windows begin, and what they find.
+      covariance: `[F, J, 3, 3]`, what they find.
+      changed: bool `[F]`; windows without such a frame stay.
+    """
+    settings = work.lifter.config.solver
+    overlap = max(round(settings.overlap_s * work.take.fps), _LEAST_OVERLAP)
+    start = joints.copy()
+    for first in range(0, len(work), settings.window):
+        last = min(first + settings.window, len(work))
+        low, high = max(first - overlap, 0), min(last + overlap, len(work))
+        if changed[low:high].any():
+            part, keep = slice(low, high), slice(first - low, last - low)
+            found, spread = _window(work, start, frames.turns, part, overlap)
+            joints[first:last], covariance[first:last] = found[keep], spread[keep]
+        work.tell("sequence", last / len(work))
+
+
 def _window(
-    work: Work, frames: _Frames, part: slice, overlap: int
+    work: Work, start: np.ndarray, turns: np.ndarray, part: slice, overlap: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Joints and covariances of one window, and of what it is filled up with."""
     count = part.stop - part.start
@@ -179,11 +205,9 @@ def _window(
     follows = work.follows[part]
     inside = np.zeros(len(rows))
     inside[1 : count - 1] = follows[1:-1] * follows[2:]
-    x = Unknowns(
-        tf.constant(frames.joints_mm[rows]), tf.zeros([len(rows), 3], tf.float64)
-    )
+    x = Unknowns(tf.constant(start[rows]), tf.zeros([len(rows), 3], tf.float64))
     arguments = (
-        tf.constant(frames.turns[rows]),
+        tf.constant(turns[rows]),
         tf.constant(inside),
         work.observed(rows),
         work.body(),

@@ -33,6 +33,7 @@ class Stages:
     Attributes:
       triangulate: points, what is seen and cameras -> `Triangulated`.
       frames: `CalibratedLifter.frames`.
+      refined: `CalibratedLifter.refined`.
       statistics: `noise.statistics` of frames.
       frame_covariances: of the joints of frames by themselves, `[F, J, 3, 3]`.
       sequence: `CalibratedLifter.sequence`.
@@ -86,6 +87,7 @@ class Stages:
             spec(None, views, joints),
         )
         self.frames = compile(lifter.frames, triangulated, *problem)
+        self.refined = compile(lifter.refined, unknowns, turn, *problem)
         self.statistics = compile(
             lambda x, turn, observed, body, terms, follows: noise.statistics(
                 x, turn, observed, body, terms, layout, follows

@@ -74,13 +74,17 @@ class Work:
             self.take,
         )
 
-    def triangulated(self, part: slice) -> Triangulated:
+    def triangulated(self, part: slice | np.ndarray) -> Triangulated:
         """Some frames' triangulated points."""
         return Triangulated(*(tf.constant(array[part]) for array in self.points))
 
-    def batches(self, stage: str) -> Iterator[slice]:
-        """Frames that a stage takes together; tells of each once it is done."""
-        count, step = len(self), self.lifter.config.solver.batch
+    def batches(self, stage: str, count: int | None = None) -> Iterator[slice]:
+        """Frames that a stage takes together, of `count` or all.
+
+        Tells of each batch once it is done.
+        """
+        count = len(self) if count is None else count
+        step = self.lifter.config.solver.batch
         for first in range(0, count, step):
             last = min(first + step, count)
             yield slice(first, last)
