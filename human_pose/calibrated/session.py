@@ -1,7 +1,8 @@
 """A recording lifted, stage by stage: what is measured of a take, then its poses."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -147,76 +148,91 @@ class _Frames:
 def _lift_sequences(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray]:
     """Joints and covariances once exchanges agree with the poses."""
     joints = frames.joints_mm.copy()
-    covariance = np.empty_like(frames.covariance_mm2)
     changed = np.ones(len(work), bool)
-    for _ in range(_MOST_SWAP_ROUNDS):
-        _lift_windows(work, frames, joints, covariance, changed)
+    for last_round in (*[False] * _MOST_SWAP_ROUNDS, True):
+        _lift_windows(work, frames, joints, changed)
         before = work.exchanges
-        if not work.exchange(joints):
+        if last_round or not work.exchange(joints):
             break
         changed = (work.exchanges != before).any(axis=1)
         work.triangulate()
         frames.lift_again(work, np.flatnonzero(changed))
         joints[changed] = frames.joints_mm[changed]
-    else:
-        _lift_windows(work, frames, joints, covariance, changed)
+    covariance = _covariances(work, frames, joints)
     # What lasts is not averaged over frames: that share of a frame's own errors.
     covariance += work.take.lasting * (frames.covariance_mm2 - covariance)
     return joints, covariance
 
 
 def _lift_windows(
-    work: Work,
-    frames: _Frames,
-    joints: np.ndarray,
-    covariance: np.ndarray,
-    changed: np.ndarray,
+    work: Work, frames: _Frames, joints: np.ndarray, changed: np.ndarray
 ) -> None:
-    """Writes joints and covariances of sequences, where frames have changed.
+    """Moves joints `[F, J, 3]` to where their sequences are likeliest.
 
-    Args:
-      work: the recording.
-      frames: lifted by themselves.
-      joints: `[F, J, 3]`, where windows begin, and what they find.
-      covariance: `[F, J, 3, 3]`, what they find.
-      changed: bool `[F]`; windows without such a frame stay.
+    Windows without a frame that has `changed` stay.
     """
+    start = joints.copy()
+    for window in _windows(work, "sequence"):
+        if changed[window.part].any():
+            arguments = window.of(work, start, frames.turns)
+            found = work.stages.sequence(*arguments).joints_mm
+            joints[window.kept] = found[window.own]
+
+
+def _covariances(work: Work, frames: _Frames, joints: np.ndarray) -> np.ndarray:
+    """Covariances of the joints of sequences, `[F, J, 3, 3]`."""
+    result = np.empty_like(frames.covariance_mm2)
+    for window in _windows(work, "covariances"):
+        arguments = window.of(work, joints, frames.turns)
+        result[window.kept] = work.stages.sequence_covariances(*arguments)[window.own]
+    return result
+
+
+class _Window(NamedTuple):
+    """Frames that are minimised together.
+
+    Attributes:
+      part: all of them.
+      kept: those whose results count.
+      own: where these are among all.
+      overlap: frames that chunks share within it.
+    """
+
+    part: slice
+    kept: slice
+    own: slice
+    overlap: int
+
+    def of(self, work: Work, joints: np.ndarray, turns: np.ndarray) -> tuple[Any, ...]:
+        """What `Stages.sequence` takes, filled up to a length that is compiled."""
+        first, count = self.part.start, self.part.stop - self.part.start
+        # Frames beyond the end are the last one again, and follow nothing.
+        filled = np.minimum(np.arange(-(-count // _LENGTHS) * _LENGTHS), count - 1)
+        rows = first + filled
+        follows = work.follows[self.part]
+        inside = np.zeros(len(rows))
+        inside[1 : count - 1] = follows[1:-1] * follows[2:]
+        return (
+            Unknowns(tf.constant(joints[rows]), tf.zeros([len(rows), 3], tf.float64)),
+            tf.constant(turns[rows]),
+            tf.constant(inside),
+            work.observed(rows),
+            work.body(),
+            work.terms(True),
+            tf.constant(self.overlap, tf.int32),
+        )
+
+
+def _windows(work: Work, stage: str) -> Iterator[_Window]:
+    """A recording's windows; tells of each once it is done."""
     settings = work.lifter.config.solver
     overlap = max(round(settings.overlap_s * work.take.fps), _LEAST_OVERLAP)
-    start = joints.copy()
     for first in range(0, len(work), settings.window):
         last = min(first + settings.window, len(work))
         low, high = max(first - overlap, 0), min(last + overlap, len(work))
-        if changed[low:high].any():
-            part, keep = slice(low, high), slice(first - low, last - low)
-            found, spread = _window(work, start, frames.turns, part, overlap)
-            joints[first:last], covariance[first:last] = found[keep], spread[keep]
-        work.tell("sequence", last / len(work))
-
-
-def _window(
-    work: Work, start: np.ndarray, turns: np.ndarray, part: slice, overlap: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Joints and covariances of one window, and of what it is filled up with."""
-    count = part.stop - part.start
-    # Frames beyond the end are the last one again, and follow nothing.
-    filled = np.minimum(np.arange(-(-count // _LENGTHS) * _LENGTHS), count - 1)
-    rows = part.start + filled
-    follows = work.follows[part]
-    inside = np.zeros(len(rows))
-    inside[1 : count - 1] = follows[1:-1] * follows[2:]
-    x = Unknowns(tf.constant(start[rows]), tf.zeros([len(rows), 3], tf.float64))
-    arguments = (
-        tf.constant(turns[rows]),
-        tf.constant(inside),
-        work.observed(rows),
-        work.body(),
-        work.terms(True),
-        tf.constant(overlap, tf.int32),
-    )
-    found = work.stages.sequence(x, *arguments)
-    spread = work.stages.sequence_covariances(found, *arguments)
-    return found.joints_mm.numpy(), spread.numpy()
+        own = slice(first - low, last - low)
+        yield _Window(slice(low, high), slice(first, last), own, overlap)
+        work.tell(stage, last / len(work))
 
 
 def _poses(
