@@ -76,13 +76,29 @@ class Session:
         Raises:
           InputError: if there are no cameras, several people, or nothing to see.
         """
+        solved = self.solved(recording, lengths_mm)
+        work = solved.work
+        poses = _poses(
+            work,
+            recording,
+            solved.joints_mm,
+            self._covariances(solved),
+            self._is_sequence(work),
+        )
+        return Lifted(poses, work.take, solved.frames.joints_mm, work.shift_px)
+
+    def solved(
+        self, recording: Recording, lengths_mm: np.ndarray | None = None
+    ) -> "Solved":
+        """The recording at the minimisers, without covariances.
+
+        Arguments and errors as of `lift`.
+        """
         work = self.measured(recording, lengths_mm)
-        frames = _Frames.lifted(work, np.arange(len(work)))
-        joints, covariance = frames.joints_mm, frames.covariance_mm2
+        frames = Frames.lifted(work, np.arange(len(work)))
         if self._is_sequence(work):
-            joints, covariance = _lift_sequences(work, frames)
-        poses = _poses(work, recording, joints, covariance, self._is_sequence(work))
-        return Lifted(poses, work.take, frames.joints_mm, work.shift_px)
+            return Solved(work, frames, _lift_sequences(work, frames))
+        return Solved(work, frames, frames.joints_mm)
 
     def measured(
         self, recording: Recording, lengths_mm: np.ndarray | None = None
@@ -105,6 +121,15 @@ class Session:
         measure(work, lengths_mm, temporal)
         return work
 
+    def _covariances(self, solved: "Solved") -> np.ndarray:
+        """Of the joints, `[F, J, 3, 3]`."""
+        work, alone = solved.work, solved.frames.covariance_mm2
+        if not self._is_sequence(work):
+            return alone
+        covariance = _covariances(work, solved.frames, solved.joints_mm)
+        # What lasts is not averaged over frames: that share of a frame's own errors.
+        return np.asarray(covariance + work.take.lasting * (alone - covariance))
+
     def _is_sequence(self, work: Work) -> bool:
         return self.lifter.config.temporal and bool(work.follows.any())
 
@@ -118,15 +143,21 @@ class Session:
 
 
 @dataclass(frozen=True, eq=False)
-class _Frames:
-    """Frames lifted by themselves: joints, turns of bodies, covariances of joints."""
+class Frames:
+    """Frames lifted by themselves.
+
+    Attributes:
+      joints_mm: `[F, J, 3]`.
+      turns: `[F, 3, 3]`, of the bodies, to the world.
+      covariance_mm2: `[F, J, 3, 3]`, of the joints.
+    """
 
     joints_mm: np.ndarray
     turns: np.ndarray
     covariance_mm2: np.ndarray
 
     @classmethod
-    def lifted(cls, work: Work, chosen: np.ndarray) -> "_Frames":
+    def lifted(cls, work: Work, chosen: np.ndarray) -> "Frames":
         """Some frames, by their numbers."""
         body, terms = work.body(), work.terms(False)
         parts = []
@@ -140,13 +171,28 @@ class _Frames:
 
     def lift_again(self, work: Work, chosen: np.ndarray) -> None:
         """Lifts some frames anew, by their numbers."""
-        again = _Frames.lifted(work, chosen)
+        again = Frames.lifted(work, chosen)
         for name, values in vars(again).items():
             getattr(self, name)[chosen] = values
 
 
-def _lift_sequences(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Joints and covariances once exchanges agree with the poses."""
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A recording at the minimisers.
+
+    Attributes:
+      work: what is known of it.
+      frames: by themselves.
+      joints_mm: `[F, J, 3]`, of its sequences where it has some.
+    """
+
+    work: Work
+    frames: Frames
+    joints_mm: np.ndarray
+
+
+def _lift_sequences(work: Work, frames: Frames) -> np.ndarray:
+    """Joints once exchanges agree with the poses."""
     joints = frames.joints_mm.copy()
     changed = np.ones(len(work), bool)
     for last_round in (*[False] * _MOST_SWAP_ROUNDS, True):
@@ -158,14 +204,11 @@ def _lift_sequences(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray
         work.triangulate()
         frames.lift_again(work, np.flatnonzero(changed))
         joints[changed] = frames.joints_mm[changed]
-    covariance = _covariances(work, frames, joints)
-    # What lasts is not averaged over frames: that share of a frame's own errors.
-    covariance += work.take.lasting * (frames.covariance_mm2 - covariance)
-    return joints, covariance
+    return joints
 
 
 def _lift_windows(
-    work: Work, frames: _Frames, joints: np.ndarray, changed: np.ndarray
+    work: Work, frames: Frames, joints: np.ndarray, changed: np.ndarray
 ) -> None:
     """Moves joints `[F, J, 3]` to where their sequences are likeliest.
 
@@ -179,7 +222,7 @@ def _lift_windows(
             joints[window.kept] = found[window.own]
 
 
-def _covariances(work: Work, frames: _Frames, joints: np.ndarray) -> np.ndarray:
+def _covariances(work: Work, frames: Frames, joints: np.ndarray) -> np.ndarray:
     """Covariances of the joints of sequences, `[F, J, 3, 3]`."""
     result = np.empty_like(frames.covariance_mm2)
     for window in _windows(work, "covariances"):
