@@ -17,7 +17,8 @@ from human_pose.calibrated.config import CalibratedConfig
 from human_pose.calibrated.lifter import CalibratedLifter, as_tuples
 from human_pose.calibrated.prior import files as prior_files
 from human_pose.calibrated.training.config import WEIGHTS
-from human_pose.files.arrays import Shape, check_within
+from human_pose.files.arrays import Shape
+from human_pose.files.checks import check_within
 from human_pose.files.errors import InputError, one_line
 from human_pose.files.npz import read_npz, write_npz
 from human_pose.files.paths import check_is_file, locate
