@@ -255,9 +255,10 @@ class CalibratedLifter(keras.Model):
         arguments = dict(config)
         prior = dict(arguments.pop("prior"))
         skeleton = Skeleton(**as_tuples(prior.pop("skeleton")))
-        arrays = {n: np.array(v) if n != "fps" else v for n, v in prior.items()}
+        fps = prior.pop("fps")
+        arrays = {name: np.array(values) for name, values in prior.items()}
         return cls(
-            PosePrior(skeleton=skeleton, **arrays),
+            PosePrior(skeleton=skeleton, fps=fps, **arrays),
             Skeleton(**as_tuples(arguments.pop("detector"))),
             CalibratedConfig.of(arguments.pop("config")),
             **arguments,

@@ -1,4 +1,4 @@
-"""The run that learns a calibrated lifter's weights from recordings with their truth."""
+"""The run that learns a calibrated lifter's weights from recordings and truth."""
 
 import json
 import os
