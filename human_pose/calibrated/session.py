@@ -12,6 +12,7 @@ from human_pose.calibrated.joints import SWAP_NAMES
 from human_pose.calibrated.lifter import CalibratedLifter, Take
 from human_pose.calibrated.measure import measure
 from human_pose.calibrated.observe import observe
+from human_pose.calibrated.rivals import undo_exchanged_bodies
 from human_pose.calibrated.stages import Stages
 from human_pose.calibrated.work import Progress, Work
 from human_pose.exchange.poses import Poses
@@ -103,6 +104,8 @@ class Session:
             work.exchange()
         work.triangulate()
         measure(work, lengths_mm, temporal)
+        if temporal and undo_exchanged_bodies(work):
+            measure(work, lengths_mm, temporal)
         return work
 
     def _is_sequence(self, work: Work) -> bool:
