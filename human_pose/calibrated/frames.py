@@ -5,7 +5,7 @@ matrix is positive definite wherever the joints are. In the bodies' frames the p
 part is the same for all frames.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,10 @@ import tensorflow as tf
 from human_pose.calibrated import energy
 from human_pose.calibrated.energy import Body, Layout, Observed, Unknowns, Weights
 from human_pose.geometry.triangulation import solve_3x3
+
+# Where nothing is seen, a joint is somewhere in a room of that deviation; beside what is
+# seen it counts for nothing.
+_ROOM_MM: Final = 10_000.0
 
 
 class System(NamedTuple):
@@ -45,6 +49,7 @@ def system(
     turn = start @ energy.rotation(x.turn_rad)
     bones = _bone_blocks(x.joints_mm, body, weights, layout)
     blocks = detection_blocks(x.joints_mm, observed, weights, layout)
+    blocks += tf.eye(3, dtype=blocks.dtype) / _ROOM_MM**2
     blocks += tf.einsum("jb,fbac->fjac", _ends(layout, bones.dtype), bones)
     both = tf.concat([blocks, -bones], 1)
     both = tf.matmul(turn[:, None], both @ turn[:, None], transpose_a=True)

@@ -162,9 +162,21 @@ def _lift_sequences(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray
         frames.lift_again(work, np.flatnonzero(changed))
         joints[changed] = frames.joints_mm[changed]
     covariance = _covariances(work, frames, joints)
-    # What lasts is not averaged over frames: that share of a frame's own errors.
-    covariance += work.take.lasting * (frames.covariance_mm2 - covariance)
+    # What lasts is not averaged over frames: that share of a frame's own errors, or of
+    # the nearest frame's where nothing is seen.
+    alone = frames.covariance_mm2[_nearest(work.seen)]
+    covariance += work.take.lasting * (alone - covariance)
     return joints, covariance
+
+
+def _nearest(chosen: np.ndarray) -> np.ndarray:
+    """Of each of F frames the number of the nearest chosen one."""
+    numbers = np.flatnonzero(chosen)
+    frames = np.arange(len(chosen))
+    after = np.searchsorted(numbers, frames).clip(0, len(numbers) - 1)
+    before = (after - 1).clip(0)
+    later = np.abs(numbers[after] - frames) < np.abs(numbers[before] - frames)
+    return np.where(later, numbers[after], numbers[before])
 
 
 def _lift_windows(
@@ -250,6 +262,9 @@ def _poses(
         for part in work.batches("results")
     ]
     residual, inlier = (np.concatenate(column) for column in zip(*parts, strict=True))
+    unknown = ~work.placed if temporal else ~work.seen
+    joints = np.where(unknown[:, None, None], np.nan, joints)
+    covariance = np.where(unknown[:, None, None, None], np.nan, covariance)
     seen = work.sight.confidence > 0
     swapped = np.stack([np.isin(work.exchanges, limbs) for limbs in _WITH_LIMBS], -1)
     return Poses(
