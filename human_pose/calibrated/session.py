@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
+from human_pose.calibrated import gaps
 from human_pose.calibrated.energy import Unknowns
 from human_pose.calibrated.joints import SWAP_NAMES
 from human_pose.calibrated.lifter import CalibratedLifter, Take
@@ -35,7 +36,7 @@ class Lifted:
     """A lifted recording.
 
     Attributes:
-      poses: the results.
+      poses: the results; NaN where no frame that shows something is near.
       take: what was measured of the take.
       frame_joints_mm: `[F, J, 3]`, of frames by themselves.
       shift_px: `[V, 2]`, by which the views' detections were moved because the cameras
@@ -80,6 +81,10 @@ class Session:
         joints, covariance = frames.joints_mm, frames.covariance_mm2
         if self._is_sequence(work):
             frames, joints, covariance = _lift_sequences(work, frames)
+        reach = _overlap(work) if self._is_sequence(work) else 0
+        unknown = gaps.unknown(work.shows, work.follows, reach)
+        joints, covariance = joints.copy(), covariance.copy()
+        joints[unknown], covariance[unknown] = np.nan, np.nan
         poses = _poses(work, recording, joints, covariance, self._is_sequence(work))
         return Lifted(poses, work.take, frames.joints_mm, work.shift_px)
 
@@ -155,7 +160,9 @@ def _lift_sequences(
 def _windows(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray]:
     """Joints and covariances of sequences, window by window."""
     settings = work.lifter.config.solver
-    overlap = max(round(settings.overlap_s * work.take.fps), _LEAST_OVERLAP)
+    overlap = _overlap(work)
+    bridged = gaps.bridged(frames.joints_mm, frames.turns, work.shows, work.follows)
+    frames = _Frames(*bridged, frames.covariance_mm2)
     joints = np.empty_like(frames.joints_mm)
     covariance = np.empty_like(frames.covariance_mm2)
     for first in range(0, len(work), settings.window):
@@ -166,6 +173,12 @@ def _windows(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray]:
         joints[first:last], covariance[first:last] = found[keep], spread[keep]
         work.tell("sequence", last / len(work))
     return joints, covariance
+
+
+def _overlap(work: Work) -> int:
+    """Frames that windows share on each side."""
+    overlap_s = work.lifter.config.solver.overlap_s
+    return max(round(overlap_s * work.take.fps), _LEAST_OVERLAP)
 
 
 def _window(

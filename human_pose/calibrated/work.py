@@ -54,6 +54,11 @@ class Work:
     def __len__(self) -> int:
         return len(self.sight)
 
+    @property
+    def shows(self) -> np.ndarray:
+        """Whether any view shows anything in a frame, bool `[F]`."""
+        return np.asarray((self.sight.confidence > 0).any(axis=(1, 2)))
+
     def body(self) -> Body:
         """The prior of the take's person."""
         return self.lifter.body(self.take)
