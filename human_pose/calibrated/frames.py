@@ -14,9 +14,8 @@ from human_pose.calibrated import energy
 from human_pose.calibrated.energy import Body, Layout, Observed, Unknowns, Weights
 from human_pose.geometry.triangulation import solve_3x3
 
-# Where nothing is seen, a joint is somewhere in a room of that deviation; beside what is
-# seen it counts for nothing.
-_ROOM_MM: Final = 10_000.0
+# Of a body that views show too little of to know where it is, 1 / mm²: within 100 m.
+_SOMEWHERE: Final = 1e-10
 
 
 class System(NamedTuple):
@@ -49,7 +48,6 @@ def system(
     turn = start @ energy.rotation(x.turn_rad)
     bones = _bone_blocks(x.joints_mm, body, weights, layout)
     blocks = detection_blocks(x.joints_mm, observed, weights, layout)
-    blocks += tf.eye(3, dtype=blocks.dtype) / _ROOM_MM**2
     blocks += tf.einsum("jb,fbac->fjac", _ends(layout, bones.dtype), bones)
     both = tf.concat([blocks, -bones], 1)
     both = tf.matmul(turn[:, None], both @ turn[:, None], transpose_a=True)
@@ -64,6 +62,7 @@ def system(
     corner = tf.matmul(wings, cross, transpose_a=True)
     corner += energy.tilt_curvature(turn, weights)
     matrix = tf.reshape(sparse, [-1, size, size]) + precision
+    matrix += _SOMEWHERE * tf.eye(size, dtype=matrix.dtype)
     return System(matrix, cross, corner, turn)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from human_pose.calibrated import gaps
 from human_pose.calibrated.energy import Unknowns
 from human_pose.calibrated.joints import SWAP_NAMES
 from human_pose.calibrated.lifter import CalibratedLifter, Take
@@ -37,9 +38,9 @@ class Lifted:
     """A lifted recording.
 
     Attributes:
-      poses: the results.
+      poses: the results; NaN where no frame that shows something is near.
       take: what was measured of the take.
-      frame_joints_mm: `[F, J, 3]`, of frames by themselves.
+      frame_joints_mm: `[F, J, 3]`, of frames by themselves; NaN where nothing is seen.
       shift_px: `[V, 2]`, by which the views' detections were moved because the cameras
         show everything beside its place.
     """
@@ -80,10 +81,16 @@ class Session:
         work = self.measured(recording, lengths_mm)
         frames = _Frames.lifted(work, np.arange(len(work)))
         joints, covariance = frames.joints_mm, frames.covariance_mm2
+        reach = 0
         if self._is_sequence(work):
             joints, covariance = _lift_sequences(work, frames)
+            reach = _overlap(work)
+        unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
+        joints = np.where(unknown, np.nan, joints)
+        covariance = np.where(unknown[..., None], np.nan, covariance)
         poses = _poses(work, recording, joints, covariance, self._is_sequence(work))
-        return Lifted(poses, work.take, frames.joints_mm, work.shift_px)
+        alone = np.where(work.shows[:, None, None], frames.joints_mm, np.nan)
+        return Lifted(poses, work.take, alone, work.shift_px)
 
     def measured(
         self, recording: Recording, lengths_mm: np.ndarray | None = None
@@ -150,33 +157,26 @@ class _Frames:
 
 def _lift_sequences(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray]:
     """Joints and covariances once exchanges agree with the poses."""
-    joints = frames.joints_mm.copy()
+    joints, turns = gaps.bridged(
+        frames.joints_mm, frames.turns, work.shows, work.follows
+    )
+    frames.turns[:] = turns
     changed = np.ones(len(work), bool)
     for last_round in (*[False] * _MOST_SWAP_ROUNDS, True):
         _lift_windows(work, frames, joints, changed)
         before = work.exchanges
         if last_round or not work.exchange(joints):
             break
-        changed = (work.exchanges != before).any(axis=1)
+        changed = (work.exchanges != before).any(axis=1) & work.shows
         work.triangulate()
         frames.lift_again(work, np.flatnonzero(changed))
         joints[changed] = frames.joints_mm[changed]
     covariance = _covariances(work, frames, joints)
     # What lasts is not averaged over frames: that share of a frame's own errors, or of
     # the nearest frame's where nothing is seen.
-    alone = frames.covariance_mm2[_nearest(work.seen)]
+    alone = frames.covariance_mm2[gaps.nearest(work.shows, work.follows)]
     covariance += work.take.lasting * (alone - covariance)
     return joints, covariance
-
-
-def _nearest(chosen: np.ndarray) -> np.ndarray:
-    """Of each of F frames the number of the nearest chosen one."""
-    numbers = np.flatnonzero(chosen)
-    frames = np.arange(len(chosen))
-    after = np.searchsorted(numbers, frames).clip(0, len(numbers) - 1)
-    before = (after - 1).clip(0)
-    later = np.abs(numbers[after] - frames) < np.abs(numbers[before] - frames)
-    return np.where(later, numbers[after], numbers[before])
 
 
 def _lift_windows(
@@ -240,14 +240,19 @@ class _Window(NamedTuple):
 
 def _windows(work: Work, stage: str) -> Iterator[_Window]:
     """A recording's windows; tells of each once it is done."""
-    settings = work.lifter.config.solver
-    overlap = max(round(settings.overlap_s * work.take.fps), _LEAST_OVERLAP)
+    settings, overlap = work.lifter.config.solver, _overlap(work)
     for first in range(0, len(work), settings.window):
         last = min(first + settings.window, len(work))
         low, high = max(first - overlap, 0), min(last + overlap, len(work))
         own = slice(first - low, last - low)
         yield _Window(slice(low, high), slice(first, last), own, overlap)
         work.tell(stage, last / len(work))
+
+
+def _overlap(work: Work) -> int:
+    """Frames that windows share on each side."""
+    overlap_s = work.lifter.config.solver.overlap_s
+    return max(round(overlap_s * work.take.fps), _LEAST_OVERLAP)
 
 
 def _poses(
@@ -262,9 +267,6 @@ def _poses(
         for part in work.batches("results")
     ]
     residual, inlier = (np.concatenate(column) for column in zip(*parts, strict=True))
-    unknown = ~work.placed if temporal else ~work.seen
-    joints = np.where(unknown[:, None, None], np.nan, joints)
-    covariance = np.where(unknown[:, None, None, None], np.nan, covariance)
     seen = work.sight.confidence > 0
     swapped = np.stack([np.isin(work.exchanges, limbs) for limbs in _WITH_LIMBS], -1)
     return Poses(

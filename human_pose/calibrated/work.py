@@ -56,15 +56,9 @@ class Work:
         return len(self.sight)
 
     @property
-    def seen(self) -> np.ndarray:
-        """Whether a frame has any detection, `[F]`."""
+    def shows(self) -> np.ndarray:
+        """Whether any view shows anything in a frame, bool `[F]`."""
         return np.asarray((self.sight.confidence > 0).any(axis=(1, 2)))
-
-    @property
-    def placed(self) -> np.ndarray:
-        """Whether a frame's sequence has any detection, `[F]`."""
-        takes = np.cumsum(self.follows == 0) - 1
-        return np.bincount(takes, self.seen)[takes] > 0
 
     def body(self) -> Body:
         """The prior of the take's person."""
