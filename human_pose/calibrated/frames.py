@@ -5,7 +5,7 @@ matrix is positive definite wherever the joints are. In the bodies' frames the p
 part is the same for all frames.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,9 @@ import tensorflow as tf
 from human_pose.calibrated import energy
 from human_pose.calibrated.energy import Body, Layout, Observed, Unknowns, Weights
 from human_pose.geometry.triangulation import solve_3x3
+
+# Of a body that views show too little of to know where it is, 1 / mm²: within 100 m.
+_SOMEWHERE: Final = 1e-10
 
 
 class System(NamedTuple):
@@ -59,6 +62,7 @@ def system(
     corner = tf.matmul(wings, cross, transpose_a=True)
     corner += energy.tilt_curvature(turn, weights)
     matrix = tf.reshape(sparse, [-1, size, size]) + precision
+    matrix += _SOMEWHERE * tf.eye(size, dtype=matrix.dtype)
     return System(matrix, cross, corner, turn)
 
 

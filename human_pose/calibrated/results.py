@@ -59,14 +59,14 @@ def write_results(
     poses = lifted.poses
     write_poses(folder / POSES, poses)
     for name in MOTION_FILES:
-        _unless_missing(folder, name, lambda path: formats.write(path, poses.as_motion))
+        _write(folder / name, lambda path: formats.write(path, poses.as_motion), poses)
     write_anipose(
         folder / ANIPOSE,
         poses.as_motion,
         errors_px=poses.errors_px,
         cameras_used=poses.cameras_used,
     )
-    _unless_missing(folder, VIEWER, lambda path: write_viewer(path, poses, recording))
+    _write(folder / VIEWER, lambda path: write_viewer(path, poses, recording), poses)
     findings = Findings(
         poses,
         recording,
@@ -78,14 +78,15 @@ def write_results(
     return write_report(folder, findings)
 
 
-def _unless_missing(folder: Path, name: str, write: Callable[[Path], object]) -> None:
-    """Writes a file that needs a library, or says why it is not there."""
+def _write(path: Path, write: Callable[[Path], object], poses: Poses) -> None:
+    """Writes a file, or says why it is not there: it needs a library, or the rate."""
     try:
-        write(folder / name)
+        write(path)
     except InputError as error:
-        if not isinstance(error.__cause__, ModuleNotFoundError):
+        missing = isinstance(error.__cause__, ModuleNotFoundError)
+        if not missing and poses.fps is not None:
             raise
-        _LOG.warning("%s is left out: %s", name, error)
+        _LOG.warning("%s is left out: %s", path.name, error)
 
 
 def _shifts(lifted: Lifted) -> list[str]:
@@ -119,6 +120,8 @@ def _of_some_views(session: Session, recording: Recording, poses: Poses) -> Meth
             view_names=recording.view_names,
             cameras=recording.cameras,
         )
+        if not given.seen.any():
+            return np.full((len(given), len(poses.skeleton), 3), np.nan)
         found = session.lift(hidden).poses
         return convert(found.joints_3d_mm, found.skeleton, poses.skeleton, fill=np.nan)
 

@@ -7,11 +7,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from human_pose.calibrated import gaps
 from human_pose.calibrated.energy import Unknowns
 from human_pose.calibrated.joints import SWAP_NAMES
 from human_pose.calibrated.lifter import CalibratedLifter, Take
 from human_pose.calibrated.measure import measure
 from human_pose.calibrated.observe import observe
+from human_pose.calibrated.rivals import undo_exchanged_bodies
 from human_pose.calibrated.stages import Stages
 from human_pose.calibrated.work import Progress, Work
 from human_pose.exchange.poses import Poses
@@ -36,9 +38,9 @@ class Lifted:
     """A lifted recording.
 
     Attributes:
-      poses: the results.
+      poses: the results; NaN where no frame that shows something is near.
       take: what was measured of the take.
-      frame_joints_mm: `[F, J, 3]`, of frames by themselves.
+      frame_joints_mm: `[F, J, 3]`, of frames by themselves; NaN where nothing is seen.
       shift_px: `[V, 2]`, by which the views' detections were moved because the cameras
         show everything beside its place.
     """
@@ -76,29 +78,27 @@ class Session:
         Raises:
           InputError: if there are no cameras, several people, or nothing to see.
         """
-        solved = self.solved(recording, lengths_mm)
-        work = solved.work
-        poses = _poses(
-            work,
-            recording,
-            solved.joints_mm,
-            self._covariances(solved),
-            self._is_sequence(work),
-        )
-        return Lifted(poses, work.take, solved.frames.joints_mm, work.shift_px)
+        work, frames, joints, covariance = self.solved(recording, lengths_mm)
+        reach = _overlap(work) if self._is_sequence(work) else 0
+        unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
+        joints = np.where(unknown, np.nan, joints)
+        covariance = np.where(unknown[..., None], np.nan, covariance)
+        poses = _poses(work, recording, joints, covariance, self._is_sequence(work))
+        alone = np.where(work.shows[:, None, None], frames.joints_mm, np.nan)
+        return Lifted(poses, work.take, alone, work.shift_px)
 
     def solved(
         self, recording: Recording, lengths_mm: np.ndarray | None = None
     ) -> "Solved":
-        """The recording at the minimisers, without covariances.
+        """The recording at the minimisers.
 
         Arguments and errors as of `lift`.
         """
         work = self.measured(recording, lengths_mm)
         frames = Frames.lifted(work, np.arange(len(work)))
         if self._is_sequence(work):
-            return Solved(work, frames, _lift_sequences(work, frames))
-        return Solved(work, frames, frames.joints_mm)
+            return Solved(work, frames, *_lift_sequences(work, frames))
+        return Solved(work, frames, frames.joints_mm, frames.covariance_mm2)
 
     def measured(
         self, recording: Recording, lengths_mm: np.ndarray | None = None
@@ -119,16 +119,9 @@ class Session:
             work.exchange()
         work.triangulate()
         measure(work, lengths_mm, temporal)
+        if temporal and undo_exchanged_bodies(work):
+            measure(work, lengths_mm, temporal)
         return work
-
-    def _covariances(self, solved: "Solved") -> np.ndarray:
-        """Of the joints, `[F, J, 3, 3]`."""
-        work, alone = solved.work, solved.frames.covariance_mm2
-        if not self._is_sequence(work):
-            return alone
-        covariance = _covariances(work, solved.frames, solved.joints_mm)
-        # What lasts is not averaged over frames: that share of a frame's own errors.
-        return np.asarray(covariance + work.take.lasting * (alone - covariance))
 
     def _is_sequence(self, work: Work) -> bool:
         return self.lifter.config.temporal and bool(work.follows.any())
@@ -176,35 +169,44 @@ class Frames:
             getattr(self, name)[chosen] = values
 
 
-@dataclass(frozen=True, eq=False)
-class Solved:
-    """A recording at the minimisers.
+class Solved(NamedTuple):
+    """A recording at the minimisers; values of frames that show nothing mean nothing.
 
     Attributes:
       work: what is known of it.
       frames: by themselves.
       joints_mm: `[F, J, 3]`, of its sequences where it has some.
+      covariance_mm2: `[F, J, 3, 3]`, of them.
     """
 
     work: Work
     frames: Frames
     joints_mm: np.ndarray
+    covariance_mm2: np.ndarray
 
 
-def _lift_sequences(work: Work, frames: Frames) -> np.ndarray:
-    """Joints once exchanges agree with the poses."""
-    joints = frames.joints_mm.copy()
+def _lift_sequences(work: Work, frames: Frames) -> tuple[np.ndarray, np.ndarray]:
+    """Joints and covariances once exchanges agree with the poses."""
+    joints, turns = gaps.bridged(
+        frames.joints_mm, frames.turns, work.shows, work.follows
+    )
+    frames.turns[:] = turns
     changed = np.ones(len(work), bool)
     for last_round in (*[False] * _MOST_SWAP_ROUNDS, True):
         _lift_windows(work, frames, joints, changed)
         before = work.exchanges
         if last_round or not work.exchange(joints):
             break
-        changed = (work.exchanges != before).any(axis=1)
+        changed = (work.exchanges != before).any(axis=1) & work.shows
         work.triangulate()
         frames.lift_again(work, np.flatnonzero(changed))
         joints[changed] = frames.joints_mm[changed]
-    return joints
+    covariance = _covariances(work, frames, joints)
+    # What lasts is not averaged over frames: that share of a frame's own errors, or of
+    # the nearest frame's where nothing is seen.
+    alone = frames.covariance_mm2[gaps.nearest(work.shows, work.follows)]
+    covariance += work.take.lasting * (alone - covariance)
+    return joints, covariance
 
 
 def _lift_windows(
@@ -268,14 +270,19 @@ class _Window(NamedTuple):
 
 def _windows(work: Work, stage: str) -> Iterator[_Window]:
     """A recording's windows; tells of each once it is done."""
-    settings = work.lifter.config.solver
-    overlap = max(round(settings.overlap_s * work.take.fps), _LEAST_OVERLAP)
+    settings, overlap = work.lifter.config.solver, _overlap(work)
     for first in range(0, len(work), settings.window):
         last = min(first + settings.window, len(work))
         low, high = max(first - overlap, 0), min(last + overlap, len(work))
         own = slice(first - low, last - low)
         yield _Window(slice(low, high), slice(first, last), own, overlap)
         work.tell(stage, last / len(work))
+
+
+def _overlap(work: Work) -> int:
+    """Frames that windows share on each side."""
+    overlap_s = work.lifter.config.solver.overlap_s
+    return max(round(overlap_s * work.take.fps), _LEAST_OVERLAP)
 
 
 def _poses(

@@ -16,6 +16,7 @@ from human_pose.calibrated.energy import (
     exchange_gains,
     fit,
     flipped,
+    frame_energy,
     project,
 )
 from human_pose.calibrated.lifter import CalibratedLifter
@@ -34,6 +35,7 @@ class Stages:
       triangulate: points, what is seen and cameras -> `Triangulated`.
       frames: `CalibratedLifter.frames`.
       refined: `CalibratedLifter.refined`.
+      energies: of frames, `[F]`.
       statistics: `noise.statistics` of frames.
       frame_covariances: of the joints of frames by themselves, `[F, J, 3, 3]`.
       sequence: `CalibratedLifter.sequence`.
@@ -88,6 +90,14 @@ class Stages:
         )
         self.frames = compile(lifter.frames, triangulated, *problem)
         self.refined = compile(lifter.refined, unknowns, turn, *problem)
+        self.energies = compile(
+            lambda x, turn, observed, body, terms: frame_energy(
+                x, turn, observed, body, terms, layout
+            ),
+            unknowns,
+            turn,
+            *problem,
+        )
         self.statistics = compile(
             lambda x, turn, observed, body, terms, follows: noise.statistics(
                 x, turn, observed, body, terms, layout, follows

@@ -47,11 +47,21 @@ def find_swaps(
     unary = np.broadcast_to(np.log(prior), (count, views, states)).copy()
     if gains is not None:
         unary += gains
-    jumps = _jumps(points_px, seen, joints)  # [F - 1, V, S, S]
+    return best_course(unary, links(points_px, seen, follows, joints))
+
+
+def links(
+    points_px: np.ndarray, seen: np.ndarray, follows: np.ndarray, joints: ModelJoints
+) -> np.ndarray:
+    """Log densities of exchanges after others, `[F - 1, V, S, S]`.
+
+    Arguments as of `find_swaps`.
+    """
+    states = len(joints.exchanges)
+    jumps = _jumps(points_px, seen, joints)
     change = np.full((states, states), np.log(_CHANGE / (states - 1)))
     np.fill_diagonal(change, np.log1p(-_CHANGE))
-    links = np.where(follows[1:, None, None, None], change - jumps, 0.0)
-    return _best_course(unary, links)
+    return np.where(follows[1:, None, None, None], change - jumps, 0.0)
 
 
 def exchanged(
@@ -93,13 +103,18 @@ def _size_px(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return np.asarray(extent)
 
 
-def _best_course(unary: np.ndarray, links: np.ndarray) -> np.ndarray:
-    """Viterbi for each view: states `[F, V]` of the largest sum."""
+def best_course(unary: np.ndarray, between: np.ndarray) -> np.ndarray:
+    """Viterbi for each view: states `[F, V]` of the largest sum.
+
+    Args:
+      unary: `[F, V, S]`, log densities of states.
+      between: `[F - 1, V, S, S]`, of states after others.
+    """
     count = len(unary)
     best = unary[0]
     came = np.zeros(unary.shape, np.int8)
     for frame in range(1, count):
-        options = best[:, :, None] + links[frame - 1]
+        options = best[:, :, None] + between[frame - 1]
         came[frame] = options.argmax(axis=1)
         best = options.max(axis=1) + unary[frame]
     course = np.empty(unary.shape[:2], np.int64)

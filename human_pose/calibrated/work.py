@@ -27,7 +27,8 @@ class Work:
       tell: told the stage and the share of it that is done, from 0 to 1.
 
     Attributes:
-      sight: the detections with exchanges undone and shifts taken off.
+      original: the detections as they were made, with shifts taken off.
+      sight: the same with exchanges undone.
       exchanges: int `[F, V]`, as of `swaps.find_swaps`; 0 is none.
       shift_px: `[V, 2]`, added to the views' detections.
       points: the triangulated detections, once there are.
@@ -45,7 +46,7 @@ class Work:
         tell: Progress,
     ) -> None:
         self.lifter, self.stages, self.tell = lifter, stages, tell
-        self.sight, self._original = sight, sight
+        self.sight, self.original = sight, sight
         self.follows, self.take = follows, take
         self.exchanges = np.zeros(sight.points_px.shape[:2], np.int64)
         self.shift_px = np.zeros((len(sight.projection), 2))
@@ -53,6 +54,11 @@ class Work:
 
     def __len__(self) -> int:
         return len(self.sight)
+
+    @property
+    def shows(self) -> np.ndarray:
+        """Whether any view shows anything in a frame, bool `[F]`."""
+        return np.asarray((self.sight.confidence > 0).any(axis=(1, 2)))
 
     def body(self) -> Body:
         """The prior of the take's person."""
@@ -106,7 +112,7 @@ class Work:
     def shift(self, shift_px: np.ndarray) -> None:
         """Moves the views' detections by `[V, 2]`, and triangulates them again."""
         self.shift_px = self.shift_px + shift_px
-        self._original = _moved(self._original, shift_px)
+        self.original = _moved(self.original, shift_px)
         self.sight = _moved(self.sight, shift_px)
         self.triangulate()
 
@@ -117,29 +123,34 @@ class Work:
           joints_mm: `[F, J, 3]`, that the detections are beside; None for what the
             detections themselves say of how they go on.
         """
-        original, joints = self._original, self.lifter.joints
+        original = self.original
         exchanges = swaps.find_swaps(
             original.points_px,
             original.confidence > 0,
             self.follows > 0,
-            joints,
+            self.lifter.joints,
             self.terms(True).swaps.numpy(),
             None if joints_mm is None else self._gains(joints_mm),
         )
         changed = not np.array_equal(exchanges, self.exchanges)
+        self.undo(exchanges)
+        return changed
+
+    def undo(self, exchanges: np.ndarray) -> None:
+        """Undoes exchanges `[F, V]` of the detections as they were made."""
+        original, joints = self.original, self.lifter.joints
         self.exchanges = exchanges
         self.sight = Sight(
             swaps.exchanged(original.points_px, exchanges, joints),
             swaps.exchanged(original.confidence, exchanges, joints),
             original.projection,
         )
-        return changed
 
     def _gains(self, joints_mm: np.ndarray) -> np.ndarray:
         """What exchanges of the original detections would gain beside the joints."""
         parts = [
             self.stages.fits(
-                joints_mm[part], self.observed(part, self._original), self.terms(True)
+                joints_mm[part], self.observed(part, self.original), self.terms(True)
             )[2]
             for part in self.batches("swaps")
         ]

@@ -5,12 +5,15 @@ from typing import Final
 
 import numpy as np
 
+from human_pose.calibrated.baselines.linear import weighted_dlt
 from human_pose.calibrated.evaluation.motion_measures import height_mm
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 
 # Bodies, from a small child's to the tallest.
 _HEIGHTS_MM: Final = (700.0, 2400.0)
+# Frames that tell how large a body is.
+_OF_HEIGHT: Final = 100
 # Mean offsets of a view's detections that no detector makes by itself.
 _OFFSET_PX: Final = 8.0
 _OFFSET_SHARE: Final = 0.5  # of the view's median error
@@ -30,16 +33,25 @@ def cautions(
       recording: of the same views and frames; one person, with cameras.
       offsets_px: mean offsets of the views' detections, `[V, 2]`.
     """
-    yield from _of_all(poses)
+    yield from _of_all(poses, _height_mm(poses, recording))
     for view, name in enumerate(poses.view_names):
         yield from _of_view(poses, recording, view, name, offsets_px[view])
 
 
-def _of_all(poses: Poses) -> Iterator[str]:
-    height = height_mm(poses.joints_3d_mm, poses.skeleton)
+def _height_mm(poses: Poses, recording: Recording) -> float:
+    """The body's height, if possible without the prior, which knows people's sizes."""
+    some = recording.of_frames(slice(None, None, -(-len(recording) // _OF_HEIGHT)))
+    joints = weighted_dlt(
+        some.joints_2d_px[:, :, 0], some.confidence[:, :, 0], some.cameras
+    )
+    height = height_mm(joints, some.skeleton)
+    return height_mm(poses.joints_3d_mm, poses.skeleton) if np.isnan(height) else height
+
+
+def _of_all(poses: Poses, height: float) -> Iterator[str]:
     if not np.isnan(height) and not _HEIGHTS_MM[0] <= height <= _HEIGHTS_MM[1]:
         yield (
-            f"The bones imply a body of {height / 1000:.2f} m: are the calibration's "
+            f"The bones imply a body of {height / 1000:.3g} m: are the calibration's "
             "units the right ones?"
         )
     if len(poses.view_names) == 1:

@@ -1,0 +1,72 @@
+"""Frames in which no view shows anything: where they start, and which stay unknown."""
+
+import numpy as np
+
+
+def nearest_seen(
+    seen: np.ndarray, follows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The nearest frames of the same sequence that show something.
+
+    Args:
+      seen: bool `[F]`, whether a frame shows anything.
+      follows: `[F]`, 1 where a frame follows the one before it in a sequence.
+
+    Returns:
+      Their numbers before and after each frame, `[F]` each, the frame itself where it
+      shows something; -1 where there is none.
+    """
+    take = np.cumsum(follows == 0)
+    count = len(seen)
+    number = np.arange(count)
+    before = np.maximum.accumulate(np.where(seen, number, -1))
+    after = np.minimum.accumulate(np.where(seen, number, count)[::-1])[::-1]
+
+    def of_take(side: np.ndarray) -> np.ndarray:
+        there = (side >= 0) & (side < count)
+        same = take[np.where(there, side, 0)] == take
+        return np.where(there & same, side, -1)
+
+    return of_take(before), of_take(after)
+
+
+def nearest(seen: np.ndarray, follows: np.ndarray) -> np.ndarray:
+    """The nearer of both, `[F]`; a frame itself where there is neither."""
+    number = np.arange(len(seen))
+    before, after = nearest_seen(seen, follows)
+    sooner = (before >= 0) & ((after < 0) | (number - before <= after - number))
+    chosen = np.where(sooner, before, after)
+    return np.where(chosen >= 0, chosen, number)
+
+
+def bridged(
+    joints_mm: np.ndarray, turns: np.ndarray, seen: np.ndarray, follows: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Joints `[F, J, 3]` and turns `[F, 3, 3]`, between those of frames that show some.
+
+    What frames by themselves give where nothing is seen is the prior's, anywhere.
+    """
+    sides = nearest_seen(seen, follows)
+    number = np.arange(len(seen))
+    before, after = (
+        np.where(side >= 0, side, np.where(other >= 0, other, number))
+        for side, other in (sides, sides[::-1])
+    )
+    share = (number - before) / np.maximum(after - before, 1)
+    share = np.clip(share, 0, 1)[:, None, None]
+    joints = (1 - share) * joints_mm[before] + share * joints_mm[after]
+    return joints, turns[nearest(seen, follows)]
+
+
+def unknown(seen: np.ndarray, follows: np.ndarray, reach: int) -> np.ndarray:
+    """Frames of which nothing is known, bool `[F]`: none within reach shows anything.
+
+    Args:
+      seen: as of `nearest_seen`.
+      follows: see there.
+      reach: how many frames before or after still tell of one.
+    """
+    number = np.arange(len(seen))
+    sides = nearest_seen(seen, follows)
+    near = [(side >= 0) & (np.abs(number - side) <= reach) for side in sides]
+    return ~(near[0] | near[1])

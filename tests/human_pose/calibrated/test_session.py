@@ -1,0 +1,218 @@
+"""Recordings lifted by a session: what must not matter, and what must work."""
+
+import dataclasses
+
+import made_up_recording as made
+import numpy as np
+import pytest
+
+from human_pose.calibrated.evaluation.cautions import cautions
+from human_pose.calibrated.lifter import CalibratedLifter
+from human_pose.calibrated.prior.files import load_prior
+from human_pose.calibrated.session import Session
+from human_pose.geometry.known_skeletons import by_name
+from human_pose.geometry.skeleton import convert
+from human_pose.geometry.skeletons import LIFTER_17
+
+FRAMES = 12
+TRUTH = made.truth_mm(FRAMES)
+NOISY = made.recording(TRUTH, noise_px=3.0)
+
+
+@pytest.fixture(scope="module")
+def session():
+    return Session(CalibratedLifter(load_prior(), LIFTER_17))
+
+
+@pytest.fixture(scope="module")
+def lifted(session):
+    return session.lift(NOISY)
+
+
+def hidden(recording, *places):
+    """The recording without the detections at these places of `[F, V]`."""
+    joints = recording.joints_2d_px.copy()
+    for place in places:
+        joints[place] = np.nan
+    return recording.replace(joints_2d_px=joints)
+
+
+def seen_from(recording, change):
+    """The recording with a change of its cameras."""
+    return recording.replace(cameras=tuple(map(change, recording.cameras)))
+
+
+def errors_mm(poses, truth_mm=TRUTH):
+    """Mean errors of each frame."""
+    wanted = convert(truth_mm, LIFTER_17, poses.skeleton)
+    return np.linalg.norm(poses.joints_3d_mm - wanted, axis=-1).mean(axis=-1)
+
+
+def said(poses, recording):
+    return " ".join(cautions(poses, recording, np.zeros((len(poses.view_names), 2))))
+
+
+def test_a_noisy_recording(lifted):
+    """10 mm are what triangulated points are off."""
+    assert errors_mm(lifted.poses).mean() < 10
+    deviation = np.sqrt(np.trace(lifted.poses.covariance_mm2, axis1=-2, axis2=-1))
+    assert 5 < deviation.mean() < 15
+    assert lifted.take.sigma_px.mean() == pytest.approx(3.0, rel=0.15)
+
+
+def test_neither_order_nor_names_of_cameras_matter(session, lifted):
+    order = [2, 0, 3, 1]
+    names = tuple(f"camera {number}" for number in range(4))
+    moved = NOISY.of_views([NOISY.view_names[view] for view in order])
+    rig = [
+        dataclasses.replace(camera, name=name)
+        for camera, name in zip(moved.cameras, names, strict=True)
+    ]
+    found = session.lift(moved.replace(view_names=names, cameras=tuple(rig))).poses
+    expected = lifted.poses
+    np.testing.assert_allclose(found.joints_3d_mm, expected.joints_3d_mm, atol=1e-6)
+    np.testing.assert_allclose(
+        found.reprojection_px, expected.reprojection_px[:, order], atol=1e-6
+    )
+
+
+def test_a_turned_and_moved_world(session, lifted):
+    sine, cosine = np.sin(1.1), np.cos(1.1)
+    turn = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
+    move = np.array([3000.0, -20000.0, 700.0])
+
+    def moved(camera):
+        rotation = camera.rotation @ turn.T
+        return dataclasses.replace(
+            camera,
+            rotation=rotation,
+            translation_mm=camera.translation_mm - rotation @ move,
+        )
+
+    found = session.lift(seen_from(NOISY, moved)).poses
+    there = lifted.poses.joints_3d_mm @ turn.T + move
+    np.testing.assert_allclose(found.joints_3d_mm, there, atol=1e-6)
+    spread = turn @ lifted.poses.covariance_mm2 @ turn.T
+    np.testing.assert_allclose(found.covariance_mm2, spread, atol=1e-6)
+
+
+def test_a_frames_result_does_not_depend_on_its_batch(session, lifted):
+    """Once its take is measured, which rests on all of its frames."""
+    work = session.measured(NOISY)
+    body, terms = work.body(), work.terms(temporal=False)
+
+    def joints(part):
+        points, observed = work.triangulated(part), work.observed(part)
+        return work.stages.frames(points, observed, body, terms)[0].joints_mm.numpy()
+
+    expected = lifted.frame_joints_mm[4:9]
+    np.testing.assert_allclose(joints(slice(4, 9)), expected, atol=1e-6)
+    np.testing.assert_allclose(joints(slice(6, 7)), expected[2:3], atol=1e-6)
+
+
+def test_exact_detections_give_exact_joints(session):
+    for noise_px, limit_mm in ((0.01, 0.1), (0.0, 1e-4)):
+        found = session.lift(made.recording(TRUTH, noise_px=noise_px))
+        assert errors_mm(found.poses).max() < limit_mm
+        alone = dataclasses.replace(found.poses, joints_3d_mm=found.frame_joints_mm)
+        assert errors_mm(alone).max() < limit_mm
+
+
+def test_what_is_not_seen(session):
+    """A view, a frame, and the first frame, that show nothing."""
+    partly = hidden(NOISY, np.s_[:, 1], np.s_[5], np.s_[0])
+    found = session.lift(partly)
+    errors = errors_mm(found.poses)
+    assert errors[[5, 0]].max() < 60 and np.delete(errors, [0, 5]).max() < 20
+    assert "View door has no detection at all" in said(found.poses, partly)
+    assert not found.poses.views_used[:, 1].any()
+    # Uncertainty grows where nothing is seen.
+    spread = np.trace(found.poses.covariance_mm2, axis1=-2, axis2=-1).mean(axis=-1)
+    assert spread[[0, 5]].min() > 2 * np.median(spread)
+
+
+def test_frames_by_themselves(session):
+    """A frame without detections is not known; one joint of one view is hardly."""
+    few = hidden(NOISY, np.s_[5], np.s_[6, 1:], np.s_[6, 0, :, 1:])
+    found = session.lift(few.replace(sequence=np.arange(FRAMES))).poses
+    errors = errors_mm(found)
+    assert np.isnan(errors[5]) and np.isnan(found.covariance_mm2[5]).all()
+    assert np.delete(errors, [5, 6]).max() < 20
+    deviation = np.sqrt(np.trace(found.covariance_mm2[6], axis1=-2, axis2=-1))
+    assert (deviation > 5000).all()
+    assert "of the joints have no estimate" in said(found, few)
+
+
+def test_one_frame_and_no_frame_rate(session):
+    assert errors_mm(session.lift(NOISY.of_frames([3])).poses, TRUTH[3:4]) < 20
+    timeless = NOISY.replace(fps=None)
+    found = session.lift(timeless).poses
+    assert found.fps is None and "frame rate is unknown" in said(found, timeless)
+    assert errors_mm(found).mean() < 10
+
+
+@pytest.mark.parametrize("height_m", [0.9, 2.2])
+def test_children_and_giants(session, height_m):
+    size = height_m / 1.8
+    recording = made.recording(size * TRUTH, noise_px=1.0)
+    found = session.lift(recording)
+    assert errors_mm(found.poses, size * TRUTH).mean() < 5
+    assert "The bones imply" not in said(found.poses, recording)
+
+
+@pytest.mark.parametrize("size, height", [(1e-3, "0.001"), (10.0, "1")])
+def test_units_that_are_not_those_of_the_calibration(session, size, height):
+    """Metres taken for millimetres, and millimetres for centimetres."""
+
+    def scaled(camera):
+        return dataclasses.replace(camera, translation_mm=size * camera.translation_mm)
+
+    recording = seen_from(NOISY, scaled)
+    found = session.lift(recording).poses
+    assert f"The bones imply a body of {height}" in said(found, recording)
+
+
+@pytest.mark.large
+def test_one_view(session):
+    """A body whose size is known stands within half a metre of its place."""
+    single = NOISY.of_views(["door"])
+    lengths = session.lift(made.recording(TRUTH, noise_px=0.1)).take.lengths_mm
+    found = session.lift(single, lengths).poses
+    assert errors_mm(found).mean() < 500
+    assert "One view alone does not show depth" in said(found, single)
+    centred = [
+        joints - joints.mean(axis=1, keepdims=True)
+        for joints in (found.joints_3d_mm, convert(TRUTH, LIFTER_17, found.skeleton))
+    ]
+    assert np.linalg.norm(centred[0] - centred[1], axis=-1).mean() < 150
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("name", ["coco_17", "body_25", "blazepose_33"])
+def test_detectors(name):
+    """Joints of one name are the same; what a detector adds hangs on the nearest."""
+    skeleton = by_name(name)
+    known = convert(TRUTH, LIFTER_17, skeleton, fill=np.nan)
+    rng = np.random.default_rng(5)
+    anchor = np.nan_to_num(known)
+    for joint, parent in enumerate(skeleton.parents):
+        lacking = np.isnan(known[0, joint, 0])
+        base = anchor[:, parent] if parent >= 0 else TRUTH[:, 0]
+        if lacking:
+            anchor[:, joint] = base + rng.normal(0, 50, 3)
+    recording = made.recording(TRUTH, noise_px=0.0)
+    exact = np.stack([camera.project(anchor) for camera in recording.cameras], axis=1)
+    detected = (exact + rng.normal(0, 1.0, exact.shape))[:, :, None]
+    given = recording.replace(
+        joints_2d_px=detected,
+        confidence=np.ones(detected.shape[:-1]),
+        skeleton=skeleton,
+    )
+    found = Session(CalibratedLifter(load_prior(), skeleton)).lift(given).poses
+    wanted = convert(anchor, skeleton, found.skeleton, fill=np.nan)
+    errors = np.linalg.norm(found.joints_3d_mm - wanted, axis=-1)
+    assert np.nanmean(errors) < 5
+    own = convert(TRUTH, LIFTER_17, found.skeleton, fill=np.nan)
+    unseen = np.isnan(wanted[..., 0]) & ~np.isnan(own[..., 0])
+    off = np.linalg.norm(found.joints_3d_mm - own, axis=-1)[unseen]
+    assert not off.size or off.mean() < 60
