@@ -108,7 +108,7 @@ def _clips(source: Source, frames: int) -> list[np.ndarray]:
     """Rows of clips: runs of frames that follow each other, cut into like parts."""
     follows = source.solved.work.follows
     runs = np.split(np.arange(len(follows)), np.flatnonzero(follows[1:] == 0) + 1)
-    known = _known(source).any(axis=-1)
+    known: np.ndarray = np.any(_known(source), axis=1)
     return [
         part
         for run in runs
@@ -119,8 +119,9 @@ def _clips(source: Source, frames: int) -> list[np.ndarray]:
 
 def _known(source: Source) -> np.ndarray:
     """Joints whose errors count, bool `[F, J]`: none of frames that show nothing."""
-    shows = source.solved.work.shows
-    return np.asarray(np.isfinite(source.truth_mm).all(axis=-1) & shows[:, None])
+    shows = np.asarray(source.solved.work.shows)[:, None]
+    there: np.ndarray = np.isfinite(source.truth_mm).all(axis=-1)
+    return there & shows
 
 
 def _batches(
