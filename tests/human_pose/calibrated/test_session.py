@@ -192,13 +192,12 @@ def test_one_view(session):
 def test_detectors(name):
     """Joints of one name are the same; what a detector adds hangs on the nearest."""
     skeleton = by_name(name)
-    known = convert(TRUTH, LIFTER_17, skeleton, fill=np.nan)
     rng = np.random.default_rng(5)
-    anchor = np.nan_to_num(known)
-    for joint, parent in enumerate(skeleton.parents):
-        lacking = np.isnan(known[0, joint, 0])
-        base = anchor[:, parent] if parent >= 0 else TRUTH[:, 0]
-        if lacking:
+    anchor = convert(TRUTH, LIFTER_17, skeleton, fill=np.nan)
+    while (lacking := np.isnan(anchor[0, :, 0])).any():
+        for joint in np.flatnonzero(lacking):
+            parent = skeleton.parents[joint]
+            base = anchor[:, parent] if parent >= 0 else TRUTH[:, 0]
             anchor[:, joint] = base + rng.normal(0, 50, 3)
     recording = made.recording(TRUTH, noise_px=0.0)
     exact = np.stack([camera.project(anchor) for camera in recording.cameras], axis=1)
