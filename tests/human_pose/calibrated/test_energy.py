@@ -210,6 +210,7 @@ def test_the_priors_part_majorises_its_second_derivatives(problem):
     assert gap.min() > -1e-9 * np.abs(found).max()
 
 
+@pytest.mark.large
 def test_a_frames_matrix_is_near_its_second_derivatives(problem):
     """At a minimiser; it lacks the curvature of images, bones and turns alone."""
     x, start = at_start(problem)
@@ -226,15 +227,14 @@ def test_a_frames_matrix_is_near_its_second_derivatives(problem):
         turn = start @ energy.rotation(-move.turn_rad)
         return Unknowns(x.joints_mm - move.joints_mm, x.turn_rad), turn, slope
 
-    for _ in range(15):
+    for _ in range(30):
         x, start, slope = step(x, start)
     assert np.abs(flat(slope)).max() < 1e-4
     own = dense(frames.system(x, start, *rest))
     true = hessians(lambda y: tf.reduce_sum(energy.frame_energy(y, start, *rest)), x)
     for frame in range(COUNT):
         shares = linalg.eigh(true[frame], own[frame], eigvals_only=True)
-        print(shares[:4], shares[-4:], np.median(shares))
-        assert shares[-1] < 1.2 and np.median(shares) > 0.3
+        assert 0.3 < shares[0] and shares[-1] < 1.5
 
 
 def test_steps_of_frames(problem):
@@ -269,6 +269,25 @@ def whole(banded):
     return matrix.reshape(count * size, -1)
 
 
+@pytest.mark.large
+def test_accelerations_matrix_majorises_their_second_derivatives(problem):
+    x, start = at_start(problem)
+    chain, observed, *rest = problem.together()[1:]
+    found = frames.system(x, start, observed, *rest)
+    banded = chains.matrices(x, found, chain, problem.body, problem.weights)
+    alone = chains.Chain(tf.zeros_like(chain.inside), chain.turn)
+    diagonal = chains.matrices(x, found, alone, problem.body, problem.weights)
+    pulls = whole(banded) - whole(diagonal)
+    true = coupled_hessian(
+        lambda y: (
+            chains.sequence_energy(y, start, chain, observed, *rest)
+            - tf.reduce_sum(energy.frame_energy(y, start, observed, *rest))
+        ),
+        x,
+    )
+    assert np.linalg.eigvalsh(pulls - true).min() > -1e-6 * pulls.max()
+
+
 def test_steps_of_sequences(problem):
     x, start = at_start(problem)
     chain, observed, *rest = problem.together()[1:]
@@ -281,15 +300,6 @@ def test_steps_of_sequences(problem):
     alone = chains.Chain(tf.zeros_like(chain.inside), chain.turn)
     diagonal = chains.matrices(x, found, alone, problem.body, problem.weights)
     pulls = whole(banded) - whole(diagonal)
-    true = coupled_hessian(
-        lambda y: (
-            chains.sequence_energy(y, *arguments)
-            - tf.reduce_sum(energy.frame_energy(y, start, observed, *rest))
-        ),
-        x,
-    )
-    assert np.linalg.eigvalsh(pulls - true).min() > -1e-6 * pulls.max()
-
     matrix = np.zeros((COUNT, size + 3, COUNT, size + 3))
     for frame in range(COUNT):
         matrix[frame, :, frame] = own[frame]
