@@ -194,11 +194,12 @@ def test_detectors(name):
     skeleton = by_name(name)
     rng = np.random.default_rng(5)
     anchor = convert(TRUTH, LIFTER_17, skeleton, fill=np.nan)
+    head = [LIFTER_17.names.index(name) for name in ("neck", "head_top")]
+    anchor[:, skeleton.names.index("nose")] = TRUTH[:, head].mean(axis=1)
     while (lacking := np.isnan(anchor[0, :, 0])).any():
         for joint in np.flatnonzero(lacking):
-            parent = skeleton.parents[joint]
-            base = anchor[:, parent] if parent >= 0 else TRUTH[:, 0]
-            anchor[:, joint] = base + rng.normal(0, 50, 3)
+            anchor[:, joint] = anchor[:, skeleton.parents[joint]]
+            anchor[:, joint] += rng.normal(0, 30, 3)
     recording = made.recording(TRUTH, noise_px=0.0)
     exact = np.stack([camera.project(anchor) for camera in recording.cameras], axis=1)
     detected = (exact + rng.normal(0, 1.0, exact.shape))[:, :, None]
