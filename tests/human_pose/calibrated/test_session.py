@@ -6,6 +6,7 @@ import made_up_recording as made
 import numpy as np
 import pytest
 
+from human_pose.calibrated.config import CalibratedConfig, SolverConfig
 from human_pose.calibrated.evaluation.cautions import cautions
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior
@@ -185,6 +186,21 @@ def test_one_view(session):
         for joints in (found.joints_3d_mm, convert(TRUTH, LIFTER_17, found.skeleton))
     ]
     assert np.linalg.norm(centred[0] - centred[1], axis=-1).mean() < 150
+
+
+@pytest.mark.large
+def test_windows_do_not_show():
+    """Long takes are lifted window by window, with the same result."""
+    recording = made.recording(made.truth_mm(400), noise_px=3.0)
+    found = []
+    for window in (128, 1024):
+        config = CalibratedConfig(solver=SolverConfig(window=window))
+        session = Session(CalibratedLifter(load_prior(), LIFTER_17, config))
+        found.append(session.lift(recording).poses)
+    joints = [poses.joints_3d_mm for poses in found]
+    np.testing.assert_allclose(*joints, atol=0.1)
+    spreads = [poses.covariance_mm2 for poses in found]
+    np.testing.assert_allclose(*spreads, atol=1.0)
 
 
 @pytest.mark.large
