@@ -51,7 +51,7 @@ def _height_mm(poses: Poses, recording: Recording) -> float:
 def _of_all(poses: Poses, height: float) -> Iterator[str]:
     if not np.isnan(height) and not _HEIGHTS_MM[0] <= height <= _HEIGHTS_MM[1]:
         yield (
-            f"The bones imply a body of {height / 1000:.3g} m: are the calibration's "
+            f"The bones imply a body of {height / 1000:.2g} m: are the calibration's "
             "units the right ones?"
         )
     if len(poses.view_names) == 1:

@@ -6,6 +6,7 @@ import made_up_recording as made
 import numpy as np
 import pytest
 
+from human_pose.calibrated.config import CalibratedConfig, SolverConfig
 from human_pose.calibrated.evaluation.cautions import cautions
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior
@@ -188,18 +189,33 @@ def test_one_view(session):
 
 
 @pytest.mark.large
+def test_windows_do_not_show():
+    """Long takes are lifted window by window, with the same result."""
+    recording = made.recording(made.truth_mm(400), noise_px=3.0)
+    found = []
+    for window in (128, 1024):
+        config = CalibratedConfig(solver=SolverConfig(window=window))
+        session = Session(CalibratedLifter(load_prior(), LIFTER_17, config))
+        found.append(session.lift(recording).poses)
+    joints = [poses.joints_3d_mm for poses in found]
+    np.testing.assert_allclose(*joints, atol=0.1)
+    spreads = [poses.covariance_mm2 for poses in found]
+    np.testing.assert_allclose(*spreads, atol=1.0)
+
+
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["coco_17", "body_25", "blazepose_33"])
 def test_detectors(name):
     """Joints of one name are the same; what a detector adds hangs on the nearest."""
     skeleton = by_name(name)
-    known = convert(TRUTH, LIFTER_17, skeleton, fill=np.nan)
     rng = np.random.default_rng(5)
-    anchor = np.nan_to_num(known)
-    for joint, parent in enumerate(skeleton.parents):
-        lacking = np.isnan(known[0, joint, 0])
-        base = anchor[:, parent] if parent >= 0 else TRUTH[:, 0]
-        if lacking:
-            anchor[:, joint] = base + rng.normal(0, 50, 3)
+    anchor = convert(TRUTH, LIFTER_17, skeleton, fill=np.nan)
+    head = [LIFTER_17.names.index(name) for name in ("neck", "head_top")]
+    anchor[:, skeleton.names.index("nose")] = TRUTH[:, head].mean(axis=1)
+    while (lacking := np.isnan(anchor[0, :, 0])).any():
+        for joint in np.flatnonzero(lacking):
+            anchor[:, joint] = anchor[:, skeleton.parents[joint]]
+            anchor[:, joint] += rng.normal(0, 30, 3)
     recording = made.recording(TRUTH, noise_px=0.0)
     exact = np.stack([camera.project(anchor) for camera in recording.cameras], axis=1)
     detected = (exact + rng.normal(0, 1.0, exact.shape))[:, :, None]
