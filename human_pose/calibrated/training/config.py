@@ -56,6 +56,10 @@ class CalibratedTrainingConfig:
       batch_frames: frames that are minimised, and learned from, together.
       held_out: share of the clips that choose the epoch.
       seed: of the clips' order and of which are held out.
+      settings: names of `settings.SETTINGS`, in each of which a recording is learned
+        from, so that weights suit fewer views and detections than it has, too.
+      missing: share of the detections that are left out in one of them (the share of
+        the tests of the lifter).
       overwrite: whether an earlier training's weights are replaced.
     """
 
@@ -69,4 +73,6 @@ class CalibratedTrainingConfig:
     batch_frames: int = 384
     held_out: float = 0.2
     seed: int = 0
+    settings: tuple[str, ...] = ("as it is", "some views", "missing")
+    missing: float = 0.3
     overwrite: bool = False
