@@ -6,6 +6,7 @@ were chosen on motion capture with invented detectors (CMU, four training subjec
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,17 @@ class CalibratedConfig:
     temporal: bool = True
     energy: EnergyConfig = EnergyConfig()
     solver: SolverConfig = SolverConfig()
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "CalibratedConfig":
+        """The settings that `dataclasses.asdict` gave."""
+        return cls(
+            **{
+                **values,
+                "energy": EnergyConfig(**values["energy"]),
+                "solver": SolverConfig(**values["solver"]),
+            }
+        )
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The calibrated lifter as a Keras model: its weights, and clips lifted by them."""
 
+from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
 import keras
@@ -160,11 +161,20 @@ class CalibratedLifter(keras.Model):
         """
         dtype = points_px.dtype
         seen = tf.cast(confidence > 0, dtype)
-        own = tf.constant(take.sigma_px, dtype) * self._positive("sigma")
+        own = tf.cast(self.sigma_px(take), dtype)
         sigma = own * tf.math.rsqrt(tf.where(confidence > 0, confidence, 1.0))
         typical = tf.reduce_mean(own / self.profile_px(), -1)
         ratio = self._positive("outlier_px") / _RATIO_PX
         return Observed(points_px, seen, sigma, ratio * typical, projection)
+
+    def sigma_px(self, take: Take) -> tf.Tensor:
+        """Deviations of detections with confidence 1, `[V, J]`.
+
+        Learned are those of joints beside each other; a take says how large all are.
+        """
+        log_sigma = self._value("log_sigma")
+        beside = tf.exp(log_sigma - tf.reduce_mean(log_sigma))
+        return tf.constant(take.sigma_px, beside.dtype) * beside
 
     def frames(
         self,
@@ -187,7 +197,14 @@ class CalibratedLifter(keras.Model):
     ) -> tuple[Unknowns, tf.Tensor]:
         """The same from joints and turns that are near."""
         x = minimise.of_frames(
-            x, turn, observed, body, terms, self.layout, self.config.solver
+            x,
+            turn,
+            observed,
+            body,
+            terms,
+            self.layout,
+            self.config.solver,
+            self.damping,
         ).value
         return restarted(x, turn)
 
@@ -215,9 +232,37 @@ class CalibratedLifter(keras.Model):
             self.damping,
         ).value
 
+    def weight(self, name: str) -> keras.Variable:
+        """The variable of that name, as "log_time"; positive ones by logarithms."""
+        variable: keras.Variable = getattr(self, f"_{name}_variable")
+        return variable
+
     def get_config(self) -> dict[str, Any]:
-        """The arguments of the model."""
-        raise NotImplementedError("save_weights keeps a calibrated lifter's variables")
+        """The arguments of the model, as JSON keeps them."""
+        prior = {**vars(self.prior), "skeleton": asdict(self.prior.skeleton)}
+        return {
+            **super().get_config(),
+            "prior": {n: np.asarray(v).tolist() if isinstance(v, np.ndarray) else v
+                      for n, v in prior.items()},
+            "detector": asdict(self.joints.detector),
+            "config": asdict(self.config),
+            "damping": self.damping,
+        }  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "CalibratedLifter":
+        """The model of what `get_config` gives, before its weights are loaded."""
+        arguments = dict(config)
+        prior = dict(arguments.pop("prior"))
+        skeleton = Skeleton(**as_tuples(prior.pop("skeleton")))
+        fps = prior.pop("fps")
+        arrays = {name: np.array(values) for name, values in prior.items()}
+        return cls(
+            PosePrior(skeleton=skeleton, fps=fps, **arrays),
+            Skeleton(**as_tuples(arguments.pop("detector"))),
+            CalibratedConfig.of(arguments.pop("config")),
+            **arguments,
+        )
 
     def _add(self, name: str, value: Any) -> None:
         value = np.asarray(value, np.float64)
@@ -228,7 +273,7 @@ class CalibratedLifter(keras.Model):
         setattr(self, f"_{name}_variable", variable)
 
     def _value(self, name: str) -> tf.Tensor:
-        return tf.convert_to_tensor(getattr(self, f"_{name}_variable"))
+        return tf.convert_to_tensor(self.weight(name))
 
     def _positive(self, name: str) -> tf.Tensor:
         return tf.exp(self._value(f"log_{name}"))
@@ -242,6 +287,13 @@ def restarted(x: Unknowns, turn: tf.Tensor) -> tuple[Unknowns, tf.Tensor]:
     """The same joints with their turns made part of the start."""
     turned = turn @ rotation(x.turn_rad)
     return Unknowns(x.joints_mm, tf.zeros_like(x.turn_rad)), turned
+
+
+def as_tuples(value: Any) -> Any:
+    """A nest of JSON with its lists as tuples, as skeletons have them."""
+    if isinstance(value, dict):
+        return {name: as_tuples(entry) for name, entry in value.items()}
+    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _swaps(limb: float, body: float) -> np.ndarray:

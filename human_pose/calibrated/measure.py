@@ -46,7 +46,9 @@ def measure(work: Work, lengths_mm: np.ndarray | None, temporal: bool) -> None:
         work.tell("measuring", done / rounds)
         found = _statistics(work, sample, starts)
         before = work.take.sigma_px
-        sigma = noise.estimate(found, before, work.lifter.joints.counterpart)
+        # Residuals are in units of what the lifter takes the deviations for.
+        units = work.lifter.sigma_px(work.take).numpy()
+        sigma = noise.estimate(found, units, work.lifter.joints.counterpart)
         shift = noise.view_shifts(found, before)
         if shift.any():
             work.shift(shift)

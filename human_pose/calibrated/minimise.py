@@ -15,7 +15,7 @@ from human_pose.geometry.triangulation import Triangulated
 # Fewer known joints say too little of where a body is.
 _FEWEST_JOINTS: Final = 4
 # The derivative's systems are solved to that, and by so many steps at most.
-_SOLVED: Final = 1e-11
+_SOLVED: Final = 1e-9
 _MOST_SOLVES: Final = 200
 # Parameters of the energies.
 _OfFrames = tuple[tf.Tensor, Observed, Body, Weights]
@@ -42,9 +42,9 @@ def of_frames(
     weights: Weights,
     layout: Layout,
     config: SolverConfig,
-    derivative: wt.Derivative | None = None,
+    damping: float = 0.0,
 ) -> wt.Solution:
-    """Minimises each frame by itself from x; arguments as of `energy.frame_energy`."""
+    """Minimises each frame by itself from x; arguments as of `of_sequence`."""
 
     def energy_of(
         x: Unknowns, turn: tf.Tensor, observed: Observed, body: Body, weights: Weights
@@ -59,12 +59,18 @@ def of_frames(
     return wt.argmin(
         energy_of,
         x,
-        (turn, observed, body, weights),
+        # Without what is said of sequences alone: the energy has no derivative by that.
+        (
+            turn,
+            observed,
+            body._replace(acceleration=()),
+            weights._replace(time=(), time_freedom=()),
+        ),
         batch_dims=1,
         solver=wt.Newton(
             linear_solve=step, max_iterations=config.frame_iterations, rtol=config.rtol
         ),
-        derivative=derivative or wt.TrustRegion(0.0),
+        derivative=wt.TrustRegion(damping, exactly(energy_of, step, _alone)),
     )
 
 
@@ -120,19 +126,31 @@ def of_sequence(
             max_iterations=config.sequence_iterations,
             rtol=config.rtol,
         ),
-        derivative=wt.TrustRegion(damping, exactly(energy_of, step)),
+        derivative=wt.TrustRegion(damping, exactly(energy_of, step, _by_sequence)),
     )
 
 
-def exactly(energy_of: Callable[..., tf.Tensor], step: Callable[..., Any]) -> Any:
+def exactly(
+    energy_of: Callable[..., tf.Tensor],
+    step: Callable[..., Any],
+    groups: Callable[[Any], tf.Tensor],
+) -> Any:
     """A `linear_solve` with the exact Hessian, where `step` solves with one like it.
 
     Conjugate gradients on products of the Hessian with vectors, preconditioned by the
-    steps' matrix, which majorises it.
+    steps' matrix, which majorises it. Where a direction shows the Hessian of a group of
+    frames to be indefinite, so that they are at no minimum, their solution ends before
+    it (Steihaug): one such frame among thousands must not end a training.
 
     Args:
-      energy_of: of x and parameters; a scalar.
+      energy_of: of x and parameters.
       step: the steps' `linear_solve`.
+      groups: of the parameters; int32 `[F]`, equal for frames that depend on each
+        other.
+
+    References:
+      Steihaug, The conjugate gradient method and trust regions in large scale
+      optimization, SIAM J. Numer. Anal. 20, 1983.
     """
 
     def solve(x: Any, parameters: Any, damping: tf.Tensor, right: Any) -> Any:
@@ -141,51 +159,88 @@ def exactly(energy_of: Callable[..., tf.Tensor], step: Callable[..., Any]) -> An
                 outer.watch(x)
                 with tf.GradientTape() as inner:
                     inner.watch(x)
-                    value = energy_of(x, *parameters)
+                    value = tf.reduce_sum(energy_of(x, *parameters))
                 slope = inner.gradient(value, x)
             curved = outer.gradient(slope, x, output_gradients=vector)
-            return tf.nest.map_structure(lambda c, v: c + damping * v, curved, vector)
+            return tf.nest.map_structure(
+                lambda c, v: c + _per_frame(damping, v) * v, curved, vector
+            )
 
         return _conjugate_gradients(
-            product, lambda r: step(x, parameters, damping, r), right
+            product,
+            lambda r: step(x, parameters, damping, r),
+            right,
+            groups(parameters),
         )
 
     return solve
 
 
+def _alone(parameters: _OfFrames) -> tf.Tensor:
+    """Every frame is a group of its own."""
+    return tf.range(tf.shape(parameters[0])[0])
+
+
+def _by_sequence(parameters: _OfSequence) -> tf.Tensor:
+    """Groups of frames that accelerations couple."""
+    inside = parameters[1].inside
+    apart = (inside[1:] == 0) & (inside[:-1] == 0)
+    return tf.concat([[0], tf.cumsum(tf.cast(apart, tf.int32))], 0)
+
+
+def _per_frame(numbers: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """`[F]`, or a scalar, so that it broadcasts to a tensor of frames."""
+    return tf.reshape(numbers, [-1] + [1] * (like.shape.rank - 1))
+
+
 def _conjugate_gradients(
-    product: Callable[[Any], Any], precondition: Callable[[Any], Any], right: Any
+    product: Callable[[Any], Any],
+    precondition: Callable[[Any], Any],
+    right: Any,
+    group: tf.Tensor,
 ) -> Any:
-    """The solution, a nest like `right`; NaN if the matrix shows to be indefinite."""
+    """The solutions of all groups, a nest like `right`, side by side."""
 
     def dot(a: Any, b: Any) -> tf.Tensor:
+        """Of each frame's group, `[F]`."""
         pairs = zip(tf.nest.flatten(a), tf.nest.flatten(b), strict=True)
-        return tf.add_n([tf.reduce_sum(p * q) for p, q in pairs])
+        of_frames = tf.add_n(
+            [tf.reduce_sum(p * q, tf.range(1, tf.rank(p))) for p, q in pairs]
+        )
+        count = tf.shape(group)[0]
+        return tf.gather(tf.math.unsorted_segment_sum(of_frames, group, count), group)
 
     def add(a: Any, size: tf.Tensor, b: Any) -> Any:
-        return tf.nest.map_structure(lambda p, q: p + size * q, a, b)
+        return tf.nest.map_structure(lambda p, q: p + _per_frame(size, q) * q, a, b)
 
-    limit = _SOLVED * tf.sqrt(dot(right, right))
-    zero = tf.nest.map_structure(tf.zeros_like, right)
+    limit = _SOLVED**2 * dot(right, right)
     begun = precondition(right)
 
-    def going(step: Any, x: Any, residual: Any, direction: Any, rho: Any) -> Any:
-        return tf.sqrt(dot(residual, residual)) > limit
+    def going(
+        step: Any, x: Any, residual: Any, direction: Any, rho: Any, open_: tf.Tensor
+    ) -> Any:
+        return tf.reduce_any(open_)
 
-    def body(step: Any, x: Any, residual: Any, direction: Any, rho: Any) -> Any:
+    def body(
+        step: Any, x: Any, residual: Any, direction: Any, rho: Any, open_: tf.Tensor
+    ) -> Any:
         image = product(direction)
         curvature = dot(direction, image)
-        size = tf.where(curvature > 0, rho / curvature, float("nan"))
+        open_ &= curvature > 0
+        size = tf.where(open_, tf.math.divide_no_nan(rho, curvature), 0.0)
         x, residual = add(x, size, direction), add(residual, -size, image)
         better = precondition(residual)
         new = dot(residual, better)
-        direction = add(better, new / rho, direction)
-        return step + 1, x, residual, direction, new
+        direction = add(better, tf.math.divide_no_nan(new, rho), direction)
+        open_ &= dot(residual, residual) > limit
+        return step + 1, x, residual, direction, new, open_
 
+    zero = tf.nest.map_structure(tf.zeros_like, right)
+    rho, open_ = dot(right, begun), limit > 0
     _, x, *_ = tf.while_loop(
         going,
         body,
-        (0, zero, right, begun, dot(right, begun)),
+        (0, zero, right, begun, rho, open_),
         maximum_iterations=_MOST_SOLVES,
     )
     return x

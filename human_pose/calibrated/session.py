@@ -78,19 +78,28 @@ class Session:
         Raises:
           InputError: if there are no cameras, several people, or nothing to see.
         """
-        work = self.measured(recording, lengths_mm)
-        frames = _Frames.lifted(work, np.arange(len(work)))
-        joints, covariance = frames.joints_mm, frames.covariance_mm2
-        reach = 0
-        if self._is_sequence(work):
-            joints, covariance = _lift_sequences(work, frames)
-            reach = _overlap(work)
+        solved = self.solved(recording, lengths_mm)
+        work, temporal = solved.work, self._is_sequence(solved.work)
+        reach = _overlap(work) if temporal else 0
         unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
-        joints = np.where(unknown, np.nan, joints)
-        covariance = np.where(unknown[..., None], np.nan, covariance)
-        poses = _poses(work, recording, joints, covariance, self._is_sequence(work))
-        alone = np.where(work.shows[:, None, None], frames.joints_mm, np.nan)
+        joints = np.where(unknown, np.nan, solved.joints_mm)
+        covariance = np.where(unknown[..., None], np.nan, self._covariances(solved))
+        poses = _poses(work, recording, joints, covariance, temporal)
+        alone = np.where(work.shows[:, None, None], solved.frames.joints_mm, np.nan)
         return Lifted(poses, work.take, alone, work.shift_px)
+
+    def solved(
+        self, recording: Recording, lengths_mm: np.ndarray | None = None
+    ) -> "Solved":
+        """The recording at the minimisers, without covariances.
+
+        Arguments and errors as of `lift`.
+        """
+        work = self.measured(recording, lengths_mm)
+        frames = Frames.lifted(work, np.arange(len(work)))
+        if self._is_sequence(work):
+            return Solved(work, frames, _lift_sequences(work, frames))
+        return Solved(work, frames, frames.joints_mm)
 
     def measured(
         self, recording: Recording, lengths_mm: np.ndarray | None = None
@@ -115,6 +124,17 @@ class Session:
             measure(work, lengths_mm, temporal)
         return work
 
+    def _covariances(self, solved: "Solved") -> np.ndarray:
+        """Of the joints, `[F, J, 3, 3]`."""
+        work, alone = solved.work, solved.frames.covariance_mm2
+        if not self._is_sequence(work):
+            return alone
+        covariance = _covariances(work, solved.frames, solved.joints_mm)
+        # What lasts is not averaged over frames: that share of a frame's own errors, or
+        # of the nearest frame's where nothing is seen.
+        alone = alone[gaps.nearest(work.shows, work.follows)]
+        return np.asarray(covariance + work.take.lasting * (alone - covariance))
+
     def _is_sequence(self, work: Work) -> bool:
         return self.lifter.config.temporal and bool(work.follows.any())
 
@@ -128,15 +148,21 @@ class Session:
 
 
 @dataclass(frozen=True, eq=False)
-class _Frames:
-    """Frames lifted by themselves: joints, turns of bodies, covariances of joints."""
+class Frames:
+    """Frames lifted by themselves.
+
+    Attributes:
+      joints_mm: `[F, J, 3]`.
+      turns: `[F, 3, 3]`, of the bodies, to the world.
+      covariance_mm2: `[F, J, 3, 3]`, of the joints.
+    """
 
     joints_mm: np.ndarray
     turns: np.ndarray
     covariance_mm2: np.ndarray
 
     @classmethod
-    def lifted(cls, work: Work, chosen: np.ndarray) -> "_Frames":
+    def lifted(cls, work: Work, chosen: np.ndarray) -> "Frames":
         """Some frames, by their numbers."""
         body, terms = work.body(), work.terms(False)
         parts = []
@@ -150,13 +176,28 @@ class _Frames:
 
     def lift_again(self, work: Work, chosen: np.ndarray) -> None:
         """Lifts some frames anew, by their numbers."""
-        again = _Frames.lifted(work, chosen)
+        again = Frames.lifted(work, chosen)
         for name, values in vars(again).items():
             getattr(self, name)[chosen] = values
 
 
-def _lift_sequences(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Joints and covariances once exchanges agree with the poses."""
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A recording at the minimisers.
+
+    Attributes:
+      work: what is known of it.
+      frames: by themselves.
+      joints_mm: `[F, J, 3]`, of its sequences where it has some.
+    """
+
+    work: Work
+    frames: Frames
+    joints_mm: np.ndarray
+
+
+def _lift_sequences(work: Work, frames: Frames) -> np.ndarray:
+    """Joints once exchanges agree with the poses."""
     joints, turns = gaps.bridged(
         frames.joints_mm, frames.turns, work.shows, work.follows
     )
@@ -171,16 +212,11 @@ def _lift_sequences(work: Work, frames: _Frames) -> tuple[np.ndarray, np.ndarray
         work.triangulate()
         frames.lift_again(work, np.flatnonzero(changed))
         joints[changed] = frames.joints_mm[changed]
-    covariance = _covariances(work, frames, joints)
-    # What lasts is not averaged over frames: that share of a frame's own errors, or of
-    # the nearest frame's where nothing is seen.
-    alone = frames.covariance_mm2[gaps.nearest(work.shows, work.follows)]
-    covariance += work.take.lasting * (alone - covariance)
-    return joints, covariance
+    return joints
 
 
 def _lift_windows(
-    work: Work, frames: _Frames, joints: np.ndarray, changed: np.ndarray
+    work: Work, frames: Frames, joints: np.ndarray, changed: np.ndarray
 ) -> None:
     """Moves joints `[F, J, 3]` to where their sequences are likeliest.
 
@@ -194,7 +230,7 @@ def _lift_windows(
             joints[window.kept] = found[window.own]
 
 
-def _covariances(work: Work, frames: _Frames, joints: np.ndarray) -> np.ndarray:
+def _covariances(work: Work, frames: Frames, joints: np.ndarray) -> np.ndarray:
     """Covariances of the joints of sequences, `[F, J, 3, 3]`."""
     result = np.empty_like(frames.covariance_mm2)
     for window in _windows(work, "covariances"):

@@ -22,7 +22,7 @@ NAME: Final = "prior.npz"
 # Fitted to the embedded motion (`embedded`), committed, and in every wheel.
 EMBEDDED: Final = "data/pose_prior.npz"
 
-_SHAPES: Final[dict[str, Shape]] = {
+SHAPES: Final[dict[str, Shape]] = {
     "parents": ("K",),
     "lengths_mm": ("K",),
     "shares": ("M",),
@@ -31,7 +31,7 @@ _SHAPES: Final[dict[str, Shape]] = {
     "acceleration_mm2": ("D", "D"),
     "fps": (),
 }
-_TEXTS: Final[dict[str, Shape]] = {"joint_names": ("K",)}
+TEXTS: Final[dict[str, Shape]] = {"joint_names": ("K",)}
 # Of sums and symmetry, relative: files may hold float32.
 _ROUNDING: Final = 1e-5
 # A number beyond is damage, and its powers would overflow later.
@@ -46,15 +46,17 @@ def write_prior(path: str | os.PathLike[str], prior: PosePrior) -> None:
     Raises:
       InputError: if the file cannot be written.
     """
-    values = {name: getattr(prior, name) for name in _SHAPES if name != "parents"}
-    write_npz(
-        path,
-        {
-            "joint_names": np.array(prior.skeleton.names),
-            "parents": np.array(prior.skeleton.parents),
-            **{name: np.asarray(value, np.float64) for name, value in values.items()},
-        },
-    )
+    write_npz(path, arrays_of(prior))
+
+
+def arrays_of(prior: PosePrior) -> dict[str, np.ndarray]:
+    """What the file of a prior holds."""
+    values = {name: getattr(prior, name) for name in SHAPES if name != "parents"}
+    return {
+        "joint_names": np.array(prior.skeleton.names),
+        "parents": np.array(prior.skeleton.parents),
+        **{name: np.asarray(value, np.float64) for name, value in values.items()},
+    }
 
 
 def read_prior(path: str | os.PathLike[str]) -> PosePrior:
@@ -67,10 +69,22 @@ def read_prior(path: str | os.PathLike[str]) -> PosePrior:
       InputError: naming the file, the array and the rule, if it is no such file.
     """
     path = Path(path)
-    arrays = read_npz(path, _SHAPES, _TEXTS)
+    return prior_of(path, read_npz(path, SHAPES, TEXTS))
+
+
+def prior_of(path: Path, arrays: dict[str, np.ndarray]) -> PosePrior:
+    """The prior of a file's arrays, checked.
+
+    Args:
+      path: for messages.
+      arrays: those of `SHAPES` and `TEXTS`.
+
+    Raises:
+      InputError: as `read_prior`.
+    """
     skeleton = _skeleton(path, arrays["joint_names"], arrays["parents"])
     values = {
-        name: arrays[name].astype(np.float64) for name in _SHAPES if name != "parents"
+        name: arrays[name].astype(np.float64) for name in SHAPES if name != "parents"
     }
     _check_numbers(path, values, skeleton)
     _check_matrices(path, values, 3 * len(skeleton))

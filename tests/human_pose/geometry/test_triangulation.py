@@ -55,7 +55,7 @@ def test_information_is_that_of_the_images_slopes():
 
 
 def test_an_outlier_does_not_speak():
-    """Least squares would be off by half a metre; what is not seen does not count at all."""
+    """Least squares would be off by half a metre; what is not seen does not count."""
     projection = rig(4)
     points, seen = images(TRUTH, projection), np.ones((2, 4, 17))
     points[:, 1, 3] += (300, -200)

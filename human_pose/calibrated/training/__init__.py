@@ -1,0 +1,1 @@
+"""Training of a calibrated lifter's weights on a recording whose motion is known."""

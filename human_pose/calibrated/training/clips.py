@@ -1,0 +1,142 @@
+"""Clips of recordings whose motion is known: what a step of training is given."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import tensorflow as tf
+
+from human_pose.calibrated.energy import Body, Observed, Weights
+from human_pose.calibrated.evaluation.truth import truth_for
+from human_pose.calibrated.session import Session, Solved
+from human_pose.calibrated.training.config import CalibratedTrainingConfig
+from human_pose.exchange.recording import Motion, Recording
+from human_pose.files.errors import InputError
+
+# Of clips fewer can neither be learned from nor be held out.
+_FEWEST: Final = 2
+# An acceleration takes three frames.
+_SHORTEST: Final = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A recording at the minimisers of the weights before training, and its truth.
+
+    Attributes:
+      solved: the recording; its take, and which sides are exchanged, stay as measured.
+      truth_mm: `[F, J, 3]`, NaN where there is none.
+      name: for tables.
+    """
+
+    solved: Solved
+    truth_mm: np.ndarray
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Clips of one recording that are minimised together, as one chain.
+
+    Attributes:
+      source: the recording.
+      rows: `[F]`, frames of it; those that fill the batch up are the last one again.
+      inside: `[F]`, as of `chains.Chain`.
+      known: bool `[F, J]`, joints whose errors count.
+    """
+
+    source: Source
+    rows: np.ndarray
+    inside: np.ndarray
+    known: np.ndarray
+
+    def problem(self, temporal: bool) -> tuple[Observed, Body, Weights]:
+        """What is minimised: differentiable in the lifter's weights."""
+        work = self.source.solved.work
+        return work.observed(self.rows), work.body(), work.terms(temporal)
+
+    def error(self, joints_mm: tf.Tensor) -> tf.Tensor:
+        """Mean distance of joints `[F, J, 3]` from the truth's, mm."""
+        truth = self.source.truth_mm[self.rows]
+        truth = np.where(self.known[..., None], truth, 0.0)
+        known = self.known.astype(np.float64)
+        # The root of a distance of 0 has no derivative; a micrometre counts as none.
+        squared = tf.reduce_sum(tf.square(joints_mm - truth), -1) + 1e-6
+        return tf.reduce_sum(known * tf.sqrt(squared)) / known.sum()
+
+
+def solve(session: Session, recording: Recording, truth: Motion) -> Source:
+    """Measures and lifts a recording once, by the weights as they are.
+
+    Raises:
+      InputError: as of `Session.lift`, or if the truth has nothing of the recording.
+    """
+    skeleton = session.lifter.joints.skeleton
+    real = truth_for(truth.z_up, skeleton, recording.frames, recording.sequence)
+    if not np.isfinite(real).all(axis=-1).any():
+        raise InputError(f"{truth.source}: must have joints of {recording.source}")
+    return Source(session.solved(recording), real, recording.source)
+
+
+def split(
+    sources: Sequence[Source], config: CalibratedTrainingConfig
+) -> tuple[list[Batch], list[Batch]]:
+    """Batches to learn from, and those of held-out clips.
+
+    Raises:
+      InputError: if a recording has too few frames that follow each other.
+    """
+    rng = np.random.default_rng(config.seed)
+    learned: list[Batch] = []
+    held: list[Batch] = []
+    for source in sources:
+        clips = _clips(source, config.clip_frames)
+        if len(clips) < _FEWEST:
+            raise InputError(
+                f"{source.name}: must have {_FEWEST * config.clip_frames} frames that "
+                "follow each other and whose motion is known, to learn from"
+            )
+        count = min(max(round(config.held_out * len(clips)), 1), len(clips) - 1)
+        order = rng.permutation(len(clips))
+        held += _batches(source, [clips[i] for i in order[:count]], config)
+        learned += _batches(source, [clips[i] for i in order[count:]], config)
+    return learned, held
+
+
+def _clips(source: Source, frames: int) -> list[np.ndarray]:
+    """Rows of clips: runs of frames that follow each other, cut into like parts."""
+    follows = source.solved.work.follows
+    runs = np.split(np.arange(len(follows)), np.flatnonzero(follows[1:] == 0) + 1)
+    known = np.isfinite(source.truth_mm).all(axis=-1).any(axis=-1)
+    return [
+        part
+        for run in runs
+        for part in np.array_split(run, max(round(len(run) / frames), 1))
+        if len(part) >= _SHORTEST and known[part].any()
+    ]
+
+
+def _batches(
+    source: Source, clips: Iterable[np.ndarray], config: CalibratedTrainingConfig
+) -> list[Batch]:
+    """Clips put together, as many as fit, and filled up to equal lengths."""
+    parts: list[list[np.ndarray]] = [[]]
+    for clip in clips:
+        if parts[-1] and sum(map(len, parts[-1])) + len(clip) > config.batch_frames:
+            parts.append([])
+        parts[-1].append(clip)
+    return [_batch(source, part, config.batch_frames) for part in parts]
+
+
+def _batch(source: Source, clips: list[np.ndarray], frames: int) -> Batch:
+    rows = np.concatenate(clips)
+    inside = np.concatenate([np.pad(np.ones(len(c) - 2), 1) for c in clips])
+    missing = max(frames - len(rows), 0)
+    known = np.isfinite(source.truth_mm[rows]).all(axis=-1)
+    return Batch(
+        source,
+        np.pad(rows, (0, missing), "edge"),
+        np.pad(inside, (0, missing)),
+        np.pad(known, ((0, missing), (0, 0))),
+    )
