@@ -10,6 +10,7 @@ import tensorflow as tf
 from human_pose.calibrated import gaps
 from human_pose.calibrated.energy import Unknowns
 from human_pose.calibrated.joints import SWAP_NAMES
+from human_pose.calibrated.lengths import size_doubt
 from human_pose.calibrated.lifter import CalibratedLifter, Take
 from human_pose.calibrated.measure import measure
 from human_pose.calibrated.observe import observe
@@ -83,7 +84,8 @@ class Session:
         reach = _overlap(work) if temporal else 0
         unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
         joints = np.where(unknown, np.nan, solved.joints_mm)
-        covariance = np.where(unknown[..., None], np.nan, self._covariances(solved))
+        covariance = self._covariances(solved) + _size_doubt(solved)
+        covariance = np.where(unknown[..., None], np.nan, covariance)
         poses = _poses(work, recording, joints, covariance, temporal)
         alone = np.where(work.shows[:, None, None], solved.frames.joints_mm, np.nan)
         return Lifted(poses, work.take, alone, work.shift_px)
@@ -194,6 +196,15 @@ class Solved:
     work: Work
     frames: Frames
     joints_mm: np.ndarray
+
+
+def _size_doubt(solved: Solved) -> np.ndarray | float:
+    """What is open beside the covariances where one view alone shows the person."""
+    work = solved.work
+    views = np.flatnonzero((work.sight.confidence > 0).any(axis=(0, 2)))
+    if len(views) > 1 or not work.take.spreads_mm.any():
+        return 0.0
+    return size_doubt(solved.joints_mm, work.sight.projection[views[0]])
 
 
 def _lift_sequences(work: Work, frames: Frames) -> np.ndarray:

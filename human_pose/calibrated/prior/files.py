@@ -72,7 +72,7 @@ def read_prior(path: str | os.PathLike[str]) -> PosePrior:
     return prior_of(path, read_npz(path, SHAPES, TEXTS))
 
 
-def prior_of(path: Path, arrays: dict[str, np.ndarray]) -> PosePrior:
+def prior_of(path: str | os.PathLike[str], arrays: dict[str, np.ndarray]) -> PosePrior:
     """The prior of a file's arrays, checked.
 
     Args:
@@ -82,6 +82,7 @@ def prior_of(path: Path, arrays: dict[str, np.ndarray]) -> PosePrior:
     Raises:
       InputError: as `read_prior`.
     """
+    path = Path(path)
     skeleton = _skeleton(path, arrays["joint_names"], arrays["parents"])
     values = {
         name: arrays[name].astype(np.float64) for name in SHAPES if name != "parents"

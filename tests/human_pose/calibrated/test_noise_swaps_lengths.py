@@ -7,7 +7,7 @@ import pytest
 
 from human_pose.calibrated import gaps, noise, swaps
 from human_pose.calibrated.joints import ModelJoints
-from human_pose.calibrated.lengths import estimate_lengths
+from human_pose.calibrated.lengths import estimate_lengths, size_doubt
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.geometry.skeletons import LIFTER_17
 
@@ -181,3 +181,12 @@ def test_gaps():
     np.testing.assert_array_equal(
         gaps.bridged(joints, turns, nothing, follows)[0], joints
     )
+
+
+def test_one_view_leaves_open_how_far_away_a_person_is():
+    # A camera at (1, 2, 3) m that looks along y.
+    rotation = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
+    centre_mm = np.array([1000.0, 2000, 3000])
+    camera = np.diag([1100.0, 1100, 1]) @ np.c_[rotation, -rotation @ centre_mm]
+    doubt = size_doubt(np.array([[[1000.0, 7000, 3000]]]), camera)[0, 0]
+    np.testing.assert_allclose(doubt, np.diag([0, 500.0**2, 0]), atol=1e-6)
