@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from made_up_motion import motion, results, rig
 
+from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.files.errors import InputError
 
@@ -19,6 +20,7 @@ COMMANDS = ("human_pose/commands", "human_pose/main.py", "human_pose/Sample.py")
 
 # Readers, each with what it takes after the path, and the ending of its files.
 READERS = (
+    ("human_pose.calibrated.checkpoint:load_lifter", (), ""),
     ("human_pose.calibrated.prior.files:load_prior", (), ""),
     ("human_pose.calibrated.prior.files:read_prior", (), ""),
     ("human_pose.datasets.h36m.archive:check_archive", (), ""),
@@ -90,6 +92,10 @@ READERS = (
 RECORDING = made_up.recording(views=("a",))
 PRIOR = load_prior()
 WRITERS = (
+    (
+        "human_pose.calibrated.checkpoint:save_lifter",
+        (CalibratedLifter(PRIOR, PRIOR.skeleton),),
+    ),
     ("human_pose.calibrated.prior.files:write_prior", (PRIOR,)),
     ("human_pose.exchange.coco:write", (RECORDING,)),
     ("human_pose.exchange.formats:write", (RECORDING, "npz")),

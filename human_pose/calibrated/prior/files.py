@@ -68,7 +68,6 @@ def read_prior(path: str | os.PathLike[str]) -> PosePrior:
     Raises:
       InputError: naming the file, the array and the rule, if it is no such file.
     """
-    path = Path(path)
     return prior_of(path, read_npz(path, SHAPES, TEXTS))
 
 

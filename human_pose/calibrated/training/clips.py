@@ -108,13 +108,20 @@ def _clips(source: Source, frames: int) -> list[np.ndarray]:
     """Rows of clips: runs of frames that follow each other, cut into like parts."""
     follows = source.solved.work.follows
     runs = np.split(np.arange(len(follows)), np.flatnonzero(follows[1:] == 0) + 1)
-    known = np.isfinite(source.truth_mm).all(axis=-1).any(axis=-1)
+    known: np.ndarray = np.any(_known(source), axis=1)
     return [
         part
         for run in runs
         for part in np.array_split(run, max(round(len(run) / frames), 1))
         if len(part) >= _SHORTEST and known[part].any()
     ]
+
+
+def _known(source: Source) -> np.ndarray:
+    """Joints whose errors count, bool `[F, J]`: none of frames that show nothing."""
+    shows = np.asarray(source.solved.work.shows)[:, None]
+    there: np.ndarray = np.isfinite(source.truth_mm).all(axis=-1)
+    return there & shows
 
 
 def _batches(
@@ -133,7 +140,7 @@ def _batch(source: Source, clips: list[np.ndarray], frames: int) -> Batch:
     rows = np.concatenate(clips)
     inside = np.concatenate([np.pad(np.ones(len(c) - 2), 1) for c in clips])
     missing = max(frames - len(rows), 0)
-    known = np.isfinite(source.truth_mm[rows]).all(axis=-1)
+    known = _known(source)[rows]
     return Batch(
         source,
         np.pad(rows, (0, missing), "edge"),

@@ -21,6 +21,8 @@ import pytest
 from mutants import mutants
 from PIL import Image
 
+from human_pose.calibrated.checkpoint import load_lifter, save_lifter
+from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior, read_prior, write_prior
 from human_pose.datasets.h36m import archive
 from human_pose.datasets.h36m.names import RawFile
@@ -189,6 +191,16 @@ def read_numbers_of_prior(path):
     return tuple(getattr(prior, name) for name in names)
 
 
+def make_lifter(folder):
+    prior = load_prior()
+    save_lifter(folder / "a.npz", CalibratedLifter(prior, prior.skeleton))
+    return folder / "a.npz"
+
+
+def read_weights_of_lifter(path):
+    return tuple(variable.numpy() for variable in load_lifter(path).variables)
+
+
 def make_caffemodel(folder):
     caffemodel.write(folder / "a.caffemodel", BLOBS)
     return folder / "a.caffemodel"
@@ -337,6 +349,7 @@ READERS = {
     "state in h5": Reader(make_state("h5"), read_state, summed=True),
     "state in npz": Reader(make_state("npz"), read_state, summed=True),
     "prior": Reader(make_prior, read_numbers_of_prior, summed=True, mutants=FEW),
+    "lifter": Reader(make_lifter, read_weights_of_lifter, summed=True, mutants=FEW),
     "kept index": Reader(make_kept_index, read_kept_index, summed=True),
     "stream": Reader(make_stream, read_stream, summed=True),
     "archive": Reader(make_archive, read_archive),

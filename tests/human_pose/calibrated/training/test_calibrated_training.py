@@ -34,7 +34,8 @@ def motion(joints_mm=TRUTH, **changes):
 
 def source(follows, truth_mm=None):
     """A recording that is not lifted, of which only clips are wanted."""
-    work = types.SimpleNamespace(follows=np.array(follows, float))
+    shows = np.ones(len(follows), bool)
+    work = types.SimpleNamespace(follows=np.array(follows, float), shows=shows)
     solved = types.SimpleNamespace(work=work)
     truth = np.zeros((len(follows), 2, 3)) if truth_mm is None else truth_mm
     return Source(solved, truth, "made up")
