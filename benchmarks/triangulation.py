@@ -42,8 +42,8 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real" / "dev"
 NECK = 9
 # Frames of the takes of `test_sh.h5`: first those of the actions, then the second ones.
 TAKES = (
-    *(67, 47, 73, 74, 74, 74, 74, 74, 75, 68, 69, 44, 48, 79, 49),
-    *(31, 48, 74, 74, 74, 75, 74, 75, 68, 58, 44, 44, 80, 50, 59),
+    *(67, 47, 73, 74, 74, 74, 74, 75, 68, 58, 44, 44, 79, 49, 59),
+    *(31, 48, 74, 74, 74, 75, 74, 68, 69, 44, 48, 48, 80, 50, 59),
 )
 REAL_FPS = 24.0
 RIGS = ((0, 1, 2, 3), (0, 1, 2), (1, 3))
