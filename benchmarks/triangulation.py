@@ -2,7 +2,7 @@
 
 Prints Markdown. Accuracy is that on real motion with invented detectors, of
 `../shared/data/real` (README there), and is left out where that is not; the rest is of
-an invented take. Errors are means over all joints that a method gives, but the neck.
+an invented take. Errors are means over the joints that a method gives, but the neck.
 
   python benchmarks/triangulation.py
   python benchmarks/triangulation.py --parts=speed --frames=500
@@ -42,9 +42,9 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real" / "dev"
 NECK = 9
 # Frames of the takes of `test_sh.h5`: first those of the actions, then the second ones.
 TAKES = (
-    67, 47, 73, 74, 74, 74, 74, 74, 75, 68, 69, 44, 48, 79, 49,
-    31, 48, 74, 74, 74, 75, 74, 75, 68, 58, 44, 44, 80, 50, 59,
-)  # fmt: skip
+    *(67, 47, 73, 74, 74, 74, 74, 75, 68, 58, 44, 44, 79, 49, 59),
+    *(31, 48, 74, 74, 74, 75, 74, 68, 69, 44, 48, 48, 80, 50, 59),
+)
 REAL_FPS = 24.0
 RIGS = ((0, 1, 2, 3), (0, 1, 2), (1, 3))
 KINDS = ("as is", "30 % missing", "swaps in 10 %", "noise that lasts")
