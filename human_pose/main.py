@@ -203,6 +203,7 @@ def work_on_recording(chosen: settings.CalibratedSettings) -> None:
             task.prior,
             task.config,
             checkpoint=task.checkpoint,
+            film=task.film,
         )
     )
 

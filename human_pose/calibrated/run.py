@@ -30,6 +30,7 @@ def lift(
     config: CalibratedConfig | None = None,
     *,
     checkpoint: str | os.PathLike[str] | None = None,
+    film: str | None = None,
 ) -> str:
     """Lifts the people of a recording.
 
@@ -43,6 +44,7 @@ def lift(
       config: of the lifter; of a checkpoint only `temporal` counts.
       checkpoint: a lifter with learned weights and its own prior, or the folder of
         the run that learned them.
+      film: "gif" or "mp4", to have one of the poses.
 
     Returns:
       What was found, in lines.
@@ -72,6 +74,7 @@ def lift(
                 session,
                 truth=truth,
                 people=len(people.recordings),
+                film=film,
             )
             lines += [f"poses: {place / POSES}", f"report: {report}"]
     return "\n".join(lines)

@@ -24,7 +24,7 @@ _READS: Final = frozenset(
         "truth", "prior", "check_path",
     }
 )  # fmt: skip
-TAKES: Final = _READS | {"temporal"}
+TAKES: Final = _READS | {"temporal", "film"}
 TRAINING_TAKES: Final = _READS | {"train", "epochs", "wlr", "seed", "overwrite"}
 _TRAINING: Final = CalibratedTrainingConfig()
 TRAINING_DEFAULTS: Final = {
@@ -43,6 +43,7 @@ class CalibratedTask:
       checkpoint: a lifter with learned weights, which holds its prior, or the folder
         of its run; None: the weights of `config`.
       config: of the lifter.
+      film: the ending of a film of the poses; None: none is made.
       training: how weights are learned; None: the recording is lifted.
     """
 
@@ -50,6 +51,7 @@ class CalibratedTask:
     prior: Path | None
     checkpoint: Path | None
     config: CalibratedConfig
+    film: str | None = None
     training: CalibratedTrainingConfig | None = None
 
 
@@ -85,6 +87,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "temporal", True, "Whether frames that follow each other are a sequence.", **own
     )
+    flags.DEFINE_enum("film", None, ["gif", "mp4"], "Also make a film of it.", **own)
     shell.refuse_empty(flag_values, "recording", "truth", "prior")
     shell.show_in_help(flag_values, __name__)
 
@@ -123,6 +126,7 @@ def task(asked: Asked) -> CalibratedTask:
         else places.checkpoint(asked.flag_values),
         # What is learned is learned of sequences, too.
         config=CalibratedConfig(temporal=learns or asked.temporal),
+        film=None if learns else asked.film,
         training=_training(asked) if learns else None,
     )
 

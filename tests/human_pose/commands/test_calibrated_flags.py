@@ -34,7 +34,7 @@ def test_settings(folder, monkeypatch):
         parse(
             "--recording=detections.npz", "--cameras=calibration.toml", "--person=2",
             "--frames=10:50", "--fps=30", "--units=mm", "--truth=truth.npz",
-            "--temporal=0", "--name=x",
+            "--temporal=0", "--name=x", "--film=mp4",
         )
     )  # fmt: skip
     read = chosen.task.recording
@@ -43,6 +43,7 @@ def test_settings(folder, monkeypatch):
     assert (read.frames, read.fps, read.units) == (slice(10, 50), 30, "mm")
     assert (read.person, read.truth) == (2, folder / "truth.npz")
     assert not chosen.task.config.temporal
+    assert chosen.task.film == "mp4"
     assert (chosen.task.prior, chosen.task.checkpoint) == (None, None)
     assert chosen.task.training is None
 
