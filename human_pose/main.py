@@ -9,6 +9,7 @@ Usage:
   python human_pose/main.py --model=i1 --train=1 --preset=tiny --curriculum=modern
   python human_pose/main.py --model=i1 --check_path=<a .keras checkpoint>
   python human_pose/main.py --model=calibrated --recording=<detections> --cameras=<file>
+  python human_pose/main.py --model=calibrated --train=1 --recording=<detections> ...
   python human_pose/main.py --model=prior --motion='mocap/*.bvh' --name=my_prior
 """
 
@@ -49,7 +50,7 @@ def main(flag_values: "flags.FlagValues") -> None:
     elif flag_values.model == "prior":
         fit_prior(settings.prior_settings(flag_values))
     elif flag_values.model == "calibrated":
-        lift_recording(settings.calibrated_settings(flag_values))
+        work_on_recording(settings.calibrated_settings(flag_values))
     else:
         work_on_views(settings.main_settings(flag_values))
 
@@ -185,13 +186,26 @@ def convert_weights(config: ConversionConfig, path: Path) -> None:
     print(f"checkpoint: {path}")
 
 
-def lift_recording(chosen: settings.CalibratedSettings) -> None:
-    """Lifts a recording; poses, report and viewer go to the run's folder."""
+def work_on_recording(chosen: settings.CalibratedSettings) -> None:
+    """Lifts a recording, or learns a lifter's weights from it."""
     shell.load_tensorflow()
-    from human_pose.calibrated import run as lifting
+    from human_pose.calibrated import run as recordings
 
-    task = chosen.task
-    print(lifting.lift(task.recording, chosen.run_folder, task.prior, task.config))
+    task, folder = chosen.task, chosen.run_folder
+    if task.training is not None:
+        weights = {"prior": task.prior, "checkpoint": task.checkpoint}
+        print(recordings.learn(task.recording, folder, task.training, **weights))
+        return
+    print(
+        recordings.lift(
+            task.recording,
+            folder,
+            task.prior,
+            task.config,
+            checkpoint=task.checkpoint,
+            film=task.film,
+        )
+    )
 
 
 def fit_prior(chosen: settings.PriorSettings) -> None:

@@ -7,7 +7,7 @@ derivative's damping. One file, so that no part can be of another training.
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,13 +64,17 @@ def save_lifter(path: str | os.PathLike[str], lifter: CalibratedLifter) -> None:
 
 
 def load_lifter(
-    path: str | os.PathLike[str], detector: Skeleton | None = None
+    path: str | os.PathLike[str],
+    detector: Skeleton | None = None,
+    *,
+    temporal: bool | None = None,
 ) -> CalibratedLifter:
     """Reads a lifter from a file, or from the folder of the run that trained it.
 
     Args:
       path: absolute, or relative to the current folder.
       detector: the skeleton of the detections that it is wanted for.
+      temporal: whether frames are sequences; None: as when it was trained.
 
     Raises:
       InputError: naming the file and the rule, if it is no such file, or the lifter is
@@ -91,6 +95,8 @@ def load_lifter(
         settings = json.loads(str(arrays[_SETTINGS]))
         skeleton = Skeleton(**as_tuples(settings["detector"]))
         config = CalibratedConfig.of(settings["config"])
+        if temporal is not None:
+            config = replace(config, temporal=temporal)
         lifter = CalibratedLifter(prior, skeleton, config, damping=settings["damping"])
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: settings: {one_line(error)}") from error

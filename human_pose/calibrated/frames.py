@@ -1,8 +1,8 @@
 """Steps of frames by themselves: Gauss-Newton's matrix with expected weights.
 
-Robust terms enter with the weights that their E-step gives, which majorises them: the
-matrix is positive definite wherever the joints are. In the bodies' frames the prior's
-part is the same for all frames.
+Robust terms enter with the weights that their E-step gives: the matrix is positive
+definite wherever the joints are, and near the Hessian at a minimiser. In the bodies'
+frames the prior's part is the same for all frames.
 """
 
 from typing import Final, NamedTuple

@@ -24,6 +24,20 @@ _ROUNDS: Final = 10
 _HUBER: Final = 1.5
 
 
+def size_doubt(joints_mm: np.ndarray, projection: np.ndarray) -> np.ndarray:
+    """What a person's unknown size leaves open to a single view, `[F, J, 3, 3]`, mm².
+
+    A larger person farther away looks the same.
+
+    Args:
+      joints_mm: `[F, J, 3]`, world.
+      projection: `[3, 4]`, of the view.
+    """
+    camera_mm = -np.linalg.solve(projection[:, :3], projection[:, 3])
+    far = _SIZES * (joints_mm - camera_mm)
+    return np.asarray(far[..., :, None] * far[..., None, :])
+
+
 def estimate_lengths(
     points_mm: np.ndarray,
     covariance_mm2: np.ndarray,

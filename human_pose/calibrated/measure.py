@@ -34,7 +34,8 @@ def measure(work: Work, lengths_mm: np.ndarray | None, temporal: bool) -> None:
       temporal: whether it is asked what of the noise lasts.
     """
     sample = _runs(len(work), _SAMPLE)
-    sigma = _first_sigma(work)
+    known = work.take.sigma_px  # measured before, with other exchanges
+    sigma = known if known.size else _first_sigma(work)
     lengths, spreads = _lengths(work, sample, sigma, lengths_mm)
     given = work.lifter.config.energy.lasting
     work.take = work.take._replace(

@@ -138,7 +138,7 @@ def exactly(
     """A `linear_solve` with the exact Hessian, where `step` solves with one like it.
 
     Conjugate gradients on products of the Hessian with vectors, preconditioned by the
-    steps' matrix, which majorises it. Where a direction shows the Hessian of a group of
+    steps' matrix, which is near it. Where a direction shows the Hessian of a group of
     frames to be indefinite, so that they are at no minimum, their solution ends before
     it (Steihaug): one such frame among thousands must not end a training.
 

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.calibrated.baselines import Method
+from human_pose.calibrated.evaluation.movie import write_movie
 from human_pose.calibrated.evaluation.report import Findings, write_report
 from human_pose.calibrated.evaluation.viewer import VIEWER, write_viewer
 from human_pose.calibrated.session import Lifted, Session
@@ -36,6 +37,7 @@ def write_results(
     truth: Motion | None = None,
     people: int | None = None,
     cautions: tuple[str, ...] = (),
+    film: str | None = None,
 ) -> Path:
     """Writes all files of one person's results; each replaces an earlier one.
 
@@ -47,6 +49,7 @@ def write_results(
       truth: known motion, or None.
       people: how many the recording shows, or None.
       cautions: for the report, one sentence each.
+      film: "gif" or "mp4", of the poses; None for none.
 
     Returns:
       The report's path.
@@ -67,6 +70,8 @@ def write_results(
         cameras_used=poses.cameras_used,
     )
     _write(folder / VIEWER, lambda path: write_viewer(path, poses, recording), poses)
+    if film is not None:
+        _write(folder / f"poses.{film}", lambda path: write_movie(path, poses), poses)
     findings = Findings(
         poses,
         recording,

@@ -1,18 +1,24 @@
-"""The run that lifts a recording: from files of detections to its folder of results."""
+"""Runs on a recording: from files of detections to results, or to learned weights."""
 
 import os
 from pathlib import Path
 
 from tqdm import tqdm
 
+from human_pose.calibrated.checkpoint import NAME as CHECKPOINT
+from human_pose.calibrated.checkpoint import load_lifter
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.people import choose, tell_apart
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.calibrated.results import POSES, write_results
 from human_pose.calibrated.session import Session
+from human_pose.calibrated.training.config import CalibratedTrainingConfig
+from human_pose.calibrated.training.run import REPORT, train
 from human_pose.exchange.formats import read_motion, read_recording
 from human_pose.exchange.recording import Motion, Recording
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeleton import Skeleton
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
 
@@ -22,6 +28,9 @@ def lift(
     folder: str | os.PathLike[str],
     prior: str | os.PathLike[str] | None = None,
     config: CalibratedConfig | None = None,
+    *,
+    checkpoint: str | os.PathLike[str] | None = None,
+    film: str | None = None,
 ) -> str:
     """Lifts the people of a recording.
 
@@ -32,7 +41,10 @@ def lift(
       recording: what to read.
       folder: of the run.
       prior: a prior, or the folder of a run that fitted one; default: the embedded.
-      config: of the lifter.
+      config: of the lifter; of a checkpoint only `temporal` counts.
+      checkpoint: a lifter with learned weights and its own prior, or the folder of
+        the run that learned them.
+      film: "gif" or "mp4", to have one of the poses.
 
     Returns:
       What was found, in lines.
@@ -47,7 +59,7 @@ def lift(
     for line in people.report:
         print(line)
     chosen = choose(people, recording.person)
-    lifter = CalibratedLifter(load_prior(prior), detected.skeleton, config)
+    lifter = _lifter(detected.skeleton, prior, checkpoint, config)
     lines = []
     with locked(folder, "lifting"), _Bar() as bar:
         session = Session(lifter, bar.show)
@@ -62,9 +74,62 @@ def lift(
                 session,
                 truth=truth,
                 people=len(people.recordings),
+                film=film,
             )
             lines += [f"poses: {place / POSES}", f"report: {report}"]
     return "\n".join(lines)
+
+
+def learn(
+    recording: RecordingConfig,
+    folder: str | os.PathLike[str],
+    training: CalibratedTrainingConfig,
+    *,
+    prior: str | os.PathLike[str] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> str:
+    """Learns a lifter's weights from a recording whose motion is known.
+
+    Args:
+      recording: what to read; of several people who is seen most, unless it says whom.
+      folder: of the run.
+      training: how to learn.
+      prior: as of `lift`.
+      checkpoint: of the lifter to start from; as of `lift`.
+
+    Returns:
+      What was learned, in lines.
+
+    Raises:
+      InputError: naming the file or the argument, the rule and what was received.
+    """
+    folder = Path(folder)
+    RunFolder(folder).check_writable()
+    detected, truth = read(recording), read_truth(recording)
+    if truth is None:
+        raise InputError("truth", "must name the motion to learn from")
+    people = tell_apart(detected)
+    for line in people.report:
+        print(line)
+    person = choose(people, recording.person or 0)[0]
+    lifter = _lifter(detected.skeleton, prior, checkpoint, None)
+    table = train(lifter, person, truth, training, folder)
+    lines = (f"checkpoint: {folder / CHECKPOINT}", f"report: {folder / REPORT}")
+    return "\n".join((table, *lines))
+
+
+def _lifter(
+    detector: Skeleton,
+    prior: str | os.PathLike[str] | None,
+    checkpoint: str | os.PathLike[str] | None,
+    config: CalibratedConfig | None,
+) -> CalibratedLifter:
+    if checkpoint is None:
+        return CalibratedLifter(load_prior(prior), detector, config)
+    if prior is not None:
+        raise InputError("prior", "has no effect beside `checkpoint`")
+    temporal = (config or CalibratedConfig()).temporal
+    return load_lifter(checkpoint, detector, temporal=temporal)
 
 
 def read(config: RecordingConfig) -> Recording:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from human_pose.calibrated import gaps
 from human_pose.calibrated.energy import Unknowns
 from human_pose.calibrated.joints import SWAP_NAMES
+from human_pose.calibrated.lengths import size_doubt
 from human_pose.calibrated.lifter import CalibratedLifter, Take
 from human_pose.calibrated.measure import measure
 from human_pose.calibrated.observe import observe
@@ -78,27 +79,29 @@ class Session:
         Raises:
           InputError: if there are no cameras, several people, or nothing to see.
         """
-        work, frames, joints, covariance = self.solved(recording, lengths_mm)
-        reach = _overlap(work) if self._is_sequence(work) else 0
+        solved = self.solved(recording, lengths_mm)
+        work, temporal = solved.work, self._is_sequence(solved.work)
+        reach = _overlap(work) if temporal else 0
         unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
-        joints = np.where(unknown, np.nan, joints)
+        joints = np.where(unknown, np.nan, solved.joints_mm)
+        covariance = self._covariances(solved) + _size_doubt(solved)
         covariance = np.where(unknown[..., None], np.nan, covariance)
-        poses = _poses(work, recording, joints, covariance, self._is_sequence(work))
-        alone = np.where(work.shows[:, None, None], frames.joints_mm, np.nan)
+        poses = _poses(work, recording, joints, covariance, temporal)
+        alone = np.where(work.shows[:, None, None], solved.frames.joints_mm, np.nan)
         return Lifted(poses, work.take, alone, work.shift_px)
 
     def solved(
         self, recording: Recording, lengths_mm: np.ndarray | None = None
     ) -> "Solved":
-        """The recording at the minimisers.
+        """The recording at the minimisers, without covariances.
 
         Arguments and errors as of `lift`.
         """
         work = self.measured(recording, lengths_mm)
         frames = Frames.lifted(work, np.arange(len(work)))
         if self._is_sequence(work):
-            return Solved(work, frames, *_lift_sequences(work, frames))
-        return Solved(work, frames, frames.joints_mm, frames.covariance_mm2)
+            return Solved(work, frames, _lift_sequences(work, frames))
+        return Solved(work, frames, frames.joints_mm)
 
     def measured(
         self, recording: Recording, lengths_mm: np.ndarray | None = None
@@ -122,6 +125,17 @@ class Session:
         if temporal and undo_exchanged_bodies(work):
             measure(work, lengths_mm, temporal)
         return work
+
+    def _covariances(self, solved: "Solved") -> np.ndarray:
+        """Of the joints, `[F, J, 3, 3]`."""
+        work, alone = solved.work, solved.frames.covariance_mm2
+        if not self._is_sequence(work):
+            return alone
+        covariance = _covariances(work, solved.frames, solved.joints_mm)
+        # What lasts is not averaged over frames: that share of a frame's own errors, or
+        # of the nearest frame's where nothing is seen.
+        alone = alone[gaps.nearest(work.shows, work.follows)]
+        return np.asarray(covariance + work.take.lasting * (alone - covariance))
 
     def _is_sequence(self, work: Work) -> bool:
         return self.lifter.config.temporal and bool(work.follows.any())
@@ -169,24 +183,32 @@ class Frames:
             getattr(self, name)[chosen] = values
 
 
-class Solved(NamedTuple):
-    """A recording at the minimisers; values of frames that show nothing mean nothing.
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """A recording at the minimisers.
 
     Attributes:
       work: what is known of it.
       frames: by themselves.
       joints_mm: `[F, J, 3]`, of its sequences where it has some.
-      covariance_mm2: `[F, J, 3, 3]`, of them.
     """
 
     work: Work
     frames: Frames
     joints_mm: np.ndarray
-    covariance_mm2: np.ndarray
 
 
-def _lift_sequences(work: Work, frames: Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Joints and covariances once exchanges agree with the poses."""
+def _size_doubt(solved: Solved) -> np.ndarray | float:
+    """What is open beside the covariances where one view alone shows the person."""
+    work = solved.work
+    views = np.flatnonzero((work.sight.confidence > 0).any(axis=(0, 2)))
+    if len(views) > 1 or not work.take.spreads_mm.any():
+        return 0.0
+    return size_doubt(solved.joints_mm, work.sight.projection[views[0]])
+
+
+def _lift_sequences(work: Work, frames: Frames) -> np.ndarray:
+    """Joints once exchanges agree with the poses."""
     joints, turns = gaps.bridged(
         frames.joints_mm, frames.turns, work.shows, work.follows
     )
@@ -201,12 +223,7 @@ def _lift_sequences(work: Work, frames: Frames) -> tuple[np.ndarray, np.ndarray]
         work.triangulate()
         frames.lift_again(work, np.flatnonzero(changed))
         joints[changed] = frames.joints_mm[changed]
-    covariance = _covariances(work, frames, joints)
-    # What lasts is not averaged over frames: that share of a frame's own errors, or of
-    # the nearest frame's where nothing is seen.
-    alone = frames.covariance_mm2[gaps.nearest(work.shows, work.follows)]
-    covariance += work.take.lasting * (alone - covariance)
-    return joints, covariance
+    return joints
 
 
 def _lift_windows(

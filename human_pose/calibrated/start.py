@@ -133,8 +133,8 @@ def place_by_size(observed: Observed, body: Body) -> tuple[tf.Tensor, tf.Tensor]
     # A body turned any way shows two of three directions.
     real_mm = tf.sqrt(2 / 3 * spread)
     linear, shift = observed.projection[..., :3], observed.projection[..., 3]
-    focal_px = tf.pow(tf.abs(tf.linalg.det(linear)), 1 / 3)
-    focal_px = tf.gather(focal_px, view)
+    # The third row has length 1, so that the determinant is that of both focal lengths.
+    focal_px = tf.gather(tf.sqrt(tf.abs(tf.linalg.det(linear))), view)
     depth = focal_px * real_mm / tf.maximum(shown_px, 1)
     homogeneous = tf.concat([points, tf.ones_like(points[..., :1])], -1)
     inverse = tf.gather(tf.linalg.inv(linear), view)

@@ -11,33 +11,48 @@ from typing import Final
 from absl import flags
 
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
-from human_pose.commands import shell
+from human_pose.calibrated.training.config import CalibratedTrainingConfig
+from human_pose.commands import places, shell
 from human_pose.commands.recording_flags import frame_range
-from human_pose.commands.tasks import Asked
+from human_pose.commands.tasks import Asked, Default
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
 
-TAKES: Final = frozenset(
+_READS: Final = frozenset(
     {
         "recording", "cameras", "skeleton", "person", "frames", "fps", "units",
-        "truth", "prior", "temporal",
+        "truth", "prior", "check_path",
     }
 )  # fmt: skip
+TAKES: Final = _READS | {"temporal", "film"}
+TRAINING_TAKES: Final = _READS | {"train", "epochs", "wlr", "seed", "overwrite"}
+_TRAINING: Final = CalibratedTrainingConfig()
+TRAINING_DEFAULTS: Final = {
+    "epochs": Default(_TRAINING.epochs),
+    "wlr": Default(_TRAINING.learning_rate),
+}
 
 
 @dataclass(frozen=True)
 class CalibratedTask:
-    """A recording that is to be lifted.
+    """A recording that is to be lifted, or learned from.
 
     Attributes:
       recording: where it is, and what is known of it.
       prior: a prior or the folder of its run; None: the embedded one.
+      checkpoint: a lifter with learned weights, which holds its prior, or the folder
+        of its run; None: the weights of `config`.
       config: of the lifter.
+      film: the ending of a film of the poses; None: none is made.
+      training: how weights are learned; None: the recording is lifted.
     """
 
     recording: RecordingConfig
     prior: Path | None
+    checkpoint: Path | None
     config: CalibratedConfig
+    film: str | None = None
+    training: CalibratedTrainingConfig | None = None
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -58,7 +73,10 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         **own,
     )
     flags.DEFINE_string(
-        "truth", None, "Known motion of the recording, to compare with.", **own
+        "truth",
+        None,
+        "Known motion of the recording, to compare with, or to learn from.",
+        **own,
     )
     flags.DEFINE_string(
         "prior",
@@ -69,6 +87,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "temporal", True, "Whether frames that follow each other are a sequence.", **own
     )
+    flags.DEFINE_enum("film", None, ["gif", "mp4"], "Also make a film of it.", **own)
     shell.refuse_empty(flag_values, "recording", "truth", "prior")
     shell.show_in_help(flag_values, __name__)
 
@@ -77,10 +96,16 @@ def task(asked: Asked) -> CalibratedTask:
     """Turns the parsed flags into what is asked for.
 
     Raises:
-      InputError: if no recording is given, or a file does not exist.
+      InputError: if no recording, or to learn from no truth, is given, a file does not
+        exist, or a prior stands beside a checkpoint, which has its own.
     """
     if asked.recording is None:
         raise InputError("recording", "must name 2D detections")
+    learns = asked.task.switch == "train"
+    if learns and asked.truth is None:
+        raise InputError("truth", "must name the motion to learn from")
+    if asked.prior is not None and asked.check_path is not None:
+        raise InputError("prior", "has no effect beside `check_path`")
     from human_pose.exchange.recording import check_fps
 
     check_fps("--fps", asked.fps)
@@ -96,7 +121,23 @@ def task(asked: Asked) -> CalibratedTask:
             truth=_optional(asked.truth),
         ),
         prior=_prior(asked),
-        config=dataclasses.replace(CalibratedConfig(), temporal=asked.temporal),
+        checkpoint=None
+        if asked.check_path is None
+        else places.checkpoint(asked.flag_values),
+        # What is learned is learned of sequences, too.
+        config=CalibratedConfig(temporal=learns or asked.temporal),
+        film=None if learns else asked.film,
+        training=_training(asked) if learns else None,
+    )
+
+
+def _training(asked: Asked) -> CalibratedTrainingConfig:
+    return dataclasses.replace(
+        _TRAINING,
+        learning_rate=asked.wlr,
+        epochs=asked.epochs,
+        seed=asked.seed,
+        overwrite=asked.overwrite,
     )
 
 

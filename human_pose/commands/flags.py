@@ -94,6 +94,13 @@ MAIN: Final = Table(
             "batch_size": Default(2),  # of the original's tests
         },
     ),
+    Task(
+        "recording training",
+        _EVERY_TASK | calibrated_flags.TRAINING_TAKES,
+        word="--train=1",
+        model="calibrated",
+        defaults=calibrated_flags.TRAINING_DEFAULTS,
+    ),
     Task("recording lifting", _EVERY_TASK | calibrated_flags.TAKES, model="calibrated"),
     Task("prior fitting", _EVERY_TASK | prior_flags.TAKES, model="prior"),
 )  # fmt: skip
@@ -151,7 +158,7 @@ class CalibratedSettings:
 
     Attributes:
       run_folder: results of this run, `<results_dir>/<name>`.
-      task: the lifting.
+      task: the lifting, or the training.
     """
 
     run_folder: Path

@@ -12,6 +12,9 @@ from human_pose.exchange.recording import Recording
 
 # Bodies, from a small child's to the tallest.
 _HEIGHTS_MM: Final = (700.0, 2400.0)
+# Views that see fewer joints see nobody; frames of one view below it are few.
+_FEWEST_JOINTS: Final = 4
+_ALONE_SHARE: Final = 0.02
 # Frames that tell how large a body is.
 _OF_HEIGHT: Final = 100
 # Mean offsets of a view's detections that no detector makes by itself.
@@ -51,14 +54,10 @@ def _height_mm(poses: Poses, recording: Recording) -> float:
 def _of_all(poses: Poses, height: float) -> Iterator[str]:
     if not np.isnan(height) and not _HEIGHTS_MM[0] <= height <= _HEIGHTS_MM[1]:
         yield (
-            f"The bones imply a body of {height / 1000:.3g} m: are the calibration's "
+            f"The bones imply a body of {height / 1000:.2g} m: are the calibration's "
             "units the right ones?"
         )
-    if len(poses.view_names) == 1:
-        yield (
-            "One view alone does not show depth: distances are the prior's, and rely "
-            "on the body's size."
-        )
+    yield from _alone(poses)
     if poses.fps is None:
         yield "The frame rate is unknown; nothing could be said of time."
     lost = ~np.isfinite(poses.joints_3d_mm).all(axis=-1)
@@ -68,6 +67,23 @@ def _of_all(poses: Poses, height: float) -> Iterator[str]:
     if blind.any():
         names = [n for n, b in zip(poses.skeleton.names, blind, strict=True) if b]
         yield f"No view ever sees {', '.join(names)}: what is there is the prior's."
+
+
+def _alone(poses: Poses) -> Iterator[str]:
+    """Says where no two views see the body."""
+    if len(poses.view_names) == 1:
+        yield (
+            "One view alone does not show depth: distances are the prior's, and rely "
+            "on the body's size."
+        )
+        return
+    views = np.isfinite(poses.reprojection_px).sum(axis=-1) >= _FEWEST_JOINTS
+    share = np.mean(views.sum(axis=-1) == 1)
+    if share > _ALONE_SHARE:
+        yield (
+            f"In {100 * share:.0f} % of frames one view alone sees the body: distances "
+            "there rely on its size."
+        )
 
 
 def _of_view(

@@ -46,6 +46,8 @@ class CalibratedTrainingConfig:
       learning_rate: Adam's, of logarithms of weights: about 5 % a step (dev).
       clip_norm: of the gradient, mm; hardly ever reached, but by frames that are at no
         minimum.
+      stay_mm: what it costs that a weight's logarithm moves by 1, in the square: weights
+        are believed in until a recording speaks clearly (dev).
       epochs: at most (dev).
       patience: epochs without a better error of held-out clips, after which it ends.
       frame_share: of the error of frames by themselves in the loss; the rest is that of
@@ -54,12 +56,17 @@ class CalibratedTrainingConfig:
       batch_frames: frames that are minimised, and learned from, together.
       held_out: share of the clips that choose the epoch.
       seed: of the clips' order and of which are held out.
+      settings: names of `settings.SETTINGS`, in each of which a recording is learned
+        from, so that weights suit fewer views and detections than it has, too.
+      missing: share of the detections that are left out in one of them (the share of
+        the tests of the lifter).
       overwrite: whether an earlier training's weights are replaced.
     """
 
     learned: tuple[str, ...] = FEW
     learning_rate: float = 0.05
     clip_norm: float = 10.0
+    stay_mm: float = 0.5
     epochs: int = 8
     patience: int = 3
     frame_share: float = 0.1
@@ -67,4 +74,6 @@ class CalibratedTrainingConfig:
     batch_frames: int = 384
     held_out: float = 0.2
     seed: int = 0
+    settings: tuple[str, ...] = ("as it is", "some views", "missing")
+    missing: float = 0.3
     overwrite: bool = False

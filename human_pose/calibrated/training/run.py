@@ -16,6 +16,7 @@ from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.session import Session
 from human_pose.calibrated.training.clips import Batch, solve, split
 from human_pose.calibrated.training.config import WEIGHTS, CalibratedTrainingConfig
+from human_pose.calibrated.training.settings import with_settings
 from human_pose.calibrated.training.trainer import Best, CalibratedTrainer
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
@@ -35,8 +36,9 @@ def train(
     config: CalibratedTrainingConfig,
     folder: str | os.PathLike[str],
 ) -> str:
-    """Learns from one recording; see `train_on`."""
-    return train_on(lifter, [(recording, truth)], config, folder)
+    """Learns from one recording in the config's settings; see `train_on`."""
+    pairs = [(changed, truth) for changed in with_settings(recording, config)]
+    return train_on(lifter, pairs, config, folder)
 
 
 def train_on(

@@ -40,6 +40,7 @@ class CalibratedTrainer(keras.Model):
         self.lifter = lifter
         self._batches, self._config = tuple(batches), config
         self.learned = [lifter.weight(WEIGHTS[name]) for name in config.learned]
+        self._start = [variable.numpy() for variable in self.learned]
         self._sequence = tf.function(lifter.sequence, autograph=False)
         self._frames = tf.function(lifter.refined, autograph=False)
         optimizer = keras.optimizers.Adam(
@@ -56,8 +57,9 @@ class CalibratedTrainer(keras.Model):
             together, alone = self.errors(batch)
             share = self._config.frame_share
             loss = (1 - share) * together + share * alone
+            whole = loss + self._moved()
         gradients = tape.gradient(
-            loss,
+            whole,
             [variable.value for variable in self.learned],
             unconnected_gradients="zero",
         )
@@ -68,6 +70,16 @@ class CalibratedTrainer(keras.Model):
             "frame_mm": alone,
             "gradient_norm": tf.linalg.global_norm(gradients),
         }
+
+    def _moved(self) -> tf.Tensor:
+        """What it costs that logarithms of weights have moved, mm."""
+        moves = [
+            tf.reduce_mean(tf.square(variable - start))
+            for variable, start in zip(self.learned, self._start, strict=True)
+            if variable.name.startswith("log_")
+        ]
+        cost = tf.constant(self._config.stay_mm, tf.float64)
+        return cost * tf.add_n([tf.zeros_like(cost), *moves])
 
     def errors(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         """The mean errors of sequences, and of frames by themselves, mm."""

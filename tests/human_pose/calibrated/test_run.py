@@ -29,6 +29,7 @@ def results(tmp_path_factory):
             truth=folder / "truth.npz",
         ),
         folder / "results",
+        film="gif",
     )
     return folder / "results", truth, said
 
@@ -66,4 +67,5 @@ def test_what_people_look_at_is_there(results):
     viewer = (folder / "viewer.html").read_text("utf-8")
     assert "plotly" in viewer and "detections.npz" in viewer
     assert (folder / "poses.bvh").is_file() and (folder / "images").is_dir()
+    assert (folder / "poses.gif").read_bytes().startswith(b"GIF8")
     assert not [path for path in folder.iterdir() if path.name.startswith(".tmp")]

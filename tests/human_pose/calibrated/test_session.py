@@ -5,7 +5,9 @@ import dataclasses
 import made_up_recording as made
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
+from human_pose.calibrated.config import CalibratedConfig, SolverConfig
 from human_pose.calibrated.evaluation.cautions import cautions
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior
@@ -188,18 +190,33 @@ def test_one_view(session):
 
 
 @pytest.mark.large
+def test_windows_do_not_show():
+    """Long takes are lifted window by window, with the same result."""
+    recording = made.recording(made.truth_mm(400), noise_px=3.0)
+    found = []
+    for window in (128, 1024):
+        config = CalibratedConfig(solver=SolverConfig(window=window))
+        session = Session(CalibratedLifter(load_prior(), LIFTER_17, config))
+        found.append(session.lift(recording).poses)
+    joints = [poses.joints_3d_mm for poses in found]
+    np.testing.assert_allclose(*joints, atol=0.1)
+    spreads = [poses.covariance_mm2 for poses in found]
+    np.testing.assert_allclose(*spreads, atol=1.0)
+
+
+@pytest.mark.large
 @pytest.mark.parametrize("name", ["coco_17", "body_25", "blazepose_33"])
 def test_detectors(name):
     """Joints of one name are the same; what a detector adds hangs on the nearest."""
     skeleton = by_name(name)
-    known = convert(TRUTH, LIFTER_17, skeleton, fill=np.nan)
     rng = np.random.default_rng(5)
-    anchor = np.nan_to_num(known)
-    for joint, parent in enumerate(skeleton.parents):
-        lacking = np.isnan(known[0, joint, 0])
-        base = anchor[:, parent] if parent >= 0 else TRUTH[:, 0]
-        if lacking:
-            anchor[:, joint] = base + rng.normal(0, 50, 3)
+    anchor = convert(TRUTH, LIFTER_17, skeleton, fill=np.nan)
+    head = [LIFTER_17.names.index(name) for name in ("neck", "head_top")]
+    anchor[:, skeleton.names.index("nose")] = TRUTH[:, head].mean(axis=1)
+    while (lacking := np.isnan(anchor[0, :, 0])).any():
+        for joint in np.flatnonzero(lacking):
+            anchor[:, joint] = anchor[:, skeleton.parents[joint]]
+            anchor[:, joint] += rng.normal(0, 30, 3)
     recording = made.recording(TRUTH, noise_px=0.0)
     exact = np.stack([camera.project(anchor) for camera in recording.cameras], axis=1)
     detected = (exact + rng.normal(0, 1.0, exact.shape))[:, :, None]
@@ -216,3 +233,65 @@ def test_detectors(name):
     unseen = np.isnan(wanted[..., 0]) & ~np.isnan(own[..., 0])
     off = np.linalg.norm(found.joints_3d_mm - own, axis=-1)[unseen]
     assert not off.size or off.mean() < 60
+
+
+def test_windows_give_what_one_gives(session):
+    truth = made.truth_mm(60)
+    recording = made.recording(truth, noise_px=3.0)
+    whole = session.lift(recording).poses
+    config = session.lifter.config
+    solver = dataclasses.replace(config.solver, window=20, overlap_s=0.9)
+    session.lifter.config = dataclasses.replace(config, solver=solver)
+    try:
+        parts = session.lift(recording).poses
+    finally:
+        session.lifter.config = config
+    np.testing.assert_allclose(parts.joints_3d_mm, whole.joints_3d_mm, atol=0.1)
+    roots = [np.sqrt(p.covariance_mm2[..., 0, 0]) for p in (parts, whole)]
+    np.testing.assert_allclose(*roots, atol=0.1)
+
+
+@pytest.mark.parametrize(
+    "turn", [(90, 0), (0, 180), (40, 30)], ids=["lying", "handstand", "leaning"]
+)
+def test_bodies_that_are_not_upright(session, turn):
+    middle = TRUTH.mean(axis=(0, 1))
+    rotation = Rotation.from_euler("xy", turn, degrees=True).as_matrix()
+    truth = (TRUTH - middle) @ rotation.T + middle
+    found = session.lift(made.recording(truth, noise_px=3.0))
+    assert errors_mm(found.poses, truth).mean() < 11
+
+
+def test_exchanged_legs_are_found(session):
+    points = NOISY.joints_2d_px.copy()
+    points[4:8, 1, :, 1:7] = points[4:8, 1][:, :, [4, 5, 6, 1, 2, 3]]
+    found = session.lift(NOISY.replace(joints_2d_px=points)).poses
+    expected = np.zeros((FRAMES, 4, 2), bool)
+    expected[4:8, 1, 1] = True
+    np.testing.assert_array_equal(found.swapped, expected)
+    assert errors_mm(found).mean() < 10
+
+
+def test_a_joint_that_is_never_seen_has_the_priors_place(session, lifted):
+    points = NOISY.joints_2d_px.copy()
+    points[:, :, :, 16] = np.nan
+    shown = NOISY.replace(joints_2d_px=points)
+    found = session.lift(shown).poses
+    assert "No view ever sees right_wrist" in said(found, shown)
+    off = np.linalg.norm(found.joints_3d_mm - TRUTH, axis=-1)
+    assert off[:, :16].mean() < 12 and off[:, 16].mean() < 250
+    spread = np.trace(found.covariance_mm2, axis1=-2, axis2=-1)[:, 16]
+    known = np.trace(lifted.poses.covariance_mm2, axis1=-2, axis2=-1)[:, 16]
+    assert np.sqrt(spread.mean()) > 3 * np.sqrt(known.mean())
+
+
+def test_frames_that_one_view_alone_sees_are_told(session):
+    shown = hidden(NOISY, np.s_[3:9, 1:])
+    found = session.lift(shown).poses
+    assert np.isfinite(errors_mm(found)).all()
+    assert "In 50 % of frames one view alone sees the body" in said(found, shown)
+
+
+def test_detections_that_are_one_point(session):
+    found = session.lift(NOISY.replace(joints_2d_px=0 * NOISY.joints_2d_px + 500.0))
+    assert np.isfinite(found.poses.joints_3d_mm).all()

@@ -1,6 +1,9 @@
+import dataclasses
+
 import pytest
 from absl import flags
 
+from human_pose.calibrated.training.config import CalibratedTrainingConfig
 from human_pose.commands import flags as settings
 from human_pose.commands import make_recording, shell
 from human_pose.exchange import formats
@@ -31,7 +34,7 @@ def test_settings(folder, monkeypatch):
         parse(
             "--recording=detections.npz", "--cameras=calibration.toml", "--person=2",
             "--frames=10:50", "--fps=30", "--units=mm", "--truth=truth.npz",
-            "--temporal=0", "--name=x",
+            "--temporal=0", "--name=x", "--film=mp4",
         )
     )  # fmt: skip
     read = chosen.task.recording
@@ -40,7 +43,49 @@ def test_settings(folder, monkeypatch):
     assert (read.frames, read.fps, read.units) == (slice(10, 50), 30, "mm")
     assert (read.person, read.truth) == (2, folder / "truth.npz")
     assert not chosen.task.config.temporal
-    assert chosen.task.prior is None
+    assert chosen.task.film == "mp4"
+    assert (chosen.task.prior, chosen.task.checkpoint) == (None, None)
+    assert chosen.task.training is None
+
+
+def test_settings_of_a_training(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "results" / "first").mkdir(parents=True, exist_ok=True)
+    given = ("--train=1", "--recording=detections.npz", "--truth=truth.npz")
+    plain = settings.calibrated_settings(parse(*given)).task
+    assert plain.training == CalibratedTrainingConfig()
+    assert plain.config.temporal
+    chosen = settings.calibrated_settings(
+        parse(
+            *given, "--epochs=3", "--wlr=0.2", "--seed=5", "--overwrite",
+            "--check_path=first", f"--results_dir={folder / 'results'}",
+        )
+    ).task  # fmt: skip
+    assert chosen.checkpoint == folder / "results" / "first"
+    wanted = {"epochs": 3, "learning_rate": 0.2, "seed": 5, "overwrite": True}
+    assert chosen.training == dataclasses.replace(plain.training, **wanted)
+    with pytest.raises(flags.IllegalFlagValueError, match="--epochs needs --train=1"):
+        parse("--recording=detections.npz", "--epochs=3")
+    with pytest.raises(flags.IllegalFlagValueError, match="no effect beside --train=1"):
+        parse(*given, "--notemporal")
+
+
+@pytest.mark.large
+def test_what_is_learned_lifts(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    given = (
+        "--recording=detections.npz", "--cameras=calibration.toml", "--frames=70:170",
+        "--truth=truth.npz", f"--results_dir={folder / 'learned'}",
+    )  # fmt: skip
+    assert shell.guarded(main, parse(*given, "--train", "--epochs=1", "--name=a")) == 0
+    said = capsys.readouterr().out
+    assert "sequence before" in said
+    assert f"checkpoint: {folder / 'learned' / 'a' / 'lifter.npz'}" in said
+    again = parse(*given, "--train", "--epochs=1", "--name=a")
+    assert shell.guarded(main, again) == 1
+    assert "already holds lifter.npz; --overwrite" in capsys.readouterr().err
+    assert shell.guarded(main, parse(*given, "--check_path=a", "--name=b")) == 0
+    assert (folder / "learned" / "b" / "poses.npz").is_file()
 
 
 def test_the_embedded_recording_is_what_it_says(folder, capsys):
@@ -73,6 +118,23 @@ def test_the_embedded_recording_is_what_it_says(folder, capsys):
         (("--recording=detections.npz", "--prior=none"), "none not found"),
         (("--recording=detections.npz",), "cameras must be given"),
         (("--recording=truth.npz",), "truth.npz"),
+        (
+            ("--recording=detections.npz", "--train"),
+            "--truth must name the motion to learn from",
+        ),
+        (
+            ("--recording=detections.npz", "--prior=truth.npz", "--check_path=x"),
+            "--prior has no effect beside --check_path",
+        ),
+        (("--recording=detections.npz", "--check_path=none"), "none not found"),
+        (
+            (
+                "--recording=detections.npz",
+                "--cameras=calibration.toml",
+                "--check_path=truth.npz",
+            ),
+            "truth.npz",
+        ),
         (
             ("--recording=detections.npz", "--cameras=calibration.toml", "--person=3"),
             "--person must be 0",

@@ -158,7 +158,7 @@ def assert_read(name, table, define, folder, monkeypatch):
     if "motion" in task.takes:
         arguments += ["--motion=net", "--covariance=ppca", "--rank=2"]
     if "recording" in task.takes:
-        arguments += ["--recording=net"]
+        arguments += ["--recording=net", "--truth=net"]
     flag_values = defined(define)
     flag_values(["command", *arguments])
     asked = Noting(table.asked(flag_values).task, flag_values)

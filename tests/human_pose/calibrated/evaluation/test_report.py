@@ -107,9 +107,13 @@ def test_what_looks_wrong_is_said(tmp_path):
 
 def test_metres_taken_for_millimetres_are_seen(tmp_path, monkeypatch):
     monkeypatch.setattr(comparison, "MOST_FRAMES", 10)
-    poses = made_up_recording.poses(NOISY, TRUTH)
-    small = POSES.__class__(**{**vars(poses), "joints_3d_mm": TRUTH / 10})
-    text = write_report(tmp_path, Findings(small, NOISY), {}).read_text("utf-8")
+    rig = [
+        dataclasses.replace(camera, translation_mm=camera.translation_mm / 10)
+        for camera in NOISY.cameras
+    ]
+    near = NOISY.replace(cameras=tuple(rig))
+    # Poses have people's sizes, as the prior does.
+    text = write_report(tmp_path, Findings(POSES, near), {}).read_text("utf-8")
     assert re.search(r"imply a body of 0\.1\d m: are the calibration's units", text)
     assert "compared on 10 of the 24 frames, numbers 7 to 16" in text
 

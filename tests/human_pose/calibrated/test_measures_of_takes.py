@@ -1,0 +1,134 @@
+"""What is measured of a take: lengths of bones and noise, of invented data."""
+
+import numpy as np
+import pytest
+
+from human_pose.calibrated import noise
+from human_pose.calibrated.lengths import estimate_lengths
+from human_pose.calibrated.prior.files import load_prior
+
+PRIOR = load_prior()
+SKELETON = PRIOR.skeleton
+
+
+def poses(frames=400, size=1.0, shins=1.0, seed=0):
+    """Poses of a person: the prior's directions of bones, lengths of their own."""
+    rng = np.random.default_rng(seed)
+    mean = PRIOR.means_mm[0] + rng.normal(0, 60, (frames, len(SKELETON), 3))
+    lengths = size * PRIOR.lengths_mm.copy()
+    for side in ("left", "right"):
+        lengths[SKELETON.index(f"{side}_ankle")] *= shins
+    joints = np.zeros_like(mean)
+    for joint, parent in enumerate(SKELETON.parents):
+        if parent >= 0:
+            way = mean[:, joint] - mean[:, parent]
+            way /= np.linalg.norm(way, axis=-1, keepdims=True)
+            joints[:, joint] = joints[:, parent] + lengths[joint] * way
+    return joints, lengths
+
+
+def covariance(points, deviation):
+    return np.broadcast_to(deviation**2 * np.eye(3), (*points.shape, 3))
+
+
+@pytest.mark.parametrize("size, shins", [(1.0, 1.0), (0.55, 1.0), (1.25, 1.07)])
+def test_exact_points_give_exact_lengths(size, shins):
+    joints, lengths = poses(size=size, shins=shins)
+    found, spread = estimate_lengths(joints, covariance(joints, 0.1), PRIOR)
+    np.testing.assert_allclose(found, lengths, atol=2.5)
+    assert spread[SKELETON.root] == 0 and (np.delete(spread, SKELETON.root) > 0).all()
+
+
+def test_noise_does_not_lengthen_bones():
+    joints, lengths = poses(2000)
+    noisy = joints + np.random.default_rng(1).normal(0, 40, joints.shape)
+    found, _ = estimate_lengths(noisy, covariance(noisy, 40.0), PRIOR)
+    naive = [
+        np.linalg.norm(noisy[:, j] - noisy[:, p], axis=-1).mean()
+        for j, p in enumerate(SKELETON.parents)
+        if p >= 0
+    ]
+    bones = [j for j, p in enumerate(SKELETON.parents) if p >= 0]
+    assert np.abs(found - lengths)[bones].mean() < 3.0
+    assert np.mean(naive - lengths[bones]) > 8.0
+    flip = list(SKELETON.flip_order)
+    np.testing.assert_array_equal(found[bones], found[flip][bones])
+
+
+def test_bones_that_nobody_sees_have_the_persons_size():
+    joints, lengths = poses(size=1.2)
+    joints[:, SKELETON.index("left_ankle")] = np.nan
+    joints[:, SKELETON.index("right_ankle")] = np.nan
+    found, spread = estimate_lengths(joints, covariance(joints, 1.0), PRIOR)
+    shin = SKELETON.index("left_ankle")
+    assert found[shin] == pytest.approx(lengths[shin], rel=0.02)
+    assert spread[shin] > 5 * spread[SKELETON.index("left_wrist")]
+    nothing = np.full_like(joints, np.nan)
+    found, spread = estimate_lengths(nothing, covariance(joints, 1.0), PRIOR)
+    assert np.isfinite(found).all() and np.isfinite(spread).all()
+    rows = np.delete(found / np.where(lengths > 0, lengths, 1), SKELETON.root)
+    np.testing.assert_allclose(rows * 1.2, 1, rtol=0.02)  # the prior's own
+
+
+def autoregressive(share, steps=200_000, last=0.9, seed=0):
+    """Noise of variance 1 of which a share lasts: AR(1) besides white noise."""
+    rng = np.random.default_rng(seed)
+    drive = rng.normal(size=steps) * np.sqrt(1 - last**2)
+    lasting = np.empty(steps)
+    lasting[0] = rng.normal()
+    for step in range(1, steps):
+        lasting[step] = last * lasting[step - 1] + drive[step]
+    return np.sqrt(share) * lasting + np.sqrt(1 - share) * rng.normal(size=steps)
+
+
+def statistics(**changes):
+    shape = 4, 17
+    values = {
+        "squares": np.full(shape, 200.0),
+        "coordinates": np.full(shape, 200.0),
+        "taken": np.zeros(shape),
+        "lags": np.array([1.0, 0.0, 0.0]),
+        "shifts": np.zeros((4, 2)),
+        "weight": np.ones(4),
+    } | changes
+    return noise.Statistics(*(values[name] for name in noise.Statistics._fields))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
+def test_the_share_that_lasts_is_found(share):
+    residual = autoregressive(share)
+    lags = [residual[lag:] @ residual[: len(residual) - lag] for lag in (0, 1, 2)]
+    found = noise.lasting_share(statistics(lags=np.array(lags)))
+    assert found == pytest.approx(share, abs=0.03)
+
+
+def test_deviations_are_those_of_the_residuals_that_the_fit_left():
+    pairs = tuple(SKELETON.flip_order)
+    sigma = np.tile(np.where(np.arange(17) % 2, 3.0, 6.0), (4, 1))
+    sigma = 0.5 * (sigma + sigma[:, pairs])
+    large = np.full((4, 17), 1e7)
+    # The fit took 30 % of the coordinates; residuals are twice what was thought.
+    found = statistics(coordinates=large, taken=0.3 * large, squares=4 * 0.7 * large)
+    np.testing.assert_allclose(
+        noise.estimate(found, sigma, pairs), 2 * sigma, rtol=1e-3
+    )
+    # Of few residuals views and joints are as all are.
+    few = statistics(coordinates=np.ones((4, 17)), squares=np.ones((4, 17)))
+    np.testing.assert_allclose(noise.estimate(few, sigma, pairs), sigma, rtol=0.05)
+    none = statistics(coordinates=np.zeros((4, 17)), squares=np.zeros((4, 17)))
+    np.testing.assert_array_equal(noise.estimate(none, sigma, pairs), sigma)
+
+
+def test_views_that_show_all_beside_its_place_are_moved():
+    sigma = np.full((4, 17), 2.0)
+    shifts = np.array([[10.0, 0], [0.1, 0.1], [0, -6.0], [0, 0]])
+    found = noise.view_shifts(statistics(shifts=shifts, weight=np.full(4, 2.0)), sigma)
+    np.testing.assert_allclose(found, [[5, 0], [0, 0], [0, -3], [0, 0]])
+    unseen = noise.view_shifts(statistics(weight=np.zeros(4)), sigma)
+    np.testing.assert_array_equal(unseen, 0)
+
+
+def test_statistics_add_up():
+    both = statistics() + statistics()
+    for one, two in zip(statistics(), both, strict=True):
+        np.testing.assert_array_equal(2 * one, two)
