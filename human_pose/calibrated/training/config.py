@@ -46,8 +46,8 @@ class CalibratedTrainingConfig:
       learning_rate: Adam's, of logarithms of weights: about 5 % a step (dev).
       clip_norm: of the gradient, mm; hardly ever reached, but by frames that are at no
         minimum.
-      stay_mm: what it costs that a weight's logarithm moves by 1, in the square: weights
-        are believed in until a recording speaks clearly (dev).
+      stay_mm: times the square by which a weight's logarithm has moved, in the loss:
+        weights are believed in until a recording speaks clearly (dev).
       epochs: at most (dev).
       patience: epochs without a better error of held-out clips, after which it ends.
       frame_share: of the error of frames by themselves in the loss; the rest is that of
@@ -67,8 +67,8 @@ class CalibratedTrainingConfig:
     learning_rate: float = 0.05
     clip_norm: float = 10.0
     stay_mm: float = 0.5
-    epochs: int = 8
-    patience: int = 3
+    epochs: int = 12
+    patience: int = 4
     frame_share: float = 0.1
     clip_frames: int = 48
     batch_frames: int = 384
