@@ -149,7 +149,8 @@ def test_gradients_are_those_of_finite_differences(trainer, name):
     start = variable.numpy()
     size = (np.abs(start).mean() or 1.0) if start.ndim else 1.0
     direction = size * np.random.default_rng(1).normal(size=start.shape)
-    step = 1e-2 / np.abs(direction).max()
+    # Accelerations of a few mm are bent more by it.
+    step = (2e-3 if name == "acceleration" else 1e-2) / np.abs(direction).max()
     values = []
     for share in (-2, -1, 1, 2):
         variable.assign(start + share * step * direction)
@@ -168,7 +169,7 @@ def test_training_lowers_the_error_and_leaves_a_lifter(tmp_path):
     lifter.weight("log_time").assign_sub(4.0)  # far too rough
     config = CalibratedTrainingConfig(
         learned=FEW, clip_frames=24, batch_frames=48, epochs=4, learning_rate=0.3,
-        stay_mm=0.0,
+        stay_mm=0.0, settings=("as it is",),
     )  # fmt: skip
     table = train(lifter, seen, motion(truth), config, tmp_path / "run")
     before, after = (float(cell) for cell in table.splitlines()[-1].split("|")[2:4])
