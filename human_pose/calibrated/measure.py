@@ -89,7 +89,7 @@ def _first_sigma(work: Work) -> np.ndarray:
     """σ from the residuals of triangulated points, `[V, J]`."""
     profile = work.lifter.profile_px()
     shown = work.sight.confidence > 0
-    views = max(int(shown.any(axis=(0, 2)).sum()), 1)
+    views = max(len(work.showing), 1)
     told = shown & work.points.known[:, None]
     off = (work.points.residual_px / profile)[told]
     free = max(1 - _TAKEN / (2 * views), _LEAST_FREE)

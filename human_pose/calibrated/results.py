@@ -18,7 +18,6 @@ from human_pose.exchange.anipose import write_anipose
 from human_pose.exchange.poses import Poses, write_poses
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeleton import convert
 
 POSES: Final = "poses.npz"
 # Beside the joints: files that other programs open.
@@ -36,7 +35,6 @@ def write_results(
     *,
     truth: Motion | None = None,
     people: int | None = None,
-    cautions: tuple[str, ...] = (),
     film: str | None = None,
 ) -> Path:
     """Writes all files of one person's results; each replaces an earlier one.
@@ -48,7 +46,6 @@ def write_results(
       session: that found it, for cameras left out.
       truth: known motion, or None.
       people: how many the recording shows, or None.
-      cautions: for the report, one sentence each.
       film: "gif" or "mp4", of the poses; None for none.
 
     Returns:
@@ -75,10 +72,10 @@ def write_results(
     findings = Findings(
         poses,
         recording,
-        method=_of_some_views(session, recording, poses),
+        method=_of_some_views(session, recording),
         truth=truth,
         people=people,
-        cautions=(*cautions, *_shifts(lifted)),
+        cautions=_shifts(lifted),
     )
     return write_report(folder, findings)
 
@@ -107,13 +104,15 @@ def _shifts(lifted: Lifted) -> list[str]:
     ]
 
 
-def _of_some_views(session: Session, recording: Recording, poses: Poses) -> Method:
+def _of_some_views(session: Session, recording: Recording) -> Method:
     """The lifter as a method that is given some of the recording's views.
 
     The others stay, without detections: the session is compiled for all of them.
     """
 
     def method(given: Recording) -> np.ndarray:
+        if not given.seen.any():
+            return np.full((len(given), len(session.lifter.joints), 3), np.nan)
         views = [recording.view_names.index(name) for name in given.view_names]
         shape = (len(given), len(recording.view_names), *given.confidence.shape[2:])
         confidence = np.zeros(shape)
@@ -125,9 +124,6 @@ def _of_some_views(session: Session, recording: Recording, poses: Poses) -> Meth
             view_names=recording.view_names,
             cameras=recording.cameras,
         )
-        if not given.seen.any():
-            return np.full((len(given), len(poses.skeleton), 3), np.nan)
-        found = session.lift(hidden).poses
-        return convert(found.joints_3d_mm, found.skeleton, poses.skeleton, fill=np.nan)
+        return session.lift(hidden).poses.joints_3d_mm
 
     return method

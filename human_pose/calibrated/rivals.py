@@ -28,7 +28,7 @@ def undo_exchanged_bodies(work: Work) -> bool:
     Returns:
       Whether these are others than before.
     """
-    views = np.flatnonzero((work.sight.confidence > 0).any(axis=(0, 2)))
+    views = work.showing
     if len(views) != 2:
         return False
     before = work.exchanges
@@ -68,7 +68,7 @@ def _course(work: Work, readings: np.ndarray, unary: np.ndarray) -> np.ndarray:
       readings: `[F, R, 2]`, the views' exchanges in each reading.
       unary: `[F, R]`, log densities of the readings.
     """
-    views = np.flatnonzero((work.sight.confidence > 0).any(axis=(0, 2)))
+    views = work.showing
     prior = np.log(work.terms(True).swaps.numpy())
     unary = unary + prior[readings].sum(axis=-1)
     links = swaps.links(

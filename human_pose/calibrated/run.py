@@ -9,7 +9,7 @@ from human_pose.calibrated.checkpoint import NAME as CHECKPOINT
 from human_pose.calibrated.checkpoint import load_lifter
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
 from human_pose.calibrated.lifter import CalibratedLifter
-from human_pose.calibrated.people import choose, tell_apart
+from human_pose.calibrated.people import People, choose, tell_apart
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.calibrated.results import POSES, write_results
 from human_pose.calibrated.session import Session
@@ -55,9 +55,7 @@ def lift(
     folder = Path(folder)
     RunFolder(folder).check_writable()
     detected, truth = read(recording), read_truth(recording)
-    people = tell_apart(detected)
-    for line in people.report:
-        print(line)
+    people = _told_apart(detected)
     chosen = choose(people, recording.person)
     lifter = _lifter(detected.skeleton, prior, checkpoint, config)
     lines = []
@@ -108,14 +106,20 @@ def learn(
     detected, truth = read(recording), read_truth(recording)
     if truth is None:
         raise InputError("truth", "must name the motion to learn from")
-    people = tell_apart(detected)
-    for line in people.report:
-        print(line)
+    people = _told_apart(detected)
     person = choose(people, recording.person or 0)[0]
     lifter = _lifter(detected.skeleton, prior, checkpoint, None)
     table = train(lifter, person, truth, training, folder)
     lines = (f"checkpoint: {folder / CHECKPOINT}", f"report: {folder / REPORT}")
     return "\n".join((table, *lines))
+
+
+def _told_apart(detected: Recording) -> People:
+    """The people of a recording; prints what is known of them."""
+    people = tell_apart(detected)
+    for line in people.report:
+        print(line)
+    return people
 
 
 def _lifter(

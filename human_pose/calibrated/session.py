@@ -200,8 +200,7 @@ class Solved:
 
 def _size_doubt(solved: Solved) -> np.ndarray | float:
     """What is open beside the covariances where one view alone shows the person."""
-    work = solved.work
-    views = np.flatnonzero((work.sight.confidence > 0).any(axis=(0, 2)))
+    work, views = solved.work, solved.work.showing
     if len(views) > 1 or not work.take.spreads_mm.any():
         return 0.0
     return size_doubt(solved.joints_mm, work.sight.projection[views[0]])

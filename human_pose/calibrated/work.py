@@ -60,6 +60,11 @@ class Work:
         """Whether any view shows anything in a frame, bool `[F]`."""
         return np.asarray((self.sight.confidence > 0).any(axis=(1, 2)))
 
+    @property
+    def showing(self) -> np.ndarray:
+        """Numbers of the views that show anything."""
+        return np.flatnonzero((self.sight.confidence > 0).any(axis=(0, 2)))
+
     def body(self) -> Body:
         """The prior of the take's person."""
         return self.lifter.body(self.take)
