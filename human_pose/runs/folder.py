@@ -91,6 +91,18 @@ class RunFolder:
         if not os.access(existing, os.W_OK | os.X_OK):
             raise InputError(f"{self.path}: cannot be written; no permission")
 
+    def check_result(self, name: str, *, overwrite: bool) -> None:
+        """Protects what an earlier run of a kind that makes one file has left.
+
+        Raises:
+          InputError: if the file is there, and is not to be replaced.
+        """
+        if (self.path / name).exists() and not overwrite:
+            raise InputError(
+                f"{self.path} already holds {name}; `overwrite` replaces it, `name` "
+                "chooses another folder"
+            )
+
     def check_training(self, *, resume: bool, overwrite: bool) -> None:
         """Protects an earlier training run.
 

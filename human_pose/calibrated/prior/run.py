@@ -11,7 +11,6 @@ from human_pose.calibrated.prior.files import NAME
 from human_pose.calibrated.prior.fitting import fit_prior
 from human_pose.calibrated.prior.report import REPORT, held_out_table, write_results
 from human_pose.exchange.recording import Motion
-from human_pose.files.errors import InputError
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
 
@@ -45,10 +44,12 @@ def run(
         `fit_prior`.
     """
     folder = Path(folder)
-    RunFolder(folder).check_writable()
-    _protect(folder, overwrite)
+    place = RunFolder(folder)
+    place.check_writable()
+    place.check_result(NAME, overwrite=overwrite)
     with locked(folder, "fitting"):
-        _protect(folder, overwrite)  # another one may have ended in between
+        # Another one may have ended in between.
+        place.check_result(NAME, overwrite=overwrite)
         with tqdm(unit="fit", disable=None, leave=False) as bar:
 
             def show(what: str, done: int, total: int) -> None:
@@ -63,11 +64,3 @@ def run(
             fit = fit_prior(read, config, progress=show)
         write_results(folder, fit)
     return "\n".join(held_out_table(fit))
-
-
-def _protect(folder: Path, overwrite: bool) -> None:
-    if (folder / NAME).exists() and not overwrite:
-        raise InputError(
-            f"{folder} already holds {NAME}; `overwrite` replaces it, `name` chooses "
-            "another folder"
-        )

@@ -69,10 +69,12 @@ def train_on(
     """
     folder = Path(folder)
     _check(config)
-    RunFolder(folder).check_writable()
-    _protect(folder, config.overwrite)
+    run = RunFolder(folder)
+    run.check_writable()
+    run.check_result(NAME, overwrite=config.overwrite)
     with locked(folder, "training"):
-        _protect(folder, config.overwrite)  # another one may have ended in between
+        # Another one may have ended in between.
+        run.check_result(NAME, overwrite=config.overwrite)
         learned, held = _prepare(lifter, recordings, config)
         result = _fit(lifter, learned, held, config, folder)
         text = _report(result, config, len(learned), len(held))
@@ -107,14 +109,6 @@ def _check(config: CalibratedTrainingConfig) -> None:
     unknown = [name for name in config.learned if name not in WEIGHTS]
     if unknown or not config.learned:
         raise InputError("learned", f"must be of {', '.join(WEIGHTS)}", unknown)
-
-
-def _protect(folder: Path, overwrite: bool) -> None:
-    if (folder / NAME).exists() and not overwrite:
-        raise InputError(
-            f"{folder} already holds {NAME}; `overwrite` replaces it, `name` chooses "
-            "another folder"
-        )
 
 
 def _prepare(
