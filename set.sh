@@ -23,6 +23,7 @@ Usage: ./set.sh COMMAND
                    make a recording of four cameras in data/recording/
   h36m [ARGS]      prepare Human3.6M in data/h36m/ (--help lists ARGS;
                    --archive=FILE uses a local h36m.zip)
+  detector         make the environment of the detector BlazePose, for videos
   env              only make or refresh the Python environment
 
 Relative paths in ARGS are of the folder that you are in. Every command first makes
@@ -126,7 +127,7 @@ EOF
 main() {
     local command="${1:-}"
     case "$command" in
-        demo | recording | test | data | h36m | env) shift ;;
+        demo | recording | test | data | h36m | detector | env) shift ;;
         help | -h | --help) usage && return ;;
         '') usage >&2 && exit 2 ;;
         *)
@@ -134,7 +135,7 @@ main() {
             fail "unknown command: $command"
             ;;
     esac
-    [[ ! $command =~ ^(demo|recording|env)$ ]] || (($# == 0)) ||
+    [[ ! $command =~ ^(demo|recording|detector|env)$ ]] || (($# == 0)) ||
         fail "$command takes no arguments; received: $*"
     make_environment
     case "$command" in
@@ -143,6 +144,7 @@ main() {
         test) run_tests "$@" ;;
         data) make_data "$@" ;;
         h36m) prepare_h36m "$@" ;;
+        detector) "$python" -m human_pose.commands.make_detector ;;
         env) ;;
     esac
 }

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Rooms of one group never import each other.
 GROUPS = (
     ("human_pose.files", "wiberg_tf"),
-    ("human_pose.geometry",),
+    ("human_pose.geometry", "human_pose.media"),
     ("human_pose.datasets", "human_pose.exchange"),
     ("human_pose.runs",),
     ("human_pose.lifting", "human_pose.i1", "human_pose.calibrated"),

@@ -1,0 +1,1 @@
+"""From videos to 3D motion: detectors, common time, and the calibrated lifter."""

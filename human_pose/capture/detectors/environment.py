@@ -1,0 +1,38 @@
+"""The Python environment of a detector that cannot be loaded beside TensorFlow.
+
+It lies within the environment that runs this project, so that it is found without being
+named, and goes with it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+from human_pose.files.errors import InputError
+
+FOLDER: Final = Path(sys.prefix) / "blazepose"
+
+
+def python() -> Path:
+    """The environment's Python.
+
+    Raises:
+      InputError: saying how it is made, if it is not there.
+    """
+    windows = sys.platform == "win32"
+    found = FOLDER / ("Scripts/python.exe" if windows else "bin/python")
+    if not found.is_file():
+        raise InputError(
+            "detector: blazepose needs an environment of its own, which is not there; "
+            "`./set.sh detector` or `human-pose-detector` makes it"
+        )
+    return found
+
+
+def version() -> str:
+    """The name and the version of what is in the environment; errors as of `python`."""
+    python()
+    packages = "Lib" if sys.platform == "win32" else "lib/python*"
+    found = sorted(FOLDER.glob(f"{packages}/site-packages/mediapipe*.dist-info"))
+    names = [path.stem.replace("_", "-").replace("-", " ") for path in found]
+    return " ".join(names) or "mediapipe"

@@ -1,0 +1,1 @@
+"""Pictures and videos, whatever their form, as upright arrays of RGB."""

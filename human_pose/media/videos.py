@@ -1,0 +1,173 @@
+"""Videos as numbered, upright frames with the times at which they were taken.
+
+Read by PyAV. Frames are known by their time stamps, so that one that cannot be decoded
+is missing and moves no other; variable rates are as the file has them. What the file
+says of how the camera was held is followed.
+"""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from absl import logging
+
+from human_pose.files.errors import InputError, one_line
+from human_pose.files.extras import needed
+from human_pose.files.paths import check_is_file
+
+VIDEO_SUFFIXES: Final = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mts")
+_QUARTER_DEG: Final = 90
+
+
+@dataclass(frozen=True, eq=False)
+class Video:
+    """What a video file holds.
+
+    Attributes:
+      path: the file.
+      width_px: of the upright frames.
+      height_px: of the upright frames.
+      times_s: float64 `[F]`, from the first frame on, ascending.
+      rotation_deg: by which stored frames are turned anticlockwise to be upright.
+      stamps: int64 `[F]`, the file's own time stamps of the frames.
+    """
+
+    path: Path
+    width_px: int
+    height_px: int
+    times_s: np.ndarray
+    rotation_deg: int
+    stamps: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    @property
+    def name(self) -> str:
+        """The view's: that of the file without its ending."""
+        return self.path.stem
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second where the rate is even; of a single frame None."""
+        steps = np.diff(self.times_s)
+        return 1 / float(np.median(steps)) if len(steps) else None
+
+
+def is_video(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a video by its ending."""
+    return Path(path).suffix.lower() in VIDEO_SUFFIXES
+
+
+def probe(path: str | os.PathLike[str]) -> Video:
+    """What a video holds, found without decoding more than its first frame.
+
+    Raises:
+      InputError: naming the file, if it cannot be read, or is no video.
+    """
+    path = Path(path)
+    with _opened(path) as container:
+        stream = _stream(path, container)
+        stamps = sorted(
+            packet.pts
+            for packet in container.demux(stream)
+            if packet.size and not packet.is_discard and packet.pts is not None
+        )
+        base, declared = stream.time_base, int(stream.frames or 0)
+    first = next(_decoded(path), None)
+    if first is None or not stamps:
+        raise InputError(f"{path}: holds no frame with a time stamp")
+    if declared > len(stamps):
+        logging.warning(
+            "%s: is cut off; of %d frames %d are there", path, declared, len(stamps)
+        )
+    turned = _rotation(path, first)
+    sides = (first.width, first.height)
+    width, height = sides[::-1] if turned % 180 else sides
+    numbers = np.unique(np.array(stamps, np.int64))
+    times = (numbers - numbers[0]) * float(base)
+    return Video(path, width, height, times, turned, numbers)
+
+
+def read_frames(
+    video: Video, chosen: slice | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The frames of a video, one after the other.
+
+    Args:
+      video: see `probe`.
+      chosen: numbers of frames, without a step; default: all.
+
+    Yields:
+      The number of a frame, from 0, and its pixels, uint8 `[H, W, 3]`, red first.
+      Frames that cannot be decoded are left out.
+
+    Raises:
+      InputError: naming the file, if it can no longer be read.
+    """
+    first, stop, _ = (chosen or slice(None)).indices(len(video))
+    if first >= stop:
+        return
+    start = int(video.stamps[first]) if first else None
+    turns = video.rotation_deg // _QUARTER_DEG
+    for frame in _decoded(video.path, start):
+        number = int(np.searchsorted(video.stamps, frame.pts))
+        if number >= stop:
+            return
+        if number >= first and video.stamps[number] == frame.pts:
+            pixels = np.rot90(frame.to_ndarray(format="rgb24"), turns)
+            yield number, np.ascontiguousarray(pixels)
+
+
+def _decoded(path: Path, start: int | None = None) -> Iterator[Any]:
+    """The decoded frames that have a time stamp, from one stamp on or before it."""
+    errors = needed("av", str(path), "video").FFmpegError
+    with _opened(path) as container:
+        stream = _stream(path, container)
+        stream.thread_type = "AUTO"
+        if start is not None:
+            container.seek(start, stream=stream)
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except errors:
+                # What follows the damage can often be decoded.
+                continue
+            yield from (frame for frame in frames if frame.pts is not None)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A file as a container; PyAV's errors become one line."""
+    check_is_file(path)
+    av = needed("av", str(path), "video")
+    try:
+        with av.open(str(path)) as container:
+            yield container
+    except (av.FFmpegError, UnicodeError) as error:
+        raise InputError(
+            f"{path}: is no video that can be read; {one_line(error)}"
+        ) from error
+
+
+def _stream(path: Path, container: Any) -> Any:
+    """The first stream of pictures."""
+    if not container.streams.video:
+        raise InputError(f"{path}: holds no pictures, only sound or text")
+    return container.streams.video[0]
+
+
+def _rotation(path: Path, frame: Any) -> int:
+    """By how many degrees a frame is to be turned anticlockwise: 0, 90, 180 or 270."""
+    turned = float(frame.rotation)
+    quarter = round(turned / _QUARTER_DEG) * _QUARTER_DEG
+    if not math.isclose(turned, quarter, abs_tol=1.0):
+        raise InputError(
+            f"{path}: must be turned by quarters of a circle, not {turned:g} degrees"
+        )
+    return quarter % 360
