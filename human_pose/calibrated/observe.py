@@ -12,6 +12,9 @@ from human_pose.files.errors import InputError
 from human_pose.geometry.cameras import Camera
 
 _LOG: Final = logging.getLogger(__name__)
+# How far a detection's own variance may be from the median, each way: a detector that
+# is sure of a mistake must not outweigh all others.
+_MOST_EXACT: Final = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +23,8 @@ class Sight:
 
     Attributes:
       points_px: float64 `[F, V, J, 2]`, of pinholes; 0 where not seen.
-      confidence: float64 `[F, V, J]`; 0 where not seen.
+      confidence: float64 `[F, V, J]`; 0 where not seen, above 1 where the detector says
+        that it is surer than of most.
       projection: float64 `[V, 3, 4]`, of pinholes, world mm to homogeneous pixels.
     """
 
@@ -56,7 +60,7 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
         )
     _check_common(recording, joints)
     shown = recording.joints_2d_px[:, :, 0]
-    confidence = recording.confidence[:, :, 0]
+    confidence = _weights(recording)
     points = np.empty_like(shown)
     for view, camera in enumerate(recording.cameras):
         points[:, view], found = camera.undistort_where(shown[:, view])
@@ -80,6 +84,25 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
             "frame"
         )
     return Sight(ordered, weights, np.stack([pinhole(c) for c in recording.cameras]))
+
+
+def _weights(recording: Recording) -> np.ndarray:
+    """How exact detections are beside others of their kind, `[F, V, J]`; 0 for unseen.
+
+    A confidence c stands for a deviation of σ / √c. Where the detector knows the
+    variance of each detection, that takes the place of the confidence, in units of the
+    recording's median; the scale is estimated as it is for confidences.
+    """
+    confidence = recording.confidence[:, :, 0]
+    if recording.covariance_px2 is None:
+        return confidence
+    variance = np.trace(recording.covariance_px2[:, :, 0], axis1=-2, axis2=-1) / 2
+    known = (confidence > 0) & (variance > 0)
+    if not known.any():
+        return confidence
+    typical = np.median(variance[known])
+    exact = typical / np.where(known, variance, typical)
+    return np.where(confidence > 0, exact.clip(1 / _MOST_EXACT, _MOST_EXACT), 0.0)
 
 
 def _check_common(recording: Recording, joints: ModelJoints) -> None:

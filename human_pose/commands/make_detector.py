@@ -76,8 +76,8 @@ def make(host: str) -> str:
         _run([python, "-c", _WORKS], "does not work")
         return wheel
     raise InputError(
-        f"{host}: must be a Python that MediaPipe has a wheel for, 3.9 to 3.12, with the "
-        f"index of packages in reach; {' and '.join(_WHEELS)} cannot be installed"
+        f"{host}: must be a Python that MediaPipe has a wheel for, 3.9 to 3.12, with "
+        f"the index of packages in reach; {' and '.join(_WHEELS)} cannot be installed"
     )
 
 

@@ -3,7 +3,8 @@
   Ours: `joints_2d_px` `[F, V, J, 2]`, or `[F, V, P, J, 2]` of P people, `joint_names`
     `[J]` and `view_names` `[V]`; besides, if known, `confidence` `[F, V, J]` (or
     `[F, V, P, J]`; or under the name `visibility`), `fps`, `frames` `[F]`, `sequence`
-    `[F]` and `tracks` `[F, V, P]`.
+    `[F]`, `tracks` `[F, V, P]` and `covariance_px2` `[F, V, J, 2, 2]` (or `[F, V, P, J,
+    2, 2]`).
   BlazePose's: `names` `[V]`, `xy` `[V, F, 33, 2]` px, `visibility` `[V, F, 33]`, `fps`.
 
 NaN and (0, 0) are joints that were not found.
@@ -24,6 +25,7 @@ from human_pose.geometry.known_skeletons import BLAZEPOSE_33, from_names
 
 _SUFFIX: Final = (".npz",)
 _OURS: Final = {"joints_2d_px", "joint_names", "view_names"}
+_COVARIANCE: Final = "covariance_px2"
 _PERSON_RANK: Final = 5  # of `joints_2d_px` with an axis of people
 _FURTHER: Final[dict[str, Shape]] = {
     "fps": (),
@@ -61,6 +63,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
         "joints_2d_px": ("F", "V", *person, "J", 2),
         sure: ("F", "V", *person, "J"),
         **_FURTHER,
+        _COVARIANCE: ("F", "V", *person, "J", 2, 2),
     }
     if not person:
         shapes["tracks"] = ("F", "V", 1)
@@ -71,6 +74,8 @@ def read(path: str | os.PathLike[str]) -> Recording:
     confidence = arrays.get(sure, np.ones(joints.shape[:-1]))
     if not person:
         joints, confidence = joints[:, :, None], confidence[:, :, None]
+        if _COVARIANCE in arrays:
+            arrays[_COVARIANCE] = arrays[_COVARIANCE][:, :, None]
     with refusing(path, "is no recording"):
         skeleton = from_names(_words(path, arrays, "joint_names"))
     recording = Recording(
@@ -81,7 +86,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
         fps=float(arrays["fps"]) if "fps" in arrays else None,
         source=str(path),
     )
-    further = ("frames", "sequence", "tracks")
+    further = ("frames", "sequence", "tracks", _COVARIANCE)
     return recording.replace(**{n: arrays[n] for n in further if n in arrays})
 
 
@@ -104,17 +109,31 @@ def read_blazepose(path: str | os.PathLike[str]) -> Recording:
     )
 
 
-def write(path: str | os.PathLike[str], recording: Recording) -> None:
+def write(
+    path: str | os.PathLike[str],
+    recording: Recording,
+    further: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Writes our arrays; all but the cameras.
+
+    Args:
+      path: the file.
+      recording: to be written.
+      further: arrays to write beside it.
 
     Raises:
       InputError: if the file cannot be written.
     """
-    joints, confidence = recording.joints_2d_px, recording.confidence
-    arrays: dict[str, Any] = {"frames": recording.frames}
-    if recording.tracks is None and joints.shape[2] == 1:
-        joints, confidence = joints[:, :, 0], confidence[:, :, 0]
-    arrays |= {"joints_2d_px": joints, "confidence": confidence}
+    arrays: dict[str, Any] = {
+        "frames": recording.frames,
+        "joints_2d_px": recording.joints_2d_px,
+        "confidence": recording.confidence,
+    }
+    if recording.covariance_px2 is not None:
+        arrays[_COVARIANCE] = recording.covariance_px2
+    if recording.tracks is None and recording.joints_2d_px.shape[2] == 1:
+        people = ("joints_2d_px", "confidence", _COVARIANCE)
+        arrays |= {name: arrays[name][:, :, 0] for name in people if name in arrays}
     if recording.tracks is not None:
         arrays["tracks"] = recording.tracks
     if recording.fps is not None:
@@ -122,7 +141,7 @@ def write(path: str | os.PathLike[str], recording: Recording) -> None:
     arrays["sequence"] = recording.sequence
     arrays["joint_names"] = np.array(recording.skeleton.names)
     arrays["view_names"] = np.array(recording.view_names)
-    write_npz(path, arrays)
+    write_npz(path, arrays | dict(further or {}))
 
 
 def _words(

@@ -30,6 +30,8 @@ class Recording:
       frames: int64 `[F]`, the numbers that the source gives them, ascending within a
         sequence; default: from 0.
       sequence: int64 `[F]`, equal for the frames of one take; default: one take.
+      covariance_px2: float64 `[F, V, P, J, 2, 2]`, of the detections' errors as the
+        detector knows them, NaN where it does not; or None if it never does.
       tracks: int64 `[F, V, P]`, the detector's own numbers of the people within a view,
         -1 for none; or None if it gives none.
       cameras: one for each view, in the views' order, or empty if they are not known.
@@ -47,6 +49,7 @@ class Recording:
     frames: np.ndarray = field(default_factory=lambda: _DEFAULT)
     sequence: np.ndarray = field(default_factory=lambda: _DEFAULT)
     tracks: np.ndarray | None = None
+    covariance_px2: np.ndarray | None = None
     cameras: tuple[Camera, ...] = ()
     source: str = "recording"
 
@@ -103,6 +106,14 @@ class Recording:
                     f"must have shape {list(joints.shape[:3])}",
                     list(self.tracks.shape),
                 )
+        if self.covariance_px2 is not None:
+            self._keep("covariance_px2", np.array(self.covariance_px2, np.float64))
+            if self.covariance_px2.shape != (*joints.shape, 2):
+                raise InputError(
+                    f"{self.source}: covariance_px2",
+                    f"must have shape {[*joints.shape, 2]}",
+                    list(self.covariance_px2.shape),
+                )
         if self.cameras and tuple(c.name for c in self.cameras) != self.view_names:
             raise InputError(
                 f"{self.source}: cameras",
@@ -158,7 +169,10 @@ class Recording:
             confidence=self.confidence[chosen],
             frames=self.frames[chosen],
             sequence=self.sequence[chosen],
-            tracks=None if self.tracks is None else self.tracks[chosen],
+            **{
+                name: None if values is None else values[chosen]
+                for name, values in self._further.items()
+            },
         )
 
     def of_views(self, names: Sequence[str]) -> "Recording":
@@ -177,9 +191,17 @@ class Recording:
             joints_2d_px=self.joints_2d_px[:, places],
             confidence=self.confidence[:, places],
             view_names=tuple(names),
-            tracks=None if self.tracks is None else self.tracks[:, places],
+            **{
+                name: None if values is None else values[:, places]
+                for name, values in self._further.items()
+            },
             cameras=tuple(self.cameras[p] for p in places) if self.cameras else (),
         )
+
+    @property
+    def _further(self) -> dict[str, np.ndarray | None]:
+        """What begins with `[F, V, P]`, and may not be known."""
+        return {"tracks": self.tracks, "covariance_px2": self.covariance_px2}
 
     def _keep(self, name: str, array: np.ndarray) -> None:
         array.setflags(write=False)

@@ -161,11 +161,17 @@ def _of_person(recording: Recording, chosen: np.ndarray) -> Recording:
     tracks = recording.tracks
     if tracks is not None:
         tracks = np.where(there, np.take_along_axis(tracks, place, axis=2), -1)
+    covariance = recording.covariance_px2
+    if covariance is not None:
+        covariance = np.take_along_axis(
+            covariance, place[..., None, None, None], axis=2
+        )
     return recording.replace(
         joints_2d_px=np.take_along_axis(
             recording.joints_2d_px, place[..., None, None], axis=2
         ),
         confidence=np.where(there[..., None], confidence, 0.0),
+        covariance_px2=covariance,
         tracks=tracks,
     )
 

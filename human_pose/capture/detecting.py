@@ -1,0 +1,104 @@
+"""Detects in several videos at once, and goes on where an earlier run ended."""
+
+import os
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from absl import logging
+from tqdm import tqdm
+
+from human_pose.capture.detections import (
+    Detections,
+    Part,
+    detect_part,
+    parts,
+    read_parts,
+)
+from human_pose.capture.detectors.protocol import Detector
+from human_pose.media.videos import Video
+
+
+def detect_videos(
+    videos: Sequence[Video],
+    detector: Detector,
+    *,
+    chosen: slice | None = None,
+    redo: bool = False,
+    spare: Path,
+) -> list[Detections]:
+    """The detections of videos, kept beside each of them.
+
+    Args:
+      videos: of different names.
+      detector: that is asked where there are none of its own yet.
+      chosen: numbers of frames, in each video; default: all.
+      redo: whether those that are there are made again.
+      spare: the folder for detections of videos whose own cannot be written to.
+
+    Raises:
+      InputError: naming the file, if a video cannot be read or a part not be written;
+        parts that are done stay.
+    """
+    whole = [
+        parts(video, detector, chosen, _writable(video, spare)) for video in videos
+    ]
+    missing = [
+        part for of in whole for part in of if redo or not part.is_made(detector)
+    ]
+    if missing:
+        _make(missing, detector)
+    return [read_parts(of, chosen) for of in whole]
+
+
+def _writable(video: Video, spare: Path) -> Path:
+    folder = video.path.parent
+    if os.access(folder, os.W_OK):
+        return folder
+    logging.warning("%s: cannot be written to; detections go to %s", folder, spare)
+    return spare
+
+
+def _make(missing: Sequence[Part], detector: Detector) -> None:
+    """Makes parts, as many at once as the detector can."""
+    left: queue.SimpleQueue[Part] = queue.SimpleQueue()
+    for part in missing:
+        left.put(part)
+    stop = threading.Event()
+    total = sum(len(part.frames) for part in missing)
+    # In the terminal alone; a log would have a line for each change.
+    with tqdm(total=total, unit=" frames", desc="detecting", disable=None) as bar:
+
+        def seen() -> None:
+            if stop.is_set():
+                raise _Stopped
+            bar.update()
+
+        def work() -> None:
+            with detector.started() as detect:
+                while not stop.is_set():
+                    try:
+                        part = left.get_nowait()
+                    except queue.Empty:
+                        return
+                    detect_part(part, detector, detect, seen)
+
+        count = min(detector.parallel, len(missing))
+        with ThreadPoolExecutor(count) as pool:
+            _finish([pool.submit(work) for _ in range(count)], stop)
+
+
+class _Stopped(Exception):
+    """Another video's detection failed, or the user ended the run."""
+
+
+def _finish(running: Sequence[Future[None]], stop: threading.Event) -> None:
+    """Waits for all; the first failure ends the others."""
+    try:
+        done, _ = wait(running, return_when=FIRST_EXCEPTION)
+        for each in done:
+            each.result()
+    finally:
+        stop.set()

@@ -1,0 +1,218 @@
+"""What a detector found in a video, kept beside the video in parts.
+
+A part has the detections of so many frames, and is there whole or not at all: a run
+that was ended at any moment goes on with the parts that are missing, and ends with the
+same bytes. A detector that follows people from frame to frame starts anew with each
+part, so that a part does not depend on how many were made in one run.
+
+The folder of `walk.mp4` is `walk.<detector>/`. Each of its files is a plain recording
+(`exchange.plain`) of one view, so that every tool here reads it; besides it has
+`covariance_px2` where the detector knows it, and `made_from`, which says of what video
+and by which detector it is; those of another are made again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from human_pose.capture.detectors.protocol import Detect, Detector, Found
+from human_pose.exchange import plain
+from human_pose.exchange.recording import Recording
+from human_pose.files.npz import npz_ranks, read_npz
+from human_pose.geometry.skeleton import Skeleton
+from human_pose.media.videos import Video, read_frames
+
+PART_FRAMES: Final = 500
+_MADE_FROM: Final = "made_from"
+# Of a video's beginning and end, to know it again.
+_SAMPLE_BYTES: Final = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What was found in the chosen frames of one video.
+
+    Attributes:
+      view: the video's name.
+      skeleton: of the J joints.
+      joints_2d_px: float64 `[F, P, J, 2]`; NaN where a joint was not found.
+      confidence: float64 `[F, P, J]`; 0 there.
+      covariance_px2: float64 `[F, P, J, 2, 2]`, or None of a detector that has none.
+      times_s: float64 `[F]`, of the frames, from the video's first one.
+      frames: int64 `[F]`, their numbers in the video.
+    """
+
+    view: str
+    skeleton: Skeleton
+    joints_2d_px: np.ndarray
+    confidence: np.ndarray
+    covariance_px2: np.ndarray | None
+    times_s: np.ndarray
+    frames: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The detections of some frames of a video, as a file.
+
+    Attributes:
+      video: the video.
+      frames: the numbers of its frames.
+      path: of the file, whether it is there or not.
+    """
+
+    video: Video
+    frames: range
+    path: Path
+
+    def is_made(self, detector: Detector) -> bool:
+        """Whether the file is there, and is this detector's of this video."""
+        if _MADE_FROM not in npz_ranks(self.path):
+            return False
+        held = read_npz(self.path, {}, {_MADE_FROM: ()})[_MADE_FROM]
+        return str(held) == made_from(self.video, detector)
+
+    def write(self, detector: Detector, found: dict[int, Found]) -> None:
+        """Writes what was found, by the frames' numbers; the others show nobody.
+
+        Raises:
+          InputError: if the file cannot be written, as on a full disk.
+        """
+        recording = _recording(self, detector.skeleton, found)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        made = np.array(made_from(self.video, detector))
+        plain.write(self.path, recording, {_MADE_FROM: made})
+
+
+def parts(
+    video: Video, detector: Detector, chosen: slice | None, folder: Path
+) -> list[Part]:
+    """The parts that have the chosen frames of a video.
+
+    Args:
+      video: the video.
+      detector: whose detections.
+      chosen: numbers of frames; default: all.
+      folder: in which the video's own folder of detections is.
+    """
+    first, stop, _ = (chosen or slice(None)).indices(len(video))
+    start = first - first % PART_FRAMES
+    return [
+        Part(
+            video,
+            range(begin, min(begin + PART_FRAMES, len(video))),
+            folder / f"{video.name}.{detector.name}" / f"{begin:07d}.npz",
+        )
+        for begin in range(start, stop, PART_FRAMES)
+    ]
+
+
+def detect_part(
+    part: Part, detector: Detector, detect: Detect, seen: Callable[[], None]
+) -> None:
+    """Makes one part.
+
+    Args:
+      part: to be made.
+      detector: that does it.
+      detect: of the detector, started.
+      seen: called with each frame.
+
+    Raises:
+      InputError: if the video cannot be read, or the part not be written.
+    """
+    numbers: list[int] = []
+
+    def pictures() -> Iterator[np.ndarray]:
+        for number, picture in read_frames(part.video, slice(*_ends(part))):
+            numbers.append(number)
+            yield picture
+
+    found: dict[int, Found] = {}
+    for place, each in enumerate(detect(pictures())):
+        found[numbers[place]] = each
+        seen()
+    part.write(detector, found)
+
+
+def read_parts(made: Sequence[Part], chosen: slice | None) -> Detections:
+    """The detections of the chosen frames, from parts that are there.
+
+    Raises:
+      InputError: if a part cannot be read.
+    """
+    video = made[0].video
+    recordings = [plain.read(part.path) for part in made]
+    people = max(each.joints_2d_px.shape[2] for each in recordings)
+    first, stop, _ = (chosen or slice(None)).indices(len(video))
+    start = made[0].frames.start
+    rows = slice(first - start, stop - start)
+
+    def joined(name: str, fill: float) -> np.ndarray:
+        wide = [_of_people(getattr(r, name)[:, 0], people, fill) for r in recordings]
+        return np.concatenate(wide)[rows]
+
+    knows = recordings[0].covariance_px2 is not None
+    return Detections(
+        video.name,
+        recordings[0].skeleton,
+        joined("joints_2d_px", np.nan),
+        joined("confidence", 0.0),
+        joined("covariance_px2", np.nan) if knows else None,
+        video.times_s[first:stop],
+        np.arange(first, stop),
+    )
+
+
+def made_from(video: Video, detector: Detector) -> str:
+    """What detections are of, as a text that another video or version changes."""
+    size = video.path.stat().st_size
+    with video.path.open("rb") as file:
+        sample = file.read(_SAMPLE_BYTES)
+        file.seek(max(0, size - _SAMPLE_BYTES))
+        sample += file.read(_SAMPLE_BYTES)
+    digest = hashlib.sha256(sample).hexdigest()[:16]
+    return f"{detector.name} {detector.version}; {size} bytes {digest}"
+
+
+def _ends(part: Part) -> tuple[int, int]:
+    return part.frames.start, part.frames.stop
+
+
+def _recording(part: Part, skeleton: Skeleton, found: dict[int, Found]) -> Recording:
+    """A part as a recording of one view."""
+    people = max((len(each.confidence) for each in found.values()), default=0)
+    shape = (len(part.frames), 1, max(people, 1), len(skeleton))
+    joints, confidence = np.full((*shape, 2), np.nan), np.zeros(shape)
+    covariance = np.full((*shape, 2, 2), np.nan)
+    for number, each in found.items():
+        row, count = number - part.frames.start, len(each.confidence)
+        joints[row, 0, :count] = each.joints_2d_px
+        confidence[row, 0, :count] = each.confidence
+        if each.covariance_px2 is not None:
+            covariance[row, 0, :count] = each.covariance_px2
+    knows = any(each.covariance_px2 is not None for each in found.values())
+    return Recording(
+        joints,
+        confidence,
+        skeleton,
+        (part.video.name,),
+        fps=part.video.fps,
+        frames=np.arange(part.frames.start, part.frames.stop),
+        covariance_px2=covariance if knows else None,
+        source=str(part.video.path),
+    )
+
+
+def _of_people(values: np.ndarray, people: int, fill: float) -> np.ndarray:
+    """`[F, P, ...]` with room for so many people."""
+    missing = people - values.shape[1]
+    wide = [(0, 0), (0, missing), *[(0, 0)] * (values.ndim - 2)]
+    return np.pad(values, wide, constant_values=fill)
