@@ -114,13 +114,19 @@ def _of_some_views(session: Session, recording: Recording) -> Method:
         if not given.seen.any():
             return np.full((len(given), len(session.lifter.joints), 3), np.nan)
         views = [recording.view_names.index(name) for name in given.view_names]
-        shape = (len(given), len(recording.view_names), *given.confidence.shape[2:])
-        confidence = np.zeros(shape)
-        points = np.full((*shape, 2), np.nan)
-        confidence[:, views], points[:, views] = given.confidence, given.joints_2d_px
+
+        def widened(values: np.ndarray, fill: float) -> np.ndarray:
+            wide = np.full(
+                (len(given), len(recording.view_names), *values.shape[2:]), fill
+            )
+            wide[:, views] = values
+            return wide
+
+        covariance = given.covariance_px2
         hidden = given.replace(
-            joints_2d_px=points,
-            confidence=confidence,
+            joints_2d_px=widened(given.joints_2d_px, np.nan),
+            confidence=widened(given.confidence, 0.0),
+            covariance_px2=None if covariance is None else widened(covariance, np.nan),
             view_names=recording.view_names,
             cameras=recording.cameras,
         )

@@ -36,6 +36,7 @@ def in_detectors_order(recording: Recording) -> Recording:
                 confidence=convert(
                     recording.confidence[..., None], old, skeleton, fill=0.0
                 )[..., 0],
+                covariance_px2=None,
                 skeleton=skeleton,
             )
     best = max(_BY_COUNT, key=lambda skeleton: len(names & set(skeleton.names)))

@@ -67,6 +67,22 @@ def predicted_px(poses: Poses, recording: Recording) -> np.ndarray:
     return result
 
 
+def images_px(
+    poses: Poses, recording: Recording, chosen: slice | None = None
+) -> np.ndarray:
+    """Where the cameras show the joints, `[F, V, J, 2]`; NaN where they do not.
+
+    Args:
+      poses: the results.
+      recording: its cameras are asked.
+      chosen: frames; default: all.
+    """
+    cameras = projection.stack(recording.cameras)
+    joints = poses.joints_3d_mm[chosen or slice(None)]
+    shown = projection.project(cameras, tf.constant(joints))
+    return np.where(shown.valid.numpy()[..., None], shown.pixels.numpy(), np.nan)
+
+
 def offsets_px(poses: Poses, recording: Recording) -> np.ndarray:
     """From the joints' images to the detections believed, mean of each view `[V, 2]`.
 

@@ -53,7 +53,11 @@ def in_skeleton(recording: Recording, skeleton: Skeleton) -> Recording:
             ", ".join(source.names),
         ) from error
     return recording.replace(
-        joints_2d_px=joints, confidence=sure[..., 0], skeleton=skeleton
+        joints_2d_px=joints,
+        confidence=sure[..., 0],
+        skeleton=skeleton,
+        # Of joints that are compared nobody asks for it.
+        covariance_px2=None,
     )
 
 

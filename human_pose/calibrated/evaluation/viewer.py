@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import tensorflow as tf
 from scipy import stats
 
 from human_pose.calibrated.evaluation import detections
@@ -22,7 +21,6 @@ from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 from human_pose.files.extras import needed
 from human_pose.files.paths import atomic
-from human_pose.geometry import projection
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.skeleton import Skeleton
 
@@ -91,10 +89,7 @@ def _content(
     every = stride(poses, most_bytes)
     chosen = slice(None, None, every)
     skeleton, views = poses.skeleton, range(len(poses.view_names))
-    shown = projection.project(
-        projection.stack(seen.cameras), tf.constant(poses.joints_3d_mm[chosen])
-    )
-    images = np.where(shown.valid.numpy()[..., None], shown.pixels.numpy(), np.nan)
+    images = detections.images_px(poses, seen, chosen)
     detected = seen.joints_2d_px[chosen, :, 0]
     errors = detections.medians_px(poses)[chosen]
     rate = "frame rate unknown" if poses.fps is None else f"{poses.fps:g} frames/s"
