@@ -181,7 +181,7 @@ def _links(view: View) -> _Links:
     points, count = view.joints_2d_px, view.joints_2d_px.shape[1]
     place = np.full(points.shape[:2], -1)
     exchanged = np.zeros(points.shape[:2], bool)
-    size = _sizes(points)
+    size = body_sizes_px(points)
     flip = list(view.skeleton.flip_order)
     options = np.empty((2, len(view) - 1, count, count))
     for p in range(count):
@@ -226,7 +226,7 @@ def _median_step(points: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.where(some, np.nanmedian(np.where(some[:, None], off, 0.0), axis=-1), np.nan)
 
 
-def _sizes(points: np.ndarray) -> np.ndarray:
+def body_sizes_px(points: np.ndarray) -> np.ndarray:
     """How large bodies are in the image, `[F, P]`, px: their larger extent."""
     seen = np.isfinite(points)
     low = np.where(seen, points, np.inf).min(axis=2)
