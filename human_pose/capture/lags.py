@@ -25,8 +25,8 @@ _LEAST_JOINTS: Final = 3
 _FRAMES: Final = 600
 # Parts of the time, to see how much chance there is.
 BLOCKS: Final = 10
-# Of the most that any lag has in common: less says too little.
-_LEAST_COMMON: Final = 0.25
+# Of the most that any lag has in common: less says too little, and medians fit it.
+_LEAST_COMMON: Final = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,8 @@ def curve(
     """
     matrix = fundamental(*cameras)
     scale = max(_SCALE * (first.size_px + second.size_px) / 2, _LEAST_PX)
-    rows, lags = first.moving(), np.arange(-most, most + 1)
+    low, high = -len(first.points_px) + 1, len(second.points_px) - 1
+    rows, lags = first.moving(), np.arange(max(-most, low), min(most, high) + 1)
     block = np.arange(len(rows)) * BLOCKS // max(len(rows), 1)
     loss = np.zeros((BLOCKS, len(lags)))
     weight = np.zeros_like(loss)

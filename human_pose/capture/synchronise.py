@@ -230,14 +230,14 @@ def _minimum(
     start: np.ndarray,
     left_out: int | None,
 ) -> np.ndarray:
-    lags = curves[0].lags.astype(float)
     weight = np.array([each.weight.sum(axis=0).max() for each in curves])
-    splines = [CubicSpline(lags, each.mean(left_out)) for each in curves]
+    splines = [CubicSpline(each.lags, each.mean(left_out)) for each in curves]
+    ends = np.array([each.lags[[0, -1]] for each in curves]).T
     first, second = np.array(pairs).T
 
     def loss(others: np.ndarray) -> tuple[float, np.ndarray]:
         offsets = np.append(0.0, others)
-        lag = np.clip(offsets[second] - offsets[first], lags[0], lags[-1])
+        lag = np.clip(offsets[second] - offsets[first], *ends)
         value = sum(w * f(at) for w, f, at in zip(weight, splines, lag, strict=True))
         slope = np.array(
             [w * f(at, 1) for w, f, at in zip(weight, splines, lag, strict=True)]
