@@ -35,7 +35,9 @@ def sampson_px(
     lines = first_px @ matrix[:, :2].T + matrix[:, 2]
     back = second_px @ matrix[:2] + matrix[2]
     value = (second_px * lines[..., :2]).sum(axis=-1) + lines[..., 2]
-    slope = np.square(lines[..., :2]).sum(axis=-1) + np.square(back[..., :2]).sum(axis=-1)
+    slope = np.square(lines[..., :2]).sum(axis=-1) + np.square(back[..., :2]).sum(
+        axis=-1
+    )
     return np.asarray(value / np.sqrt(np.maximum(slope, np.finfo(float).tiny)))
 
 

@@ -73,7 +73,9 @@ def nearest_frames(view_times_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
       view_times_s: `[N]`, of a view's frames, ascending, one or more.
       times_s: `[F]`, of the same clock.
     """
-    after = np.searchsorted(view_times_s, times_s).clip(1, max(len(view_times_s) - 1, 1))
+    after = np.searchsorted(view_times_s, times_s).clip(
+        1, max(len(view_times_s) - 1, 1)
+    )
     if len(view_times_s) == 1:
         return np.zeros(len(times_s), np.int64)
     later = view_times_s[after] - times_s < times_s - view_times_s[after - 1]
@@ -84,7 +86,9 @@ def _part(view: View, ahead: _Links, back: _Links, times_s: np.ndarray) -> Sampl
     times, step = view.times_s, view.longest_step_s
     first = (np.searchsorted(times, times_s, "right") - 1).clip(0, len(view) - 2)
     near = nearest_frames(times, times_s)
-    here = np.broadcast_to(np.arange(ahead.place.shape[1]), (len(first), ahead.place.shape[1]))
+    here = np.broadcast_to(
+        np.arange(ahead.place.shape[1]), (len(first), ahead.place.shape[1])
+    )
     straight = np.zeros(here.shape, bool)
     one = _follow(ahead, first, here, straight)
     two = _follow(ahead, first + 1, *one)
@@ -223,7 +227,9 @@ def _median_step(points: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Median distances of joints `[F, J, 2]` seen in both; NaN where none is."""
     off = np.linalg.norm(points - other, axis=-1)
     some = np.isfinite(off).any(axis=-1)
-    return np.where(some, np.nanmedian(np.where(some[:, None], off, 0.0), axis=-1), np.nan)
+    return np.where(
+        some, np.nanmedian(np.where(some[:, None], off, 0.0), axis=-1), np.nan
+    )
 
 
 def body_sizes_px(points: np.ndarray) -> np.ndarray:

@@ -29,6 +29,8 @@ _NEAR_S: Final = 0.1
 # An offset must be known to so many frames.
 _LEAST_FRAMES: Final = 1.0
 _HALF: Final = 0.5
+# Of absolute values of a normal variable of deviation 1.
+_MEDIAN_OF_NORMAL: Final = 0.6745
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +92,13 @@ def given(
     chosen = {**(seconds or {}), **(frames or {})}
     names = tuple(view.name for view in views)
     if unknown := [name for name in chosen if name not in names]:
-        raise InputError("offsets", f"must be of {', '.join(names)}", ", ".join(unknown))
+        raise InputError(
+            "offsets", f"must be of {', '.join(names)}", ", ".join(unknown)
+        )
     rates = [view.fps if frames else 1.0 for view in views]
-    offsets = np.array([chosen.get(n, 0.0) / r for n, r in zip(names, rates, strict=True)])
+    offsets = np.array(
+        [chosen.get(n, 0.0) / r for n, r in zip(names, rates, strict=True)]
+    )
     if not np.isfinite(offsets).all():
         raise InputError("offsets", "must be finite", chosen)
     exact = np.zeros(len(views))
@@ -128,9 +134,7 @@ def by_motion(
     pairs = list(itertools.combinations(range(len(views)), 2))
     flip = views[0].skeleton.flip_order
     most = max(int(np.ceil(most_s * fps)), 2)
-    curves = [
-        curve(even[a], even[b], (rig[a], rig[b]), flip, most) for a, b in pairs
-    ]
+    curves = [curve(even[a], even[b], (rig[a], rig[b]), flip, most) for a, b in pairs]
     start = _start(views, pairs, curves, fps)
     steps, deviation = _solved(pairs, curves, start)
     if np.any(worst := deviation > _LEAST_FRAMES):
@@ -203,7 +207,7 @@ def _best(each: Curve, near: float) -> tuple[float, float]:
     # Where the course goes up from the best lag it is still the same minimum.
     low = (mean <= np.roll(mean, 1)) & (mean <= np.roll(mean, -1))
     low[[0, -1]] = True
-    low &= (np.abs(each.lags - each.lags[place]) > near)
+    low &= np.abs(each.lags - each.lags[place]) > near
     rival = np.flatnonzero(low)[mean[low].argmin()] if low.any() else 0
     used = np.minimum(each.weight[:, rival], each.weight[:, place]) > 0
     if used.sum() < 2:
@@ -221,7 +225,30 @@ def _solved(
     found = _minimum(pairs, curves, start, None)
     without = np.stack([_minimum(pairs, curves, found, b) for b in range(BLOCKS)])
     spread = np.square(without - without.mean(axis=0)).sum(axis=0)
-    return found, np.sqrt(spread * (BLOCKS - 1) / BLOCKS)
+    variance = spread * (BLOCKS - 1) / BLOCKS + _misfit(pairs, curves, found)
+    return found, np.sqrt(variance)
+
+
+def _misfit(
+    pairs: Sequence[tuple[int, int]], curves: Sequence[Curve], offsets: np.ndarray
+) -> np.ndarray:
+    """Variances `[V]` of offsets by how far the pairs, each alone, are from them."""
+    count = len(offsets)
+    more = len(pairs) - (count - 1)
+    if not more:
+        return np.zeros(count)
+    matrix = np.zeros((len(pairs), count))
+    matrix[np.arange(len(pairs)), [a for a, _ in pairs]] = -1
+    matrix[np.arange(len(pairs)), [b for _, b in pairs]] = 1
+    shifts = matrix @ offsets
+    off = [
+        _minimum([(0, 1)], [each], np.array([0.0, shift]), None)[1] - shift
+        for each, shift in zip(curves, shifts, strict=True)
+    ]
+    # A pair that found another minimum is known for it by its own; the median is not.
+    scale = np.square(np.median(np.abs(off)) / _MEDIAN_OF_NORMAL) * len(pairs) / more
+    inverse = np.linalg.inv(matrix[:, 1:].T @ matrix[:, 1:])
+    return np.append(0.0, scale * np.diag(inverse))
 
 
 def _minimum(

@@ -38,7 +38,9 @@ class TimeBase(NamedTuple):
 
 
 def time_base(
-    views: Sequence[View], offsets_s: Sequence[float] | None = None, fps: float | None = None
+    views: Sequence[View],
+    offsets_s: Sequence[float] | None = None,
+    fps: float | None = None,
 ) -> TimeBase:
     """The common times of views, while at least two of them record (or the only one).
 
@@ -144,7 +146,9 @@ def _checked(
     views: Sequence[View], offsets_s: Sequence[float] | None, fps: float | None
 ) -> np.ndarray:
     check_views(views)
-    offsets = np.zeros(len(views)) if offsets_s is None else np.asarray(offsets_s, float)
+    offsets = (
+        np.zeros(len(views)) if offsets_s is None else np.asarray(offsets_s, float)
+    )
     if offsets.shape != (len(views),) or not np.isfinite(offsets).all():
         raise InputError(
             "offsets_s", f"must be a number for each of {len(views)} views", offsets_s
