@@ -1,0 +1,155 @@
+"""What one camera saw, at times of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from human_pose.exchange.recording import Recording
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeleton import Skeleton
+
+# Longer steps, in typical ones, are frames that are missing.
+GAP: Final = 1.5
+# Time stamps are rounded to milliseconds, say: what a step may be off, as a share.
+_ROUNDED: Final = 0.05
+# How near a rate is to a usual one, if that is meant: 29.97 and 30 differ by 1e-3.
+_USUAL: Final = 4e-4
+_NTSC: Final = 1000 / 1001
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Detections in the frames of one camera.
+
+    Attributes:
+      name: by which cameras are matched.
+      joints_2d_px: float64 `[F, P, J, 2]`, as the lens shows them; NaN where a joint was
+        not found. `[F, J, 2]` is taken for one person. The P places have no order.
+      confidence: float64 `[F, P, J]`, or `[F, J]`, from 0 to 1; 0 where not found.
+      times_s: float64 `[F]`, of the camera's own clock, ascending; of any rate.
+      skeleton: of the J joints.
+      tracks: int64 `[F, P]`, the detector's numbers of the people, -1 for none; or None.
+
+    Raises:
+      InputError: if a shape or a time is not as it must be.
+    """
+
+    name: str
+    joints_2d_px: np.ndarray
+    confidence: np.ndarray
+    times_s: np.ndarray
+    skeleton: Skeleton
+    tracks: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        joints = np.asarray(self.joints_2d_px, np.float64)
+        confidence = np.asarray(self.confidence, np.float64)
+        if joints.ndim == 3 and confidence.ndim == 2:
+            joints, confidence = joints[:, None], confidence[:, None]
+        if joints.ndim != 4 or joints.shape[2:] != (len(self.skeleton), 2):
+            raise InputError(
+                f"view {self.name}: joints_2d_px",
+                f"must have shape [F, P, {len(self.skeleton)}, 2]",
+                list(joints.shape),
+            )
+        times = np.asarray(self.times_s, np.float64)
+        tracks = None if self.tracks is None else np.asarray(self.tracks, np.int64)
+        for name, array, shape in (
+            ("confidence", confidence, joints.shape[:3]),
+            ("times_s", times, joints.shape[:1]),
+            ("tracks", tracks, joints.shape[:2]),
+        ):
+            if array is not None and array.shape != shape:
+                raise InputError(
+                    f"view {self.name}: {name}",
+                    f"must have shape {list(shape)}",
+                    list(array.shape),
+                )
+        if not np.isfinite(times).all() or np.any(np.diff(times) <= 0):
+            raise InputError(f"view {self.name}: times_s", "must be finite and ascend")
+        seen = np.isfinite(joints).all(axis=-1) & (confidence > 0)
+        object.__setattr__(
+            self, "joints_2d_px", np.where(seen[..., None], joints, np.nan)
+        )
+        object.__setattr__(self, "confidence", np.where(seen, confidence, 0.0))
+        object.__setattr__(self, "times_s", times)
+        object.__setattr__(self, "tracks", tracks)
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Whether each joint was found, bool `[F, P, J]`."""
+        return self.confidence > 0
+
+    @property
+    def fps(self) -> float:
+        """Frames a second, missing ones counted: 1 / the mean of the usual steps.
+
+        Raises:
+          InputError: if there are not two frames.
+        """
+        steps = np.diff(self.times_s)
+        if not steps.size:
+            raise InputError(
+                f"view {self.name}", "must have two frames or more", len(self)
+            )
+        rate = float(1 / steps[steps <= GAP * np.median(steps)].mean())
+        for usual in (float(round(rate)), round(rate / _NTSC) * _NTSC):
+            if abs(rate - usual) <= _USUAL * rate:
+                return usual
+        return rate
+
+    @property
+    def longest_step_s(self) -> float:
+        """Between neighbouring frames; what is longer is a gap."""
+        return (GAP + _ROUNDED) / self.fps
+
+
+def views_of(recording: Recording) -> tuple[View, ...]:
+    """The views of a recording, at its frames' times.
+
+    Args:
+      recording: of one take, with its rate.
+
+    Raises:
+      InputError: if the rate is not known, or there are several takes.
+    """
+    if recording.fps is None:
+        raise InputError(f"{recording.source}: fps", "must be known, to have times")
+    takes = len(np.unique(recording.sequence))
+    if takes > 1:
+        raise InputError(f"{recording.source}", "must be of one take", f"{takes} takes")
+    tracks = recording.tracks
+    return tuple(
+        View(
+            name,
+            recording.joints_2d_px[:, v],
+            recording.confidence[:, v],
+            recording.frames / recording.fps,
+            recording.skeleton,
+            None if tracks is None else tracks[:, v],
+        )
+        for v, name in enumerate(recording.view_names)
+    )
+
+
+def check_views(views: Sequence[View]) -> None:
+    """Refuses views that cannot be put together.
+
+    Raises:
+      InputError: if there are none, two have one name, or skeletons differ.
+    """
+    if not views:
+        raise InputError("views", "must be one or more", "none")
+    names = [view.name for view in views]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError("views", "must have names of their own", ", ".join(twice))
+    for view in views:
+        if view.skeleton.names != views[0].skeleton.names:
+            raise InputError(
+                f"view {view.name}: skeleton", f"must be that of {views[0].name}"
+            )
