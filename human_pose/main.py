@@ -10,6 +10,7 @@ Usage:
   python human_pose/main.py --model=i1 --check_path=<a .keras checkpoint>
   python human_pose/main.py --model=calibrated --recording=<detections> --cameras=<file>
   python human_pose/main.py --model=calibrated --train=1 --recording=<detections> ...
+  python human_pose/main.py --model=capture --videos=<folder> --cameras=<file>
   python human_pose/main.py --model=prior --motion='mocap/*.bvh' --name=my_prior
 """
 
@@ -49,6 +50,8 @@ def main(flag_values: "flags.FlagValues") -> None:
         work_on_images(settings.image_settings(flag_values))
     elif flag_values.model == "prior":
         fit_prior(settings.prior_settings(flag_values))
+    elif flag_values.model == "capture":
+        capture(settings.capture_settings(flag_values))
     elif flag_values.model == "calibrated":
         work_on_recording(settings.calibrated_settings(flag_values))
     else:
@@ -206,6 +209,14 @@ def work_on_recording(chosen: settings.CalibratedSettings) -> None:
             film=task.film,
         )
     )
+
+
+def capture(chosen: settings.CaptureSettings) -> None:
+    """Finds people in videos and lifts them."""
+    shell.load_tensorflow()
+    from human_pose.capture import run as captures
+
+    print(captures.capture(chosen.task, chosen.run_folder))
 
 
 def fit_prior(chosen: settings.PriorSettings) -> None:

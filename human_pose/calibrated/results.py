@@ -2,9 +2,10 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,19 @@ ANIPOSE: Final = "poses.csv"
 _LOG: Final = logging.getLogger(__name__)
 
 
+class Beside(NamedTuple):
+    """What is told of a recording beside its results.
+
+    Attributes:
+      made: how the recording was made, in Markdown, for the report.
+      videos: of the views, by their names, relative to the results' folder: one picture
+        for each frame, with the results drawn over it.
+    """
+
+    made: str = ""
+    videos: Mapping[str, str] = MappingProxyType({})
+
+
 def write_results(
     folder: str | os.PathLike[str],
     lifted: Lifted,
@@ -36,6 +50,7 @@ def write_results(
     truth: Motion | None = None,
     people: int | None = None,
     film: str | None = None,
+    beside: Beside | None = None,
 ) -> Path:
     """Writes all files of one person's results; each replaces an earlier one.
 
@@ -47,6 +62,7 @@ def write_results(
       truth: known motion, or None.
       people: how many the recording shows, or None.
       film: "gif" or "mp4", of the poses; None for none.
+      beside: what is known of the recording beside it.
 
     Returns:
       The report's path.
@@ -56,7 +72,7 @@ def write_results(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    poses = lifted.poses
+    poses, beside = lifted.poses, beside or Beside()
     write_poses(folder / POSES, poses)
     for name in MOTION_FILES:
         _write(folder / name, lambda path: formats.write(path, poses.as_motion), poses)
@@ -66,7 +82,11 @@ def write_results(
         errors_px=poses.errors_px,
         cameras_used=poses.cameras_used,
     )
-    _write(folder / VIEWER, lambda path: write_viewer(path, poses, recording), poses)
+    _write(
+        folder / VIEWER,
+        lambda path: write_viewer(path, poses, recording, videos=beside.videos),
+        poses,
+    )
     if film is not None:
         _write(folder / f"poses.{film}", lambda path: write_movie(path, poses), poses)
     findings = Findings(
@@ -76,6 +96,7 @@ def write_results(
         truth=truth,
         people=people,
         cautions=_shifts(lifted),
+        made=beside.made,
     )
     return write_report(folder, findings)
 

@@ -2,20 +2,23 @@
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
 from human_pose.calibrated.checkpoint import NAME as CHECKPOINT
 from human_pose.calibrated.checkpoint import load_lifter
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
+from human_pose.calibrated.evaluation.report import REPORT as RECORDING_REPORT
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.people import People, choose, tell_apart
 from human_pose.calibrated.prior.files import load_prior
-from human_pose.calibrated.results import POSES, write_results
+from human_pose.calibrated.results import POSES, Beside, write_results
 from human_pose.calibrated.session import Session
 from human_pose.calibrated.training.config import CalibratedTrainingConfig
 from human_pose.calibrated.training.run import REPORT, train
 from human_pose.exchange.formats import read_motion, read_recording
+from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeleton import Skeleton
@@ -55,27 +58,83 @@ def lift(
     folder = Path(folder)
     RunFolder(folder).check_writable()
     detected, truth = read(recording), read_truth(recording)
+    lifter = lifter_for(detected.skeleton, prior, checkpoint, config)
+    with locked(folder, "lifting"):
+        done = lift_people(
+            detected, folder, lifter, person=recording.person, truth=truth, film=film
+        )
+    return "\n".join(line for each in done for line in each.lines)
+
+
+class Done(NamedTuple):
+    """One person's results.
+
+    Attributes:
+      folder: that has them.
+      recording: of the person, with cameras.
+      poses: what was found.
+    """
+
+    folder: Path
+    recording: Recording
+    poses: Poses
+
+    @property
+    def lines(self) -> tuple[str, str]:
+        """What was written, in words."""
+        return (
+            f"poses: {self.folder / POSES}",
+            f"report: {self.folder / RECORDING_REPORT}",
+        )
+
+
+def lift_people(
+    detected: Recording,
+    folder: Path,
+    lifter: CalibratedLifter,
+    *,
+    person: int | None = None,
+    truth: Motion | None = None,
+    film: str | None = None,
+    beside: Beside | None = None,
+) -> list[Done]:
+    """Tells a recording's people apart, lifts them, and writes their results.
+
+    Args:
+      detected: with cameras.
+      folder: of the run, which is locked.
+      lifter: for the recording's skeleton.
+      person: whose results are wanted; None: all.
+      truth: known motion, or None.
+      film: as of `lift`.
+      beside: what is known of the recording beside it.
+
+    Returns:
+      The people's results, who is seen most first.
+
+    Raises:
+      InputError: naming the file or the argument, the rule and what was received.
+    """
     people = _told_apart(detected)
-    chosen = choose(people, recording.person)
-    lifter = _lifter(detected.skeleton, prior, checkpoint, config)
-    lines = []
-    with locked(folder, "lifting"), _Bar() as bar:
+    done = []
+    with _Bar() as bar:
         session = Session(lifter, bar.show)
-        for number, person in enumerate(chosen):
+        for number, recording in enumerate(choose(people, person)):
             place = folder / f"person_{number}" if number else folder
-            lifted = session.lift(person)
+            lifted = session.lift(recording)
             bar.done()
-            report = write_results(
+            write_results(
                 place,
                 lifted,
-                person,
+                recording,
                 session,
                 truth=truth,
                 people=len(people.recordings),
                 film=film,
+                beside=beside,
             )
-            lines += [f"poses: {place / POSES}", f"report: {report}"]
-    return "\n".join(lines)
+            done.append(Done(place, recording, lifted.poses))
+    return done
 
 
 def learn(
@@ -108,7 +167,7 @@ def learn(
         raise InputError("truth", "must name the motion to learn from")
     people = _told_apart(detected)
     person = choose(people, recording.person or 0)[0]
-    lifter = _lifter(detected.skeleton, prior, checkpoint, None)
+    lifter = lifter_for(detected.skeleton, prior, checkpoint, None)
     table = train(lifter, person, truth, training, folder)
     lines = (f"checkpoint: {folder / CHECKPOINT}", f"report: {folder / REPORT}")
     return "\n".join((table, *lines))
@@ -122,12 +181,13 @@ def _told_apart(detected: Recording) -> People:
     return people
 
 
-def _lifter(
+def lifter_for(
     detector: Skeleton,
     prior: str | os.PathLike[str] | None,
     checkpoint: str | os.PathLike[str] | None,
     config: CalibratedConfig | None,
 ) -> CalibratedLifter:
+    """The lifter of a run for a detector; arguments and errors as of `lift`."""
     if checkpoint is None:
         return CalibratedLifter(load_prior(prior), detector, config)
     if prior is not None:

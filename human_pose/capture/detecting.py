@@ -11,13 +11,13 @@ from absl import logging
 from tqdm import tqdm
 
 from human_pose.capture.detections import (
-    Detections,
     Part,
     detect_part,
     parts,
     read_parts,
 )
 from human_pose.capture.detectors.protocol import Detector
+from human_pose.capture.views import View
 from human_pose.media.videos import Video
 
 
@@ -28,7 +28,7 @@ def detect_videos(
     chosen: slice | None = None,
     redo: bool = False,
     spare: Path,
-) -> list[Detections]:
+) -> list[View]:
     """The detections of videos, kept beside each of them.
 
     Args:

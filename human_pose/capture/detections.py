@@ -20,6 +20,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.capture.detectors.protocol import Detect, Detector, Found
+from human_pose.capture.views import View
 from human_pose.exchange import plain
 from human_pose.exchange.recording import Recording
 from human_pose.files.npz import npz_ranks, read_npz
@@ -30,32 +31,6 @@ PART_FRAMES: Final = 500
 _MADE_FROM: Final = "made_from"
 # Of a video's beginning and end, to know it again.
 _SAMPLE_BYTES: Final = 1 << 16
-
-
-@dataclass(frozen=True, eq=False)
-class Detections:
-    """What was found in the chosen frames of one video.
-
-    Attributes:
-      view: the video's name.
-      skeleton: of the J joints.
-      joints_2d_px: float64 `[F, P, J, 2]`; NaN where a joint was not found.
-      confidence: float64 `[F, P, J]`; 0 there.
-      covariance_px2: float64 `[F, P, J, 2, 2]`, or None of a detector that has none.
-      times_s: float64 `[F]`, of the frames, from the video's first one.
-      frames: int64 `[F]`, their numbers in the video.
-    """
-
-    view: str
-    skeleton: Skeleton
-    joints_2d_px: np.ndarray
-    confidence: np.ndarray
-    covariance_px2: np.ndarray | None
-    times_s: np.ndarray
-    frames: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.frames)
 
 
 @dataclass(frozen=True)
@@ -142,7 +117,7 @@ def detect_part(
     part.write(detector, found)
 
 
-def read_parts(made: Sequence[Part], chosen: slice | None) -> Detections:
+def read_parts(made: Sequence[Part], chosen: slice | None) -> View:
     """The detections of the chosen frames, from parts that are there.
 
     Raises:
@@ -160,14 +135,13 @@ def read_parts(made: Sequence[Part], chosen: slice | None) -> Detections:
         return np.concatenate(wide)[rows]
 
     knows = recordings[0].covariance_px2 is not None
-    return Detections(
+    return View(
         video.name,
-        recordings[0].skeleton,
         joined("joints_2d_px", np.nan),
         joined("confidence", 0.0),
-        joined("covariance_px2", np.nan) if knows else None,
         video.times_s[first:stop],
-        np.arange(first, stop),
+        recordings[0].skeleton,
+        covariance_px2=joined("covariance_px2", np.nan) if knows else None,
     )
 
 

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from human_pose.calibrated.evaluation.detections import images_px
 from human_pose.calibrated.evaluation.matching import in_skeleton, matched
+from human_pose.calibrated.evaluation.viewer import UNKNOWN_FPS
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 from human_pose.files.extras import needed
@@ -29,8 +30,6 @@ from human_pose.media.videos import Video, read_frames
 FOLDER: Final = "videos"
 # The longer side of a drawn video; more is slow to write and to play four of.
 MOST_PX: Final = 960
-# Of results that do not say.
-_FPS: Final = 25.0
 # Every so many pictures one that stands by itself, to be found at once.
 _KEYFRAMES: Final = 15
 _QUALITY: Final = {"crf": "23", "preset": "veryfast"}
@@ -164,7 +163,7 @@ class _Overlay:
     @property
     def fps(self) -> float:
         """Pictures a second."""
-        return self.poses.fps or _FPS
+        return self.poses.fps or UNKNOWN_FPS
 
     def draw(self, picture: np.ndarray, f: int, scale: float) -> None:
         """Draws a frame's over its picture, which is smaller by `scale`."""

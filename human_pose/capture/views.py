@@ -30,7 +30,10 @@ class View:
       confidence: float64 `[F, P, J]`, or `[F, J]`, from 0 to 1; 0 where not found.
       times_s: float64 `[F]`, of the camera's own clock, ascending; of any rate.
       skeleton: of the J joints.
-      tracks: int64 `[F, P]`, the detector's numbers of the people, -1 for none; or None.
+      tracks: int64 `[F, P]`, the detector's numbers of the people, -1 for none; or
+        None.
+      covariance_px2: float64 `[F, P, J, 2, 2]`, of the detections' errors as the
+        detector knows them, NaN where it does not; or None.
 
     Raises:
       InputError: if a shape or a time is not as it must be.
@@ -42,6 +45,7 @@ class View:
     times_s: np.ndarray
     skeleton: Skeleton
     tracks: np.ndarray | None = None
+    covariance_px2: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         joints = np.asarray(self.joints_2d_px, np.float64)

@@ -104,8 +104,6 @@ def task(asked: Asked) -> CalibratedTask:
     learns = asked.task.switch == "train"
     if learns and asked.truth is None:
         raise InputError("truth", "must name the motion to learn from")
-    if asked.prior is not None and asked.check_path is not None:
-        raise InputError("prior", "has no effect beside `check_path`")
     from human_pose.exchange.recording import check_fps
 
     check_fps("--fps", asked.fps)
@@ -120,7 +118,7 @@ def task(asked: Asked) -> CalibratedTask:
             person=asked.person,
             truth=_optional(asked.truth),
         ),
-        prior=_prior(asked),
+        prior=prior_path(asked),
         checkpoint=None
         if asked.check_path is None
         else places.checkpoint(asked.flag_values),
@@ -145,8 +143,14 @@ def _optional(path: str | None) -> Path | None:
     return None if path is None else locate(path)
 
 
-def _prior(asked: Asked) -> Path | None:
-    """A prior's path, also of the name of a run among the results."""
+def prior_path(asked: Asked) -> Path | None:
+    """A prior's path, also of the name of a run among the results; None: embedded.
+
+    Raises:
+      InputError: if it does not exist, or stands beside a lifter, which has its own.
+    """
     if asked.prior is None:
         return None
+    if asked.check_path is not None and not asked.check_path.endswith(".keras"):
+        raise InputError("prior", "has no effect beside `check_path`")
     return locate(asked.prior, also_under=[asked.results_dir])

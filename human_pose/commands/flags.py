@@ -11,8 +11,10 @@ from typing import Final
 
 from absl import flags
 
+from human_pose.capture.config import CaptureConfig
 from human_pose.commands import (
     calibrated_flags,
+    capture_flags,
     image_flags,
     lifter_flags,
     places,
@@ -102,6 +104,7 @@ MAIN: Final = Table(
         defaults=calibrated_flags.TRAINING_DEFAULTS,
     ),
     Task("recording lifting", _EVERY_TASK | calibrated_flags.TAKES, model="calibrated"),
+    Task("capture", _EVERY_TASK | capture_flags.TAKES, model="capture"),
     Task("prior fitting", _EVERY_TASK | prior_flags.TAKES, model="prior"),
 )  # fmt: skip
 
@@ -166,6 +169,19 @@ class CalibratedSettings:
 
 
 @dataclass(frozen=True)
+class CaptureSettings:
+    """What `main.py --model=capture` is asked for.
+
+    Attributes:
+      run_folder: results of this run, `<results_dir>/<name>`.
+      task: the capture.
+    """
+
+    run_folder: Path
+    task: CaptureConfig
+
+
+@dataclass(frozen=True)
 class ImageSettings:
     """What `main.py --model=i1` is asked for.
 
@@ -185,8 +201,9 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
         "model",
         MAIN.models[0],
         MAIN.models,
-        "Views to a pose, i1: an image to a pose, calibrated: recordings of any "
-        "cameras to motion, or prior: fits one to motion.",
+        "Views to a pose, i1: an image to a pose, calibrated: detections of any "
+        "cameras to motion, capture: their videos to motion, or prior: fits one to "
+        "motion.",
         **own,
     )
     flags.DEFINE_boolean("train", False, "Train; without it, evaluate.", **own)
@@ -211,6 +228,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     image_flags.define_flags(flag_values)
     recording_flags.define_flags(flag_values)
     calibrated_flags.define_flags(flag_values)
+    capture_flags.define_flags(flag_values)
     prior_flags.define_flags(flag_values)
     MAIN.rule(flag_values)
     _check_together(flag_values)
@@ -309,6 +327,18 @@ def calibrated_settings(flag_values: flags.FlagValues) -> CalibratedSettings:
     return CalibratedSettings(
         run_folder=_run_folder(flag_values),
         task=calibrated_flags.task(MAIN.asked(flag_values)),
+    )
+
+
+def capture_settings(flag_values: flags.FlagValues) -> CaptureSettings:
+    """Turns the parsed flags of `main.py --model=capture` into its settings.
+
+    Raises:
+      InputError: if no video is named, or a file does not exist.
+    """
+    return CaptureSettings(
+        run_folder=_run_folder(flag_values),
+        task=capture_flags.task(MAIN.asked(flag_values)),
     )
 
 

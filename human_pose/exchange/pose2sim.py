@@ -84,11 +84,11 @@ def read(
         fps=fps or _fps(path, config),
     )
     recording = formats.of_range(recording, frames or _range(path, config))
-    calibration = None if cameras is not None else _calibration(path)
-    if calibration is None:
+    place = None if cameras is not None else calibration(path)
+    if place is None:
         return recording
-    found = formats.read_cameras(calibration, units)
-    return recording.with_cameras(found, str(calibration))
+    found = formats.read_cameras(place, units)
+    return recording.with_cameras(found, str(place))
 
 
 def _detections(path: Path) -> Path | None:
@@ -163,9 +163,28 @@ def _range(path: Path, config: Mapping[str, Mapping[str, Any]]) -> slice | None:
         return slice(int(given[0]), int(given[1]))
 
 
-def _calibration(path: Path) -> Path | None:
-    """The nearest calibration: a file, or a folder of files that belong together."""
-    for level in _levels(path):
+def videos_folder(path: str | os.PathLike[str]) -> Path:
+    """Where a project has its videos."""
+    return Path(path) / _VIDEOS
+
+
+def frame_range(path: str | os.PathLike[str]) -> slice | None:
+    """The numbers of a project's frames; None for all.
+
+    Raises:
+      InputError: if its settings cannot be read.
+    """
+    path = Path(path)
+    return _range(path, _config(path))
+
+
+def calibration(path: str | os.PathLike[str]) -> Path | None:
+    """The nearest calibration: a file, or a folder of files that belong together.
+
+    Raises:
+      InputError: if there are several.
+    """
+    for level in _levels(Path(path)):
         for folder in folders_in(level):
             if _CALIBRATION not in folder.name.lower():
                 continue

@@ -143,16 +143,7 @@ class Recording:
         Raises:
           InputError: listing both sides, if a view has no camera or two have one name.
         """
-        _check_unique(source, "cameras", [camera.name for camera in cameras])
-        by_name = {camera.name: camera for camera in cameras}
-        missing = [name for name in self.view_names if name not in by_name]
-        if missing:
-            raise InputError(
-                f"{source}: no camera is named {', '.join(missing)}; "
-                f"views: {', '.join(self.view_names)}; "
-                f"cameras: {', '.join(by_name) or 'none'}"
-            )
-        return self.replace(cameras=tuple(by_name[name] for name in self.view_names))
+        return self.replace(cameras=cameras_of(self.view_names, cameras, source))
 
     def replace(self, **changes: Any) -> "Recording":
         """The recording with some of its attributes changed."""
@@ -264,6 +255,31 @@ class Motion:
         return dataclasses.replace(
             self, joints_3d_mm=self.joints_3d_mm[..., turns[self.up]], up="z"
         )
+
+
+def cameras_of(
+    view_names: Sequence[str], cameras: Sequence[Camera], source: str
+) -> tuple[Camera, ...]:
+    """The cameras of views, by their names.
+
+    Args:
+      view_names: of the views.
+      cameras: in any order, others among them.
+      source: where they come from, for messages.
+
+    Raises:
+      InputError: listing both sides, if a view has no camera or two have one name.
+    """
+    _check_unique(source, "cameras", [camera.name for camera in cameras])
+    by_name = {camera.name: camera for camera in cameras}
+    missing = [name for name in view_names if name not in by_name]
+    if missing:
+        raise InputError(
+            f"{source}: no camera is named {', '.join(missing)}; "
+            f"views: {', '.join(view_names)}; "
+            f"cameras: {', '.join(by_name) or 'none'}"
+        )
+    return tuple(by_name[name] for name in view_names)
 
 
 def check_fps(source: str, fps: float | None) -> None:

@@ -54,6 +54,7 @@ class Findings:
       truth: known 3D joints, or None.
       people: how many were found in the recording, or None.
       cautions: of the readers and the lifter, one sentence each.
+      made: how the recording was made, in Markdown.
     """
 
     poses: Poses
@@ -62,6 +63,7 @@ class Findings:
     truth: Motion | None = None
     people: int | None = None
     cautions: Sequence[str] = ()
+    made: str = ""
 
 
 def write_report(
@@ -118,6 +120,7 @@ def _text(
     sections = {
         "Cautions": "\n".join(f"- {note}" for note in notes) or "None.",
         "What was read": _read(poses, recording, findings.people),
+        "How it was made": findings.made,
         "By view": _views(poses, predicted, offsets),
         "Swapped sides": _swaps(poses),
         "By joint": _joints(poses, predicted),

@@ -8,8 +8,10 @@ too long for a page of about 20 MB are thinned, and the page says so.
 import base64
 import json
 import os
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -25,6 +27,8 @@ from human_pose.geometry.cameras import Camera
 from human_pose.geometry.skeleton import Skeleton
 
 VIEWER: Final = "viewer.html"
+# Frames a second of results that do not say; of the videos, too.
+UNKNOWN_FPS: Final = 25.0
 # Of the numbers; Plotly is some 5 MB.
 MOST_BYTES: Final = 14_000_000
 _DATA, _PLOTLY = "/*DATA*/", "/*PLOTLY*/"
@@ -46,6 +50,8 @@ def write_viewer(
     poses: Poses,
     recording: Recording,
     title: str = "",
+    *,
+    videos: Mapping[str, str] = MappingProxyType({}),
     most_bytes: int = MOST_BYTES,
 ) -> Path:
     """Writes the page.
@@ -56,6 +62,8 @@ def write_viewer(
       recording: what they were found from: one person, with cameras, the views and
         frames of the results.
       title: default: the recording's source.
+      videos: of the views, by their names, relative to the page: one picture for each
+        frame of the results, with these drawn over it.
       most_bytes: of the numbers in the page; with more, frames are left out evenly.
 
     Returns:
@@ -68,7 +76,8 @@ def write_viewer(
     path = Path(path)
     script = needed("plotly.offline", VIEWER, "viewer").get_plotlyjs()
     seen = in_skeleton(matched(poses, recording), poses.skeleton)
-    content = _content(poses, seen, title or Path(recording.source).name, most_bytes)
+    title = title or Path(recording.source).name
+    content = _content(poses, seen, title, videos, most_bytes)
     # `<` could end the page's element wherever a name holds it.
     text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     page = resources.files(__package__).joinpath(VIEWER).read_text("utf-8")
@@ -84,7 +93,11 @@ def write_viewer(
 
 
 def _content(
-    poses: Poses, seen: Recording, title: str, most_bytes: int
+    poses: Poses,
+    seen: Recording,
+    title: str,
+    videos: Mapping[str, str],
+    most_bytes: int,
 ) -> dict[str, Any]:
     every = stride(poses, most_bytes)
     chosen = slice(None, None, every)
@@ -103,8 +116,8 @@ def _content(
         "sequence": poses.sequence[chosen].tolist(),
         "takes": len(np.unique(poses.sequence)),
         "fps": poses.fps,
-        # Frames of the page a second; 25 of an unknown rate.
-        "rate": (poses.fps or 25.0) / every,
+        # Frames of the page a second.
+        "rate": (poses.fps or UNKNOWN_FPS) / every,
         "joints": skeleton.names,
         "joint_sides": [_side(skeleton, j) for j in range(len(skeleton))],
         "limbs": skeleton.limbs,
@@ -122,6 +135,7 @@ def _content(
             {
                 "name": name,
                 "size": seen.cameras[v].size_px,
+                "video": videos.get(name),
                 "window": _window(detected[:, v], images[:, v]),
                 "pyramid": _pyramid(seen.cameras[v], _radius(poses, seen)),
             }
