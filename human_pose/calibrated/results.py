@@ -12,7 +12,7 @@ import numpy as np
 from human_pose.calibrated.baselines import Method
 from human_pose.calibrated.evaluation.movie import write_movie
 from human_pose.calibrated.evaluation.report import Findings, write_report
-from human_pose.calibrated.evaluation.viewer import VIEWER, write_viewer
+from human_pose.calibrated.evaluation.viewer import VIEWER, Film, write_viewer
 from human_pose.calibrated.session import Lifted, Session
 from human_pose.exchange import formats
 from human_pose.exchange.anipose import write_anipose
@@ -33,12 +33,11 @@ class Beside(NamedTuple):
 
     Attributes:
       made: how the recording was made, in Markdown, for the report.
-      videos: of the views, by their names, relative to the results' folder: one picture
-        for each frame, with the results drawn over it.
+      films: of the views, by their names, relative to the results' folder.
     """
 
     made: str = ""
-    videos: Mapping[str, str] = MappingProxyType({})
+    films: Mapping[str, Film] = MappingProxyType({})
 
 
 def write_results(
@@ -84,7 +83,7 @@ def write_results(
     )
     _write(
         folder / VIEWER,
-        lambda path: write_viewer(path, poses, recording, videos=beside.videos),
+        lambda path: write_viewer(path, poses, recording, films=beside.films),
         poses,
     )
     if film is not None:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from human_pose.calibrated.evaluation.detections import images_px
 from human_pose.calibrated.evaluation.matching import in_skeleton, matched
-from human_pose.calibrated.evaluation.viewer import UNKNOWN_FPS
+from human_pose.calibrated.evaluation.viewer import UNKNOWN_FPS, Film
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 from human_pose.files.extras import needed
@@ -91,6 +91,11 @@ def write_overlays(
             for v, name in enumerate(poses.view_names)
         ]
         return [each.result() for each in drawn]
+
+
+def film(view_name: str, video: Video) -> Film:
+    """What `write_overlays` makes of a view's video, for the viewer."""
+    return Film(f"{FOLDER}/{view_name}.mp4", (video.width_px, video.height_px))
 
 
 def _write(

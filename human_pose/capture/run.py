@@ -14,12 +14,12 @@ from human_pose.calibrated.config import RecordingConfig
 from human_pose.calibrated.evaluation.matching import in_skeleton
 from human_pose.calibrated.results import Beside
 from human_pose.calibrated.run import lift_people, lifter_for, read
-from human_pose.capture import overlay, synchronise
+from human_pose.capture import synchronise
 from human_pose.capture.config import CaptureConfig
 from human_pose.capture.detecting import detect_videos
 from human_pose.capture.detectors import find_detector
 from human_pose.capture.footage import find_cameras, find_videos
-from human_pose.capture.overlay import Shown, write_overlays
+from human_pose.capture.overlay import Shown, film, write_overlays
 from human_pose.capture.timing import resample, shown_frames, time_base
 from human_pose.capture.views import View
 from human_pose.exchange import pose2sim
@@ -92,7 +92,10 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
             film=config.film,
             beside=Beside(
                 "\n".join(f"- {line}" for line in seen.made),
-                {name: f"{overlay.FOLDER}/{name}.mp4" for name in names},
+                {
+                    name: film(name, each.video)
+                    for name, each in zip(names, seen.shown, strict=True)
+                },
             ),
         )
         lines = [line for each in done for line in each.lines]

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote
 
 import numpy as np
 from scipy import stats
@@ -45,13 +46,25 @@ _CAMERA_SHARE: Final = 0.08  # a drawn camera's length, of the rig's radius
 _LEAST_TOP_PX: Final = 5.0
 
 
+class Film(NamedTuple):
+    """A video of a view with the results drawn over it, a picture for each frame.
+
+    Attributes:
+      path: relative to the page.
+      size_px: of the pictures that the detections are of; the video may be smaller.
+    """
+
+    path: str
+    size_px: tuple[int, int]
+
+
 def write_viewer(
     path: str | os.PathLike[str],
     poses: Poses,
     recording: Recording,
     title: str = "",
     *,
-    videos: Mapping[str, str] = MappingProxyType({}),
+    films: Mapping[str, Film] = MappingProxyType({}),
     most_bytes: int = MOST_BYTES,
 ) -> Path:
     """Writes the page.
@@ -62,8 +75,7 @@ def write_viewer(
       recording: what they were found from: one person, with cameras, the views and
         frames of the results.
       title: default: the recording's source.
-      videos: of the views, by their names, relative to the page: one picture for each
-        frame of the results, with these drawn over it.
+      films: of the views, by their names.
       most_bytes: of the numbers in the page; with more, frames are left out evenly.
 
     Returns:
@@ -77,7 +89,7 @@ def write_viewer(
     script = needed("plotly.offline", VIEWER, "viewer").get_plotlyjs()
     seen = in_skeleton(matched(poses, recording), poses.skeleton)
     title = title or Path(recording.source).name
-    content = _content(poses, seen, title, videos, most_bytes)
+    content = _content(poses, seen, title, films, most_bytes)
     # `<` could end the page's element wherever a name holds it.
     text = json.dumps(content, allow_nan=False).replace("<", "\\u003c")
     page = resources.files(__package__).joinpath(VIEWER).read_text("utf-8")
@@ -96,7 +108,7 @@ def _content(
     poses: Poses,
     seen: Recording,
     title: str,
-    videos: Mapping[str, str],
+    films: Mapping[str, Film],
     most_bytes: int,
 ) -> dict[str, Any]:
     every = stride(poses, most_bytes)
@@ -118,6 +130,8 @@ def _content(
         "fps": poses.fps,
         # Frames of the page a second.
         "rate": (poses.fps or UNKNOWN_FPS) / every,
+        # Into the middle of a video's frame, s.
+        "half": 0.5 / (poses.fps or UNKNOWN_FPS),
         "joints": skeleton.names,
         "joint_sides": [_side(skeleton, j) for j in range(len(skeleton))],
         "limbs": skeleton.limbs,
@@ -135,7 +149,7 @@ def _content(
             {
                 "name": name,
                 "size": seen.cameras[v].size_px,
-                "video": videos.get(name),
+                **_film(films.get(name)),
                 "window": _window(detected[:, v], images[:, v]),
                 "pyramid": _pyramid(seen.cameras[v], _radius(poses, seen)),
             }
@@ -143,6 +157,13 @@ def _content(
         ],
         **_room(poses, seen),
     }
+
+
+def _film(film: Film | None) -> dict[str, Any]:
+    """A view's video, for the page; a name may hold what an address may not."""
+    if film is None:
+        return {"video": None}
+    return {"video": quote(film.path), "video_size": film.size_px}
 
 
 def stride(poses: Poses, most_bytes: int) -> int:
