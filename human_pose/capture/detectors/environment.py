@@ -13,20 +13,23 @@ from human_pose.files.errors import InputError
 FOLDER: Final = Path(sys.prefix) / "blazepose"
 
 
+def is_made() -> bool:
+    """Whether the environment is there."""
+    return _python().is_file()
+
+
 def python() -> Path:
     """The environment's Python.
 
     Raises:
       InputError: saying how it is made, if it is not there.
     """
-    windows = sys.platform == "win32"
-    found = FOLDER / ("Scripts/python.exe" if windows else "bin/python")
-    if not found.is_file():
+    if not is_made():
         raise InputError(
             "detector: blazepose needs an environment of its own, which is not there; "
             "`./set.sh detector` or `human-pose-detector` makes it"
         )
-    return found
+    return _python()
 
 
 def version() -> str:
@@ -36,3 +39,8 @@ def version() -> str:
     found = sorted(FOLDER.glob(f"{packages}/site-packages/mediapipe*.dist-info"))
     names = [path.stem.replace("_", "-").replace("-", " ") for path in found]
     return " ".join(names) or "mediapipe"
+
+
+def _python() -> Path:
+    windows = sys.platform == "win32"
+    return FOLDER / ("Scripts/python.exe" if windows else "bin/python")

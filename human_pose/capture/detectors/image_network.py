@@ -1,0 +1,144 @@
+"""The image network I1 as a detector: joints, how sure it is of each, and boxes for it.
+
+The network is shown one person, cut out by a box. Boxes are about the joints of another
+detector, or about those of the picture before; the first picture then is taken whole,
+and read twice.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from human_pose.capture.detectors.protocol import Detect, Detector, Found
+from human_pose.geometry.limits import MIN_BOX_PX
+from human_pose.geometry.skeleton import Skeleton
+from human_pose.geometry.skeletons import IMAGE_16
+from human_pose.i1 import codec
+from human_pose.i1.network.checkpoint import load_network
+from human_pose.i1.network.hourglass import PoseNetwork
+from human_pose.i1.readout.spread import spread
+from human_pose.i1.sample import Sample, find_poses
+
+# Side of a box over the larger extent of the joints: the middle of what the embedded
+# pictures have (`datasets.rendered.shots.Framing`).
+_MARGIN: Final = 1.21
+_BATCH: Final = 8
+# Joints that another detector is surer of than of even odds are within the box.
+_SURE: Final = 0.5
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class ImageNetwork:
+    """The detector's settings.
+
+    Attributes:
+      checkpoint: of the network, a `.keras` file.
+      finder: that finds the person first; None follows the network's own joints.
+    """
+
+    checkpoint: Path
+    finder: Detector | None = None
+
+    name = "i1"
+    skeleton: Skeleton = IMAGE_16
+    # TensorFlow uses all cores by itself.
+    parallel = 1
+
+    @property
+    def version(self) -> str:
+        """The checkpoint's contents, and the finder."""
+        digest = hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()[:16]
+        finder = self.finder
+        found = "" if finder is None else f", found by {finder.name} {finder.version}"
+        return f"{digest}{found}"
+
+    @contextmanager
+    def started(self) -> Iterator[Detect]:
+        """Loads the network; see `Detector`."""
+        network = load_network(self.checkpoint)
+        if self.finder is None:
+            yield lambda pictures: _following(network, pictures)
+            return
+        with self.finder.started() as find:
+            yield lambda pictures: _beside(network, find, pictures)
+
+
+def box_about(points_px: np.ndarray) -> Box | None:
+    """The square about joints `[..., 2]` as the network knows it; None without any."""
+    points = points_px[np.isfinite(points_px).all(axis=-1)]
+    if not len(points):
+        return None
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = max(_MARGIN * float((high - low).max()), MIN_BOX_PX)
+    x, y = ((low + high - side) / 2).tolist()
+    return x, y, x + side, y + side
+
+
+def found_in(sample: Sample) -> Found:
+    """What the network found, with the spread of its volumes."""
+    seen = spread(sample.heatmap2)
+    # From parts of the crop to pixels: along each axis a factor.
+    ends = codec.to_frame_px(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array(sample.box))
+    scale = np.diff(ends.numpy(), axis=0)[0]
+    covariance = seen.covariance[:, :2, :2] * np.outer(scale, scale)
+    joints = sample.joints_2d_px.astype(np.float64)
+    return Found(joints[None], seen.confidence[None], covariance[None])
+
+
+def _beside(
+    network: PoseNetwork, find: Detect, pictures: Iterable[np.ndarray]
+) -> Iterator[Found]:
+    """Detections in the boxes of another detector, several pictures at once."""
+    shown, searched = itertools.tee(pictures)
+    both = zip(shown, find(searched), strict=True)
+    while batch := list(itertools.islice(both, _BATCH)):
+        boxes = [_inside(box_about(_sure(found)), each) for each, found in batch]
+        known = [b for b in boxes if b is not None]
+        kept = [each for (each, _), b in zip(batch, boxes, strict=True) if b]
+        poses = find_poses(network, kept, boxes=known, batch_size=_BATCH)
+        for box in boxes:
+            yield _nobody() if box is None else found_in(next(poses))
+
+
+def _following(network: PoseNetwork, pictures: Iterable[np.ndarray]) -> Iterator[Found]:
+    """Detections in boxes about the joints of the picture before."""
+    box = None
+    for picture in pictures:
+        if box is None:
+            first = next(find_poses(network, [picture]))
+            box = _inside(box_about(first.joints_2d_px), picture)
+        sample = next(find_poses(network, [picture], boxes=[box]))
+        box = _inside(box_about(sample.joints_2d_px), picture)
+        yield found_in(sample)
+
+
+def _sure(found: Found) -> np.ndarray:
+    """The joints of the first person that the other detector is sure of."""
+    if not len(found.confidence):
+        return np.empty((0, 2))
+    return np.asarray(found.joints_2d_px[0][found.confidence[0] > _SURE])
+
+
+def _inside(box: Box | None, picture: np.ndarray) -> Box | None:
+    """A box if it shows something of the picture, and is not far beyond it."""
+    if box is None:
+        return None
+    height, width = picture.shape[:2]
+    x1, y1, x2, y2 = box
+    side = max(width, height)
+    meets = x2 > 0 and y2 > 0 and x1 < width and y1 < height
+    near = min(x1, y1) >= -side and x2 <= width + side and y2 <= height + side
+    return box if meets and near else None
+
+
+def _nobody() -> Found:
+    shape = (0, len(IMAGE_16))
+    return Found(np.empty((*shape, 2)), np.empty(shape), np.empty((*shape, 2, 2)))
