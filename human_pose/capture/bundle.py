@@ -10,7 +10,12 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from human_pose.geometry.rotations import cross_matrix, from_vector, nearest
+from human_pose.geometry.rotations import (
+    cross_matrix,
+    from_vector,
+    nearest,
+    to_vector,
+)
 
 # Parameters of a camera: a turn, a shift, the principal point, the focal length.
 POSE: Final = tuple(range(6))
@@ -42,6 +47,25 @@ class Rig(NamedTuple):
     centre_px: np.ndarray
 
 
+class Prior(NamedTuple):
+    """How far cameras may be from where they start: standard deviations.
+
+    Attributes:
+      turn_rad: about each axis.
+      shift_mm: of the centre, along each axis.
+      centre_px: of the principal point.
+      focal: of the focal length, as a share.
+      share: what an image counts beside it, from 0 to 1: errors of detectors last, so
+        that many images say little more than a few.
+    """
+
+    turn_rad: float
+    shift_mm: float
+    centre_px: float
+    focal: float
+    share: float
+
+
 class Images(NamedTuple):
     """N points in V views.
 
@@ -64,30 +88,46 @@ def residuals_px(rig: Rig, points_mm: np.ndarray, images: Images) -> np.ndarray:
 
 
 def adjusted(
-    rig: Rig,
+    calibrated: Rig,
     points_mm: np.ndarray,
     images: Images,
     scale_px: float,
+    prior: Prior,
     free: tuple[int, ...] = POSE,
+    rig: Rig | None = None,
 ) -> tuple[Rig, np.ndarray]:
-    """The rig and the points after the steps; the world is free to move with them.
+    """The rig and the points after the steps.
 
     Args:
-      rig: to start from.
+      calibrated: the rig that the prior is about.
       points_mm: `[N, 3]`, each seen by two cameras or more.
       images: of the points.
       scale_px: s.
+      prior: how far cameras may be from that.
       free: the cameras' parameters that change, of `POSE`, `CENTRE` and `FOCAL`.
+      rig: to start from; default: as calibrated.
     """
-    loss = _loss(rig, points_mm, images, scale_px)
+    rig = rig or calibrated
+    pull = 1 / np.square(_deviations(prior)[list(free)])
+    images = images._replace(weights=images.weights * prior.share)
+
+    def loss_of(rig: Rig, points_mm: np.ndarray) -> float:
+        stray = _strayed(rig, calibrated)[:, list(free)]
+        held = float((pull * np.square(stray)).sum())
+        return _loss(rig, points_mm, images, scale_px) + held / 2
+
+    loss = loss_of(rig, points_mm)
     damping = _FIRST_DAMPING
     for _ in range(_STEPS):
-        system = _system(rig, points_mm, images, scale_px, free)
+        cameras, *others = _system(rig, points_mm, images, scale_px, free)
+        # The loss is w |r|² / s² near 0, whose half the system is of.
+        cameras = cameras + np.diag(pull / 2)
+        others[2] = others[2] - pull / 2 * _strayed(rig, calibrated)[:, list(free)]
         while damping <= _MOST_DAMPING:
-            step, shift = _solved(*system, damping)
+            step, shift = _solved(cameras, *others, damping)
             rig_there = _moved(rig, step, free)
             there = points_mm + shift
-            loss_there = _loss(rig_there, there, images, scale_px)
+            loss_there = loss_of(rig_there, there)
             if loss_there <= loss:
                 break
             damping *= 10
@@ -98,6 +138,20 @@ def adjusted(
         if gain <= _LEAST_GAIN * loss:
             break
     return rig, points_mm
+
+
+def _deviations(prior: Prior) -> np.ndarray:
+    turn, shift, centre, focal = prior[:4]
+    return np.array([turn] * 3 + [shift] * 3 + [centre] * 2 + [focal])
+
+
+def _strayed(rig: Rig, start: Rig) -> np.ndarray:
+    """How far the parameters are from where they were, `[V, 9]`."""
+    turn = rig.rotation @ np.swapaxes(start.rotation, -1, -2)
+    shift = rig.translation_mm - np.einsum("vab,vb->va", turn, start.translation_mm)
+    focal = np.log(rig.focal_px[:, :1] / start.focal_px[:, :1])
+    centre = rig.centre_px - start.centre_px
+    return np.concatenate([to_vector(turn), shift, centre, focal], axis=1)
 
 
 def _loss(rig: Rig, points_mm: np.ndarray, images: Images, scale: float) -> float:
