@@ -27,7 +27,7 @@ _STEPS: Final = 60
 _FIRST_DAMPING: Final = 1e-4
 _MOST_DAMPING: Final = 1e8
 # A step that gains less, as a share of the loss, is the last one.
-_LEAST_GAIN: Final = 1e-10
+_LEAST_GAIN: Final = 1e-6
 _NEAR_MM: Final = 10.0
 
 

@@ -37,7 +37,7 @@ from human_pose.geometry.cameras import Camera
 
 # Of a body whose joints a detector misses by themselves: trunk, arms and legs.
 _PARTS: Final = 5
-_MOST_FRAMES: Final = 400
+_MOST_FRAMES: Final = 200
 _LEAST_FRAMES: Final = 20
 # Joints of somebody who moves are in places that are that far from each other.
 _LEAST_MOTION_MM: Final = 100.0

@@ -27,7 +27,7 @@ MOST_S: Final = 5.0
 _SURE: Final = 3.0
 _NEAR_S: Final = 0.1
 # An offset must be known to so many frames.
-_LEAST_FRAMES: Final = 1.0
+_LEAST_FRAMES: Final = 2.0
 _HALF: Final = 0.5
 # Of absolute values of a normal variable of deviation 1.
 _MEDIAN_OF_NORMAL: Final = 0.6745
