@@ -27,7 +27,7 @@ _STEPS: Final = 60
 _FIRST_DAMPING: Final = 1e-4
 _MOST_DAMPING: Final = 1e8
 # A step that gains less, as a share of the loss, is the last one.
-_LEAST_GAIN: Final = 1e-6
+_LEAST_GAIN: Final = 1e-4
 _NEAR_MM: Final = 10.0
 
 
@@ -78,6 +78,24 @@ class Images(NamedTuple):
     weights: np.ndarray
 
 
+class _System(NamedTuple):
+    """Normal equations: matrices of V cameras with C parameters and N points.
+
+    Attributes:
+      cameras: `[V, C, C]`.
+      mixed: `[N, V, C, 3]`.
+      points: `[N, 3, 3]`.
+      camera_side: the right side, `[V, C]`.
+      point_side: `[N, 3]`.
+    """
+
+    cameras: np.ndarray
+    mixed: np.ndarray
+    points: np.ndarray
+    camera_side: np.ndarray
+    point_side: np.ndarray
+
+
 def residuals_px(rig: Rig, points_mm: np.ndarray, images: Images) -> np.ndarray:
     """Images of the points less those seen, `[N, V, 2]`; NaN behind a camera."""
     placed = _in_cameras(rig, points_mm)
@@ -119,12 +137,15 @@ def adjusted(
     loss = loss_of(rig, points_mm)
     damping = _FIRST_DAMPING
     for _ in range(_STEPS):
-        cameras, *others = _system(rig, points_mm, images, scale_px, free)
-        # The loss is w |r|² / s² near 0, whose half the system is of.
-        cameras = cameras + np.diag(pull / 2)
-        others[2] = others[2] - pull / 2 * _strayed(rig, calibrated)[:, list(free)]
+        system = _system(rig, points_mm, images, scale_px, free)
+        # Near 0 the loss is w |r|² / s², and the system that of its half.
+        stray = _strayed(rig, calibrated)[:, list(free)]
+        system = system._replace(
+            cameras=system.cameras + np.diag(pull / 2),
+            camera_side=system.camera_side - pull / 2 * stray,
+        )
         while damping <= _MOST_DAMPING:
-            step, shift = _solved(cameras, *others, damping)
+            step, shift = _solved(system, damping)
             rig_there = _moved(rig, step, free)
             there = points_mm + shift
             loss_there = loss_of(rig_there, there)
@@ -172,8 +193,8 @@ def _system(
     images: Images,
     scale: float,
     free: tuple[int, ...],
-) -> tuple[np.ndarray, ...]:
-    """The normal equations: cameras', mixed and points' matrices, and right sides."""
+) -> _System:
+    """The normal equations of a step, every image weighed by what it is off."""
     off = residuals_px(rig, points_mm, images)
     known = np.isfinite(off).all(axis=-1)
     off = np.where(known[..., None], off, 0.0)
@@ -183,12 +204,12 @@ def _system(
     by_camera = by_camera[..., list(free)]
     wide = np.swapaxes(by_camera, -1, -2) * weight
     tall = np.swapaxes(by_point, -1, -2) * weight
-    return (
-        (wide @ by_camera).sum(axis=0),  # [V, C, C]
-        wide @ by_point,  # [N, V, C, 3]
-        (tall @ by_point).sum(axis=1),  # [N, 3, 3]
-        -(wide @ off[..., None])[..., 0].sum(axis=0),  # [V, C]
-        -(tall @ off[..., None])[..., 0].sum(axis=1),  # [N, 3]
+    return _System(
+        (wide @ by_camera).sum(axis=0),
+        wide @ by_point,
+        (tall @ by_point).sum(axis=1),
+        -(wide @ off[..., None])[..., 0].sum(axis=0),
+        -(tall @ off[..., None])[..., 0].sum(axis=1),
     )
 
 
@@ -209,27 +230,20 @@ def _slopes(rig: Rig, points_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return slope, by_place @ rig.rotation
 
 
-def _solved(
-    cameras: np.ndarray,
-    mixed: np.ndarray,
-    points: np.ndarray,
-    camera_side: np.ndarray,
-    point_side: np.ndarray,
-    damping: float,
-) -> tuple[np.ndarray, np.ndarray]:
+def _solved(system: _System, damping: float) -> tuple[np.ndarray, np.ndarray]:
     """Steps of the cameras `[V, C]` and of the points `[N, 3]`."""
-    views, size = camera_side.shape
-    inverse = np.linalg.inv(_damped(points, damping))
-    wide = np.swapaxes(mixed.reshape(len(mixed), views * size, 3), 0, 1)  # [VC, N, 3]
+    views, size = system.camera_side.shape
+    inverse = np.linalg.inv(_damped(system.points, damping))
+    wide = np.moveaxis(system.mixed, 0, 2).reshape(views * size, -1, 3)  # [VC, N, 3]
     weighed = np.einsum("cni,nij->cnj", wide, inverse)
     flat = weighed.reshape(views * size, -1)
     matrix = -flat @ wide.reshape(views * size, -1).T
-    for view, block in enumerate(_damped(cameras, damping)):
+    for view, block in enumerate(_damped(system.cameras, damping)):
         part = slice(view * size, (view + 1) * size)
         matrix[part, part] += block
-    right = camera_side.ravel() - flat @ point_side.ravel()
+    right = system.camera_side.ravel() - flat @ system.point_side.ravel()
     step = np.linalg.lstsq(matrix, right, rcond=None)[0]
-    left = point_side - np.einsum("cni,c->ni", wide, step)
+    left = system.point_side - np.einsum("cni,c->ni", wide, step)
     return step.reshape(views, size), np.einsum("nij,nj->ni", inverse, left)
 
 

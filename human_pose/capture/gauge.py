@@ -1,7 +1,7 @@
 """The world of a rig, kept while its cameras move.
 
-Images do not say where the world's origin is, how it is turned, or how large it is: that
-is taken from the cameras as they were. The scale is that of the distances of their
+Images do not say where the world's origin is, how it is turned, or how large it is:
+that is taken from the cameras as they were. The scale is that of the distances of their
 centres; place and turn are those at which centres and axes are nearest to the old ones.
 """
 

@@ -89,7 +89,7 @@ class Curve:
     weight: np.ndarray
 
     def mean(self, left_out: int | None = None) -> np.ndarray:
-        """The mean loss `[L]`, without a block; the worst where too little is common."""
+        """The mean loss `[L]`, without a block; the worst where little is common."""
         kept = np.ones(len(self.loss), bool)
         if left_out is not None:
             kept[left_out] = False

@@ -1,12 +1,13 @@
 """Cameras moved to where the motion says that they stand.
 
-Cameras and joints are fitted to the detections at once (`bundle`), beside what is known
-of the calibration: turns and shifts are as large as `Doubt` says. Detectors err alike in
-frame after frame, so all images of a view count no more than one of each part of a body.
-The world stays (`gauge`). What is gained is measured on frames that were not fitted, the
-halves in turn, and beside it what constant shifts of each view's picture gain there: if
-they gain as much, a detector that puts joints beside their places, a principal point or
-a turned camera would explain it as well, and nothing speaks for moved cameras.
+Cameras and joints are fitted to the detections at once (`bundle`), beside what is
+known of the calibration: turns and shifts are as large as `Doubt` says. Detectors err
+alike in frame after frame, so all images of a view count no more than one of each part
+of a body. The world stays (`gauge`). What is gained is measured on frames that were not
+fitted, the halves in turn, and beside it what constant shifts of each view's picture
+gain there: if they gain as much, a detector that puts joints beside their places, a
+principal point or a turned camera would explain it as well, and nothing speaks for
+moved cameras.
 """
 
 import dataclasses
@@ -91,8 +92,8 @@ class Refined:
       held_out_shifted_px: with pictures shifted instead, as the other half says.
       common_share: of the lasting errors of views and joints, what all joints of a view
         share, from 0 to 1: near 0 it is the detector that misplaces joints.
-      exchanged: bool `[V]`-share: how many frames of each view show the body with left
-        and right exchanged, from 0 to 1; they do not count.
+      exchanged: float64 `[V]`, the share of each view's frames that show the body with
+        left and right exchanged; they do not count.
       cause: "nothing" if frames held out gain nothing, "shift" if shifts do as well,
         else "pose".
     """
@@ -130,10 +131,10 @@ class Refined:
 
 _MEANINGS: Final = {
     "nothing": "frames that were not fitted gain nothing: keep the calibration",
-    "shift": "shifts of each view's picture gain as much: the detector's bias, principal "
-    "points or turned cameras; nothing says that cameras stand elsewhere",
-    "pose": "shifts of each view's picture gain less: the cameras' poses differ from the "
-    "calibration",
+    "shift": "shifts of each view's picture gain as much: the detector's bias, "
+    "principal points or turned cameras; nothing says that cameras stand elsewhere",
+    "pose": "shifts of each view's picture gain less: the cameras' poses differ from "
+    "the calibration",
 }
 
 
@@ -153,8 +154,8 @@ def refine_cameras(
       focal_lengths: whether they are.
 
     Raises:
-      InputError: if there are no cameras, one view, several people in a recording, or too
-        few frames, or nobody moves.
+      InputError: if there are no cameras, one view, several people in a recording, or
+        too few frames, or nobody moves.
     """
     several = [recordings] if isinstance(recordings, Recording) else list(recordings)
     detected = _detected(several)
@@ -217,7 +218,9 @@ def _detected(recordings: Sequence[Recording]) -> Detected:
                 f"{each.joints_2d_px.shape[2]} places",
             )
         if each.cameras != first.cameras or each.skeleton.names != first.skeleton.names:
-            raise InputError(f"{each.source}", "must have the cameras and joints of all")
+            raise InputError(
+                f"{each.source}", "must have the cameras and joints of all"
+            )
     joints = np.concatenate([each.joints_2d_px[:, :, 0] for each in recordings])
     sure = np.concatenate([each.confidence[:, :, 0] for each in recordings])
     order = np.argsort(np.concatenate([e.frames for e in recordings]), kind="stable")
@@ -233,9 +236,7 @@ def _detected(recordings: Sequence[Recording]) -> Detected:
     views = pinhole_views(joints[rows], sure[rows], first.cameras)
     seen = np.where(views.weights[..., None] > 0, views.points_px, np.nan)
     other = exchanged(seen, first.cameras, first.skeleton.flip_order)
-    return Detected(
-        joints[rows], np.where(other[..., None], 0.0, sure[rows]), other
-    )
+    return Detected(joints[rows], np.where(other[..., None], 0.0, sure[rows]), other)
 
 
 def _fitted(
@@ -249,8 +250,8 @@ def _fitted(
     spread = np.nanpercentile(joints, 95, axis=0) - np.nanpercentile(joints, 5, axis=0)
     if not np.linalg.norm(spread, axis=-1).max() > _LEAST_MOTION_MM:
         raise InputError(
-            "recording: nobody moves by more than "
-            f"{_LEAST_MOTION_MM:.0f} mm in half of the frames: cameras cannot be refined"
+            "recording: to refine cameras somebody must move by more than "
+            f"{_LEAST_MOTION_MM:.0f} mm in each half of the frames; nobody moves"
         )
     views = pinhole_views(detected.joints_2d_px, detected.confidence, cameras)
     points = joints.reshape(-1, 3)

@@ -35,7 +35,10 @@ def exchanged(
     costs = np.zeros((views, views, 2, count))
     for a, b in itertools.combinations(range(views), 2):
         costs[a, b] = costs[b, a] = _costs(
-            points_px[:, a], points_px[:, b], fundamental(cameras[a], cameras[b]), flip_order
+            points_px[:, a],
+            points_px[:, b],
+            fundamental(cameras[a], cameras[b]),
+            flip_order,
         )
     if views > _MOST_TOGETHER:
         return _one_by_one(costs)

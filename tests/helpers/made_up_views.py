@@ -29,5 +29,7 @@ def views(offsets_s, rates=None, duration_s=4.0, noise_px=0.0, still=False):
         times = np.arange(int(duration_s * rate)) / rate
         points = camera.project(joints_mm(times - offset, still))
         points += rng.normal(0, noise_px, points.shape) if noise_px else 0.0
-        made.append(View(camera.name, points, np.ones(points.shape[:2]), times, COCO_17))
+        made.append(
+            View(camera.name, points, np.ones(points.shape[:2]), times, COCO_17)
+        )
     return tuple(made), rig

@@ -20,7 +20,9 @@ def recording(rig, calibrated, frames=30, still=False, **more):
     walk = 900 * np.sin(np.arange(frames)[:, None] / 7 + np.array([0, 1.4]))
     points[..., :2] += (not still) * walk[:, None]
     seen = np.stack([camera.project(points) for camera in rig], 1)
-    seen += rng.normal(0, more.pop("noise_px", 0.0), seen.shape) + more.pop("bias_px", 0)
+    seen += rng.normal(0, more.pop("noise_px", 0.0), seen.shape) + more.pop(
+        "bias_px", 0
+    )
     return Recording(
         seen[:, :, None],
         np.ones((frames, len(rig), 1, JOINTS)),
@@ -139,7 +141,9 @@ def test_doubt_is_positive():
 
 def test_a_real_recording_gains_on_frames_held_out(shared):
     """No sign, though, that a camera stands elsewhere: shifts do as well."""
-    found = refine_cameras(real(shared / "data" / "recording").of_frames(slice(0, 98, 2)))
+    found = refine_cameras(
+        real(shared / "data" / "recording").of_frames(slice(0, 98, 2))
+    )
     assert found.held_out_before_px == pytest.approx(22.9, abs=1)
     assert found.held_out_after_px < 14.5
     assert found.cause == "shift" and found.exchanged[1] > 0.25

@@ -20,10 +20,16 @@ def test_offsets_are_found_below_a_frame_at_rates_of_their_own():
     changed = (
         made[0],
         View(made[1].name, points, made[1].confidence, made[1].times_s, late.skeleton),
-        View(late.name, late.joints_2d_px, late.confidence, late.times_s + 3, late.skeleton),
+        View(
+            late.name,
+            late.joints_2d_px,
+            late.confidence,
+            late.times_s + 3,
+            late.skeleton,
+        ),
     )
     found = by_motion(changed, rig[::-1], most_s=0.5)
-    expected = offsets + [0, 0, 3]
+    expected = offsets + np.array([0, 0, 3])
     np.testing.assert_allclose(found.offsets_s, expected, rtol=0, atol=0.1 / 60)
     off = np.abs(found.offsets_s - expected)[1:]
     assert (off < 4 * found.deviation_s[1:]).all() and (found.confidence > 0.99).all()
@@ -65,5 +71,5 @@ def test_delays_of_a_real_recording_are_found(shared):
         points, sure, _ = sampled(late, times[kept])
         late = View(late.name, points, sure, late.times_s[kept], late.skeleton)
         again = by_motion((made[0], late, made[2]), found.cameras, 0.4)
-        expected = plain + [0, delay, 0]
+        expected = plain + np.array([0, delay, 0])
         np.testing.assert_allclose(again.offsets_s * 60, expected, rtol=0, atol=0.5)

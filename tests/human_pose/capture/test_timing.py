@@ -85,7 +85,9 @@ def test_each_of_two_people_goes_on_whatever_their_places(numbered):
     pair = np.stack([one, other], 1)
     pair[turned] = pair[turned][:, ::-1]
     tracks = np.where(turned[:, None], [8, 7], [7, 8]) if numbered else None
-    points, _, numbers = sampled(view("a", times, pair, tracks=tracks), times[1:-1] - 0.05)
+    points, _, numbers = sampled(
+        view("a", times, pair, tracks=tracks), times[1:-1] - 0.05
+    )
     points = np.sort(points[..., 0, 0], axis=1)
     expected = np.stack([cubic(times[1:-1] - 0.05), cubic(times[1:-1] - 0.05) + 400], 1)
     np.testing.assert_allclose(points[1:], expected[1:, :, 0, 0], atol=1e-9)
@@ -109,7 +111,9 @@ def test_delays_in_frames_are_undone_and_videos_stand_beside_the_frames():
     offsets = given(made, frames={"view 1": 7})
     found = resample(made, offsets.offsets_s, cameras=rig)
     assert offsets.offsets_s.tolist() == [0, 7 / 50, 0] and len(found) == 200
-    exact = np.stack([camera.project(joints_mm(found.frames / 50)) for camera in rig], 1)
+    exact = np.stack(
+        [camera.project(joints_mm(found.frames / 50)) for camera in rig], 1
+    )
     seen = found.seen[:, :, 0]
     np.testing.assert_allclose(
         found.joints_2d_px[:, :, 0][seen], exact[seen], rtol=0, atol=1e-9
@@ -135,7 +139,10 @@ def test_rates_are_those_meant_whatever_the_stamps_are_rounded_to():
         (lambda a, b: resample([a, b], [0.0]), "a number for each of 2"),
         (lambda a, b: resample([a, b], [0, np.nan]), "a number for each"),
         (lambda a, b: resample([a, b], fps=-1), "fps must be positive"),
-        (lambda a, b: resample([a, b], [0, 99]), "a from 0.00 to 1.90 s, b from -99.00"),
+        (
+            lambda a, b: resample([a, b], [0, 99]),
+            "a from 0.00 to 1.90 s, b from -99.00",
+        ),
         (lambda a, b: view("c", [0.0, 0.0]), "finite and ascend"),
         (lambda a, b: View("c", np.zeros((3, 2)), 1, [0], COCO_17), "F, P, 17, 2"),
         (lambda a, b: view("c", np.zeros(1)).fps, "two frames or more"),
