@@ -145,15 +145,15 @@ def _between(corners: _Corners, times_s: np.ndarray) -> np.ndarray:
     """Joints `[F, P, J, 2]` on the curve or the line; NaN where there is neither."""
     stamps, points = corners.stamps_s, corners.joints_2d_px
     line = _weighed(_lagrange(stamps[:, 1:3], times_s), points[:, 1:3])
-    whole = corners.close.all(axis=1)
+    whole = np.asarray(corners.close.all(axis=1))
     # Where there is no curve any stamps will do that differ.
     safe = np.where(whole[:, None], stamps, np.arange(4.0))
     curve = _weighed(_lagrange(safe, times_s), points)
-    bent = whole[:, None, None, None] & np.isfinite(curve)
-    inside = (times_s >= stamps[:, 1]) & (times_s <= stamps[:, 2])
-    inside &= corners.close[:, 1]
-    joints = np.where(bent, curve, line)
-    return np.where(inside[:, None, None, None], joints, np.nan)
+    joints = np.where(whole[:, None, None, None], curve, np.nan)
+    joints = np.where(np.isfinite(joints), joints, line)
+    outside = (times_s < stamps[:, 1]) | (times_s > stamps[:, 2])
+    joints[outside | ~corners.close[:, 1]] = np.nan
+    return joints
 
 
 def _lagrange(stamps: np.ndarray, times_s: np.ndarray) -> np.ndarray:

@@ -63,8 +63,8 @@ class Doubt:
       focal: of the focal length, as a share, where it is refined.
     """
 
-    turn_deg: float = 1.0
-    shift_mm: float = 50.0
+    turn_deg: float = 0.5
+    shift_mm: float = 20.0
     centre_px: float = 20.0
     focal: float = 0.01
 
