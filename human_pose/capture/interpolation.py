@@ -82,42 +82,37 @@ def nearest_frames(view_times_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     return np.where(later, after, after - 1)
 
 
+class _Corners(NamedTuple):
+    """The four frames around a time, and who the earlier neighbour's people are there.
+
+    Attributes:
+      stamps_s: `[F, 4]`; the time lies between the middle two.
+      close: bool `[F, 3]`, whether frames are neighbours.
+      joints_2d_px: `[F, 4, P, J, 2]`, each body the way round of the second frame.
+      confidence: `[F, 4, P, J]`.
+      exchanged: bool `[F, P]`, whether the third frame shows it the other way round.
+    """
+
+    stamps_s: np.ndarray
+    close: np.ndarray
+    joints_2d_px: np.ndarray
+    confidence: np.ndarray
+    exchanged: np.ndarray
+
+
 def _part(view: View, ahead: _Links, back: _Links, times_s: np.ndarray) -> Sampled:
-    times, step = view.times_s, view.longest_step_s
-    first = (np.searchsorted(times, times_s, "right") - 1).clip(0, len(view) - 2)
-    near = nearest_frames(times, times_s)
-    here = np.broadcast_to(
-        np.arange(ahead.place.shape[1]), (len(first), ahead.place.shape[1])
-    )
-    straight = np.zeros(here.shape, bool)
-    one = _follow(ahead, first, here, straight)
-    two = _follow(ahead, first + 1, *one)
-    before = _follow(back, first, here, straight)
-    corners = [before, (here, straight), one, two]
-    frames = first[:, None] + np.arange(-1, 3)
-    inside = (frames >= 0) & (frames < len(view))
-    frames = frames.clip(0, len(view) - 1)
-    stamps = times[frames]  # [F, 4]
-    close = np.diff(stamps, axis=1) <= step
-    looks = [
-        _look(view, frames[:, i], place, exchanged & (place >= 0))
-        for i, (place, exchanged) in enumerate(corners)
-    ]
-    points = np.stack([look[0] for look in looks], 1)  # [F, 4, P, J, 2]
-    line = _weighed(_lagrange(stamps[:, 1:3], times_s), points[:, 1:3])
-    whole = inside.all(axis=1) & close.all(axis=1)
-    safe = np.where(whole[:, None], stamps, np.arange(4.0))
-    curve = _weighed(_lagrange(safe, times_s), points)
-    bent = whole[:, None, None, None] & np.isfinite(curve)
-    joints = np.where(bent, curve, line)
-    confidence = np.minimum(looks[1][1], looks[2][1])
-    turn = one[1] & (near > first)[:, None]
+    first = np.searchsorted(view.times_s, times_s, "right") - 1
+    first = first.clip(0, len(view) - 2)
+    near = nearest_frames(view.times_s, times_s)
+    corners = _corners(view, ahead, back, first)
+    joints = _between(corners, times_s)
+    confidence = np.minimum(corners.confidence[:, 1], corners.confidence[:, 2])
+    turn = corners.exchanged & (near > first)[:, None]
     joints, confidence = _turned(view, joints, confidence, turn)
-    between = (times_s >= stamps[:, 1]) & (times_s <= stamps[:, 2]) & close[:, 1]
-    at_frame = np.abs(times_s - times[near]) <= _AT_FRAME / view.fps
-    joints = np.where(between[:, None, None, None], joints, np.nan)
-    joints = np.where(at_frame[:, None, None, None], view.joints_2d_px[near], joints)
-    confidence = np.where(at_frame[:, None, None], view.confidence[near], confidence)
+    off = np.abs(times_s - view.times_s[near])
+    at_frame = np.asarray(off <= _AT_FRAME / view.fps)
+    joints[at_frame] = view.joints_2d_px[near[at_frame]]
+    confidence[at_frame] = view.confidence[near[at_frame]]
     known = np.isfinite(joints).all(axis=-1)
     tracks = None
     if view.tracks is not None:
@@ -125,6 +120,40 @@ def _part(view: View, ahead: _Links, back: _Links, times_s: np.ndarray) -> Sampl
         tracks = np.where(known.any(axis=-1), tracks, -1)
     joints = np.where(known[..., None], joints, np.nan)
     return Sampled(joints, np.where(known, confidence, 0.0), tracks)
+
+
+def _corners(view: View, ahead: _Links, back: _Links, first: np.ndarray) -> _Corners:
+    """The frames from one before `first` `[F]` to two after it."""
+    shape = len(first), view.joints_2d_px.shape[1]
+    here = np.broadcast_to(np.arange(shape[1]), shape), np.zeros(shape, bool)
+    one = _follow(ahead, first, *here)
+    people = [_follow(back, first, *here), here, one, _follow(ahead, first + 1, *one)]
+    frames = first[:, None] + np.arange(-1, 3)
+    # Beyond the ends times stand still, and frames are no neighbours.
+    stamps = view.times_s[frames.clip(0, len(view) - 1)]
+    steps = np.diff(stamps, axis=1)
+    looks = [
+        _look(view, frames[:, i].clip(0, len(view) - 1), *who)
+        for i, who in enumerate(people)
+    ]
+    joints, confidence = (np.stack(each, 1) for each in zip(*looks, strict=True))
+    close = (steps > 0) & (steps <= view.longest_step_s)
+    return _Corners(stamps, close, joints, confidence, one[1])
+
+
+def _between(corners: _Corners, times_s: np.ndarray) -> np.ndarray:
+    """Joints `[F, P, J, 2]` on the curve or the line; NaN where there is neither."""
+    stamps, points = corners.stamps_s, corners.joints_2d_px
+    line = _weighed(_lagrange(stamps[:, 1:3], times_s), points[:, 1:3])
+    whole = np.asarray(corners.close.all(axis=1))
+    # Where there is no curve any stamps will do that differ.
+    safe = np.where(whole[:, None], stamps, np.arange(4.0))
+    curve = _weighed(_lagrange(safe, times_s), points)
+    joints = np.where(whole[:, None, None, None], curve, np.nan)
+    joints = np.where(np.isfinite(joints), joints, line)
+    outside = (times_s < stamps[:, 1]) | (times_s > stamps[:, 2])
+    joints[outside | ~corners.close[:, 1]] = np.nan
+    return joints
 
 
 def _lagrange(stamps: np.ndarray, times_s: np.ndarray) -> np.ndarray:

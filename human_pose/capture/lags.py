@@ -22,7 +22,7 @@ from human_pose.geometry.cameras import Camera
 _SCALE: Final = 0.02
 _LEAST_PX: Final = 1.0
 _LEAST_JOINTS: Final = 3
-_FRAMES: Final = 600
+_FRAMES: Final = 300
 # Parts of the time, to see how much chance there is.
 BLOCKS: Final = 10
 # Of the most that any lag has in common: less says too little, and medians fit it.
@@ -89,7 +89,7 @@ class Curve:
     weight: np.ndarray
 
     def mean(self, left_out: int | None = None) -> np.ndarray:
-        """The mean loss `[L]`, without a block; the worst where too little is common."""
+        """The mean loss `[L]`, without a block; the worst where little is common."""
         kept = np.ones(len(self.loss), bool)
         if left_out is not None:
             kept[left_out] = False

@@ -1,9 +1,9 @@
 """How far the clocks of several cameras are apart.
 
-Wherever the offsets are right, the rays of a joint meet in space: `by_motion` looks for
-those at which the views agree best (`lags`), pair by pair, then for all of them at once,
-between the steps by cubic splines. How sure an offset is comes from parts of the time
-left out in turn (the jackknife), and from how well the pairs agree with each other.
+Where the offsets are right, the rays of a joint meet in space: `by_motion` looks for
+those at which the views agree best (`lags`), pair by pair, then for all of them at
+once, between the steps by cubic splines. How sure an offset is comes from parts of the
+time left out in turn (the jackknife), and from how well the pairs agree.
 """
 
 import itertools
@@ -27,7 +27,7 @@ MOST_S: Final = 5.0
 _SURE: Final = 3.0
 _NEAR_S: Final = 0.1
 # An offset must be known to so many frames.
-_LEAST_FRAMES: Final = 1.0
+_LEAST_FRAMES: Final = 2.0
 _HALF: Final = 0.5
 # Of absolute values of a normal variable of deviation 1.
 _MEDIAN_OF_NORMAL: Final = 0.6745
@@ -182,9 +182,9 @@ def _start(
     offsets[0], todo = 0.0, [0]
     while todo:
         a = todo.pop()
-        for b in np.flatnonzero(linked[a] & np.isnan(offsets)):
+        for b in np.flatnonzero(linked[a] & np.isnan(offsets)).tolist():
             offsets[b] = offsets[a] + best[a, b]
-            todo.append(int(b))
+            todo.append(b)
     if np.isnan(offsets).any():
         _refuse([v for v, lost in zip(views, np.isnan(offsets), strict=True) if lost])
     return offsets

@@ -1,10 +1,11 @@
 """Views that were recorded at times of their own, on one time base.
 
-An offset is what a view's clock shows more than the common one: what happens at t is in
-the view's frames at t + offset. The common frames begin where the second view begins and
-end where the second last ends: fewer views give no 3D. Outside its own time a view shows
-nothing. Frames come at even steps, at the highest rate of the views unless another one
-is asked for, and in phase with the view of that rate, whose frames so stay as they are.
+An offset is what a view's clock shows more than the common one: what happens at t is
+in the view's frames at t + offset. The common frames begin where the second view begins
+and end where the second last ends: fewer views give no 3D. Outside its own time a view
+shows nothing. Frames come at even steps, at the highest rate of the views unless
+another one is asked for, and in phase with the view of that rate, whose frames stay as
+they are.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ class TimeBase(NamedTuple):
 
 def time_base(
     views: Sequence[View],
-    offsets_s: Sequence[float] | None = None,
+    offsets_s: Sequence[float] | np.ndarray | None = None,
     fps: float | None = None,
 ) -> TimeBase:
     """The common times of views, while at least two of them record (or the only one).
@@ -50,7 +51,7 @@ def time_base(
       fps: frames a second; default: the highest rate of the views.
 
     Raises:
-      InputError: if no two views record at one time, or an argument is not as it must be.
+      InputError: if no two views record at one time, or an argument is wrong.
     """
     offsets = _checked(views, offsets_s, fps)
     if _same_times(views, offsets, fps):
@@ -77,7 +78,7 @@ def time_base(
 
 def resample(
     views: Sequence[View],
-    offsets_s: Sequence[float] | None = None,
+    offsets_s: Sequence[float] | np.ndarray | None = None,
     fps: float | None = None,
     *,
     cameras: Sequence[Camera] = (),
@@ -143,7 +144,9 @@ def shown_frames(view: View, offset_s: float, base: TimeBase) -> np.ndarray:
 
 
 def _checked(
-    views: Sequence[View], offsets_s: Sequence[float] | None, fps: float | None
+    views: Sequence[View],
+    offsets_s: Sequence[float] | np.ndarray | None,
+    fps: float | None,
 ) -> np.ndarray:
     check_views(views)
     offsets = (

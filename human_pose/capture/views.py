@@ -25,8 +25,8 @@ class View:
 
     Attributes:
       name: by which cameras are matched.
-      joints_2d_px: float64 `[F, P, J, 2]`, as the lens shows them; NaN where a joint was
-        not found. `[F, J, 2]` is taken for one person. The P places have no order.
+      joints_2d_px: float64 `[F, P, J, 2]`, as the lens shows them; NaN where a joint
+        was not found. `[F, J, 2]` is taken for one person. The P places have no order.
       confidence: float64 `[F, P, J]`, or `[F, J]`, from 0 to 1; 0 where not found.
       times_s: float64 `[F]`, of the camera's own clock, ascending; of any rate.
       skeleton: of the J joints.
