@@ -33,11 +33,14 @@ class Sampled(NamedTuple):
       joints_2d_px: float64 `[F, P, J, 2]`, NaN where nothing is known.
       confidence: float64 `[F, P, J]`, the lesser one of the two neighbours'.
       tracks: int64 `[F, P]`, or None.
+      covariance_px2: float64 `[F, P, J, 2, 2]`, of the frame itself or the one before;
+        or None.
     """
 
     joints_2d_px: np.ndarray
     confidence: np.ndarray
     tracks: np.ndarray | None
+    covariance_px2: np.ndarray | None
 
 
 class _Links(NamedTuple):
@@ -58,11 +61,12 @@ def sampled(view: View, times_s: np.ndarray) -> Sampled:
     back = _backwards(ahead)
     starts = range(0, max(len(times_s), 1), _CHUNK)
     parts = [_part(view, ahead, back, times_s[s : s + _CHUNK]) for s in starts]
-    joints, confidence, tracks = zip(*parts, strict=True)
+    joints, confidence, tracks, covariances = zip(*parts, strict=True)
     return Sampled(
         np.concatenate(joints),
         np.concatenate(confidence),
         None if view.tracks is None else np.concatenate(tracks),
+        None if view.covariance_px2 is None else np.concatenate(covariances),
     )
 
 
@@ -119,7 +123,10 @@ def _part(view: View, ahead: _Links, back: _Links, times_s: np.ndarray) -> Sampl
         tracks = np.where(at_frame[:, None], view.tracks[near], view.tracks[first])
         tracks = np.where(known.any(axis=-1), tracks, -1)
     joints = np.where(known[..., None], joints, np.nan)
-    return Sampled(joints, np.where(known, confidence, 0.0), tracks)
+    covariance = view.covariance_px2
+    if covariance is not None:
+        covariance = covariance[np.where(at_frame, near, first)]
+    return Sampled(joints, np.where(known, confidence, 0.0), tracks, covariance)
 
 
 def _corners(view: View, ahead: _Links, back: _Links, first: np.ndarray) -> _Corners:

@@ -12,6 +12,7 @@ from absl import logging
 
 from human_pose.calibrated.config import RecordingConfig
 from human_pose.calibrated.evaluation.matching import in_skeleton
+from human_pose.calibrated.people import tell_apart
 from human_pose.calibrated.results import Beside
 from human_pose.calibrated.run import lift_people, lifter_for, read
 from human_pose.capture import synchronise
@@ -20,9 +21,10 @@ from human_pose.capture.detecting import detect_videos
 from human_pose.capture.detectors import find_detector
 from human_pose.capture.footage import find_cameras, find_videos
 from human_pose.capture.overlay import Shown, film, write_overlays
+from human_pose.capture.refine import refine_cameras
 from human_pose.capture.timing import resample, shown_frames, time_base
 from human_pose.capture.views import View
-from human_pose.exchange import pose2sim
+from human_pose.exchange import formats, pose2sim
 from human_pose.exchange.formats import read_motion
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
@@ -33,6 +35,7 @@ from human_pose.media.videos import Video
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
 
+CAMERAS: Final = "cameras.toml"
 # Joints that are left to files of detections.
 _FINE: Final = re.compile("inner|outer|mouth|pinky|index|thumb|finger|hand|face")
 # Of detections of videos whose folders cannot be written to.
@@ -76,6 +79,8 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
     needed("cv2", "videos", "video")
     with locked(folder, "lifting"):
         seen = _seen(config, folder)
+        if config.refine_cameras:
+            seen = _refined(seen, folder)
         truth = (
             None if config.truth is None else read_motion(config.truth, config.units)
         )
@@ -137,6 +142,20 @@ def _seen(config: CaptureConfig, folder: Path) -> _Seen:
     if config.sync != "none":
         made += [f"Clock of {line}" for line in clocks.lines]
     return _Seen(recording, shown, made)
+
+
+def _refined(seen: _Seen, folder: Path) -> _Seen:
+    """With the cameras where the motion says that they are; writes them, too."""
+    found = refine_cameras(tell_apart(seen.recording).recordings)
+    for line in found.lines:
+        print(f"cameras: {line}")
+    folder.mkdir(parents=True, exist_ok=True)
+    formats.write(folder / CAMERAS, found.cameras)
+    return _Seen(
+        seen.recording.replace(cameras=found.cameras),
+        seen.shown,
+        [*seen.made, *(f"Refined cameras: {line}" for line in found.lines)],
+    )
 
 
 def _given(config: CaptureConfig, project: Path, videos: Sequence[Video]) -> _Seen:

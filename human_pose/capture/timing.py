@@ -102,7 +102,10 @@ def resample(
     offsets = _checked(views, offsets_s, fps)
     base = time_base(views, offsets, fps)
     if _same_times(views, offsets, fps):
-        parts = [Sampled(v.joints_2d_px, v.confidence, v.tracks) for v in views]
+        parts = [
+            Sampled(v.joints_2d_px, v.confidence, v.tracks, v.covariance_px2)
+            for v in views
+        ]
     else:
         parts = [
             sampled(view, base.times_s + offset)
@@ -120,6 +123,7 @@ def resample(
         base.fps,
         base.frames,
         tracks=tracks,
+        covariance_px2=_covariances(parts, places),
         source=source,
     )
     return found.with_cameras(cameras) if cameras else found
@@ -183,6 +187,25 @@ def _tracks(part: Sampled, places: int) -> np.ndarray:
     if part.tracks is None:
         return np.full((len(part.joints_2d_px), places), -1)
     return _widened(part.tracks, places, -1)
+
+
+def _covariances(parts: Sequence[Sampled], places: int) -> np.ndarray | None:
+    """Of all views, where one at least knows them."""
+    if all(part.covariance_px2 is None for part in parts):
+        return None
+    return np.stack(
+        [
+            _widened(
+                np.full((*part.joints_2d_px.shape, 2), np.nan)
+                if part.covariance_px2 is None
+                else part.covariance_px2,
+                places,
+                np.nan,
+            )
+            for part in parts
+        ],
+        axis=1,
+    )
 
 
 def _widened(array: np.ndarray, places: int, fill: float) -> np.ndarray:

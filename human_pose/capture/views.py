@@ -60,10 +60,14 @@ class View:
             )
         times = np.asarray(self.times_s, np.float64)
         tracks = None if self.tracks is None else np.asarray(self.tracks, np.int64)
+        covariance = self.covariance_px2
+        if covariance is not None:
+            covariance = np.asarray(covariance, np.float64)
         for name, array, shape in (
             ("confidence", confidence, joints.shape[:3]),
             ("times_s", times, joints.shape[:1]),
             ("tracks", tracks, joints.shape[:2]),
+            ("covariance_px2", covariance, (*joints.shape, 2)),
         ):
             if array is not None and array.shape != shape:
                 raise InputError(
@@ -80,6 +84,7 @@ class View:
         object.__setattr__(self, "confidence", np.where(seen, confidence, 0.0))
         object.__setattr__(self, "times_s", times)
         object.__setattr__(self, "tracks", tracks)
+        object.__setattr__(self, "covariance_px2", covariance)
 
     def __len__(self) -> int:
         return len(self.times_s)
