@@ -68,7 +68,7 @@ def test_delays_of_a_real_recording_are_found(shared):
         late = made[1]
         times = late.times_s - delay / 60
         kept = times >= 0
-        points, sure, _ = sampled(late, times[kept])
+        points, sure, _, _ = sampled(late, times[kept])
         late = View(late.name, points, sure, late.times_s[kept], late.skeleton)
         again = by_motion((made[0], late, made[2]), found.cameras, 0.4)
         expected = plain + np.array([0, delay, 0])

@@ -63,7 +63,7 @@ def test_gaps_are_not_bridged_nothing_is_extrapolated_and_the_lesser_counts():
     confidence[5] = 0.0  # not seen
     whole = view("a", times, confidence=confidence)
     asked = np.array([-0.05, 0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.72])
-    points, sure, _ = sampled(whole, asked)
+    points, sure, _, _ = sampled(whole, asked)
     known = np.isfinite(points[:, 0, 0, 0])
     np.testing.assert_array_equal(known, [0, 1, 1, 1, 1, 0, 0, 1, 0])
     np.testing.assert_array_equal(sure[:, 0, 3], [0, 0.9, 0.9, 0.4, 0.4, 0, 0, 0.9, 0])
@@ -73,7 +73,7 @@ def test_gaps_are_not_bridged_nothing_is_extrapolated_and_the_lesser_counts():
         np.testing.assert_allclose(points[row, 0], expected[row], atol=1e-9)
     # A frame that the file lacks is a gap, too.
     lacking = np.delete(np.arange(8), 4)
-    points, _, _ = sampled(view("a", times[lacking]), np.array([0.35, 0.45, 0.55]))
+    points, _, _, _ = sampled(view("a", times[lacking]), np.array([0.35, 0.45, 0.55]))
     np.testing.assert_array_equal(np.isfinite(points[:, 0, 0, 0]), [0, 0, 1])
 
 
@@ -85,7 +85,7 @@ def test_each_of_two_people_goes_on_whatever_their_places(numbered):
     pair = np.stack([one, other], 1)
     pair[turned] = pair[turned][:, ::-1]
     tracks = np.where(turned[:, None], [8, 7], [7, 8]) if numbered else None
-    points, _, numbers = sampled(
+    points, _, numbers, _ = sampled(
         view("a", times, pair, tracks=tracks), times[1:-1] - 0.05
     )
     points = np.sort(points[..., 0, 0], axis=1)
