@@ -214,9 +214,11 @@ def work_on_recording(chosen: settings.CalibratedSettings) -> None:
 def capture(chosen: settings.CaptureSettings) -> None:
     """Finds people in videos and lifts them."""
     shell.load_tensorflow()
-    from human_pose.capture import run as captures
+    from human_pose.capture.mono import capture_one
+    from human_pose.capture.run import capture as capture_several
 
-    print(captures.capture(chosen.task, chosen.run_folder))
+    work = capture_one if chosen.task.alone else capture_several
+    print(work(chosen.task, chosen.run_folder))
 
 
 def fit_prior(chosen: settings.PriorSettings) -> None:

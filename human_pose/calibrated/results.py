@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from human_pose.calibrated.baselines import Method
+from human_pose.calibrated.evaluation.comparison import BASELINES
 from human_pose.calibrated.evaluation.movie import write_movie
 from human_pose.calibrated.evaluation.report import Findings, write_report
 from human_pose.calibrated.evaluation.viewer import VIEWER, Film, write_viewer
@@ -69,9 +70,45 @@ def write_results(
     Raises:
       InputError: if a file cannot be written.
     """
+    beside = beside or Beside()
+    findings = Findings(
+        lifted.poses,
+        recording,
+        method=_of_some_views(session, recording),
+        truth=truth,
+        people=people,
+        cautions=_shifts(lifted),
+        made=beside.made,
+    )
+    return write_findings(folder, findings, film=film, films=beside.films)
+
+
+def write_findings(
+    folder: str | os.PathLike[str],
+    findings: Findings,
+    *,
+    film: str | None = None,
+    films: Mapping[str, Film] = MappingProxyType({}),
+    baselines: Mapping[str, Method] = BASELINES,
+) -> Path:
+    """Writes all files of poses, whatever found them; as `write_results`.
+
+    Args:
+      folder: of the results; made if need be.
+      findings: the poses, and what the report says of them.
+      film: "gif" or "mp4", of the poses; None for none.
+      films: of the views, by their names, relative to the folder.
+      baselines: methods to stand beside in the report.
+
+    Returns:
+      The report's path.
+
+    Raises:
+      InputError: if a file cannot be written.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    poses, beside = lifted.poses, beside or Beside()
+    poses, recording = findings.poses, findings.recording
     write_poses(folder / POSES, poses)
     for name in MOTION_FILES:
         _write(folder / name, lambda path: formats.write(path, poses.as_motion), poses)
@@ -83,21 +120,12 @@ def write_results(
     )
     _write(
         folder / VIEWER,
-        lambda path: write_viewer(path, poses, recording, films=beside.films),
+        lambda path: write_viewer(path, poses, recording, films=films),
         poses,
     )
     if film is not None:
         _write(folder / f"poses.{film}", lambda path: write_movie(path, poses), poses)
-    findings = Findings(
-        poses,
-        recording,
-        method=_of_some_views(session, recording),
-        truth=truth,
-        people=people,
-        cautions=_shifts(lifted),
-        made=beside.made,
-    )
-    return write_report(folder, findings)
+    return write_report(folder, findings, baselines)
 
 
 def _write(path: Path, write: Callable[[Path], object], poses: Poses) -> None:

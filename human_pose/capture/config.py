@@ -31,6 +31,8 @@ class CaptureConfig:
 
     Attributes:
       videos: one for each camera, each file named as its camera; or none, of a project.
+      alone: whether the one video there is shows one camera's view and no more; the
+        image network then finds poses, and no lifter.
       project: a Pose2Sim project, whose detections count where it has some; or None.
       cameras: the calibration; None: the project's.
       detector: that finds people in the videos.
@@ -51,6 +53,7 @@ class CaptureConfig:
     """
 
     videos: tuple[Path, ...] = ()
+    alone: bool = False
     project: Path | None = None
     cameras: Path | None = None
     detector: DetectorConfig = field(default_factory=DetectorConfig)

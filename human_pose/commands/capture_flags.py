@@ -19,9 +19,9 @@ from human_pose.files.paths import locate
 
 TAKES: Final = frozenset(
     {
-        "videos", "recording", "cameras", "detector", "detector_files", "frames",
-        "units", "sync", "refine_cameras", "redo", "person", "truth", "prior",
-        "check_path", "temporal", "film",
+        "videos", "video", "recording", "cameras", "detector", "detector_files",
+        "frames", "units", "sync", "refine_cameras", "redo", "person", "truth",
+        "prior", "check_path", "temporal", "film",
     }
 )  # fmt: skip
 _OFFSETS: Final = "offsets="
@@ -35,6 +35,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         None,
         "A folder of videos, or videos, one for each camera and named as it.",
         **own,
+    )
+    flags.DEFINE_string(
+        "video", None, "One video; --check_path names the image network.", **own
     )
     flags.DEFINE_enum(
         "detector", DETECTORS[0], DETECTORS, "What finds people in pictures.", **own
@@ -67,15 +70,20 @@ def task(asked: Asked) -> CaptureConfig:
       InputError: if no video or project is given, or both; if a file does not exist; if
         `--sync` is none of its words.
     """
-    if (asked.videos is None) == (asked.recording is None):
-        rule = "must name videos, or `recording` a project of Pose2Sim that has some"
-        raise InputError("videos", rule)
+    sources = (asked.videos, asked.video, asked.recording)
+    if sum(each is not None for each in sources) != 1:
+        raise InputError(
+            "videos",
+            "must name videos; or `recording` a project of Pose2Sim that has some, or "
+            "`video` one alone",
+        )
     network = None
     if asked.check_path is not None:
         network = places.checkpoint(asked.flag_values)
     images = network is not None and network.suffix == ".keras"
     return CaptureConfig(
-        videos=_videos(asked.videos) if asked.videos else (),
+        videos=_videos(asked.videos or [each for each in [asked.video] if each]),
+        alone=asked.video is not None,
         project=_optional(asked.recording),
         cameras=_optional(asked.cameras),
         detector=_detector(asked, network if images else None),

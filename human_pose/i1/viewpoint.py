@@ -25,7 +25,7 @@ BOX_MM: Final = 1800.0
 # Human3.6M's cameras: people are some 5 m away, and frames of 1000 px have focal
 # lengths of about 1145 px.
 _ROOT_DEPTH_MM: Final = 5000.0
-_FOCAL_OF_SIDE: Final = 1.145
+FOCAL_OF_SIDE: Final = 1.145
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def complete(
     side = max(across, down)
     if root_depth_mm is None:
         whole_mm = BOX_MM * max(width, height) / side
-        root_depth_mm = max(_ROOT_DEPTH_MM, _FOCAL_OF_SIDE * whole_mm)
+        root_depth_mm = max(_ROOT_DEPTH_MM, FOCAL_OF_SIDE * whole_mm)
     focal_px = side * _usual_depth(root_depth_mm) / BOX_MM
     shortest, longest = FOCAL_LENGTHS_PX
     if not shortest <= focal_px <= longest:

@@ -1,8 +1,13 @@
 """Detectors of people in pictures, behind one protocol."""
 
+from typing import TYPE_CHECKING
+
 from human_pose.capture.config import DETECTORS, DetectorConfig
 from human_pose.capture.detectors.protocol import Detector
 from human_pose.files.errors import InputError
+
+if TYPE_CHECKING:
+    from human_pose.capture.detectors.image_network import ImageNetwork
 
 
 def find_detector(config: DetectorConfig) -> Detector:
@@ -17,12 +22,21 @@ def find_detector(config: DetectorConfig) -> Detector:
 
         return BlazePose()
     if config.name == "i1":
-        from human_pose.capture.detectors.image_network import ImageNetwork
-
-        if len(config.files) != 1:
-            raise InputError("detector_files", "of i1 must be one .keras checkpoint")
-        return ImageNetwork(config.files[0], _finder())
+        return image_network(config)
     raise InputError("detector", f"must be {' or '.join(DETECTORS)}", config.name)
+
+
+def image_network(config: DetectorConfig) -> "ImageNetwork":
+    """The image network of a capture, and what finds people for it.
+
+    Raises:
+      InputError: if no checkpoint is named.
+    """
+    from human_pose.capture.detectors.image_network import ImageNetwork
+
+    if config.name != "i1" or len(config.files) != 1:
+        raise InputError("check_path", "must name a .keras checkpoint of the network")
+    return ImageNetwork(config.files[0], _finder())
 
 
 def _finder() -> Detector | None:

@@ -7,7 +7,7 @@ and read twice.
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from human_pose.i1 import codec
 from human_pose.i1.network.checkpoint import load_network
 from human_pose.i1.network.hourglass import PoseNetwork
 from human_pose.i1.readout.spread import spread
-from human_pose.i1.sample import Sample, find_poses
+from human_pose.i1.sample import Sample, find_pose, find_poses
 
 # Side of a box over the larger extent of the joints: the middle of what the embedded
 # pictures have (`datasets.rendered.shots.Framing`).
@@ -32,7 +32,8 @@ _BATCH: Final = 8
 # Joints that another detector is surer of than of even odds are within the box.
 _SURE: Final = 0.5
 
-Box = tuple[float, float, float, float]
+Four = tuple[float, float, float, float]
+FindPoses = Callable[[Iterable[np.ndarray]], Iterator[Sample | None]]
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,31 @@ class ImageNetwork:
     @contextmanager
     def started(self) -> Iterator[Detect]:
         """Loads the network; see `Detector`."""
+        with self.poses_started() as poses:
+            yield lambda pictures: map(found_in, poses(pictures))
+
+    @contextmanager
+    def poses_started(self, camera: Four | None = None) -> Iterator[FindPoses]:
+        """Loads the network, to find poses in the pictures of a video.
+
+        Args:
+          camera: fx fy cx cy px; None takes what the boxes mean.
+
+        Yields:
+          What gives for each picture its pose, or None where nobody is found.
+
+        Raises:
+          InputError: if the network, or the finder, cannot be started.
+        """
         network = load_network(self.checkpoint)
         if self.finder is None:
-            yield lambda pictures: _following(network, pictures)
+            yield lambda pictures: _following(network, camera, pictures)
             return
         with self.finder.started() as find:
-            yield lambda pictures: _beside(network, find, pictures)
+            yield lambda pictures: _beside(network, camera, find, pictures)
 
 
-def box_about(points_px: np.ndarray) -> Box | None:
+def box_about(points_px: np.ndarray) -> Four | None:
     """The square about joints `[..., 2]` as the network knows it; None without any."""
     points = points_px[np.isfinite(points_px).all(axis=-1)]
     if not len(points):
@@ -82,8 +99,11 @@ def box_about(points_px: np.ndarray) -> Box | None:
     return x, y, x + side, y + side
 
 
-def found_in(sample: Sample) -> Found:
-    """What the network found, with the spread of its volumes."""
+def found_in(sample: Sample | None) -> Found:
+    """What the network found, with the spread of its volumes; or nobody."""
+    if sample is None:
+        shape = (0, len(IMAGE_16))
+        return Found(np.empty((*shape, 2)), np.empty(shape), np.empty((*shape, 2, 2)))
     seen = spread(sample.heatmap2)
     # From parts of the crop to pixels: along each axis a factor.
     ends = codec.to_frame_px(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array(sample.box))
@@ -94,8 +114,11 @@ def found_in(sample: Sample) -> Found:
 
 
 def _beside(
-    network: PoseNetwork, find: Detect, pictures: Iterable[np.ndarray]
-) -> Iterator[Found]:
+    network: PoseNetwork,
+    camera: Four | None,
+    find: Detect,
+    pictures: Iterable[np.ndarray],
+) -> Iterator[Sample | None]:
     """Detections in the boxes of another detector, several pictures at once."""
     shown, searched = itertools.tee(pictures)
     both = zip(shown, find(searched), strict=True)
@@ -103,21 +126,26 @@ def _beside(
         boxes = [_inside(box_about(_sure(found)), each) for each, found in batch]
         known = [b for b in boxes if b is not None]
         kept = [each for (each, _), b in zip(batch, boxes, strict=True) if b]
-        poses = find_poses(network, kept, boxes=known, batch_size=_BATCH)
+        cameras = itertools.repeat(camera)
+        poses = find_poses(
+            network, kept, boxes=known, cameras=cameras, batch_size=_BATCH
+        )
         for box in boxes:
-            yield _nobody() if box is None else found_in(next(poses))
+            yield None if box is None else next(poses)
 
 
-def _following(network: PoseNetwork, pictures: Iterable[np.ndarray]) -> Iterator[Found]:
+def _following(
+    network: PoseNetwork, camera: Four | None, pictures: Iterable[np.ndarray]
+) -> Iterator[Sample]:
     """Detections in boxes about the joints of the picture before."""
     box = None
     for picture in pictures:
         if box is None:
-            first = next(find_poses(network, [picture]))
+            first = find_pose(network, picture, camera=camera)
             box = _inside(box_about(first.joints_2d_px), picture)
-        sample = next(find_poses(network, [picture], boxes=[box]))
+        sample = find_pose(network, picture, box=box, camera=camera)
         box = _inside(box_about(sample.joints_2d_px), picture)
-        yield found_in(sample)
+        yield sample
 
 
 def _sure(found: Found) -> np.ndarray:
@@ -127,7 +155,7 @@ def _sure(found: Found) -> np.ndarray:
     return np.asarray(found.joints_2d_px[0][found.confidence[0] > _SURE])
 
 
-def _inside(box: Box | None, picture: np.ndarray) -> Box | None:
+def _inside(box: Four | None, picture: np.ndarray) -> Four | None:
     """A box if it shows something of the picture, and is not far beyond it."""
     if box is None:
         return None
@@ -137,8 +165,3 @@ def _inside(box: Box | None, picture: np.ndarray) -> Box | None:
     meets = x2 > 0 and y2 > 0 and x1 < width and y1 < height
     near = min(x1, y1) >= -side and x2 <= width + side and y2 <= height + side
     return box if meets and near else None
-
-
-def _nobody() -> Found:
-    shape = (0, len(IMAGE_16))
-    return Found(np.empty((*shape, 2)), np.empty(shape), np.empty((*shape, 2, 2)))
