@@ -88,7 +88,7 @@ def find_pose(
 
     Args:
       network: made by `build_network`, or loaded.
-      picture: a PNG, JPEG, GIF or BMP file, or uint8 `[H, W, 3]`, red first.
+      picture: a file (`media.pictures`), or uint8 `[H, W, 3]`, red first.
       box: of the person, x1 y1 x2 y2 px; None takes the square about the picture.
       camera: fx fy cx cy px; None takes what the box means (`viewpoint`).
       root_depth_mm: of the hip from the camera; None likewise.

@@ -2,24 +2,20 @@
 
 import math
 import os
-from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, TypeGuard
 
 import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.files.errors import InputError
-from human_pose.files.paths import read_bytes
 from human_pose.geometry.limits import MIN_BOX_PX
 from human_pose.i1.input import placement, resampling
+from human_pose.media.pictures import read_picture
 
 # A file, or uint8 `[H, W, 3]`, red first.
 Picture = str | os.PathLike[str] | np.ndarray
 Four = tuple[float, float, float, float]
-
-# A file's, four times what a BMP of the largest common screen (7680 x 4320) takes.
-MOST_PICTURE_BYTES: Final = 1 << 29
 
 
 def is_path(picture: Any) -> TypeGuard[str | os.PathLike[str]]:
@@ -45,23 +41,6 @@ def pixels_of(picture: Picture) -> np.ndarray:
     if not picture.size:
         raise InputError("picture", f"must have pixels; it is {list(picture.shape)}")
     return picture
-
-
-def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    """A PNG, JPEG, GIF or BMP picture, uint8 `[H, W, 3]`, red first.
-
-    Raises:
-      InputError: naming the file, if it is none of these, or cannot be read.
-    """
-    path = Path(path)
-    content = read_bytes(path, MOST_PICTURE_BYTES)
-    try:
-        picture = tf.io.decode_image(content, channels=3, expand_animations=False)
-    except tf.errors.OpError:
-        raise InputError(
-            f"{path}: is no PNG, JPEG, GIF or BMP picture that can be decoded"
-        ) from None
-    return np.asarray(picture)
 
 
 def crop(picture: np.ndarray, box: tuple[int, int, int, int], size: int) -> tf.Tensor:

@@ -17,8 +17,10 @@ from human_pose.files.errors import InputError
 from human_pose.i1 import build_network, codec, readout, sample
 from human_pose.i1.evaluation import run as evaluation
 from human_pose.i1.input import picture as picture_input
-from human_pose.i1.input.picture import crop, read_picture, square_about, whole_box
+from human_pose.i1.input.picture import crop, square_about, whole_box
 from human_pose.i1.network.checkpoint import save_network
+from human_pose.media import pictures
+from human_pose.media.pictures import read_picture
 
 SIZE, DEPTH_BINS = 64, 4
 
@@ -244,19 +246,12 @@ def test_refuses_arrays_that_are_no_picture(network, picture, message):
         sample.find_pose(network, picture)
 
 
-def test_refuses_what_is_no_picture(tmp_path):
-    path = tmp_path / "x.png"
-    path.write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"x.png: is no PNG, JPEG"):
-        read_picture(path)
-
-
 def test_reads_no_pipe_and_no_more_than_a_picture_has(network, tmp_path, monkeypatch):
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
     with pytest.raises(InputError, match=r"pipe\.png: must be a file; it is a device"):
         sample.find_pose(network, pipe)
-    monkeypatch.setattr(picture_input, "MOST_PICTURE_BYTES", 100)
+    monkeypatch.setattr(pictures, "MOST_BYTES", 100)
     (tmp_path / "large.png").write_bytes(bytes(101))
     with pytest.raises(InputError, match=r"large\.png: must have at most 100 bytes"):
         sample.find_pose(network, tmp_path / "large.png")
