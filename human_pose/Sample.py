@@ -84,7 +84,7 @@ def show_frame_pose(chosen: FrameConfig) -> None:
 def show_image_pose(chosen: ImageSampleConfig) -> None:
     """Finds the pose of the person in a picture, prints and draws it."""
     shell.load_tensorflow()
-    from human_pose.i1 import sample
+    from human_pose.i1 import sample, sample_files
     from human_pose.i1.evaluation import pictures
     from human_pose.i1.network.checkpoint import load_network
     from human_pose.runs import naming
@@ -108,8 +108,8 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
     )
     picture = naming.save(figure, chosen.picture_path, chosen.image)
     joints = picture.with_suffix(".csv")
-    sample.write_joints(found, joints)
-    print(sample.table(found))
+    sample_files.write_joints(found, joints)
+    print(sample_files.table(found))
     if assumed := assumptions(chosen, found):
         print(f"assumed  {'; '.join(assumed)}")
     print(f"picture  {picture}")

@@ -26,7 +26,7 @@ from human_pose.files.paths import read_bytes
 FORMATS: Final = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP")
 # Endings of files that are taken for pictures in a folder; HEIC, to be named.
 SUFFIXES: Final = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .gif .bmp .dib .tif .tiff .webp .heic .heif .avif".split()
+    ".png .jpg .jpeg .jpe .jfif .gif .bmp .dib .tif .tiff .webp .heic .heif".split()
 )
 # Grey level behind transparent pixels: what networks see outside of a picture.
 BACKGROUND: Final = 128

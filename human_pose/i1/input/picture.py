@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -43,33 +44,56 @@ def pixels_of(picture: Picture) -> np.ndarray:
     return picture
 
 
-def crop(picture: np.ndarray, box: tuple[int, int, int, int], size: int) -> tf.Tensor:
-    """What the network takes of a picture, as at test time.
+def cut_out(picture: np.ndarray, box: tuple[int, int, int, int]) -> tf.Tensor:
+    """A box of a picture, resized to the size of a stored one.
 
     Args:
       picture: uint8 `[H, W, 3]`, red first.
       box: x1, y1, x2, y2, px; may leave the picture, whose edge then continues.
+
+    Returns:
+      uint8 `[224, 224, 3]`, red first.
+    """
+    return _cut_out(picture, np.array(box, np.int32))
+
+
+def network_inputs(cut_outs: Sequence[tf.Tensor], size: int) -> tf.Tensor:
+    """What the network takes of pictures, as at test time.
+
+    Args:
+      cut_outs: B of `cut_out`.
       size: S, a divisor of 256.
 
     Returns:
-      float32 `[S, S, 3]`, blue first, (grey level - 128) / 256.
+      float32 `[B, S, S, 3]`, blue first, (grey level - 128) / 256.
     """
-    x1, y1, x2, y2 = box
+    opaque = tf.pad(tf.stack(cut_outs), [[0, 0], [0, 0], [0, 0], [0, 1]])
+    crops = resampling.crop_published(opaque, placement.at_test([len(cut_outs)]))
+    return resampling.network_input(crops, size)
+
+
+@tf.function(
+    input_signature=[
+        tf.TensorSpec([None, None, 3], tf.uint8),
+        tf.TensorSpec([4], tf.int32),
+    ],
+    autograph=False,
+)
+def _cut_out(picture: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
+    """See `cut_out`; one graph for all sizes, which spares half of the time."""
+    x1, y1, x2, y2 = tf.unstack(box)
     # One axis after the other: the whole box is never there at its full size.
-    across = _resized(picture, slice(x1, x2), axis=1)
-    resized = _resized(across, slice(y1, y2), axis=0)
-    levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-    opaque = tf.pad(levels, [[0, 0], [0, 0], [0, 1]])[None]
-    crops = resampling.crop_published(opaque, placement.at_test([1]))
-    return resampling.network_input(crops, size)[0]
+    across = _resized(picture, x1, x2, axis=1)
+    resized = _resized(across, y1, y2, axis=0)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
-def _resized(picture: Any, part: slice, axis: int) -> tf.Tensor:
+def _resized(picture: Any, first: Any, end: Any, axis: int) -> tf.Tensor:
     """A part of a picture's rows or columns, resized to the number of a stored one."""
-    places = np.arange(part.start, part.stop).clip(0, picture.shape[axis] - 1)
-    shape = list(picture.shape[:2])
-    shape[axis] = IMAGE_SIZE_PX
+    sides = tf.shape(picture)
+    places = tf.clip_by_value(tf.range(first, end), 0, sides[axis] - 1)
     taken = tf.cast(tf.gather(picture, places, axis=axis), tf.float32)
+    shape = [IMAGE_SIZE_PX if line == axis else sides[line] for line in (0, 1)]
     return tf.image.resize(taken, shape, "bicubic", antialias=True)
 
 
