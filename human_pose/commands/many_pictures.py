@@ -206,8 +206,8 @@ def _in_video(chosen: ManySamplesConfig, network: PoseNetwork, path: Path) -> No
             f"--frames must name some of the {len(video)} frames of {path}; received "
             f"{chosen.frames.start or 0}:{chosen.frames.stop or ''}"
         )
-    there = set(sample_files.owners(chosen.out / path.stem).values())
-    names = naming.Names(chosen.out, {path.stem: file for file in there})
+    there = sample_files.owners(chosen.out / path.stem).values()
+    names = naming.Names(chosen.out, {path.stem: next(iter(there), "")})
     work = _Work(chosen, chosen.out / names.of(path), end - first)
     decoded: set[int] = set()
 

@@ -152,7 +152,7 @@ def _levels(path: Path, image: Image.Image) -> Image.Image:
         opaque = image.convert("RGBA")
         behind = Image.new("RGBA", image.size, (BACKGROUND,) * 3 + (255,))
         return Image.alpha_composite(behind, opaque).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _eight_bits(image: Image.Image) -> np.ndarray:

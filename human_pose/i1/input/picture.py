@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 import tensorflow as tf
@@ -17,6 +17,11 @@ from human_pose.media.pictures import read_picture
 # A file, or uint8 `[H, W, 3]`, red first.
 Picture = str | os.PathLike[str] | np.ndarray
 Four = tuple[float, float, float, float]
+
+# Of a box: 200 megabytes in single precision.
+_MOST_AT_ONCE: Final = 1 << 24
+# A fourth channel, which does not count.
+_OPAQUE: Final = ((0, 0), (0, 0), (0, 0), (0, 1))
 
 
 def is_path(picture: Any) -> TypeGuard[str | os.PathLike[str]]:
@@ -54,7 +59,16 @@ def cut_out(picture: np.ndarray, box: tuple[int, int, int, int]) -> tf.Tensor:
     Returns:
       uint8 `[224, 224, 3]`, red first.
     """
-    return _cut_out(picture, np.array(box, np.int32))
+    x1, y1, x2, y2 = box
+    side = IMAGE_SIZE_PX
+    if (x2 - x1) * (y2 - y1) <= _MOST_AT_ONCE:
+        across = _part(picture, x1, x2, axis=1)
+        resized = _resized(_part(across, y1, y2, axis=0), (side, side))
+    else:
+        # One axis after the other: the whole box is never there at its full size.
+        rows = _resized(_part(picture, x1, x2, axis=1), (len(picture), side))
+        resized = _resized(_part(rows.numpy(), y1, y2, axis=0), (side, side))
+    return _whole_levels(resized)
 
 
 def network_inputs(cut_outs: Sequence[tf.Tensor], size: int) -> tf.Tensor:
@@ -67,34 +81,34 @@ def network_inputs(cut_outs: Sequence[tf.Tensor], size: int) -> tf.Tensor:
     Returns:
       float32 `[B, S, S, 3]`, blue first, (grey level - 128) / 256.
     """
-    opaque = tf.pad(tf.stack(cut_outs), [[0, 0], [0, 0], [0, 0], [0, 1]])
-    crops = resampling.crop_published(opaque, placement.at_test([len(cut_outs)]))
-    return resampling.network_input(crops, size)
+    # In groups of one size, because each size is compiled, but for that of one alone.
+    group = resampling.GROUP if len(cut_outs) > 1 else 1
+    filled = [*cut_outs, *[cut_outs[-1]] * (-len(cut_outs) % group)]
+    where = placement.at_test([group])
+    inputs = []
+    for first in range(0, len(filled), group):
+        opaque = tf.pad(tf.stack(filled[first : first + group]), _OPAQUE)
+        inputs.append(
+            resampling.network_input(resampling.crop_published(opaque, where), size)
+        )
+    return tf.concat(inputs, axis=0)[: len(cut_outs)]
 
 
-@tf.function(
-    input_signature=[
-        tf.TensorSpec([None, None, 3], tf.uint8),
-        tf.TensorSpec([4], tf.int32),
-    ],
-    autograph=False,
-)
-def _cut_out(picture: tf.Tensor, box: tf.Tensor) -> tf.Tensor:
-    """See `cut_out`; one graph for all sizes, which spares half of the time."""
-    x1, y1, x2, y2 = tf.unstack(box)
-    # One axis after the other: the whole box is never there at its full size.
-    across = _resized(picture, x1, x2, axis=1)
-    resized = _resized(across, y1, y2, axis=0)
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+def _part(picture: np.ndarray, first: int, end: int, axis: int) -> np.ndarray:
+    """A part of a picture's rows or columns; beyond its edges these continue."""
+    length = picture.shape[axis]
+    inside = picture[(slice(None),) * axis + (slice(max(first, 0), min(end, length)),)]
+    beyond = [(0, 0)] * picture.ndim
+    beyond[axis] = (max(-first, 0), max(end - length, 0))
+    return np.pad(inside, beyond, mode="edge") if any(beyond[axis]) else inside
 
 
-def _resized(picture: Any, first: Any, end: Any, axis: int) -> tf.Tensor:
-    """A part of a picture's rows or columns, resized to the number of a stored one."""
-    sides = tf.shape(picture)
-    places = tf.clip_by_value(tf.range(first, end), 0, sides[axis] - 1)
-    taken = tf.cast(tf.gather(picture, places, axis=axis), tf.float32)
-    shape = [IMAGE_SIZE_PX if line == axis else sides[line] for line in (0, 1)]
-    return tf.image.resize(taken, shape, "bicubic", antialias=True)
+def _resized(picture: np.ndarray, shape: tuple[int, int]) -> tf.Tensor:
+    return tf.image.resize(picture, shape, "bicubic", antialias=True)
+
+
+def _whole_levels(picture: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.clip_by_value(tf.round(picture), 0, 255), tf.uint8)
 
 
 def square_about(width: int, height: int) -> Four:
