@@ -20,7 +20,6 @@ from human_pose.i1 import sample_files
 from human_pose.i1.config import ManySamplesConfig
 from human_pose.i1.evaluation import pictures
 from human_pose.i1.network.checkpoint import load_network
-from human_pose.i1.network.hourglass import PoseNetwork
 from human_pose.i1.sample import Error, Sample, try_poses
 from human_pose.media.boxes import Box, boxes_of, read_boxes
 from human_pose.media.found import find_pictures
@@ -77,11 +76,11 @@ class _Work:
 
     def find(
         self,
-        network: PoseNetwork,
         shown: Iterable[tuple[_Item, Path | np.ndarray]],
         boxes: Iterable[Box | None],
     ) -> None:
         """Finds the poses; writes those found also if the work ends before its time."""
+        network = load_network(self.chosen.check_path)
         under_way: deque[_Item] = deque()
 
         def taken() -> Iterator[Path | np.ndarray]:
@@ -154,14 +153,13 @@ def find_many(chosen: ManySamplesConfig) -> None:
       InputError: if a file of the call is wrong, nothing can be written, or not one
         pose was found.
     """
-    network = load_network(chosen.check_path)
     if chosen.video is None:
-        _in_pictures(chosen, network)
+        _in_pictures(chosen)
     else:
-        _in_video(chosen, network, chosen.video)
+        _in_video(chosen, chosen.video)
 
 
-def _in_pictures(chosen: ManySamplesConfig, network: PoseNetwork) -> None:
+def _in_pictures(chosen: ManySamplesConfig) -> None:
     found = find_pictures(chosen.words, results=chosen.out)
     boxes: list[Box | InputError | None] = [_one_box(chosen)] * len(found.files)
     if isinstance(chosen.box, Path):
@@ -176,11 +174,11 @@ def _in_pictures(chosen: ManySamplesConfig, network: PoseNetwork) -> None:
             work.skip(path, box)
         else:
             kept.append((path, box))
-    work.find(
-        network,
-        ((_Item(str(path), path), path) for path, _ in kept),
-        (box for _, box in kept),
-    )
+    if kept:
+        work.find(
+            ((_Item(str(path), path), path) for path, _ in kept),
+            (box for _, box in kept),
+        )
     work.tell("pictures")
     print(f"joints   {work.folder / '<picture>.csv'}")
     if work.drawn:
@@ -198,7 +196,7 @@ def _one_box(chosen: ManySamplesConfig) -> Box | None:
     return None if isinstance(chosen.box, Path) else chosen.box
 
 
-def _in_video(chosen: ManySamplesConfig, network: PoseNetwork, path: Path) -> None:
+def _in_video(chosen: ManySamplesConfig, path: Path) -> None:
     video = probe(path)
     first, end, _ = chosen.frames.indices(len(video))
     if first >= end:
@@ -218,7 +216,7 @@ def _in_video(chosen: ManySamplesConfig, network: PoseNetwork, path: Path) -> No
             label = f"{path}, frame {number}"
             yield _Item(label, path, f"{number:06d}", further), pixels
 
-    work.find(network, frames(), itertools.repeat(_one_box(chosen)))
+    work.find(frames(), itertools.repeat(_one_box(chosen)))
     for number in sorted(set(range(first, end)) - decoded):
         work.skip(f"{path}, frame {number}", "cannot be decoded")
     work.tell("frames")
