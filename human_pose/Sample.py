@@ -1,13 +1,19 @@
-"""One pose: four views' 2D joints lifted to 3D, or a person in a picture.
+"""Poses: four views' 2D joints lifted to 3D, or people in pictures or a video.
 
 Usage:
   python human_pose/Sample.py
   python human_pose/Sample.py --input_path=data/testing/Walking_sh.h5 --frame=10
   python human_pose/Sample.py --image=person.png --check_path=<a .keras checkpoint>
+  python human_pose/Sample.py --image=a.jpg,b.png --image=folder --image='cam?/*.jpg' \
+      --check_path=<...> --out=poses
+  python human_pose/Sample.py --video=film.mp4 --frames=100:200 --check_path=<...>
 
-The result goes to sample/ in results_dir, as frame_<number>.png, or <picture>.png and
-.csv. Where that is another input's, the names of the input and its folder, and a number
-that follows from its whole path, are added to the name.
+The result goes to --out, or sample/ in results_dir, as frame_<number>.png, or
+<picture>.png and .csv. Where that is another input's, the names of the input and its
+folder, and a number that follows from its whole path, are added to the name. Of several
+pictures there is poses.npz besides, and a drawing only where they are few, or with
+--draw; of a video it is in a folder of the video's name. Pictures that cannot be used
+are named, skipped and counted; the exit code is 1 if none could.
 """
 
 import sys
@@ -23,7 +29,7 @@ from human_pose.commands import flags as settings
 from human_pose.commands import shell
 from human_pose.commands.sample_flags import FrameConfig
 from human_pose.files.errors import InputError
-from human_pose.i1.config import ImageSampleConfig
+from human_pose.i1.config import ImageSampleConfig, ManySamplesConfig
 from human_pose.lifting.config import METRICS
 
 if TYPE_CHECKING:
@@ -48,6 +54,11 @@ def main(flag_values: "flags.FlagValues") -> None:
     chosen = settings.sample_settings(flag_values)
     if isinstance(chosen, ImageSampleConfig):
         show_image_pose(chosen)
+    elif isinstance(chosen, ManySamplesConfig):
+        shell.load_tensorflow()
+        from human_pose.commands.many_pictures import find_many
+
+        find_many(chosen)
     else:
         show_frame_pose(chosen)
 
@@ -84,7 +95,7 @@ def show_frame_pose(chosen: FrameConfig) -> None:
 def show_image_pose(chosen: ImageSampleConfig) -> None:
     """Finds the pose of the person in a picture, prints and draws it."""
     shell.load_tensorflow()
-    from human_pose.i1 import sample
+    from human_pose.i1 import sample, sample_files
     from human_pose.i1.evaluation import pictures
     from human_pose.i1.network.checkpoint import load_network
     from human_pose.runs import naming
@@ -108,8 +119,8 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
     )
     picture = naming.save(figure, chosen.picture_path, chosen.image)
     joints = picture.with_suffix(".csv")
-    sample.write_joints(found, joints)
-    print(sample.table(found))
+    sample_files.write_joints(found, joints)
+    print(sample_files.table(found))
     if assumed := assumptions(chosen, found):
         print(f"assumed  {'; '.join(assumed)}")
     print(f"picture  {picture}")

@@ -64,7 +64,6 @@ READERS = (
     ("human_pose.i1.caffe.caffemodel:read", (), ""),
     ("human_pose.i1.caffe.convert:convert", ("a.keras", 8), ""),
     ("human_pose.i1.input.picture:pixels_of", (), ""),
-    ("human_pose.i1.input.picture:read_picture", (), ""),
     ("human_pose.i1.network.checkpoint:load_network", (), ".keras"),
     ("human_pose.lifting:read_cameras", (), ""),
     ("human_pose.lifting:read_checkpoint", (3,), ""),
@@ -84,6 +83,7 @@ READERS = (
     ("human_pose.exchange.pose_sets:read_pose_motion", (), ""),
     ("human_pose.exchange.poses:read_poses", (), ""),
     ("human_pose.exchange.trc:read_trc", (), ""),
+    ("human_pose.media.pictures:read_picture", (), ""),
     ("ransac.files:read_arrays", ({},), ""),
     ("ransac.problems:RecordedStream", (), ""),
 )

@@ -17,6 +17,7 @@ from human_pose.commands import (
     capture_flags,
     image_flags,
     lifter_flags,
+    picture_flags,
     places,
     prior_flags,
     recording_flags,
@@ -24,7 +25,7 @@ from human_pose.commands import (
     shell,
 )
 from human_pose.commands.tasks import Asked, Default, Table, Task
-from human_pose.i1.config import ImageSampleConfig
+from human_pose.i1.config import ImageSampleConfig, ManySamplesConfig
 from human_pose.lifting.config import (
     EvaluationConfig,
     LifterConfig,
@@ -109,12 +110,22 @@ MAIN: Final = Table(
 )  # fmt: skip
 
 _EVERY_SAMPLE: Final = frozenset({"check_path", "results_dir", "show"})
+_FOUND_IN_PICTURES: Final = frozenset(
+    {"out", "draw", "box", "camera", "root_depth_mm", "readout"}
+)
+_NETWORK: Final = {"check_path": Default(None, "must be given")}
 SAMPLE: Final = Table(
     Task(
+        "video",
+        _EVERY_SAMPLE | _FOUND_IN_PICTURES | {"video", "frames"},
+        word="--video",
+        defaults=_NETWORK,
+    ),
+    Task(
         "picture",
-        _EVERY_SAMPLE | {"image", "box", "camera", "root_depth_mm", "readout"},
+        _EVERY_SAMPLE | _FOUND_IN_PICTURES | {"image"},
         word="--image",
-        defaults={"check_path": Default(None, "must be given")},
+        defaults=_NETWORK,
     ),
     Task(
         "views",
@@ -246,7 +257,7 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
         "Open a window with the picture, if there is a screen.",
         flag_values=flag_values,
     )
-    sample_flags.define_picture_flags(flag_values)
+    picture_flags.define_picture_flags(flag_values)
     SAMPLE.rule(flag_values)
     shell.show_in_help(flag_values, __name__)
 
@@ -356,7 +367,7 @@ def prior_settings(flag_values: flags.FlagValues) -> PriorSettings:
 
 def sample_settings(
     flag_values: flags.FlagValues,
-) -> sample_flags.FrameConfig | ImageSampleConfig:
+) -> sample_flags.FrameConfig | ImageSampleConfig | ManySamplesConfig:
     """Turns the parsed flags of `Sample.py` into its settings.
 
     Raises:
@@ -365,7 +376,9 @@ def sample_settings(
     """
     asked = SAMPLE.asked(flag_values)
     if asked.task.name == "picture":
-        return sample_flags.picture_config(asked)
+        return picture_flags.picture_config(asked)
+    if asked.task.name == "video":
+        return picture_flags.video_config(asked)
     return sample_flags.frame_config(asked)
 
 

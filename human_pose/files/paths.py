@@ -157,7 +157,10 @@ def read_bytes(path: str | os.PathLike[str], most_bytes: int) -> bytes:
     check_is_file(path)
     try:
         with path.open("rb") as file:
-            content = file.read(most_bytes + 1)
+            # Python takes as much memory as is asked for before it reads; what has no
+            # size yet may be a file of the system's.
+            size = os.fstat(file.fileno()).st_size or most_bytes
+            content = file.read(min(size, most_bytes) + 1)
     except OSError as error:
         reason = error.strerror or one_line(error)
         raise InputError(f"{path}: cannot be read: {reason}") from error

@@ -23,6 +23,7 @@ __all__ = [
     "ImageEvaluationConfig",
     "ImageSampleConfig",
     "ImageTrainingConfig",
+    "ManySamplesConfig",
     "Preset",
     "Readout",
 ]
@@ -167,3 +168,32 @@ class ImageSampleConfig:
     def joints_path(self) -> Path:
         """Where to save the joints."""
         return self.picture_path.with_suffix(".csv")
+
+
+@dataclass(frozen=True)
+class ManySamplesConfig:
+    """What makes many samples: pictures of one person each, or a video of one.
+
+    Attributes:
+      words: that name the pictures (`media.found`); none with a video.
+      video: whose frames are taken instead.
+      frames: the first of them, and the one after the last.
+      check_path: the `.keras` checkpoint.
+      box: as of `ImageSampleConfig` for all, or a table of boxes (`media.boxes`).
+      camera: as of `ImageSampleConfig`, of all.
+      root_depth_mm: likewise.
+      readout: one of `READOUTS`.
+      out: the folder of the results.
+      draw: whether to draw each; None: if they are few.
+    """
+
+    words: tuple[str, ...]
+    video: Path | None
+    frames: slice
+    check_path: Path
+    box: tuple[float, float, float, float] | Path | None
+    camera: tuple[float, float, float, float] | None
+    root_depth_mm: float | None
+    readout: Readout
+    out: Path
+    draw: bool | None

@@ -3,7 +3,6 @@
 Any picture will do, and nothing need be known of its camera (`viewpoint`).
 """
 
-import csv
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,24 +14,27 @@ import tensorflow as tf
 
 from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic
-from human_pose.geometry.skeletons import JOINT_NAMES_16
 from human_pose.i1 import codec, viewpoint
 from human_pose.i1.config import Readout
 from human_pose.i1.input.picture import (
     Four,
     Picture,
-    crop,
+    cut_out,
     is_path,
+    network_inputs,
     pixels_of,
     square_about,
     whole_box,
 )
 from human_pose.i1.network.hourglass import PoseNetwork
 from human_pose.i1.readout import check_readout, pose_mm, positions
+from human_pose.media.ahead import in_order
 
 # What `find_poses` may be told of each.
 _KNOWN: Final = ("boxes", "cameras", "root_depths_mm")
+_MOST_READERS: Final = 8
+
+Error = InputError | FloatingPointError
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Sample:
       joints_2d: `[16, 2]`, [0, 1] across `image`.
       joints_2d_px: `[16, 2]`, px of the picture.
       joints_3d_mm: `[16, 3]`, camera frame.
+      box: x1, y1, x2, y2, px of the picture, what was cut out.
       camera: fx, fy, cx, cy, px, given or assumed.
       root_depth_mm: of the hip, likewise.
     """
@@ -56,6 +59,7 @@ class Sample:
     joints_2d: np.ndarray
     joints_2d_px: np.ndarray
     joints_3d_mm: np.ndarray
+    box: tuple[int, int, int, int]
     camera: tuple[float, float, float, float]
     root_depth_mm: float
 
@@ -66,11 +70,22 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """A picture as the network sees it, and from where it was taken."""
+class _Asked:
+    """A picture to be read, what is known of it, and how errors call it."""
 
     name: str
-    image: tf.Tensor
+    picture: Picture
+    box: Four | None
+    camera: Four | None
+    root_depth_mm: float | None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A person cut out of a picture, and from where."""
+
+    name: str
+    cut_out: tf.Tensor
     box: tuple[int, int, int, int]
     view: viewpoint.Viewpoint
 
@@ -88,7 +103,7 @@ def find_pose(
 
     Args:
       network: made by `build_network`, or loaded.
-      picture: a PNG, JPEG, GIF or BMP file, or uint8 `[H, W, 3]`, red first.
+      picture: a file (`media.pictures`), or uint8 `[H, W, 3]`, red first.
       box: of the person, x1 y1 x2 y2 px; None takes the square about the picture.
       camera: fx fy cx cy px; None takes what the box means (`viewpoint`).
       root_depth_mm: of the hip from the camera; None likewise.
@@ -100,8 +115,9 @@ def find_pose(
     """
     check_readout(readout)
     name = os.fspath(picture) if is_path(picture) else "the picture"
-    shown = _shown(network, picture, name, box, camera, root_depth_mm)
-    return _read(network, [shown], readout)[0]
+    shown = _shown(_Asked(name, picture, box, camera, root_depth_mm))
+    (found,) = _read(network, [shown], readout)
+    return _good(found)
 
 
 def find_poses(
@@ -138,72 +154,112 @@ def find_poses(
       InputError: naming the picture's number, from 0, and what is wrong.
       FloatingPointError: likewise, if a pose is not finite.
     """
+    options = (boxes, cameras, root_depths_mm)
+    found = try_poses(network, pictures, *options, readout, batch_size)
+    return (_good(one, number) for number, one in enumerate(found))
+
+
+def try_poses(
+    network: PoseNetwork,
+    pictures: Iterable[Picture],
+    boxes: Iterable[Four | None] | None = None,
+    cameras: Iterable[Four | None] | None = None,
+    root_depths_mm: Iterable[float | None] | None = None,
+    readout: Readout = "integral",
+    batch_size: int = 8,
+) -> Iterator[Sample | Error]:
+    """As `find_poses`, but a picture without a pose loses none of the others.
+
+    Args:
+      network: see `find_poses`, and so are the others.
+      pictures: see `find_poses`.
+      boxes: see `find_poses`.
+      cameras: see `find_poses`.
+      root_depths_mm: see `find_poses`.
+      readout: see `find_poses`.
+      batch_size: see `find_poses`.
+
+    Yields:
+      For each picture what was found, or why nothing was.
+
+    Raises:
+      InputError: for an argument that is wrong whatever the pictures are.
+    """
     check_readout(readout)
     check_whole("batch_size", batch_size, 1)
     known = [
         itertools.repeat(None) if values is None else iter(values)
         for values in (boxes, cameras, root_depths_mm)
     ]
-    return _found(network, pictures, known, readout, batch_size)
+    return _found(network, _asked(pictures, known), readout, batch_size)
+
+
+def _good(found: Sample | Error, number: int | None = None) -> Sample:
+    """What was found; raises why nothing was, with the picture's number."""
+    if isinstance(found, Sample):
+        return found
+    if number is None or isinstance(found, FloatingPointError):
+        raise found
+    raise InputError(f"picture {number}: {found}") from None
 
 
 def _found(
-    network: PoseNetwork,
-    pictures: Iterable[Picture],
-    known: Sequence[Iterator[Any]],
-    chosen: Readout,
-    batch_size: int,
-) -> Iterator[Sample]:
-    shown = (
-        _numbered(network, number, picture, known)
-        for number, picture in enumerate(pictures)
-    )
-    while batch := list(itertools.islice(shown, batch_size)):
-        yield from _read(network, batch, chosen)
+    network: PoseNetwork, asked: Iterable[_Asked], chosen: Readout, batch_size: int
+) -> Iterator[Sample | Error]:
+    workers = min(os.cpu_count() or 1, _MOST_READERS)
+    prepared = in_order(_tried, asked, workers=workers, waiting=batch_size + workers)
+    while batch := list(itertools.islice(prepared, batch_size)):
+        shown = [one for one in batch if isinstance(one, _Shown)]
+        found = iter(_read(network, shown, chosen, compiled=True) if shown else ())
+        yield from (next(found) if isinstance(one, _Shown) else one for one in batch)
 
 
-def _numbered(
-    network: PoseNetwork, number: int, picture: Picture, known: Sequence[Iterator[Any]]
-) -> _Shown:
-    name = f"picture {number}"
-    values = []
-    for argument, left in zip(_KNOWN, known, strict=True):
-        try:
-            values.append(next(left))
-        except StopIteration:
-            raise InputError(
-                argument, f"must hold one for each picture; there is none for {name}"
-            ) from None
+def _asked(
+    pictures: Iterable[Picture], known: Sequence[Iterator[Any]]
+) -> Iterator[_Asked]:
+    for number, picture in enumerate(pictures):
+        values = []
+        for argument, left in zip(_KNOWN, known, strict=True):
+            try:
+                values.append(next(left))
+            except StopIteration:
+                raise InputError(
+                    argument,
+                    "must hold one for each picture; there is none for picture "
+                    f"{number}",
+                ) from None
+        yield _Asked(f"picture {number}", picture, *values)
+
+
+def _tried(asked: _Asked) -> _Shown | Error:
     try:
-        return _shown(network, picture, name, *values)
+        return _shown(asked)
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        return error
 
 
-def _shown(
-    network: PoseNetwork,
-    picture: Picture,
-    name: str,
-    box: Four | None,
-    camera: Four | None,
-    root_depth_mm: float | None,
-) -> _Shown:
+def _shown(asked: _Asked) -> _Shown:
     """Reads a picture and takes the person out of it."""
-    pixels = pixels_of(picture)
+    pixels = pixels_of(asked.picture)
     height, width = pixels.shape[:2]
-    chosen = square_about(width, height) if box is None else box
+    chosen = square_about(width, height) if asked.box is None else asked.box
     whole = whole_box(viewpoint.four_numbers("box", chosen), width, height)
-    view = viewpoint.complete(camera, root_depth_mm, whole, width, height)
-    return _Shown(name, crop(pixels, whole, network.input_size), whole, view)
+    view = viewpoint.complete(asked.camera, asked.root_depth_mm, whole, width, height)
+    return _Shown(asked.name, cut_out(pixels, whole), whole, view)
 
 
 def _read(
-    network: PoseNetwork, batch: Sequence[_Shown], chosen: Readout
-) -> list[Sample]:
+    network: PoseNetwork,
+    batch: Sequence[_Shown],
+    chosen: Readout,
+    *,
+    compiled: bool = False,
+) -> list[Sample | Error]:
     """The poses that the network finds, of one batch."""
-    outputs = network(tf.stack([shown.image for shown in batch]), training=False)
+    images = network_inputs([shown.cut_out for shown in batch], network.input_size)
+    outputs = network.graph(images) if compiled else network(images, training=False)
     heatmap, heatmap2 = (outputs[name].numpy() for name in ("heatmap", "heatmap2"))
-    position = positions(outputs["heatmap2"], network.depth_bins, chosen)
+    position = positions(outputs["heatmap2"], network.depth_bins, chosen).numpy()
     views = [shown.view for shown in batch]
     known: Mapping[str, Any] = {
         "z_mm": tf.constant([[view.root_depth_mm] for view in views], tf.float32),
@@ -212,50 +268,28 @@ def _read(
     }
     joints_3d_mm = pose_mm(position, known).numpy()
     frame_px = codec.to_frame_px(position[..., :2], known["box"]).numpy()
-    for shown, joints in zip(batch, joints_3d_mm, strict=True):
-        if not np.isfinite(joints).all():
-            raise FloatingPointError(
-                f"{network.name} finds no finite pose in {shown.name}"
-            )
     *volume, _ = heatmap2.shape[1:]
-    return [
+    samples = (
         Sample(
-            image=shown.image.numpy(),
+            image=image,
             heatmap=heatmap[row],
             heatmap2=heatmap2[row].reshape(*volume, -1, network.depth_bins),
-            joints_2d=position[row, :, :2].numpy(),
+            joints_2d=position[row, :, :2],
             joints_2d_px=frame_px[row],
             joints_3d_mm=joints_3d_mm[row],
+            box=shown.box,
             camera=shown.view.camera,
             root_depth_mm=shown.view.root_depth_mm,
         )
-        for row, shown in enumerate(batch)
+        for row, (image, shown) in enumerate(zip(images.numpy(), batch, strict=True))
+    )
+    return [
+        _finite(sample, f"{network.name} finds no finite pose in {shown.name}")
+        for sample, shown in zip(samples, batch, strict=True)
     ]
 
 
-def write_joints(sample: Sample, path: str | os.PathLike[str]) -> None:
-    """Writes the joints as a table: name, picture px, and mm from the root.
-
-    Raises:
-      InputError: if the file cannot be written.
-    """
-    head = ("joint", "x_px", "y_px", "x_mm", "y_mm", "z_mm")
-    with (
-        atomic(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(head)
-        for name, px, mm in zip(
-            JOINT_NAMES_16, sample.joints_2d_px, sample.relative_mm, strict=True
-        ):
-            writer.writerow([name, *(f"{x:.2f}" for x in (*px, *mm))])
-
-
-def table(sample: Sample) -> str:
-    """The joints in words: mm from the root, x right, y down, z away."""
-    width = max(map(len, JOINT_NAMES_16))
-    lines = [f"{'mm from the root':{width}}{'x':>9}{'y':>9}{'z':>9}"]
-    for name, joint in zip(JOINT_NAMES_16, sample.relative_mm, strict=True):
-        lines.append(f"{name:{width}}" + "".join(f"{x:9.1f}" for x in joint))
-    return "\n".join(lines)
+def _finite(sample: Sample, complaint: str) -> Sample | FloatingPointError:
+    if np.isfinite(sample.joints_3d_mm).all():
+        return sample
+    return FloatingPointError(complaint)

@@ -7,6 +7,7 @@ is written of an input has its picture's name, such as `0001.csv`.
 
 import os
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ from human_pose.runs import drawing
 
 _NOTE: Final = "Input"
 _LONGEST: Final = 40  # letters of an input's name within a result's
+# Bytes of a name that is taken whole: of 255, less what temporary files have besides.
+_LONGEST_WHOLE: Final = 200
 
 
 def save(
@@ -39,12 +42,61 @@ def save(
     """
     path, source = Path(path), Path(source).resolve()
     unique = _beside(path, source)
-    drawing.save(figure, unique, notes={_NOTE: source.as_uri()})
+    draw(figure, unique, source)
     if _is_of(path, source):
         unique.replace(path)
     elif not _moved_to_new(unique, path):
         return unique
     return path
+
+
+class Names:
+    """The names of many inputs' results in a folder, of which some may be there.
+
+    Args:
+      folder: of the results; need not exist.
+      owners: whose the results of a name are, by whole paths, where that is known.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], owners: Mapping[str, str]
+    ) -> None:
+        self._folder = Path(folder)
+        self._owners = dict(owners)
+        there = self._folder.iterdir() if self._folder.is_dir() else ()
+        self._taken = {path.stem for path in there}
+
+    def of(self, source: str | os.PathLike[str]) -> str:
+        """The name of an input's results, without ending: its own, or as `save` says.
+
+        A result that is there is another input's unless it is known to be this one's.
+        """
+        source = Path(source).resolve()
+        name = source.stem
+        if not self._is_free(name, source):
+            name = _beside(self._folder / f"{name}.png", source).stem
+        self._taken.add(name)
+        self._owners[name] = str(source)
+        return name
+
+    def _is_free(self, name: str, source: Path) -> bool:
+        if len(os.fsencode(name)) > _LONGEST_WHOLE:
+            return False
+        if name not in self._taken or self._owners.get(name) == str(source):
+            return True
+        drawn = self._folder / f"{name}.png"
+        return name not in self._owners and _is_of(drawn, source)
+
+
+def draw(
+    figure: Figure, path: str | os.PathLike[str], source: str | os.PathLike[str]
+) -> None:
+    """Saves the picture of an input under a name that is its own.
+
+    Raises:
+      InputError: if it cannot be written.
+    """
+    drawing.save(figure, path, notes={_NOTE: Path(source).resolve().as_uri()})
 
 
 def _beside(path: Path, source: Path) -> Path:

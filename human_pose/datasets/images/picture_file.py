@@ -1,11 +1,11 @@
 """Whether a file is a picture as the set has them: a whole PNG of 224 x 224 px."""
 
 import os
-import zlib
 from typing import Final
 
 from human_pose.files.errors import InputError
 from human_pose.files.paths import read_bytes
+from human_pose.media.pictures import png_is_whole
 
 IMAGE_SIZE_PX: Final = 224
 # Ten times what 224 x 224 px of four channels and 16 bits have, not compressed at all.
@@ -29,23 +29,8 @@ def check_image(path: str | os.PathLike[str]) -> None:
             f"received {width} x {height}"
         )
     # The decoder alone would forgive damage outside the pixels.
-    if not (_whole(content) and _decodes(content)):
+    if not (png_is_whole(content) and _decodes(content)):
         raise InputError(f"{path}: is a damaged or cut-off PNG picture")
-
-
-def _whole(content: bytes) -> bool:
-    position = 8
-    while position + 12 <= len(content):
-        end = position + 8 + int.from_bytes(content[position : position + 4], "big")
-        if end + 4 > len(content):
-            return False
-        stored = int.from_bytes(content[end : end + 4], "big")
-        if zlib.crc32(content[position + 4 : end]) != stored:
-            return False
-        if content[position + 4 : position + 8] == b"IEND":
-            return True
-        position = end + 4
-    return False
 
 
 def _decodes(content: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Final, TypeGuard
 
 import numpy as np
@@ -10,16 +10,18 @@ import tensorflow as tf
 
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.files.errors import InputError
-from human_pose.files.paths import read_bytes
 from human_pose.geometry.limits import MIN_BOX_PX
 from human_pose.i1.input import placement, resampling
+from human_pose.media.pictures import read_picture
 
 # A file, or uint8 `[H, W, 3]`, red first.
 Picture = str | os.PathLike[str] | np.ndarray
 Four = tuple[float, float, float, float]
 
-# A file's, four times what a BMP of the largest common screen (7680 x 4320) takes.
-MOST_PICTURE_BYTES: Final = 1 << 29
+# Of a box: 200 megabytes in single precision.
+_MOST_AT_ONCE: Final = 1 << 24
+# A fourth channel, which does not count.
+_OPAQUE: Final = ((0, 0), (0, 0), (0, 0), (0, 1))
 
 
 def is_path(picture: Any) -> TypeGuard[str | os.PathLike[str]]:
@@ -47,51 +49,66 @@ def pixels_of(picture: Picture) -> np.ndarray:
     return picture
 
 
-def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
-    """A PNG, JPEG, GIF or BMP picture, uint8 `[H, W, 3]`, red first.
-
-    Raises:
-      InputError: naming the file, if it is none of these, or cannot be read.
-    """
-    path = Path(path)
-    content = read_bytes(path, MOST_PICTURE_BYTES)
-    try:
-        picture = tf.io.decode_image(content, channels=3, expand_animations=False)
-    except tf.errors.OpError:
-        raise InputError(
-            f"{path}: is no PNG, JPEG, GIF or BMP picture that can be decoded"
-        ) from None
-    return np.asarray(picture)
-
-
-def crop(picture: np.ndarray, box: tuple[int, int, int, int], size: int) -> tf.Tensor:
-    """What the network takes of a picture, as at test time.
+def cut_out(picture: np.ndarray, box: tuple[int, int, int, int]) -> tf.Tensor:
+    """A box of a picture, resized to the size of a stored one.
 
     Args:
       picture: uint8 `[H, W, 3]`, red first.
       box: x1, y1, x2, y2, px; may leave the picture, whose edge then continues.
+
+    Returns:
+      uint8 `[224, 224, 3]`, red first.
+    """
+    x1, y1, x2, y2 = box
+    side = IMAGE_SIZE_PX
+    if (x2 - x1) * (y2 - y1) <= _MOST_AT_ONCE:
+        across = _part(picture, x1, x2, axis=1)
+        resized = _resized(_part(across, y1, y2, axis=0), (side, side))
+    else:
+        # One axis after the other: the whole box is never there at its full size.
+        rows = _resized(_part(picture, x1, x2, axis=1), (len(picture), side))
+        resized = _resized(_part(rows.numpy(), y1, y2, axis=0), (side, side))
+    return _whole_levels(resized)
+
+
+def network_inputs(cut_outs: Sequence[tf.Tensor], size: int) -> tf.Tensor:
+    """What the network takes of pictures, as at test time.
+
+    Args:
+      cut_outs: B of `cut_out`.
       size: S, a divisor of 256.
 
     Returns:
-      float32 `[S, S, 3]`, blue first, (grey level - 128) / 256.
+      float32 `[B, S, S, 3]`, blue first, (grey level - 128) / 256.
     """
-    x1, y1, x2, y2 = box
-    # One axis after the other: the whole box is never there at its full size.
-    across = _resized(picture, slice(x1, x2), axis=1)
-    resized = _resized(across, slice(y1, y2), axis=0)
-    levels = tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
-    opaque = tf.pad(levels, [[0, 0], [0, 0], [0, 1]])[None]
-    crops = resampling.crop_published(opaque, placement.at_test([1]))
-    return resampling.network_input(crops, size)[0]
+    # In groups of one size, because each size is compiled, but for that of one alone.
+    group = resampling.GROUP if len(cut_outs) > 1 else 1
+    filled = [*cut_outs, *[cut_outs[-1]] * (-len(cut_outs) % group)]
+    where = placement.at_test([group])
+    inputs = []
+    for first in range(0, len(filled), group):
+        opaque = tf.pad(tf.stack(filled[first : first + group]), _OPAQUE)
+        inputs.append(
+            resampling.network_input(resampling.crop_published(opaque, where), size)
+        )
+    return tf.concat(inputs, axis=0)[: len(cut_outs)]
 
 
-def _resized(picture: Any, part: slice, axis: int) -> tf.Tensor:
-    """A part of a picture's rows or columns, resized to the number of a stored one."""
-    places = np.arange(part.start, part.stop).clip(0, picture.shape[axis] - 1)
-    shape = list(picture.shape[:2])
-    shape[axis] = IMAGE_SIZE_PX
-    taken = tf.cast(tf.gather(picture, places, axis=axis), tf.float32)
-    return tf.image.resize(taken, shape, "bicubic", antialias=True)
+def _part(picture: np.ndarray, first: int, end: int, axis: int) -> np.ndarray:
+    """A part of a picture's rows or columns; beyond its edges these continue."""
+    length = picture.shape[axis]
+    inside = picture[(slice(None),) * axis + (slice(max(first, 0), min(end, length)),)]
+    beyond = [(0, 0)] * picture.ndim
+    beyond[axis] = (max(-first, 0), max(end - length, 0))
+    return np.pad(inside, beyond, mode="edge") if any(beyond[axis]) else inside
+
+
+def _resized(picture: np.ndarray, shape: tuple[int, int]) -> tf.Tensor:
+    return tf.image.resize(picture, shape, "bicubic", antialias=True)
+
+
+def _whole_levels(picture: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.clip_by_value(tf.round(picture), 0, 255), tf.uint8)
 
 
 def square_about(width: int, height: int) -> Four:

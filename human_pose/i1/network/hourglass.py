@@ -6,10 +6,13 @@ the stem (int-3dhuman-I1; Sun et al., ECCV 2018). Layer names are the original's
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, get_args
 
 import keras
+import tensorflow as tf
 
 from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
@@ -130,6 +133,20 @@ class PoseNetwork(keras.Model):
         self.batch_norm = batch_norm
         self.initializer = initializer
         self.last_layer_std = float(last_layer_std)
+
+    @cached_property
+    def graph(self) -> Callable[[Any], dict[str, Any]]:
+        """Calls the network, not training, as one graph for batches of all sizes.
+
+        Ten times as fast on small pictures, after two seconds.
+        """
+        image = tf.TensorSpec([None, self.input_size, self.input_size, 3], tf.float32)
+
+        @tf.function(input_signature=[image], autograph=False)
+        def call(images: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self(images, training=False)
+
+        return call
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal network, its weights aside."""

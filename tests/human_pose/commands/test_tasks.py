@@ -7,6 +7,7 @@ from human_pose.commands import (
     calibrated_flags,
     image_flags,
     lifter_flags,
+    picture_flags,
     prior_flags,
     sample_flags,
 )
@@ -172,7 +173,8 @@ def assert_read(name, table, define, folder, monkeypatch):
             lifter_flags.task(asked),
         ),
         "": {
-            "picture": sample_flags.picture_config,
+            "picture": picture_flags.picture_config,
+            "video": picture_flags.video_config,
             "views": sample_flags.frame_config,
         }.get(name),
     }[task.model]

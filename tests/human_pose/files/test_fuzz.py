@@ -50,12 +50,12 @@ from human_pose.exchange import (
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import write_h5
 from human_pose.i1.caffe import caffemodel
-from human_pose.i1.input.picture import read_picture
 from human_pose.i1.network.checkpoint import load_network, save_network
 from human_pose.lifting import MixtureParameters, read_cameras, read_mixture
 from human_pose.lifting.checkpoint import read_checkpoint
 from human_pose.lifting.parameters import write_cameras, write_mixtures
 from human_pose.lifting.variables import parameter_shapes
+from human_pose.media.pictures import read_picture
 from human_pose.runs.state import read_progress, restore_variables, write_state
 from ransac.problems import RecordedStream
 
@@ -248,10 +248,15 @@ def make_range(folder):
     return make_set(folder) / "index_range" / "S8_Walking_range.txt"
 
 
-def make_jpeg(folder):
-    pixels = RANDOM.integers(0, 256, (40, 30, 3), np.uint8)
-    Image.fromarray(pixels).save(folder / "a.jpg")
-    return folder / "a.jpg"
+def make_picture(ending):
+    def make(folder):
+        pixels = RANDOM.integers(0, 256, (40, 30, 3), np.uint8)
+        exif = Image.Exif()
+        exif[274] = 6  # on its side
+        Image.fromarray(pixels).save(folder / f"a.{ending}", exif=exif)
+        return folder / f"a.{ending}"
+
+    return make
 
 
 def make_frame(folder):
@@ -374,7 +379,10 @@ READERS = {
     "anybody's PNG": Reader(
         lambda folder: make_set(folder) / "images/3.png", read_picture, summed=True
     ),
-    "anybody's JPEG": Reader(make_jpeg, read_picture),
+    **{
+        f"anybody's {ending}": Reader(make_picture(ending), read_picture, mutants=FEW)
+        for ending in ("jpg", "gif", "bmp", "tif", "webp")
+    },
     "OpenPose frame": Reader(
         make_frame, seen(lambda path: openpose.read(path.parent)), mutants=FEW
     ),

@@ -17,10 +17,16 @@ from human_pose.files.errors import InputError
 from human_pose.i1 import build_network, codec, readout, sample
 from human_pose.i1.evaluation import run as evaluation
 from human_pose.i1.input import picture as picture_input
-from human_pose.i1.input.picture import crop, read_picture, square_about, whole_box
+from human_pose.i1.input.picture import cut_out, network_inputs, square_about, whole_box
 from human_pose.i1.network.checkpoint import save_network
+from human_pose.media import pictures
+from human_pose.media.pictures import read_picture
 
 SIZE, DEPTH_BINS = 64, 4
+
+
+def crop(picture, box, size):
+    return network_inputs([cut_out(picture, box)], size)[0]
 
 
 @pytest.fixture(scope="module")
@@ -126,15 +132,15 @@ def test_maps_joints_by_the_box_that_the_network_sees(root, network):
     np.testing.assert_array_equal(found.joints_3d_mm, whole.joints_3d_mm)
 
 
-def test_resizes_as_the_whole_box_at_once(root):
+def test_resizes_one_axis_after_the_other_as_both_at_once(root, monkeypatch):
     """Both axes are independent: within the rounding to grey levels."""
     picture = read_picture(root / "images" / "10.png")
-    places = [np.arange(a, b).clip(0, 223) for a, b in ((-40, 300), (-9, 200))]
-    part = tf.cast(picture[places[1]][:, places[0]], tf.float32)
-    expected = tf.image.resize(part, [224, 224], "bicubic", antialias=True)
-    across = picture_input._resized(picture, slice(-40, 300), axis=1)
-    found = picture_input._resized(across, slice(-9, 200), axis=0)
-    np.testing.assert_allclose(found, expected, atol=1e-3)
+    box = (-40, -9, 300, 200)
+    at_once = cut_out(picture, box).numpy().astype(int)
+    monkeypatch.setattr(picture_input, "_MOST_AT_ONCE", 0)
+    found = cut_out(picture, box).numpy().astype(int)
+    assert np.abs(found - at_once).max() <= 1
+    assert np.mean(found != at_once) < 1e-3
 
 
 def test_a_long_picture_needs_little_memory():
@@ -157,12 +163,12 @@ def test_says_that_a_network_finds_no_finite_pose(root, network):
         next(many)
 
 
-def same(found, expected):
+def same(found, expected, mm=1e-4):
     np.testing.assert_array_equal(found.image, expected.image)
     for name in ("heatmap", "heatmap2", "joints_2d", "joints_2d_px", "joints_3d_mm"):
         # Kernels for several pictures round otherwise than those for one.
         np.testing.assert_allclose(
-            getattr(found, name), getattr(expected, name), rtol=1e-4, atol=1e-4
+            getattr(found, name), getattr(expected, name), rtol=1e-4, atol=mm
         )
     assert found.camera == expected.camera
     assert found.root_depth_mm == expected.root_depth_mm
@@ -206,7 +212,7 @@ def test_statistics_of_a_batch_are_those_of_the_pictures_in_it(root):
     for one, expected in zip(
         sample.find_poses(network, pictures, batch_size=1), alone, strict=True
     ):
-        same(one, expected)
+        same(one, expected, mm=0.01)  # statistics of few pixels amplify rounding
     together = list(sample.find_poses(network, pictures))
     assert np.abs(together[0].heatmap - alone[0].heatmap).max() > 1e-4
 
@@ -244,22 +250,32 @@ def test_refuses_arrays_that_are_no_picture(network, picture, message):
         sample.find_pose(network, picture)
 
 
-def test_refuses_what_is_no_picture(tmp_path):
-    path = tmp_path / "x.png"
-    path.write_bytes(b"nothing")
-    with pytest.raises(InputError, match=r"x.png: is no PNG, JPEG"):
-        read_picture(path)
-
-
 def test_reads_no_pipe_and_no_more_than_a_picture_has(network, tmp_path, monkeypatch):
     pipe = tmp_path / "pipe.png"
     os.mkfifo(pipe)
     with pytest.raises(InputError, match=r"pipe\.png: must be a file; it is a device"):
         sample.find_pose(network, pipe)
-    monkeypatch.setattr(picture_input, "MOST_PICTURE_BYTES", 100)
+    monkeypatch.setattr(pictures, "MOST_BYTES", 100)
     (tmp_path / "large.png").write_bytes(bytes(101))
     with pytest.raises(InputError, match=r"large\.png: must have at most 100 bytes"):
         sample.find_pose(network, tmp_path / "large.png")
+
+
+def test_a_bad_picture_loses_no_other(root, network, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"nothing")
+    good = root / "images" / "10.png"
+    pictures = [good, tmp_path / "x.png", good, tmp_path / "none.png", good, good]
+    boxes = [None, None, (0, 0, 0, 9), None, None, (20.0, 10.0, 120.0, 90.0)]
+    found = list(sample.try_poses(network, pictures, boxes, batch_size=2))
+    errors = [str(one) for one in found if isinstance(one, InputError)]
+    assert [type(one).__name__ for one in found] == [
+        "Sample", "InputError", "InputError", "InputError", "Sample", "Sample"
+    ]  # fmt: skip
+    assert "x.png: is no PNG" in errors[0]
+    assert errors[1].startswith("box must have")
+    assert "none.png: no such file" in errors[2]
+    same(found[4], sample.find_pose(network, good))
+    assert found[5].box == (20, 10, 120, 90)
 
 
 def run(*arguments):

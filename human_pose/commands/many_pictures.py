@@ -1,0 +1,224 @@
+"""Poses in many pictures, or in the frames of a video: found, written, counted.
+
+A picture that cannot be used is named and counted, and loses none of the others.
+"""
+
+import itertools
+import sys
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tqdm import tqdm
+
+from human_pose.commands.picture_flags import FEW
+from human_pose.files.errors import InputError
+from human_pose.i1 import sample_files
+from human_pose.i1.config import ManySamplesConfig
+from human_pose.i1.evaluation import pictures
+from human_pose.i1.network.checkpoint import load_network
+from human_pose.i1.sample import Error, Sample, try_poses
+from human_pose.media.boxes import Box, boxes_of, read_boxes
+from human_pose.media.found import find_pictures
+from human_pose.media.videos import probe, read_frames
+from human_pose.runs import naming
+
+# Of networks that normalise each picture by itself; more are hardly faster.
+_AT_ONCE: Final = 16
+_MOST_NAMED: Final = 5  # of the files that are passed over
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A picture to be looked at.
+
+    Attributes:
+      label: how it is called where it cannot be used.
+      source: its file, or its video's.
+      name: of its results; empty: after its file.
+      further: numbers to be kept with its pose.
+    """
+
+    label: str
+    source: Path
+    name: str = ""
+    further: Mapping[str, float] = field(default_factory=dict)
+
+
+class _Work:
+    """What is found, and where it goes.
+
+    Args:
+      chosen: what is asked for.
+      folder: of the results.
+      count: of all pictures, for the bar, and whether to draw them.
+    """
+
+    def __init__(self, chosen: ManySamplesConfig, folder: Path, count: int) -> None:
+        self.chosen = chosen
+        self.folder = folder
+        self.count = count
+        self.drawn = count <= FEW if chosen.draw is None else chosen.draw
+        self.poses = sample_files.Poses()
+        self.skipped: list[str] = []
+        self._names = naming.Names(folder, sample_files.owners(folder))
+
+    def skip(self, label: object, reason: object) -> None:
+        """Names a picture without a pose, and counts it."""
+        said = str(reason)
+        line = said if said.startswith(str(label)) else f"{label}: {said}"
+        self.skipped.append(line)
+        # Beside the bar, not through it.
+        tqdm.write(f"skipped  {line}", file=sys.stderr)
+
+    def find(
+        self,
+        shown: Iterable[tuple[_Item, Path | np.ndarray]],
+        boxes: Iterable[Box | None],
+    ) -> None:
+        """Finds the poses; writes those found also if the work ends before its time."""
+        network = load_network(self.chosen.check_path)
+        under_way: deque[_Item] = deque()
+
+        def taken() -> Iterator[Path | np.ndarray]:
+            for item, picture in shown:
+                under_way.append(item)
+                yield picture
+
+        found = try_poses(
+            network,
+            taken(),
+            boxes,
+            itertools.repeat(self.chosen.camera),
+            itertools.repeat(self.chosen.root_depth_mm),
+            self.chosen.readout,
+            # Statistics of a batch would mix the pictures.
+            _AT_ONCE if network.batch_norm == "moving" else 1,
+        )
+        bar = tqdm(found, "poses", self.count, leave=False, disable=None)
+        try:
+            for result in bar:
+                self._keep(under_way.popleft(), result)
+        finally:
+            if len(self.poses):
+                self.written = sample_files.write_poses(self.poses, self.folder)
+
+    def _keep(self, item: _Item, found: Sample | Error) -> None:
+        if not isinstance(found, Sample):
+            self.skip(item.label, found)
+            return
+        name = item.name or self._names.of(item.source)
+        if not item.name:
+            sample_files.write_joints(found, self.folder / f"{name}.csv")
+        if self.drawn:
+            figure = pictures.pose_figure(
+                found.image,
+                found.joints_2d,
+                found.relative_mm,
+                heatmap=found.heatmap,
+                heatmap2=found.heatmap2,
+                title=item.label,
+            )
+            naming.draw(figure, self.folder / f"{name}.png", item.source)
+        self.poses.add(name, item.source, found, **item.further)
+
+    def tell(self, kind: str) -> None:
+        """Says what was found.
+
+        Raises:
+          InputError: if that is nothing.
+        """
+        total = len(self.poses) + len(self.skipped)
+        if not self.poses:
+            first = f"; the first: {self.skipped[0]}" if self.skipped else ""
+            raise InputError(f"none of the {total} {kind} can be used{first}")
+        print(f"found    {len(self.poses)} poses in {total} {kind}")
+        if self.skipped:
+            print(f"skipped  {len(self.skipped)}, named above")
+        given = [self.chosen.camera, self.chosen.root_depth_mm]
+        if None in given:
+            flags = zip(("--camera", "--root_depth_mm"), given, strict=True)
+            missing = " and ".join(flag for flag, value in flags if value is None)
+            print(f"assumed  from the boxes, what {missing} would say")
+        print(f"poses    {self.written}")
+
+
+def find_many(chosen: ManySamplesConfig) -> None:
+    """Finds the poses that are asked for, writes them, and says how many.
+
+    Raises:
+      InputError: if a file of the call is wrong, nothing can be written, or not one
+        pose was found.
+    """
+    if chosen.video is None:
+        _in_pictures(chosen)
+    else:
+        _in_video(chosen, chosen.video)
+
+
+def _in_pictures(chosen: ManySamplesConfig) -> None:
+    found = find_pictures(chosen.words, results=chosen.out)
+    boxes: list[Box | InputError | None] = [_one_box(chosen)] * len(found.files)
+    if isinstance(chosen.box, Path):
+        boxes = [*boxes_of(read_boxes(chosen.box), found.files)]
+    work = _Work(chosen, chosen.out, len(found.files))
+    for word, error in found.missing:
+        work.skip(word, error)
+    _tell_passed_over(found.passed_over)
+    kept = []
+    for path, box in zip(found.files, boxes, strict=True):
+        if isinstance(box, InputError):
+            work.skip(path, box)
+        else:
+            kept.append((path, box))
+    if kept:
+        work.find(
+            ((_Item(str(path), path), path) for path, _ in kept),
+            (box for _, box in kept),
+        )
+    work.tell("pictures")
+    print(f"joints   {work.folder / '<picture>.csv'}")
+    if work.drawn:
+        print(f"pictures {work.folder / '<picture>.png'}")
+
+
+def _tell_passed_over(files: list[Path]) -> None:
+    if files:
+        names = [path.name for path in files[:_MOST_NAMED]]
+        names += ["..."] if len(files) > _MOST_NAMED else []
+        print(f"passed   {len(files)} files, no pictures by name: {', '.join(names)}")
+
+
+def _one_box(chosen: ManySamplesConfig) -> Box | None:
+    return None if isinstance(chosen.box, Path) else chosen.box
+
+
+def _in_video(chosen: ManySamplesConfig, path: Path) -> None:
+    video = probe(path)
+    first, end, _ = chosen.frames.indices(len(video))
+    if first >= end:
+        raise InputError(
+            f"--frames must name some of the {len(video)} frames of {path}; received "
+            f"{chosen.frames.start or 0}:{chosen.frames.stop or ''}"
+        )
+    there = sample_files.owners(chosen.out / path.stem).values()
+    names = naming.Names(chosen.out, {path.stem: next(iter(there), "")})
+    work = _Work(chosen, chosen.out / names.of(path), end - first)
+    decoded: set[int] = set()
+
+    def frames() -> Iterator[tuple[_Item, np.ndarray]]:
+        for number, pixels in read_frames(video, slice(first, end)):
+            decoded.add(number)
+            further = {"frames": number, "times_s": float(video.times_s[number])}
+            label = f"{path}, frame {number}"
+            yield _Item(label, path, f"{number:06d}", further), pixels
+
+    work.find(frames(), itertools.repeat(_one_box(chosen)))
+    for number in sorted(set(range(first, end)) - decoded):
+        work.skip(f"{path}, frame {number}", "cannot be decoded")
+    work.tell("frames")
+    if work.drawn:
+        print(f"pictures {work.folder / '<frame>.png'}")
