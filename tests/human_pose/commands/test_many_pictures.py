@@ -117,8 +117,8 @@ def test_boxes_are_those_of_the_names(run, tmp_path, capsys):
     assert "cam3/1.png: has no box in the table" in capsys.readouterr().err
     assert run("--image=cam1,cam2", "--box=0,0,0,9") == 1
     printed = capsys.readouterr().err.splitlines()
-    assert printed[0].endswith("cam1/1.png: box must have x1 < x2 and y1 < y2, at least "
-                               "1 px apart; received (0.0, 0.0, 0.0, 9.0)")  # fmt: skip
+    said = "must have x1 < x2 and y1 < y2, at least 1 px apart"
+    assert printed[0].endswith(f"1.png: box {said}; received (0.0, 0.0, 0.0, 9.0)")
     assert "none of the 2 pictures can be used; the first: " in printed[-1]
 
 
