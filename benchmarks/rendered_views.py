@@ -45,12 +45,16 @@ def main() -> None:
         of_subject(network, subject, chosen.moments, chosen.seed)
         for subject in TEST_SUBJECTS
     ]
-    names = ("network alone, one view", "lifted, σ of the volumes", "lifted, one σ")
+    names = (
+        "network alone, one view",
+        "lifted, deviations of the volumes",
+        "lifted, one for all",
+    )
     means = np.mean(rows, axis=0)
     for name, mean in zip(names, means, strict=True):
-        print(f"{name:26s} {mean:7.1f} mm")
+        print(f"{name:34s} {mean:7.1f} mm")
     print(
-        f"lifted / alone {means[1] / means[0]:.2f}, σ / one σ {means[1] / means[2]:.2f}"
+        f"lifted / alone {means[1] / means[0]:.2f}, own / one {means[1] / means[2]:.2f}"
     )
     print(f"{time.perf_counter() - started:.0f} s")
 
