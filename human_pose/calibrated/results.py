@@ -74,7 +74,7 @@ def write_results(
     findings = Findings(
         lifted.poses,
         recording,
-        method=_of_some_views(session, recording),
+        method=_of_some_views(session, recording, lifted.take.sigma_px),
         truth=truth,
         people=people,
         cautions=_shifts(lifted),
@@ -152,10 +152,14 @@ def _shifts(lifted: Lifted) -> list[str]:
     ]
 
 
-def _of_some_views(session: Session, recording: Recording) -> Method:
+def _of_some_views(
+    session: Session, recording: Recording, sigma_px: np.ndarray
+) -> Method:
     """The lifter as a method that is given some of the recording's views.
 
-    The others stay, without detections: the session is compiled for all of them.
+    The others stay, without detections: the session is compiled for all of them. The
+    deviations of detections are looked for from where they ended with all views, which
+    saves most of the rounds and is gone where they end.
     """
 
     def method(given: Recording) -> np.ndarray:
@@ -178,6 +182,6 @@ def _of_some_views(session: Session, recording: Recording) -> Method:
             view_names=recording.view_names,
             cameras=recording.cameras,
         )
-        return session.lift(hidden).poses.joints_3d_mm
+        return session.lift(hidden, sigma_px=sigma_px).poses.joints_3d_mm
 
     return method

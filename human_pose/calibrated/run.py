@@ -1,6 +1,8 @@
 """Runs on a recording: from files of detections to results, or to learned weights."""
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,6 +99,7 @@ def lift_people(
     truth: Motion | None = None,
     film: str | None = None,
     beside: Beside | None = None,
+    meanwhile: Callable[[Done], object] = lambda done: None,
 ) -> list[Done]:
     """Tells a recording's people apart, lifts them, and writes their results.
 
@@ -108,6 +111,8 @@ def lift_people(
       truth: known motion, or None.
       film: as of `lift`.
       beside: what is known of the recording beside it.
+      meanwhile: called for each person while the report is made, which takes as long
+        as the lifting.
 
     Returns:
       The people's results, who is seen most first.
@@ -117,12 +122,14 @@ def lift_people(
     """
     people = _told_apart(detected)
     done = []
-    with _Bar() as bar:
+    with _Bar() as bar, ThreadPoolExecutor(1) as pool:
         session = Session(lifter, bar.show)
         for number, recording in enumerate(choose(people, person)):
             place = folder / f"person_{number}" if number else folder
             lifted = session.lift(recording)
             bar.done()
+            done.append(Done(place, recording, lifted.poses))
+            other = pool.submit(meanwhile, done[-1])
             write_results(
                 place,
                 lifted,
@@ -133,7 +140,7 @@ def lift_people(
                 film=film,
                 beside=beside,
             )
-            done.append(Done(place, recording, lifted.poses))
+            other.result()
     return done
 
 

@@ -68,18 +68,23 @@ class Session:
         self._stages: dict[tuple[int, bytes], Stages] = {}
 
     def lift(
-        self, recording: Recording, lengths_mm: np.ndarray | None = None
+        self,
+        recording: Recording,
+        lengths_mm: np.ndarray | None = None,
+        sigma_px: np.ndarray | None = None,
     ) -> Lifted:
         """The joints of every frame, with their covariances.
 
         Args:
           recording: of one person, with cameras.
           lengths_mm: `[K]`, of the person's bones, if they are known.
+          sigma_px: `[V, J]`, from which the detections' deviations are looked for; as
+            of another recording's `take`.
 
         Raises:
           InputError: if there are no cameras, several people, or nothing to see.
         """
-        solved = self.solved(recording, lengths_mm)
+        solved = self.solved(recording, lengths_mm, sigma_px)
         work, temporal = solved.work, self._is_sequence(solved.work)
         reach = _overlap(work) if temporal else 0
         unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
@@ -91,20 +96,26 @@ class Session:
         return Lifted(poses, work.take, alone, work.shift_px)
 
     def solved(
-        self, recording: Recording, lengths_mm: np.ndarray | None = None
+        self,
+        recording: Recording,
+        lengths_mm: np.ndarray | None = None,
+        sigma_px: np.ndarray | None = None,
     ) -> "Solved":
         """The recording at the minimisers, without covariances.
 
         Arguments and errors as of `lift`.
         """
-        work = self.measured(recording, lengths_mm)
+        work = self.measured(recording, lengths_mm, sigma_px)
         frames = Frames.lifted(work, np.arange(len(work)))
         if self._is_sequence(work):
             return Solved(work, frames, _lift_sequences(work, frames))
         return Solved(work, frames, frames.joints_mm)
 
     def measured(
-        self, recording: Recording, lengths_mm: np.ndarray | None = None
+        self,
+        recording: Recording,
+        lengths_mm: np.ndarray | None = None,
+        sigma_px: np.ndarray | None = None,
     ) -> Work:
         """The recording with its take measured, before its frames are lifted.
 
@@ -114,7 +125,8 @@ class Session:
         follows = np.zeros(len(sight))
         follows[1:] = recording.sequence[1:] == recording.sequence[:-1]
         nothing = np.zeros(0)
-        take = Take(nothing, nothing, nothing, 0.0, recording.fps or DEFAULT_FPS)
+        sigma = nothing if sigma_px is None else sigma_px
+        take = Take(nothing, nothing, sigma, 0.0, recording.fps or DEFAULT_FPS)
         stages = self._compiled(sight.projection)
         work = Work(self.lifter, stages, sight, follows, take, self._progress)
         temporal = self._is_sequence(work)

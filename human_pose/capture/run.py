@@ -20,7 +20,7 @@ from human_pose.capture.config import CaptureConfig
 from human_pose.capture.detecting import detect_videos
 from human_pose.capture.detectors import find_detector
 from human_pose.capture.footage import find_cameras, find_videos
-from human_pose.capture.overlay import Shown, film, write_overlays
+from human_pose.capture.overlay import FOLDER, Shown, film, write_overlays
 from human_pose.capture.refine import refine_cameras
 from human_pose.capture.timing import resample, shown_frames, time_base
 from human_pose.capture.views import View
@@ -102,12 +102,15 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
                     for name, each in zip(names, seen.shown, strict=True)
                 },
             ),
+            meanwhile=lambda each: write_overlays(
+                each.folder, each.poses, each.recording, seen.shown
+            ),
         )
-        lines = [line for each in done for line in each.lines]
-        for each in done:
-            files = write_overlays(each.folder, each.poses, each.recording, seen.shown)
-            lines.append(f"videos: {files[0].parent}")
-    return "\n".join(lines)
+    return "\n".join(
+        line
+        for each in done
+        for line in (*each.lines, f"videos: {each.folder / FOLDER}")
+    )
 
 
 def _seen(config: CaptureConfig, folder: Path) -> _Seen:
