@@ -92,7 +92,7 @@ class Done(NamedTuple):
 
 def lift_people(
     detected: Recording,
-    folder: Path,
+    folder: str | os.PathLike[str],
     lifter: CalibratedLifter,
     *,
     person: int | None = None,
@@ -120,6 +120,7 @@ def lift_people(
     Raises:
       InputError: naming the file or the argument, the rule and what was received.
     """
+    folder = Path(folder)
     people = _told_apart(detected)
     done = []
     with _Bar() as bar, ThreadPoolExecutor(1) as pool:

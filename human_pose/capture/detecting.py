@@ -27,7 +27,7 @@ def detect_videos(
     *,
     chosen: slice | None = None,
     redo: bool = False,
-    spare: Path,
+    spare: str | os.PathLike[str],
 ) -> list[View]:
     """The detections of videos, kept beside each of them.
 
@@ -43,7 +43,8 @@ def detect_videos(
         parts that are done stay.
     """
     whole = [
-        parts(video, detector, chosen, _writable(video, spare)) for video in videos
+        parts(video, detector, chosen, _writable(video, Path(spare)))
+        for video in videos
     ]
     missing = [
         part for of in whole for part in of if redo or not part.is_made(detector)

@@ -12,6 +12,7 @@ and by which detector it is; those of another are made again.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,10 @@ class Part:
 
 
 def parts(
-    video: Video, detector: Detector, chosen: slice | None, folder: Path
+    video: Video,
+    detector: Detector,
+    chosen: slice | None,
+    folder: str | os.PathLike[str],
 ) -> list[Part]:
     """The parts that have the chosen frames of a video.
 
@@ -83,7 +87,7 @@ def parts(
         Part(
             video,
             range(begin, min(begin + PART_FRAMES, len(video))),
-            folder / f"{video.name}.{detector.name}" / f"{begin:07d}.npz",
+            Path(folder) / f"{video.name}.{detector.name}" / f"{begin:07d}.npz",
         )
         for begin in range(start, stop, PART_FRAMES)
     ]

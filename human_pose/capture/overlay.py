@@ -7,6 +7,7 @@ so.
 """
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -55,7 +56,10 @@ class Shown:
 
 
 def write_overlays(
-    folder: Path, poses: Poses, recording: Recording, shown: Sequence[Shown]
+    folder: str | os.PathLike[str],
+    poses: Poses,
+    recording: Recording,
+    shown: Sequence[Shown],
 ) -> list[Path]:
     """Writes a video for each view, with one picture for each frame of the results.
 
@@ -71,7 +75,7 @@ def write_overlays(
     Raises:
       InputError: if a video cannot be read, or one not be written.
     """
-    folder = folder / FOLDER
+    folder = Path(folder) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     seen = in_skeleton(matched(poses, recording), poses.skeleton)
     images = images_px(poses, seen)

@@ -7,7 +7,7 @@ function is called, and imports no TensorFlow, so that `--help` is immediate.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from absl import flags
 
@@ -32,6 +32,8 @@ from human_pose.lifting.config import (
     LiftingConfig,
     TrainingConfig,
 )
+
+TaskT = TypeVar("TaskT")
 
 _EVERY_TASK: Final = frozenset({"model", "name", "results_dir"})
 _WORK_ON_DATA: Final = _EVERY_TASK | {
@@ -154,55 +156,22 @@ class MainSettings:
 
 
 @dataclass(frozen=True)
-class PriorSettings:
-    """What `main.py --model=prior` is asked for.
+class RunSettings(Generic[TaskT]):
+    """What `main.py` is asked for with a `--model` that is no lifter of views.
 
     Attributes:
       run_folder: results of this run, `<results_dir>/<name>`.
-      task: the fit.
+      task: what to do.
     """
 
     run_folder: Path
-    task: prior_flags.PriorFit
+    task: TaskT
 
 
-@dataclass(frozen=True)
-class CalibratedSettings:
-    """What `main.py --model=calibrated` is asked for.
-
-    Attributes:
-      run_folder: results of this run, `<results_dir>/<name>`.
-      task: the lifting, or the training.
-    """
-
-    run_folder: Path
-    task: calibrated_flags.CalibratedTask
-
-
-@dataclass(frozen=True)
-class CaptureSettings:
-    """What `main.py --model=capture` is asked for.
-
-    Attributes:
-      run_folder: results of this run, `<results_dir>/<name>`.
-      task: the capture.
-    """
-
-    run_folder: Path
-    task: CaptureConfig
-
-
-@dataclass(frozen=True)
-class ImageSettings:
-    """What `main.py --model=i1` is asked for.
-
-    Attributes:
-      run_folder: results of this run, `<results_dir>/<name>`.
-      task: a training, an evaluation or a conversion.
-    """
-
-    run_folder: Path
-    task: image_flags.ImageTask
+PriorSettings = RunSettings[prior_flags.PriorFit]
+CalibratedSettings = RunSettings[calibrated_flags.CalibratedTask]
+CaptureSettings = RunSettings[CaptureConfig]
+ImageSettings = RunSettings[image_flags.ImageTask]
 
 
 def define_main_flags(flag_values: flags.FlagValues) -> None:
@@ -323,10 +292,8 @@ def image_settings(flag_values: flags.FlagValues) -> ImageSettings:
     Raises:
       InputError: if a file or folder that the flags name does not exist.
     """
-    return ImageSettings(
-        run_folder=_run_folder(flag_values),
-        task=image_flags.task(MAIN.asked(flag_values)),
-    )
+    task = image_flags.task(MAIN.asked(flag_values))
+    return ImageSettings(_run_folder(flag_values), task)
 
 
 def calibrated_settings(flag_values: flags.FlagValues) -> CalibratedSettings:
@@ -335,10 +302,8 @@ def calibrated_settings(flag_values: flags.FlagValues) -> CalibratedSettings:
     Raises:
       InputError: if no recording is named, or a file does not exist.
     """
-    return CalibratedSettings(
-        run_folder=_run_folder(flag_values),
-        task=calibrated_flags.task(MAIN.asked(flag_values)),
-    )
+    task = calibrated_flags.task(MAIN.asked(flag_values))
+    return CalibratedSettings(_run_folder(flag_values), task)
 
 
 def capture_settings(flag_values: flags.FlagValues) -> CaptureSettings:
@@ -347,10 +312,8 @@ def capture_settings(flag_values: flags.FlagValues) -> CaptureSettings:
     Raises:
       InputError: if no video is named, or a file does not exist.
     """
-    return CaptureSettings(
-        run_folder=_run_folder(flag_values),
-        task=capture_flags.task(MAIN.asked(flag_values)),
-    )
+    task = capture_flags.task(MAIN.asked(flag_values))
+    return CaptureSettings(_run_folder(flag_values), task)
 
 
 def prior_settings(flag_values: flags.FlagValues) -> PriorSettings:
@@ -359,10 +322,8 @@ def prior_settings(flag_values: flags.FlagValues) -> PriorSettings:
     Raises:
       InputError: if no file of motion is named, or one does not exist.
     """
-    return PriorSettings(
-        run_folder=_run_folder(flag_values),
-        task=prior_flags.task(MAIN.asked(flag_values)),
-    )
+    task = prior_flags.task(MAIN.asked(flag_values))
+    return PriorSettings(_run_folder(flag_values), task)
 
 
 def sample_settings(

@@ -5,6 +5,7 @@ from absl import flags
 
 from human_pose.commands import (
     calibrated_flags,
+    capture_flags,
     image_flags,
     lifter_flags,
     picture_flags,
@@ -160,12 +161,15 @@ def assert_read(name, table, define, folder, monkeypatch):
         arguments += ["--motion=net", "--covariance=ppca", "--rank=2"]
     if "recording" in task.takes:
         arguments += ["--recording=net", "--truth=net"]
+    if "detector_files" in task.takes:
+        arguments.append("--detector_files=net")
     flag_values = defined(define)
     flag_values(["command", *arguments])
     asked = Noting(table.asked(flag_values).task, flag_values)
     assert asked.task == task
     configure = {
         "calibrated": calibrated_flags.task,
+        "capture": capture_flags.task,
         "i1": image_flags.task,
         "prior": prior_flags.task,
         "lifter": lambda asked: (
