@@ -1,0 +1,99 @@
+"""What is said to the worker, and what it answers; MediaPipe itself where it is."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from human_pose.capture.detectors import blazepose, environment
+from human_pose.capture.detectors.blazepose import BlazePose
+from human_pose.files.errors import InputError
+from human_pose.geometry.known_skeletons import BLAZEPOSE_33
+
+# In place of MediaPipe: where the brightest pixel is, and how many frames went before.
+MEDIAPIPE = """
+import sys, types
+import numpy as np
+
+class Pose:
+    def __init__(self, model_complexity, smooth_landmarks):
+        assert not smooth_landmarks
+        self.frames = 0
+
+    def process(self, picture):
+        print("said on the standard output")
+        height, width, _ = picture.shape
+        self.frames += 1
+        if picture.max() == 13:
+            sys.exit("it fell over")
+        if picture.max() == 0:
+            return types.SimpleNamespace(pose_landmarks=None)
+        y, x = np.unravel_index(picture[..., 0].argmax(), picture.shape[:2])
+        mark = types.SimpleNamespace(
+            x=x / width, y=y / height, visibility=self.frames / 100
+        )
+        return types.SimpleNamespace(
+            pose_landmarks=types.SimpleNamespace(landmark=[mark] * 33)
+        )
+
+solutions = types.SimpleNamespace(pose=types.SimpleNamespace(Pose=Pose))
+"""
+
+
+@pytest.fixture
+def detector(tmp_path, monkeypatch):
+    (tmp_path / "mediapipe.py").write_text(MEDIAPIPE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(environment, "python", lambda: sys.executable)
+    return BlazePose()
+
+
+def picture(x, y, width=40, height=30, level=200):
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[y, x, 0] = level
+    return pixels
+
+
+def test_answers_come_in_order_whatever_the_sizes(detector):
+    places = [(1, 2), (30, 9), (5, 5), (39, 29), (0, 1)]
+    pictures = [picture(x, y) for x, y in places]
+    pictures += [picture(70, 3, 80, 50), picture(2, 3, 4, 5), np.zeros((9, 9, 3), "u1")]
+    places += [(70, 3), (2, 3), (np.nan, np.nan)]
+    with detector.started() as detect:
+        for _ in range(2):  # a new video each: nobody is followed from the last one
+            found = list(detect(iter(pictures)))
+            got = [tuple(each.joints_2d_px[0, 7]) for each in found]
+            np.testing.assert_allclose(got, places, atol=1e-4)
+            sure = [float(each.confidence[0, 0]) for each in found]
+            np.testing.assert_allclose(sure, [*(np.arange(1, 8) / 100), 0.0], atol=1e-6)
+        assert list(detect([])) == []
+    assert found[0].joints_2d_px.shape == (1, len(BLAZEPOSE_33), 2)
+
+
+def test_a_worker_that_ends_is_named_with_what_it_said(detector):
+    pictures = [picture(1, 1), picture(1, 1, level=13), picture(1, 1), picture(1, 1)]
+    with (
+        pytest.raises(InputError, match="process ended; it fell over"),
+        detector.started() as detect,
+    ):
+        list(detect(pictures))
+
+
+def test_how_the_environment_is_made_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "FOLDER", tmp_path / "none")
+    with (
+        pytest.raises(InputError, match=r"set\.sh detector` or `human-pose-detector`"),
+        BlazePose().started(),
+    ):
+        pass
+
+
+@pytest.mark.large
+def test_mediapipe_itself_answers():
+    if not environment.is_made():
+        pytest.skip("needs ./set.sh detector")
+    assert "0.10.21" in BlazePose().version
+    noise = np.random.default_rng(0).integers(0, 255, (90, 70, 3), np.uint8)
+    with blazepose.BlazePose().started() as detect:
+        found = list(detect([noise, noise]))
+    assert len(found) == 2 and found[0].confidence.shape == (1, 33)

@@ -1,0 +1,61 @@
+"""One camera: what smoothing gains and says of itself, and sizes that stay."""
+
+import numpy as np
+import pytest
+
+from human_pose.capture.mono import of_even_size
+from human_pose.capture.smoothing import smooth
+from human_pose.geometry.skeletons import IMAGE_16
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-3])
+def test_smoothing_halves_errors_and_knows_what_is_left(unit):
+    rng = np.random.default_rng(0)
+    times = np.sort(rng.uniform(0, 8, 400))
+    times += 1e-3 * np.arange(400)
+    truth = 200 * np.sin(times[:, None] * np.linspace(2, 4, 30) + np.arange(30))
+    size = rng.uniform(0.5, 2.0, truth.shape)
+    noise = rng.normal(0, 20 * size)
+    noise[rng.random(truth.shape) < 0.03] *= 10
+    values = unit * (truth + noise)
+    values[100:104] = np.nan
+    found = smooth(values, (7 * unit * size) ** 2, times)
+    off = (found.position - unit * truth)[5:-5]
+    assert np.isfinite(off).all()
+    rms = np.sqrt(np.mean(off**2))
+    assert (
+        rms < 0.5 * 20 * unit < 0.3 * np.sqrt(np.nanmean((values - unit * truth) ** 2))
+    )
+    deviation = np.sqrt(found.variance[5:-5])
+    assert 0.6 < np.mean(np.abs(off) < deviation) < 0.85
+    assert 0.9 < np.mean(np.abs(off) < 2 * deviation)
+
+
+def test_what_is_exact_stays():
+    times = np.arange(50) / 25
+    values = np.stack([3 + 2 * times, -5 * times], axis=1)
+    found = smooth(values, np.ones_like(values), times)
+    np.testing.assert_allclose(found.position, values, atol=1e-6)
+    lone = smooth(values[:2], np.ones((2, 2)), times[:2])
+    np.testing.assert_array_equal(lone.position, values[:2])
+
+
+def test_people_are_put_where_their_bones_are_as_long_as_usual():
+    rng = np.random.default_rng(1)
+    pose = rng.normal(0, 300, (16, 3))
+    hips = np.stack(
+        [np.linspace(-900, 900, 9), np.zeros(9), np.linspace(3e3, 6e3, 9)], 1
+    )
+    truth = pose - pose[0] + hips[:, None]
+    # Each frame's hip taken to be as far off as one factor says, along its rays.
+    wrong = (
+        truth[:, :1, 2:] * np.array([1, 1.3, 0.8, 1, 1, 0.6, 1.5, 1, 1])[:, None, None]
+    )
+    rays = truth / truth[..., 2:]
+    taken = rays * (wrong + truth[..., 2:] - truth[:, :1, 2:])
+    np.testing.assert_allclose(of_even_size(taken), truth, rtol=1e-6)
+    lost = taken.copy()
+    lost[3] = np.nan
+    found = of_even_size(lost)
+    assert np.isnan(found[3]).all() and np.isfinite(found[4:]).all()
+    assert len(IMAGE_16.limbs) == 15
