@@ -67,11 +67,19 @@ def of_subject(network, subject: int, count: int, seed: int) -> list[float]:
         for number in range(count)
     ]
     shots = [shot for views in moments for shot in views]
-    samples = list(find_poses(network, [shot.picture for shot in shots]))
-    found = [found_in(sample) for sample in samples]
-    shape = (len(moments), VIEWS, 1, len(IMAGE_16))
     scale = np.array([(s.box_px[2:] - s.box_px[:2]) / SIZE_PX for s in shots])
     corner = np.array([s.box_px[:2] for s in shots])
+    # The network alone is told the true camera, and how far the hip is.
+    lenses = [
+        (*(s.camera.focal_px / part), *((s.camera.centre_px - off) / part))
+        for s, part, off in zip(shots, scale, corner, strict=True)
+    ]
+    depths = [float(s.joints_3d_mm[0, 2]) for s in shots]
+    pictures = [s.picture for s in shots]
+    options = {"cameras": lenses, "root_depths_mm": depths}
+    samples = list(find_poses(network, pictures, **options))
+    found = [found_in(sample) for sample in samples]
+    shape = (len(moments), VIEWS, 1, len(IMAGE_16))
     joints = np.stack([f.joints_2d_px[0] for f in found]) * scale[:, None]
     joints = joints + corner[:, None]
     covariance = np.stack([f.covariance_px2[0] for f in found])
