@@ -33,7 +33,14 @@ FOLDER: Final = "videos"
 MOST_PX: Final = 960
 # Every so many pictures one that stands by itself, to be found at once.
 _KEYFRAMES: Final = 15
-_QUALITY: Final = {"crf": "23", "preset": "veryfast"}
+# Equal pictures give equal bytes: with several threads, and with macroblock trees of
+# some widths, x264's differ from run to run.
+_QUALITY: Final = {
+    "crf": "23",
+    "preset": "veryfast",
+    "threads": "1",
+    "x264-params": "mbtree=0:bframes=0",
+}
 # Red, green and blue; those of the viewer.
 _LEFT: Final = (0, 114, 178)
 _RIGHT: Final = (213, 94, 0)
