@@ -147,9 +147,9 @@ def read_frame(path: Path, frame: int) -> "PoseSet":
     Raises:
       InputError: if it is no pose file, or too short.
     """
-    from human_pose.datasets.pose_files import read_pose_file
+    from human_pose.datasets.pose_files import read_people
 
-    poses = read_pose_file(path)
+    poses = read_people(path)
     if frame >= len(poses):
         raise InputError(
             f"--frame must be below {len(poses)}, the number of frames of {path}; "

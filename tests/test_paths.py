@@ -35,6 +35,7 @@ READERS = (
     ("human_pose.datasets.images.layout:read_sample", (0,), ""),
     ("human_pose.datasets.images.layout:read_texts", (0,), ""),
     ("human_pose.datasets.images.picture_file:check_image", (), ""),
+    ("human_pose.datasets.pose_files:read_people", (), ""),
     ("human_pose.datasets.pose_files:read_pose_file", (), ""),
     ("human_pose.exchange.coco:read", (), ""),
     ("human_pose.exchange.formats:camera_files", (), ""),

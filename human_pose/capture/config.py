@@ -8,7 +8,7 @@ from typing import Final, Literal
 from human_pose.calibrated.config import CalibratedConfig
 
 Sync = Literal["none", "motion", "offsets"]
-DETECTORS: Final = ("blazepose", "rtmpose", "i1")
+DETECTORS: Final = ("blazepose", "i1")
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,7 @@ class DetectorConfig:
 
     Attributes:
       name: of `DETECTORS`.
-      files: of `rtmpose` its network, and one that finds people before it, or none; of
-        `i1` its checkpoint.
+      files: of `i1` its checkpoint.
     """
 
     name: str = "blazepose"

@@ -11,12 +11,14 @@ from typing import Final
 
 import h5py
 import numpy as np
+from absl import logging
 
 from human_pose.files.arrays import Shape, checked_values
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import COMPRESSION, new_h5, read_h5, write_h5
 from human_pose.files.paths import atomic
-from human_pose.geometry.skeletons import JOINTS, VIEWS, found_joints
+from human_pose.geometry.plausibility import doubts, implausible_size
+from human_pose.geometry.skeletons import JOINTS, LIFTER_17, VIEWS, found_joints
 
 _SHAPES: Final[dict[str, Shape]] = {
     "joint_2d": ("F", VIEWS, JOINTS, 2),
@@ -24,6 +26,11 @@ _SHAPES: Final[dict[str, Shape]] = {
     "camera": ("F", VIEWS, 3, 3),
 }
 
+# The head, and the feet.
+_ENDS: Final = (
+    LIFTER_17.index("head_top"),
+    [LIFTER_17.index(f"{side}_ankle") for side in ("left", "right")],
+)
 # No image is so large and no studio so wide: a number beyond is damage, and its powers
 # would overflow long after the file is forgotten. Pixels, and millimetres.
 _LARGEST: Final = {"joint_2d": 1e6, "joint_3d": 1e7, "camera": 1e6}
@@ -87,6 +94,29 @@ def read_pose_file(path: str | os.PathLike[str]) -> PoseSet:
         raise InputError(f"{path}: must hold at least one frame; received none")
     _check_sizes(path, arrays)
     return PoseSet(arrays["joint_2d"], arrays["joint_3d"], arrays["camera"])
+
+
+def read_people(path: str | os.PathLike[str]) -> PoseSet:
+    """Reads a `*_sh.h5` file of people, to be measured or learned from.
+
+    Views, sides or axes that seem to be others than the format's are warned of.
+
+    Raises:
+      InputError: as `read_pose_file`; and if bodies have no size in millimetres.
+    """
+    poses = read_pose_file(path)
+    if wrong := implausible_size(poses.joints_3d_mm):
+        raise InputError(f"{path}: joint_3d {wrong}")
+    found = doubts(
+        poses.joints_2d_px,
+        poses.joints_3d_mm,
+        poses.camera_rotations,
+        LIFTER_17.flip_order,
+        _ENDS,
+    )
+    for doubt in found:
+        logging.warning("%s: %s", path, doubt)
+    return poses
 
 
 def write_pose_file(path: str | os.PathLike[str], poses: PoseSet) -> None:

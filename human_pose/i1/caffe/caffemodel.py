@@ -2,16 +2,15 @@
 
 Both generations of the format are read: `NetParameter.layer` (field 100) and the
 older `layers` (field 2), blobs with a `shape` or with the legacy four sizes, single
-and double precision.
+and double precision; and NVIDIA's Caffe, whose blobs are bytes of a named type
+(`raw_data`), half precision among them.
 """
 
-import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
@@ -19,32 +18,13 @@ import numpy as np
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, check_is_file
 from human_pose.i1.caffe import protobuf
-from human_pose.i1.caffe.protobuf import (
-    BYTES,
-    FIXED_32,
-    FIXED_64,
-    VARINT,
-    Reader,
-    WireError,
-)
+from human_pose.i1.caffe.messages import LAYER_FIELDS, encoded, layers
+from human_pose.i1.caffe.protobuf import WireError
 from human_pose.i1.network.blocks import BilinearUpsampling, ScaledBatchNormalization
 
 Blobs = Mapping[str, Sequence[np.ndarray]]
 
-# Field numbers of caffe.proto: of a layer in each generation (its name, its blobs), of
-# a blob, and of what only a solver's state has.
-_LAYER_FIELDS: Final = {100: (1, 7), 2: (4, 6)}
-_BLOB_SIZES: Final = (1, 2, 3, 4)
-_BLOB_DATA: Final = 5
-_BLOB_SHAPE: Final = 7
-_BLOB_DOUBLES: Final = 8
-_SHAPE_SIZE: Final = 1
-_STATE_ITERATION: Final = 1
-_STATE_NET: Final = 2
-
-# Caffe's own limits of a blob.
-_MOST_AXES: Final = 32
-_MOST_NUMBERS: Final = 2**31 - 1
+_HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _MOST_BYTES: Final = 2**31 - 1  # protobuf's limit of a message
 
 _LISTED: Final = 5  # names shown of each kind of mismatch
@@ -72,7 +52,13 @@ def read(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
                 f"{path}: is no Caffe model (it has {size} bytes; messages have at "
                 f"most {_MOST_BYTES})"
             )
-        blobs = _layers(path, np.memmap(path, np.uint8, "r").data)
+        content = np.memmap(path, np.uint8, "r").data
+        if bytes(content[: len(_HDF5)]) == _HDF5:
+            raise InputError(
+                f"{path}: is a snapshot in HDF5, which is not read; Caffe writes a "
+                "binary one with `snapshot_format: BINARYPROTO`"
+            )
+        blobs = layers(path, content)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     except (WireError, UnicodeDecodeError) as error:
@@ -92,12 +78,12 @@ def write(path: str | os.PathLike[str], blobs: Blobs) -> None:
     Raises:
       InputError: if the file cannot be written.
     """
-    name, parts = _LAYER_FIELDS[100]
+    name, parts = LAYER_FIELDS[100]
     with atomic(path) as temporary, temporary.open("wb") as file:
         for layer, arrays in blobs.items():
             content = protobuf.field(name, layer.encode())
             for array in arrays:
-                content += protobuf.field(parts, _encoded(np.asarray(array)))
+                content += protobuf.field(parts, encoded(np.asarray(array)))
             file.write(protobuf.field(100, content))
 
 
@@ -251,85 +237,3 @@ def _refuse(network: keras.Model, problems: Mapping[str, list[str]]) -> None:
     raise InputError(
         f"the Caffe model does not fit {network.name}{hint}; layers {'; '.join(parts)}"
     )
-
-
-def _layers(path: Path, message: memoryview) -> dict[str, list[np.ndarray]]:
-    blobs: dict[str, list[np.ndarray]] = {}
-    reader = Reader()
-    for number, kind, value in reader.fields(message):
-        if number == _STATE_ITERATION and kind == VARINT:
-            _refuse_state(path, reader, message)
-        if number in _LAYER_FIELDS and isinstance(value, memoryview):
-            name, arrays = _layer(reader, value, *_LAYER_FIELDS[number])
-            if arrays:
-                blobs[name] = arrays
-    return blobs
-
-
-def _refuse_state(path: Path, reader: Reader, message: memoryview) -> None:
-    net = ""
-    for number, kind, value in reader.fields(message):
-        if number == _STATE_NET and kind == BYTES:
-            net = f", {bytes(value).decode(errors='replace')}"
-    raise InputError(
-        f"{path}: is a solver's state; the history of Caffe's optimiser is not used. "
-        f"Give the model saved with it{net}"
-    )
-
-
-def _layer(
-    reader: Reader, message: memoryview, name_field: int, blobs_field: int
-) -> tuple[str, list[np.ndarray]]:
-    name, arrays = "", []
-    for number, kind, value in reader.fields(message):
-        if kind != BYTES or not isinstance(value, memoryview):
-            continue
-        if number == name_field:
-            name = bytes(value).decode()
-        elif number == blobs_field:
-            arrays.append(_blob(reader, value))
-    return name, arrays
-
-
-def _blob(reader: Reader, message: memoryview) -> np.ndarray:
-    shape: list[int] | None = None
-    legacy = dict.fromkeys(_BLOB_SIZES, 1)
-    parts: list[np.ndarray] = []
-    for number, kind, value in reader.fields(message):
-        if isinstance(value, int):
-            if number in legacy:
-                legacy[number] = value
-        elif number == _BLOB_SHAPE:
-            shape = list(islice(_sizes(reader, value), _MOST_AXES + 1))
-        elif number in (_BLOB_DATA, _BLOB_DOUBLES):
-            kinds = {BYTES: number == _BLOB_DOUBLES, FIXED_32: False, FIXED_64: True}
-            width = 8 if kinds[kind] else 4
-            if len(value) % width:
-                raise WireError(f"{len(value)} bytes of numbers of {width} bytes each")
-            # A copy, for the file is closed afterwards. Doubles too large become
-            # infinite, and are refused as such.
-            with np.errstate(over="ignore"):
-                parts.append(np.frombuffer(value, f"<f{width}").astype(np.float32))
-    data = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    sizes = list(legacy.values()) if shape is None else shape
-    if len(sizes) > _MOST_AXES:
-        raise WireError(f"a blob has more axes than Caffe's, which have {_MOST_AXES}")
-    extent = math.prod(filter(None, sizes))  # NumPy's own limit, too, is of this
-    if extent > _MOST_NUMBERS or math.prod(sizes) != data.size:
-        raise WireError(f"a blob of shape {sizes} has {data.size} numbers")
-    return data.reshape(sizes)
-
-
-def _sizes(reader: Reader, message: memoryview) -> Iterator[int]:
-    for number, _, value in reader.fields(message):
-        if number == _SHAPE_SIZE:
-            if isinstance(value, int):
-                yield value
-            else:
-                yield from protobuf.varints(value)
-
-
-def _encoded(array: np.ndarray) -> bytes:
-    sizes = b"".join(map(protobuf.varint, array.shape))
-    shape: Any = protobuf.field(_BLOB_SHAPE, protobuf.field(_SHAPE_SIZE, sizes))
-    return bytes(shape) + protobuf.field(_BLOB_DATA, array.astype("<f4").tobytes())

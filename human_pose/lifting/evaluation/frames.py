@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 
 from human_pose.datasets.pose_files import (
     PoseSet,
     action_file_names,
     concatenate,
-    read_pose_file,
+    read_people,
 )
 from human_pose.datasets.protocol import ACTIONS
 from human_pose.files.errors import InputError
@@ -59,7 +60,7 @@ def read_action_frames(folder: str | os.PathLike[str], subsample: int) -> Action
             if not (folder / name).exists():
                 missing.append(name)
                 continue
-            whole = read_pose_file(folder / name)
+            whole = read_people(folder / name)
             sets.append(whole[::subsample])
             actions.append(action)
             files.append(name)
@@ -67,6 +68,11 @@ def read_action_frames(folder: str | os.PathLike[str], subsample: int) -> Action
     if not sets:
         raise InputError(
             f"{folder}: must hold test files such as {missing[0]}; none is there"
+        )
+    if over := sorted({path.name for path in folder.glob("*.h5")} - {*files}):
+        logging.warning(
+            "%s: passes over %s, which no action is called; actions: %s",
+            *(folder, ", ".join(over), ", ".join(ACTIONS)),
         )
     counts = [len(poses) for poses in sets]
     return ActionFrames(

@@ -19,7 +19,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from human_pose.datasets.pose_files import read_pose_file
+from human_pose.datasets.pose_files import read_people
 from human_pose.files.errors import InputError
 from human_pose.lifting.build import build_lifter
 from human_pose.lifting.config import LifterConfig, TrainingConfig
@@ -109,7 +109,7 @@ def train(
 
 
 def _read_batches(config: TrainingConfig) -> FrameBatches:
-    poses = read_pose_file(config.input_path)[:: config.subsample]
+    poses = read_people(config.input_path)[:: config.subsample]
     return FrameBatches(
         poses,
         batch_size=config.batch_size,

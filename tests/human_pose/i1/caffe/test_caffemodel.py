@@ -10,7 +10,7 @@ import pytest
 
 from human_pose.files.errors import InputError
 from human_pose.i1 import build_network
-from human_pose.i1.caffe import caffemodel
+from human_pose.i1.caffe import caffemodel, messages
 from human_pose.i1.caffe.convert import convert
 from human_pose.i1.caffe.protobuf import field, varint
 from human_pose.i1.network.checkpoint import load_network
@@ -98,6 +98,43 @@ def test_reads_the_older_generation(tmp_path, network, blobs):
     np.testing.assert_allclose(bias, blobs["conv_1"][1], rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("kind", "dtype", "rtol"), [(0, "<f8", 0), (1, "<f4", 0), (2, "<f2", 1e-3)]
+)
+def test_reads_nvidias_bytes_of_a_named_type(tmp_path, kind, dtype, rtol):
+    values = np.linspace(-3, 5, 6, dtype=np.float32).reshape(2, 3)
+    shape = field(7, field(1, varint(2) + varint(3)))
+    raw_type = varint(10 << 3) + varint(kind)
+    blob = shape + raw_type + field(12, values.astype(dtype).tobytes())
+    layer = field(1, b"conv") + field(7, blob)
+    (tmp_path / "nv.caffemodel").write_bytes(field(100, layer))
+    (found,) = caffemodel.read(tmp_path / "nv.caffemodel")["conv"]
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, values, rtol=rtol)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x89HDF\r\n\x1a\n" + bytes(64), "is a snapshot in HDF5.*BINARYPROTO"),
+        (
+            field(100, field(1, b"a") + field(7, field(10, bytes(4)))),
+            "a fork of Caffe's, with half_data",
+        ),
+        (
+            field(
+                100, field(1, b"a") + field(7, varint(80) + varint(3) + field(12, b""))
+            ),
+            "raw_data of type 3; read are double, float and half",
+        ),
+    ],
+)
+def test_names_dialects_that_are_not_read(tmp_path, content, words):
+    (tmp_path / "a.caffemodel").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        caffemodel.read(tmp_path / "a.caffemodel")
+
+
 def test_lists_what_does_not_fit_and_changes_nothing(network, blobs):
     before = network.get_weights()
     last = blobs["conv_5_d4"]
@@ -168,7 +205,7 @@ def test_names_the_file_of_weights_that_are_not_finite(tmp_path, blobs):
         8, np.full(bias.size, 1e300, "<f8").tobytes()
     )
     caffemodel.write(path, {n: a for n, a in blobs.items() if n != "conv_1"})
-    single = caffemodel._encoded(kernel)
+    single = messages.encoded(kernel)
     content = field(1, b"conv_1") + field(7, single) + field(7, double)
     path.write_bytes(path.read_bytes() + field(100, content))
     with pytest.raises(InputError, match=r"net.caffemodel: .* 1 not finite: conv_1$"):

@@ -1,0 +1,123 @@
+"""Whether 2D and 3D joints that belong together could be what they are said to be.
+
+Sizes and axes that are not what a file's format says give numbers and no error: metres
+read as millimetres an error of "0.06 mm". What a body's size, and pictures beside the
+truth, say of this is looked at once, where a file is read.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+# Largest extents of bodies, in the median of the frames: an infant that sits has some
+# 300 mm, a tall person with arms stretched out some 2,400.
+BODY_EXTENTS_MM: Final = (250.0, 10_000.0)
+# Of frames, for what frames say of each other.
+_MOST_FRAMES: Final = 64
+# Misfits of pictures to the truth, as shares of a person's size: what is no more is as
+# said, and something else must explain what is by so much less.
+_FITS: Final = 0.2
+_BETTER: Final = 0.5
+
+
+def implausible_size(joints_3d_mm: np.ndarray) -> str:
+    """What is wrong with the size of bodies `[F, J, 3]`; "" for nothing."""
+    extents = np.nanmax(np.nanmax(joints_3d_mm, 1) - np.nanmin(joints_3d_mm, 1), -1)
+    median = float(np.median(extents))
+    low, high = BODY_EXTENTS_MM
+    if low <= median <= high:
+        return ""
+    units = {"metres": 1e-3, "centimetres": 0.1, "tenths of a millimetre": 10.0}
+    meant = [n for n, size in units.items() if 500 * size <= median <= 2500 * size]
+    said = f"; are they {meant[0]}?" if meant else ""
+    return (
+        f"must be millimetres, bodies of {low:g} to {high:g} mm; in the median frame "
+        f"the joints are {median:.3g} mm apart{said}"
+    )
+
+
+def doubts(
+    joints_2d_px: np.ndarray,
+    joints_3d_mm: np.ndarray,
+    rotations: np.ndarray,
+    flip_order: Sequence[int],
+    head_and_feet: tuple[int, Sequence[int]],
+) -> Iterator[str]:
+    """What speaks against views, sides and axes, a sentence each.
+
+    Args:
+      joints_2d_px: `[F, V, J, 2]`, y down; (0, 0) where not found.
+      joints_3d_mm: `[F, J, 3]`, world, z up.
+      rotations: `[F, V, 3, 3]`, world to camera.
+      flip_order: `[J]`, for each joint that of the other side.
+      head_and_feet: numbers of the head's joint and of the feet's.
+    """
+    every = -(-len(joints_2d_px) // _MOST_FRAMES)
+    points, truth = joints_2d_px[::every], joints_3d_mm[::every]
+    turns = rotations[::every]
+    head, feet = head_and_feet
+    over = truth[:, head, 2] - truth[:, list(feet), 2].mean(axis=1)
+    upside_down = float(np.mean(over < 0))
+    if upside_down > _BETTER:
+        yield (
+            "joint_3d: z should point upwards; the head is below the feet in "
+            f"{100 * upside_down:.0f} % of frames"
+        )
+    # Files without cameras have zeros.
+    said = _misfit(points, truth, turns) if turns.any() else 0.0
+    if said <= _FITS:
+        return
+    order = _order(points, truth, turns)
+    others = {
+        "left and right seem to be exchanged": points[:, :, list(flip_order)],
+        "x seems to point to the left": _mirrored(points, 0),
+        "y seems to point upwards": _mirrored(points, 1),
+        f"views seem to be in the order {', '.join(map(str, order))}": points[:, order],
+    }
+    misfits = {w: _misfit(p, truth, turns) for w, p in others.items()}
+    word, least = min(misfits.items(), key=lambda item: item[1])
+    known = word if least < _BETTER * said else "they may not belong together"
+    yield (
+        f"joint_2d is off joint_3d, seen by the cameras, by {100 * said:.0f} % of the "
+        f"person's size in the median view; {known}"
+        + (f" (then by {100 * least:.0f} %)" if known == word else "")
+    )
+
+
+def _mirrored(points: np.ndarray, axis: int) -> np.ndarray:
+    """Points with an axis turned round; those not found stay (0, 0)."""
+    turned = points.copy()
+    turned[..., axis] *= -1
+    return turned
+
+
+def _misfit(points: np.ndarray, truth: np.ndarray, turns: np.ndarray) -> float:
+    """How far pictures are from the truth's, by any scale and place: a median share."""
+    return float(np.median(_misfits(points, np.einsum("fvij,fkj->fvki", turns, truth))))
+
+
+def _order(points: np.ndarray, truth: np.ndarray, turns: np.ndarray) -> list[int]:
+    """For each camera the view that fits it best."""
+    seen = np.einsum("fvij,fkj->fvki", turns, truth)
+    views = points.shape[1]
+    cost = np.empty((views, views))
+    for view in range(views):
+        each = np.broadcast_to(points[:, view : view + 1], points.shape)
+        cost[:, view] = np.median(_misfits(each, seen), axis=0)
+    return [int(view) for view in linear_sum_assignment(cost)[1]]
+
+
+def _misfits(points: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Of each frame and view, `[F, V]`, by weak perspective of the joints found."""
+    there = (points != 0).any(axis=-1, keepdims=True)
+    count = np.maximum(there.sum(axis=-2, keepdims=True), 1)
+    a = np.where(there, points, 0.0)
+    b = np.where(there, seen[..., :2], 0.0)
+    a = np.where(there, a - a.sum(axis=-2, keepdims=True) / count, 0.0)
+    b = np.where(there, b - b.sum(axis=-2, keepdims=True) / count, 0.0)
+    size = (a * a).sum(axis=(-2, -1))
+    scale = (a * b).sum(axis=(-2, -1)) / np.maximum((b * b).sum(axis=(-2, -1)), 1e-12)
+    off = a - np.maximum(scale, 0.0)[..., None, None] * b
+    return np.sqrt((off * off).sum(axis=(-2, -1)) / np.maximum(size, 1e-12))

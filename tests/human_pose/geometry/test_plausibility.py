@@ -1,0 +1,79 @@
+"""Sizes, sides, axes and orders that are not what they are said to be are told."""
+
+import numpy as np
+import pytest
+
+from human_pose.datasets.synthetic import BODIES, subject_cameras
+from human_pose.datasets.synthetic.motion import perform
+from human_pose.geometry.plausibility import doubts, implausible_size
+from human_pose.geometry.skeletons import LIFTER_17
+
+FLIP = LIFTER_17.flip_order
+ENDS = (
+    LIFTER_17.index("head_top"),
+    [LIFTER_17.index("left_ankle"), LIFTER_17.index("right_ankle")],
+)
+
+
+@pytest.fixture(scope="module")
+def frames():
+    rng = np.random.default_rng(0)
+    truth = perform("Walking", BODIES[9], rng, 30).joints_3d_mm
+    cameras = subject_cameras(9, 0)
+    points = np.stack([camera.project(truth) for camera in cameras], axis=1)
+    points += rng.normal(0, 5, points.shape)
+    points[rng.random(points.shape[:-1]) < 0.2] = 0
+    turns = np.stack([camera.rotation for camera in cameras])
+    return points, truth, np.broadcast_to(turns, (len(truth), *turns.shape))
+
+
+def said(points, truth, turns):
+    return list(doubts(points, truth, turns, FLIP, ENDS))
+
+
+def turned(points, axis):
+    sizes = np.array([1000.0, 1000.0])
+    moved = np.where(np.arange(2) == axis, sizes - points, points)
+    return np.where((points != 0).any(axis=-1, keepdims=True), moved, 0.0)
+
+
+def test_what_is_as_said_is_not_doubted(frames):
+    assert said(*frames) == []
+    lost = frames[0].copy()
+    lost[:, 1:] = 0
+    assert said(lost, *frames[1:]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p, t, r: (p[:, :, list(FLIP)], t, r), "left and right seem"),
+        (lambda p, t, r: (p, t[:, list(FLIP)], r), "left and right seem"),
+        (lambda p, t, r: (turned(p, 0), t, r), "x seems to point to the left"),
+        (lambda p, t, r: (turned(p, 1), t, r), "y seems to point upwards"),
+        (lambda p, t, r: (p[:, [1, 2, 3, 0]], t, r), "in the order 3, 0, 1, 2"),
+        (lambda p, t, r: (p, t[::-1, :, [1, 0, 2]], r), "may not belong together"),
+        (
+            lambda p, t, r: (p, t * [1, -1, -1], r),
+            "the head is below the feet in 100 %",
+        ),
+    ],
+)
+def test_what_is_not_is_named(frames, change, words):
+    assert words in " | ".join(said(*change(*frames)))
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (1.0, ""),
+        (0.4, ""),
+        (1e-3, "are they metres?"),
+        (0.1, "are they centimetres?"),
+        (10.0, "are they tenths of a millimetre?"),
+        (1e3, "the joints are "),
+    ],
+)
+def test_bodies_have_a_size_in_millimetres(frames, factor, words):
+    wrong = implausible_size(factor * frames[1])
+    assert words in wrong and bool(wrong) == bool(words)
