@@ -37,6 +37,9 @@ _SURE: Final = 0.3
 # Fewer of the joints than this show a part of a person, or nobody.
 _FEWEST: Final = 1 / 3
 
+# Joints `[J, 2]`, px, and confidences `[J]`.
+One = tuple[np.ndarray, np.ndarray]
+
 
 class RTMPose:
     """The detector; see `Detector`."""
@@ -84,17 +87,26 @@ class RTMPose:
         """One person, about whose joints the next picture's box is."""
         box = None
         for picture in pictures:
-            if box is None:
-                height, width = picture.shape[:2]
-                first = self._one(picture, (0.0, 0.0, float(width), float(height)))
-                box = _about(first, picture)
+            found = None
             if box is not None:
-                first = self._one(picture, box)
-                box = _about(first, picture)
-            yield self._joined([first])
+                found = self._one(picture, box)
+                box = _about(found, picture)
+            if found is None or box is None:
+                found, box = self._searched(picture)
+            yield self._joined([found])
 
-    def _one(self, picture: np.ndarray, box: Four) -> tuple[np.ndarray, np.ndarray]:
-        """Joints `[J, 2]` and confidences `[J]` of the person in a box."""
+    def _searched(self, picture: np.ndarray) -> tuple[One, Four | None]:
+        """The person in the whole picture, read again by the box; and the next box."""
+        height, width = picture.shape[:2]
+        found = self._one(picture, (0.0, 0.0, float(width), float(height)))
+        box = _about(found, picture)
+        if box is None:
+            return found, None
+        found = self._one(picture, box)
+        return found, _about(found, picture)
+
+    def _one(self, picture: np.ndarray, box: Four) -> One:
+        """The person in a box."""
         pixels, origin, scale = _cut_out(picture, box, self._model)
         given = self._model(((pixels - _MEAN) / _SPREAD).astype(np.float32))
         count = len(self.skeleton)
@@ -106,7 +118,7 @@ class RTMPose:
         joints = np.where(seen[:, None], joints, np.nan)
         return joints, np.where(seen, likely.clip(0, 1), 0.0)
 
-    def _joined(self, people: Sequence[tuple[np.ndarray, np.ndarray]]) -> Found:
+    def _joined(self, people: Sequence[One]) -> Found:
         count = len(self.skeleton)
         joints = np.array([joints for joints, _ in people]).reshape(-1, count, 2)
         confidence = np.array([sure for _, sure in people]).reshape(-1, count)
@@ -138,7 +150,7 @@ def _skeleton(model: OnnxModel) -> Skeleton:
     return by_count(x[1], "detector")
 
 
-def _about(one: tuple[np.ndarray, np.ndarray], picture: np.ndarray) -> Four | None:
+def _about(one: One, picture: np.ndarray) -> Four | None:
     """The box about the joints that are sure, if they are enough."""
     joints, confidence = one
     sure = confidence > _SURE
