@@ -8,9 +8,9 @@ YOLOX, or are about the joints of the picture before; the first picture then is 
 whole, and read twice.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -48,7 +48,7 @@ class RTMPose:
     # onnxruntime uses all cores by itself.
     parallel = 1
 
-    def __init__(self, files: Sequence[Path]) -> None:
+    def __init__(self, files: Sequence[str | os.PathLike[str]]) -> None:
         """Reads the networks.
 
         Args:
