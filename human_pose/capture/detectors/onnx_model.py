@@ -14,8 +14,8 @@ from human_pose.files.paths import read_bytes
 # What one file of protobuf can have.
 _MOST_BYTES: Final = 1 << 31
 _PROVIDERS: Final = ("CUDAExecutionProvider", "CPUExecutionProvider")
-# Of onnxruntime's log: errors, no warnings.
-_ERRORS: Final = 3
+# Of onnxruntime's log: what it raises is told once, by us.
+_FATAL: Final = 4
 
 
 class OnnxModel:
@@ -83,11 +83,14 @@ class OnnxModel:
 
 def _session(runtime: Any, path: Path, content: bytes) -> Any:
     options = runtime.SessionOptions()
-    options.log_severity_level = _ERRORS
+    options.log_severity_level = _FATAL
     there = runtime.get_available_providers()
     providers = [each for each in _PROVIDERS if each in there]
     try:
-        return runtime.InferenceSession(content, options, providers=providers)
+        # With one provider there is nothing to fall back to, which it would print.
+        return runtime.InferenceSession(
+            content, options, providers=providers, enable_fallback=len(providers) > 1
+        )
     # onnxruntime's errors have no common class.
     except Exception as error:
         raise InputError(
