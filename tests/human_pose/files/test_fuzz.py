@@ -449,7 +449,7 @@ READERS = {
     "detections in h5": Reader(
         make_pose_file, seen(pose_file.read), summed=True, mutants=FEW
     ),
-    "video": Reader(make_video, read_video, mutants=FEW),
+    "video": Reader(make_video, read_video, mutants=20),
     "detector": Reader(make_detector, confidence_of_detector, mutants=FEW),
     # Small, for Keras is slow, and so no network of ours.
     "network": Reader(make_network, read_network, refused=True, mutants=12),
