@@ -23,6 +23,8 @@ READERS = (
     ("human_pose.calibrated.checkpoint:load_lifter", (), ""),
     ("human_pose.calibrated.prior.files:load_prior", (), ""),
     ("human_pose.calibrated.prior.files:read_prior", (), ""),
+    ("human_pose.capture.detectors.onnx_model:OnnxModel", (), ""),
+    ("human_pose.capture.detectors.yolox:Yolox", (), ""),
     ("human_pose.datasets.h36m.archive:check_archive", (), ""),
     ("human_pose.datasets.images:open_dataset", (), ""),
     ("human_pose.datasets.images.index_range:read_ranges", (), ""),
@@ -85,6 +87,8 @@ READERS = (
     ("human_pose.exchange.poses:read_poses", (), ""),
     ("human_pose.exchange.trc:read_trc", (), ""),
     ("human_pose.media.pictures:read_picture", (), ""),
+    ("human_pose.media.videos:declared_fps", (), ""),
+    ("human_pose.media.videos:probe", (), ""),
     ("ransac.files:read_arrays", ({},), ""),
     ("ransac.problems:RecordedStream", (), ""),
 )

@@ -144,7 +144,7 @@ def _fps(path: Path, config: Mapping[str, Mapping[str, Any]]) -> float:
     found = frame_rate(path / _VIDEOS)
     if found is None:
         logging.warning(
-            "%s: no frame rate is given, nor found in %s/ (which needs OpenCV); "
+            "%s: no frame rate is given, nor found in %s/ (which needs PyAV); "
             "taken to be %g frames a second",
             *(path, _VIDEOS, _FALLBACK_FPS),
         )

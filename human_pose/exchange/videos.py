@@ -1,12 +1,12 @@
-"""The frame rate of videos, which OpenCV reads if it is installed."""
+"""The frame rate of videos, which PyAV reads if it is installed."""
 
 import os
 from typing import Final
 
 from human_pose.exchange.sources import files_in
 from human_pose.files.errors import InputError
+from human_pose.media.videos import VIDEO_SUFFIXES, declared_fps
 
-_SUFFIXES: Final = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm")
 # Frames a second that files may differ by: they store it as a fraction.
 _SAME: Final = 1e-2
 
@@ -17,17 +17,15 @@ def frame_rate(folder: str | os.PathLike[str]) -> float | None:
     Raises:
       InputError: if two have different rates.
     """
-    videos = files_in(folder, *_SUFFIXES)
-    try:
-        import cv2
-    except ImportError:
-        return None
     rates = {}
-    for video in videos:
-        capture = cv2.VideoCapture(str(video))
-        rate = float(capture.get(cv2.CAP_PROP_FPS))
-        capture.release()
-        if rate > 0:
+    for video in files_in(folder, *VIDEO_SUFFIXES):
+        try:
+            rate = declared_fps(video)
+        except InputError:
+            # Detections are there already: a video that cannot be read, or PyAV that
+            # is missing, costs the rate alone, which the caller warns of.
+            continue
+        if rate:
             rates[video.name] = rate
     if rates and max(rates.values()) - min(rates.values()) > _SAME:
         listed = ", ".join(f"{name}: {rate:g}" for name, rate in rates.items())

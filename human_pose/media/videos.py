@@ -94,6 +94,18 @@ def probe(path: str | os.PathLike[str]) -> Video:
     return Video(path, width, height, times, turned, numbers)
 
 
+def declared_fps(path: str | os.PathLike[str]) -> float | None:
+    """Frames a second as a video says of itself, without reading its frames.
+
+    Raises:
+      InputError: naming the file, if it cannot be read, or is no video.
+    """
+    path = Path(path)
+    with _opened(path) as container:
+        rate = _stream(path, container).average_rate
+    return float(rate) if rate else None
+
+
 def read_frames(
     video: Video, chosen: slice | None = None
 ) -> Iterator[tuple[int, np.ndarray]]:

@@ -23,6 +23,10 @@ def find_detector(config: DetectorConfig) -> Detector:
         return BlazePose()
     if config.name == "i1":
         return image_network(config)
+    if config.name == "rtmpose":
+        from human_pose.capture.detectors.rtmpose import RTMPose
+
+        return RTMPose(config.files)
     raise InputError("detector", f"must be {' or '.join(DETECTORS)}", config.name)
 
 

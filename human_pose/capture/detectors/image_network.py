@@ -15,8 +15,8 @@ from typing import Final
 
 import numpy as np
 
+from human_pose.capture.detectors.boxes import Four, box_about, inside
 from human_pose.capture.detectors.protocol import Detect, Detector, Found
-from human_pose.geometry.limits import MIN_BOX_PX
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.geometry.skeletons import IMAGE_16
 from human_pose.i1 import codec
@@ -25,14 +25,10 @@ from human_pose.i1.network.hourglass import PoseNetwork
 from human_pose.i1.readout.spread import spread
 from human_pose.i1.sample import Sample, find_pose, find_poses
 
-# Side of a box over the larger extent of the joints: the middle of what the embedded
-# pictures have (`datasets.rendered.shots.Framing`).
-_MARGIN: Final = 1.21
 _BATCH: Final = 8
 # Joints that another detector is surer of than of even odds are within the box.
 _SURE: Final = 0.5
 
-Four = tuple[float, float, float, float]
 FindPoses = Callable[[Iterable[np.ndarray]], Iterator[Sample | None]]
 
 
@@ -88,17 +84,6 @@ class ImageNetwork:
             yield lambda pictures: _beside(network, camera, find, pictures)
 
 
-def box_about(points_px: np.ndarray) -> Four | None:
-    """The square about joints `[..., 2]` as the network knows it; None without any."""
-    points = points_px[np.isfinite(points_px).all(axis=-1)]
-    if not len(points):
-        return None
-    low, high = points.min(axis=0), points.max(axis=0)
-    side = max(_MARGIN * float((high - low).max()), MIN_BOX_PX)
-    x, y = ((low + high - side) / 2).tolist()
-    return x, y, x + side, y + side
-
-
 def found_in(sample: Sample | None) -> Found:
     """What the network found, with the spread of its volumes; or nobody."""
     if sample is None:
@@ -123,7 +108,7 @@ def _beside(
     shown, searched = itertools.tee(pictures)
     both = zip(shown, find(searched), strict=True)
     while batch := list(itertools.islice(both, _BATCH)):
-        boxes = [_inside(box_about(_sure(found)), each) for each, found in batch]
+        boxes = [inside(box_about(_sure(found)), each) for each, found in batch]
         known = [b for b in boxes if b is not None]
         kept = [each for (each, _), b in zip(batch, boxes, strict=True) if b]
         cameras = itertools.repeat(camera)
@@ -142,9 +127,9 @@ def _following(
     for picture in pictures:
         if box is None:
             first = find_pose(network, picture, camera=camera)
-            box = _inside(box_about(first.joints_2d_px), picture)
+            box = inside(box_about(first.joints_2d_px), picture)
         sample = find_pose(network, picture, box=box, camera=camera)
-        box = _inside(box_about(sample.joints_2d_px), picture)
+        box = inside(box_about(sample.joints_2d_px), picture)
         yield sample
 
 
@@ -153,15 +138,3 @@ def _sure(found: Found) -> np.ndarray:
     if not len(found.confidence):
         return np.empty((0, 2))
     return np.asarray(found.joints_2d_px[0][found.confidence[0] > _SURE])
-
-
-def _inside(box: Four | None, picture: np.ndarray) -> Four | None:
-    """A box if it shows something of the picture, and is not far beyond it."""
-    if box is None:
-        return None
-    height, width = picture.shape[:2]
-    x1, y1, x2, y2 = box
-    side = max(width, height)
-    meets = x2 > 0 and y2 > 0 and x1 < width and y1 < height
-    near = min(x1, y1) >= -side and x2 <= width + side and y2 <= height + side
-    return box if meets and near else None

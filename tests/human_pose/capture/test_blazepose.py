@@ -1,6 +1,11 @@
 """What is said to the worker, and what it answers; MediaPipe itself where it is."""
 
+import os
+import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +13,7 @@ import pytest
 from human_pose.capture.detectors import blazepose, environment
 from human_pose.capture.detectors.blazepose import BlazePose
 from human_pose.files.errors import InputError
+from human_pose.files.paths import PROJECT_ROOT
 from human_pose.geometry.known_skeletons import BLAZEPOSE_33
 
 # In place of MediaPipe: where the brightest pixel is, and how many frames went before.
@@ -77,6 +83,39 @@ def test_a_worker_that_ends_is_named_with_what_it_said(detector):
         detector.started() as detect,
     ):
         list(detect(pictures))
+
+
+def test_a_worker_ends_with_a_process_that_is_killed(detector, tmp_path):
+    code = (
+        "import os, signal, sys\n"
+        "import numpy as np\n"
+        "from human_pose.capture.detectors import blazepose, environment\n"
+        "environment.python = lambda: sys.executable\n"
+        "with blazepose.BlazePose().started() as detect:\n"
+        "    next(detect(np.ones((3, 9, 9, 3), np.uint8)))\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    with (tmp_path / "mediapipe.py").open("a") as file:
+        note = str(tmp_path / "id")
+        file.write(f"import os; open({note!r}, 'w').write(str(os.getpid()))")
+    paths = os.pathsep.join([str(tmp_path), str(PROJECT_ROOT)])
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": paths}
+    )
+    assert done.returncode == -signal.SIGKILL
+    worker = Path("/proc", (tmp_path / "id").read_text(), "stat")
+    end = time.monotonic() + 10
+    while alive(worker):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def alive(stat):
+    """Whether a process runs, by its file in /proc: not if nobody fetched its end."""
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_how_the_environment_is_made_is_said(monkeypatch, tmp_path):

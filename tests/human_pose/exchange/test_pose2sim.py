@@ -1,8 +1,10 @@
 """Pose2Sim's projects, made up and real."""
 
+import sys
 from dataclasses import replace
 
 import made_up_detections as made_up
+import made_up_videos
 import numpy as np
 import pytest
 
@@ -102,6 +104,19 @@ def test_associated_detections_come_first(tmp_path, warned):
         assert read.joints_2d_px[0, 0, 0, 0, 0] == 100 * number
     assert read.fps == 60 and "taken to be 60 frames a second" in warned[0]
     assert pose2sim.read(tmp_path, fps=50).fps == 50 and len(warned) == 3
+
+
+def test_the_rate_is_that_of_the_videos(tmp_path, warned, monkeypatch):
+    write_trial(tmp_path)
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos/broken.mp4").write_text("no video")
+    made_up_videos.write(tmp_path / "videos/a b%ä.mp4", rate=25)
+    assert pose2sim.read(tmp_path).fps == 25 and not warned
+    made_up_videos.write(tmp_path / "videos/b.mp4", rate=30)
+    with pytest.raises(InputError, match=r"one frame rate; a b%ä\.mp4: 25, b\.mp4: 30"):
+        pose2sim.read(tmp_path)
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert pose2sim.read(tmp_path).fps == 60 and "needs PyAV" in warned[0]
 
 
 @pytest.mark.parametrize(

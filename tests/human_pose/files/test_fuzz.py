@@ -16,6 +16,8 @@ import keras
 import made_up_detections as detections
 import made_up_images as made_up
 import made_up_motion
+import made_up_networks
+import made_up_videos
 import numpy as np
 import pytest
 from mutants import mutants
@@ -24,6 +26,7 @@ from PIL import Image
 from human_pose.calibrated.checkpoint import load_lifter, save_lifter
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior, read_prior, write_prior
+from human_pose.capture.detectors.rtmpose import RTMPose
 from human_pose.datasets.h36m import archive
 from human_pose.datasets.h36m.names import RawFile
 from human_pose.datasets.images import kept_index, layout, open_dataset
@@ -56,6 +59,7 @@ from human_pose.lifting.checkpoint import read_checkpoint
 from human_pose.lifting.parameters import write_cameras, write_mixtures
 from human_pose.lifting.variables import parameter_shapes
 from human_pose.media.pictures import read_picture
+from human_pose.media.videos import declared_fps, probe, read_frames
 from human_pose.runs.state import read_progress, restore_variables, write_state
 from ransac.problems import RecordedStream
 
@@ -323,6 +327,28 @@ def read_network(path):
     return load_network(path).get_weights()
 
 
+def make_video(folder):
+    return made_up_videos.write(folder / "v.mp4")
+
+
+def read_video(path):
+    video = probe(path)
+    seen = [number for number, _ in read_frames(video)]
+    assert seen == sorted(set(seen))
+    return [video.times_s, declared_fps(path)]
+
+
+def make_detector(folder):
+    return made_up_networks.rtmpose(folder / "net.onnx")
+
+
+def confidence_of_detector(path):
+    with RTMPose([path]).started() as detect:
+        return [
+            found.confidence for found in detect(np.full((2, 60, 50, 3), 200, "u1"))
+        ]
+
+
 @dataclass(frozen=True)
 class Reader:
     """One kind of files.
@@ -423,6 +449,8 @@ READERS = {
     "detections in h5": Reader(
         make_pose_file, seen(pose_file.read), summed=True, mutants=FEW
     ),
+    "video": Reader(make_video, read_video, mutants=20),
+    "detector": Reader(make_detector, confidence_of_detector, mutants=FEW),
     # Small, for Keras is slow, and so no network of ours.
     "network": Reader(make_network, read_network, refused=True, mutants=12),
 }

@@ -1,5 +1,6 @@
 """Videos are numbered, upright frames with their own times."""
 
+import av
 import made_up_videos
 import numpy as np
 import pytest
@@ -24,6 +25,24 @@ def test_frames_come_with_their_numbers_and_times(ending, tmp_path):
     ]
     assert part == [(7, 7), (8, 8)]
     assert not list(read_frames(video, slice(30, None)))
+
+
+def test_a_single_frame_and_grey_are_videos(tmp_path):
+    one = probe(made_up_videos.write(tmp_path / "one.mp4", [0]))
+    assert (len(one), one.fps, one.times_s.tolist()) == (1, None, [0.0])
+    assert [number for number, _ in read_frames(one)] == [0]
+    path = tmp_path / "grey.avi"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "gray"
+        for level in (10, 200):
+            pixels = np.full((48, 64), level, np.uint8)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="gray")))
+        file.mux(stream.encode(None))
+    shown = [pixels for _, pixels in read_frames(probe(path))]
+    assert [pixels.shape for pixels in shown] == [(48, 64, 3)] * 2
+    assert [(pixels.min(), pixels.max()) for pixels in shown] == [(10, 10), (200, 200)]
+    assert videos.declared_fps(path) == 10
 
 
 def test_variable_rates_are_those_of_the_time_stamps(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from human_pose.capture.detectors.image_network import box_about
+from human_pose.capture.detectors.boxes import box_about
 from human_pose.i1.readout import volume
 from human_pose.i1.readout.spread import spread
 

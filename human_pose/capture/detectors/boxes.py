@@ -1,0 +1,63 @@
+"""Boxes about the joints of one person, to find them again by."""
+
+from typing import Final
+
+import numpy as np
+
+from human_pose.geometry.limits import MIN_BOX_PX
+
+Four = tuple[float, float, float, float]
+
+# Side of a square over the larger extent of the joints: the middle of what the embedded
+# pictures have (`datasets.rendered.shots.Framing`).
+_MARGIN: Final = 1.21
+
+
+def box_about(points_px: np.ndarray) -> Four | None:
+    """The square about joints `[..., 2]` as the network I1 knows it; None without any.
+
+    Returns:
+      x1, y1, x2, y2, px.
+    """
+    ends = _extent(points_px)
+    if ends is None:
+        return None
+    low, high = ends
+    side = max(_MARGIN * float((high - low).max()), MIN_BOX_PX)
+    return _about((low + high) / 2, np.array([side, side]))
+
+
+def extent_about(points_px: np.ndarray, margin: float) -> Four | None:
+    """The extent of joints `[..., 2]`, wider by a factor; None without any.
+
+    Returns:
+      x1, y1, x2, y2, px.
+    """
+    ends = _extent(points_px)
+    if ends is None:
+        return None
+    low, high = ends
+    return _about((low + high) / 2, np.maximum(margin * (high - low), MIN_BOX_PX))
+
+
+def inside(box: Four | None, picture: np.ndarray) -> Four | None:
+    """A box if it shows something of the picture, and is not far beyond it."""
+    if box is None:
+        return None
+    height, width = picture.shape[:2]
+    x1, y1, x2, y2 = box
+    side = max(width, height)
+    meets = x2 > 0 and y2 > 0 and x1 < width and y1 < height
+    near = min(x1, y1) >= -side and x2 <= width + side and y2 <= height + side
+    return box if meets and near else None
+
+
+def _extent(points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    points = points_px[np.isfinite(points_px).all(axis=-1)]
+    return (points.min(axis=0), points.max(axis=0)) if len(points) else None
+
+
+def _about(centre: np.ndarray, sides: np.ndarray) -> Four:
+    x1, y1 = (centre - sides / 2).tolist()
+    x2, y2 = (centre + sides / 2).tolist()
+    return x1, y1, x2, y2
