@@ -8,7 +8,7 @@ from typing import Final, Literal
 from human_pose.calibrated.config import CalibratedConfig
 
 Sync = Literal["none", "motion", "offsets"]
-DETECTORS: Final = ("blazepose", "i1")
+DETECTORS: Final = ("blazepose", "rtmpose", "i1")
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,8 @@ class DetectorConfig:
 
     Attributes:
       name: of `DETECTORS`.
-      files: of `i1` its checkpoint.
+      files: of `rtmpose` its network, after the one that finds people if there is one;
+        of `i1` its checkpoint.
     """
 
     name: str = "blazepose"

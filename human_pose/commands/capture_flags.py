@@ -19,7 +19,7 @@ from human_pose.files.paths import locate
 
 TAKES: Final = frozenset(
     {
-        "videos", "video", "recording", "cameras", "detector",
+        "videos", "video", "recording", "cameras", "detector", "detector_files",
         "frames", "units", "sync", "refine_cameras", "redo", "person", "truth",
         "prior", "check_path", "temporal", "film",
     }
@@ -41,6 +41,12 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_enum(
         "detector", DETECTORS[0], DETECTORS, "What finds people in pictures.", **own
+    )
+    flags.DEFINE_list(
+        "detector_files",
+        None,
+        "rtmpose: its .onnx, after that of its finder of people if there is one.",
+        **own,
     )
     flags.DEFINE_string(
         "sync",
@@ -115,7 +121,9 @@ def _detector(asked: Asked, network: Path | None) -> DetectorConfig:
                 "check_path", f"must be a lifter's beside {asked.detector}", network
             )
         return DetectorConfig("i1", (network,))
-    return DetectorConfig(asked.detector)
+    return DetectorConfig(
+        asked.detector, tuple(map(locate, asked.detector_files or ()))
+    )
 
 
 def _sync(word: str) -> dict[str, Any]:

@@ -161,6 +161,8 @@ def assert_read(name, table, define, folder, monkeypatch):
         arguments += ["--motion=net", "--covariance=ppca", "--rank=2"]
     if "recording" in task.takes:
         arguments += ["--recording=net", "--truth=net"]
+    if "detector_files" in task.takes:
+        arguments.append("--detector_files=net")
     flag_values = defined(define)
     flag_values(["command", *arguments])
     asked = Noting(table.asked(flag_values).task, flag_values)
