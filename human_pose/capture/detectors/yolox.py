@@ -4,9 +4,9 @@ Its input has blue first, values from 0 to 255, and gray below or to the right o
 picture (github.com/Megvii-BaseDetection/YOLOX; mmdetection's `yolox` configurations).
 Two kinds of files are known: mmdeploy's, with `dets [1, N, 5]` of corners and a score,
 sorted out by the network itself, and `labels [1, N]`; and YOLOX's own, with one output
-`[1, A, 5 + classes]` not decoded yet: centres and logarithms of sides in cells of
-strides 8, 16 and 32, a score of there being anything, and one of each class. The first
-class is the person.
+`[1, A, 5 + classes]`: centres and logarithms of sides in cells of strides 8, 16 and 32,
+or both in pixels already, a score of there being anything, and one of each class. The
+first class is the person.
 """
 
 import os
@@ -22,6 +22,9 @@ _GRAY: Final = 114
 _STRIDES: Final = (8, 16, 32)
 # Corners, or centre and sides, and a score.
 _NUMBERS: Final = 5
+# Centres are within a cell or so of their own; in pixels they are all over the picture,
+# of which the smallest that YOLOX takes has 320.
+_MOST_CELLS: Final = 16.0
 _LEAST_SCORE: Final = 0.3
 # Of two boxes of which more than this is common, the surer one stays.
 _MOST_OVERLAP: Final = 0.45
@@ -88,9 +91,12 @@ class Yolox:
         if raw.ndim != 3 or raw.shape[1] != len(cells) or raw.shape[2] <= _NUMBERS:
             raise self._refused(f"{name} {list(raw.shape)}")
         rows = raw[0].astype(np.float64)
-        centres = (rows[:, :2] + cells) * strides
-        # Larger ones are no boxes of this picture, and would overflow.
-        halves = np.exp(np.minimum(rows[:, 2:4], 20.0)) * strides / 2
+        if np.median(np.abs(rows[:, :2])) > _MOST_CELLS:
+            centres, halves = rows[:, :2], rows[:, 2:4] / 2
+        else:
+            centres = (rows[:, :2] + cells) * strides
+            # Larger ones are no boxes of this picture, and would overflow.
+            halves = np.exp(np.minimum(rows[:, 2:4], 20.0)) * strides / 2
         classes = rows[:, _NUMBERS:]
         person = (rows[:, 4] * classes[:, 0])[:, None] * (classes.argmax(axis=-1) == 0)[
             :, None

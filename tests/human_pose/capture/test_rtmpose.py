@@ -92,6 +92,17 @@ def test_a_finder_that_is_not_decoded_is(tmp_path):
     np.testing.assert_allclose(boxes, expected, rtol=1e-6)
 
 
+def test_a_finder_that_is_decoded_is_known(tmp_path):
+    # All cells say where they are, in pixels; two have a person, the surer one last.
+    rows = {n: (32, 30, 8, 8, 0.01, 0.01, 0.01) for n in range(8 * 8 + 4 * 4 + 2 * 2)}
+    rows[4] = (20, 28, 16, 32, 0.9, 0.9, 0.1)
+    rows[80] = (48, 48, 32, 32, 1.0, 0.95, 0.1)
+    from human_pose.capture.detectors.yolox import Yolox
+
+    boxes = Yolox(raw(tmp_path / "raw.onnx", rows))(np.zeros((128, 128, 3), np.uint8))
+    np.testing.assert_allclose(boxes, [(64, 64, 128, 128), (24, 24, 56, 88)], rtol=1e-6)
+
+
 def test_versions_are_the_files_contents(tmp_path):
     net = rtmpose(tmp_path / "a.onnx")
     finder = sorted_out(tmp_path / "f.onnx", [[0, 0, 9, 9]], [0])
