@@ -23,6 +23,7 @@ from human_pose.exchange.formats import read_motion, read_recording
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
+from human_pose.geometry.plausibility import implausible_size
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
@@ -59,7 +60,7 @@ def lift(
     """
     folder = Path(folder)
     RunFolder(folder).check_writable()
-    detected, truth = read(recording), read_truth(recording)
+    detected, truth = read(recording), read_truth(recording.truth, recording.units)
     lifter = lifter_for(detected.skeleton, prior, checkpoint, config)
     with locked(folder, "lifting"):
         done = lift_people(
@@ -170,7 +171,7 @@ def learn(
     """
     folder = Path(folder)
     RunFolder(folder).check_writable()
-    detected, truth = read(recording), read_truth(recording)
+    detected, truth = read(recording), read_truth(recording.truth, recording.units)
     if truth is None:
         raise InputError("truth", "must name the motion to learn from")
     people = _told_apart(detected)
@@ -220,12 +221,24 @@ def read(config: RecordingConfig) -> Recording:
     )
 
 
-def read_truth(config: RecordingConfig) -> Motion | None:
-    """Reads the known motion, if there is any; errors as of `read`."""
-    if config.truth is None:
+def read_truth(
+    path: str | os.PathLike[str] | None, units: str | None = None
+) -> Motion | None:
+    """Reads the known motion, if there is any.
+
+    Args:
+      path: of the motion; None for none.
+      units: of its lengths; None: as it says or implies.
+
+    Raises:
+      InputError: as of `read`; and if its bodies have no size in millimetres.
+    """
+    if path is None:
         return None
-    truth = read_motion(config.truth, config.units)
-    return truth.z_up
+    truth = read_motion(path, units).z_up
+    if wrong := implausible_size(truth.joints_3d_mm):
+        raise InputError(f"{path}: joints {wrong}")
+    return truth
 
 
 class _Bar:

@@ -14,7 +14,7 @@ from human_pose.calibrated.config import RecordingConfig
 from human_pose.calibrated.evaluation.matching import in_skeleton
 from human_pose.calibrated.people import tell_apart
 from human_pose.calibrated.results import Beside
-from human_pose.calibrated.run import lift_people, lifter_for, read
+from human_pose.calibrated.run import lift_people, lifter_for, read, read_truth
 from human_pose.capture import synchronise
 from human_pose.capture.config import CaptureConfig
 from human_pose.capture.detecting import detect_videos
@@ -25,7 +25,6 @@ from human_pose.capture.refine import refine_cameras
 from human_pose.capture.timing import resample, shown_frames, time_base
 from human_pose.capture.views import View
 from human_pose.exchange import formats, pose2sim
-from human_pose.exchange.formats import read_motion
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 from human_pose.files.extras import needed
@@ -81,9 +80,7 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
         seen = _seen(config, folder)
         if config.refine_cameras:
             seen = _refined(seen, folder)
-        truth = (
-            None if config.truth is None else read_motion(config.truth, config.units)
-        )
+        truth = read_truth(config.truth, config.units)
         lifter = lifter_for(
             seen.recording.skeleton, config.prior, config.checkpoint, config.lifter
         )
@@ -93,7 +90,7 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
             folder,
             lifter,
             person=config.person,
-            truth=None if truth is None else truth.z_up,
+            truth=truth,
             film=config.film,
             beside=Beside(
                 "\n".join(f"- {line}" for line in seen.made),

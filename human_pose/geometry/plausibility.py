@@ -23,9 +23,18 @@ _BETTER: Final = 0.5
 
 
 def implausible_size(joints_3d_mm: np.ndarray) -> str:
-    """What is wrong with the size of bodies `[F, J, 3]`; "" for nothing."""
-    extents = np.nanmax(np.nanmax(joints_3d_mm, 1) - np.nanmin(joints_3d_mm, 1), -1)
-    median = float(np.median(extents))
+    """What is wrong with the size of bodies `[F, J, 3]`; "" for nothing.
+
+    Joints that are NaN do not count, nor frames without any.
+    """
+    known = np.isfinite(joints_3d_mm).all(axis=-1)
+    frames = known.any(axis=1)
+    if not frames.any():
+        return ""
+    there = known[frames, :, None]
+    highest = np.where(there, joints_3d_mm[frames], -np.inf).max(axis=1)
+    lowest = np.where(there, joints_3d_mm[frames], np.inf).min(axis=1)
+    median = float(np.median((highest - lowest).max(axis=-1)))
     low, high = BODY_EXTENTS_MM
     if low <= median <= high:
         return ""

@@ -77,3 +77,12 @@ def test_what_is_not_is_named(frames, change, words):
 def test_bodies_have_a_size_in_millimetres(frames, factor, words):
     wrong = implausible_size(factor * frames[1])
     assert words in wrong and bool(wrong) == bool(words)
+
+
+def test_joints_that_are_not_known_do_not_count(frames):
+    lost = frames[1].copy()
+    lost[:20] = np.nan
+    lost[:, 3] = np.nan
+    assert implausible_size(lost) == ""
+    assert "are they metres?" in implausible_size(lost / 1000)
+    assert implausible_size(np.full_like(lost, np.nan)) == ""
