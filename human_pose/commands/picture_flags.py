@@ -153,6 +153,7 @@ def picture_config(asked: Asked) -> ImageSampleConfig | ManySamplesConfig:
       InputError: if the one file that the flags name does not exist, or the picture is
         where a result goes.
     """
+    _check_network(asked)
     image = _one_file(asked.image)
     if image is None or asked.draw is False or _table(asked) is not None:
         return _many(asked, tuple(asked.image), None, slice(None))
@@ -235,6 +236,11 @@ def _out(asked: Asked) -> Path:
 
 
 def _checkpoint(asked: Asked) -> Path:
+    _check_network(asked)
+    return places.checkpoint(asked.flag_values)
+
+
+def _check_network(asked: Asked) -> None:
+    """Refuses pictures without a network, before they are looked for."""
     if asked.check_path is None:
         raise InputError(f"{asked.task.word} needs --check_path, a .keras checkpoint")
-    return places.checkpoint(asked.flag_values)
