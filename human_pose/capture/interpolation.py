@@ -126,6 +126,9 @@ def _part(view: View, ahead: _Links, back: _Links, times_s: np.ndarray) -> Sampl
     covariance = view.covariance_px2
     if covariance is not None:
         covariance = covariance[np.where(at_frame, near, first)]
+        turned = (turn & ~at_frame[:, None])[..., None, None, None]
+        flip = list(view.skeleton.flip_order)
+        covariance = np.where(turned, covariance[..., flip, :, :], covariance)
     return Sampled(joints, np.where(known, confidence, 0.0), tracks, covariance)
 
 

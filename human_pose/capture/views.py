@@ -132,7 +132,7 @@ def views_of(recording: Recording) -> tuple[View, ...]:
     takes = len(np.unique(recording.sequence))
     if takes > 1:
         raise InputError(f"{recording.source}", "must be of one take", f"{takes} takes")
-    tracks = recording.tracks
+    tracks, covariance = recording.tracks, recording.covariance_px2
     return tuple(
         View(
             name,
@@ -141,6 +141,7 @@ def views_of(recording: Recording) -> tuple[View, ...]:
             recording.frames / recording.fps,
             recording.skeleton,
             None if tracks is None else tracks[:, v],
+            None if covariance is None else covariance[:, v],
         )
         for v, name in enumerate(recording.view_names)
     )

@@ -157,3 +157,25 @@ def test_what_cannot_be_is_said_in_a_line(call, says):
     with pytest.raises(InputError, match=says) as caught:
         call(*pair)
     assert "\n" not in str(caught.value)
+
+
+def test_covariances_go_with_their_joints():
+    flip = np.array(COCO_17.flip_order)
+    joints = np.random.default_rng(0).uniform(100, 900, (17, 2))
+    points = np.stack([joints + 3 * n for n in range(4)])
+    # From the third frame on the detector has left and right exchanged.
+    points[2:] = points[2:, flip]
+    size = np.arange(1.0, 18.0)
+    sizes = np.stack([size, size, size[flip], size[flip]])
+    covariance = sizes[:, None, :, None, None] * np.eye(2)
+    seen = View(
+        "a",
+        points,
+        np.ones((4, 17)),
+        np.arange(4) / 10,
+        COCO_17,
+        covariance_px2=covariance,
+    )
+    found = sampled(seen, np.array([0.0, 0.12, 0.18, 0.2])).covariance_px2
+    trace = found[:, 0, :, 0, 0]
+    np.testing.assert_array_equal(trace, [size, size, size[flip], size[flip]])
