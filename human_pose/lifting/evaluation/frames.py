@@ -65,14 +65,14 @@ def read_action_frames(folder: str | os.PathLike[str], subsample: int) -> Action
             actions.append(action)
             files.append(name)
             frame_numbers.append(np.arange(len(whole))[::subsample])
-    if not sets:
-        raise InputError(
-            f"{folder}: must hold test files such as {missing[0]}; none is there"
-        )
     if over := sorted({path.name for path in folder.glob("*.h5")} - {*files}):
         logging.warning(
             "%s: passes over %s, which no action is called; actions: %s",
             *(folder, ", ".join(over), ", ".join(ACTIONS)),
+        )
+    if not sets:
+        raise InputError(
+            f"{folder}: must hold test files such as {missing[0]}; none is there"
         )
     counts = [len(poses) for poses in sets]
     return ActionFrames(
