@@ -108,14 +108,8 @@ def show_image_pose(chosen: ImageSampleConfig) -> None:
         root_depth_mm=chosen.root_depth_mm,
         readout=chosen.readout,
     )
-    figure = pictures.pose_figure(
-        found.image,
-        found.joints_2d,
-        found.relative_mm,
-        heatmap=found.heatmap,
-        heatmap2=found.heatmap2,
-        title=chosen.image.name,
-        figure=new_window() if chosen.show else None,
+    figure = pictures.sample_figure(
+        found, chosen.image.name, new_window() if chosen.show else None
     )
     picture = naming.save(figure, chosen.picture_path, chosen.image)
     joints = picture.with_suffix(".csv")

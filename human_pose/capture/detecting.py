@@ -46,9 +46,7 @@ def detect_videos(
         parts(video, detector, chosen, _writable(video, Path(spare)))
         for video in videos
     ]
-    missing = [
-        part for of in whole for part in of if redo or not part.is_made(detector)
-    ]
+    missing = [part for of in whole for part in of if redo or not part.is_made]
     if missing:
         _make(missing, detector)
     return [read_parts(of, chosen) for of in whole]

@@ -13,7 +13,7 @@ and by which detector it is; those of another are made again.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,12 +21,12 @@ from typing import Final
 import numpy as np
 
 from human_pose.capture.detectors.protocol import Detect, Detector, Found
-from human_pose.capture.views import View
+from human_pose.capture.views import View, with_places
 from human_pose.exchange import plain
 from human_pose.exchange.recording import Recording
 from human_pose.files.npz import npz_ranks, read_npz
 from human_pose.geometry.skeleton import Skeleton
-from human_pose.media.videos import Video, read_frames
+from human_pose.media.videos import Video, answers, frames_of
 
 PART_FRAMES: Final = 500
 _MADE_FROM: Final = "made_from"
@@ -42,29 +42,35 @@ class Part:
       video: the video.
       frames: the numbers of its frames.
       path: of the file, whether it is there or not.
+      made_from: what its detections are of, see `made_from`.
     """
 
     video: Video
     frames: range
     path: Path
+    made_from: str
 
-    def is_made(self, detector: Detector) -> bool:
+    @property
+    def is_made(self) -> bool:
         """Whether the file is there, and is this detector's of this video."""
         if _MADE_FROM not in npz_ranks(self.path):
             return False
         held = read_npz(self.path, {}, {_MADE_FROM: ()})[_MADE_FROM]
-        return str(held) == made_from(self.video, detector)
+        return str(held) == self.made_from
 
-    def write(self, detector: Detector, found: dict[int, Found]) -> None:
+    def write(self, skeleton: Skeleton, found: dict[int, Found]) -> None:
         """Writes what was found, by the frames' numbers; the others show nobody.
+
+        Args:
+          skeleton: of the joints.
+          found: in the frames, by their numbers.
 
         Raises:
           InputError: if the file cannot be written, as on a full disk.
         """
-        recording = _recording(self, detector.skeleton, found)
+        recording = _recording(self, skeleton, found)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        made = np.array(made_from(self.video, detector))
-        plain.write(self.path, recording, {_MADE_FROM: made})
+        plain.write(self.path, recording, {_MADE_FROM: np.array(self.made_from)})
 
 
 def parts(
@@ -80,16 +86,21 @@ def parts(
       detector: whose detections.
       chosen: numbers of frames; default: all.
       folder: in which the video's own folder of detections is.
+
+    Raises:
+      InputError: if the video has none of the frames, or cannot be read.
     """
-    first, stop, _ = (chosen or slice(None)).indices(len(video))
-    start = first - first % PART_FRAMES
+    wanted = frames_of(video, chosen)
+    start = wanted.start - wanted.start % PART_FRAMES
+    source = made_from(video, detector)
     return [
         Part(
             video,
             range(begin, min(begin + PART_FRAMES, len(video))),
             Path(folder) / f"{video.name}.{detector.name}" / f"{begin:07d}.npz",
+            source,
         )
-        for begin in range(start, stop, PART_FRAMES)
+        for begin in range(start, wanted.stop, PART_FRAMES)
     ]
 
 
@@ -107,18 +118,11 @@ def detect_part(
     Raises:
       InputError: if the video cannot be read, or the part not be written.
     """
-    numbers: list[int] = []
-
-    def pictures() -> Iterator[np.ndarray]:
-        for number, picture in read_frames(part.video, slice(*_ends(part))):
-            numbers.append(number)
-            yield picture
-
     found: dict[int, Found] = {}
-    for place, each in enumerate(detect(pictures())):
-        found[numbers[place]] = each
+    for number, each in answers(detect, part.video, part.frames):
+        found[number] = each
         seen()
-    part.write(detector, found)
+    part.write(detector.skeleton, found)
 
 
 def read_parts(made: Sequence[Part], chosen: slice | None) -> View:
@@ -130,20 +134,19 @@ def read_parts(made: Sequence[Part], chosen: slice | None) -> View:
     video = made[0].video
     recordings = [plain.read(part.path) for part in made]
     people = max(each.joints_2d_px.shape[2] for each in recordings)
-    first, stop, _ = (chosen or slice(None)).indices(len(video))
-    start = made[0].frames.start
-    rows = slice(first - start, stop - start)
+    wanted, start = frames_of(video, chosen), made[0].frames.start
+    rows = slice(wanted.start - start, wanted.stop - start)
 
     def joined(name: str, fill: float) -> np.ndarray:
-        wide = [_of_people(getattr(r, name)[:, 0], people, fill) for r in recordings]
+        wide = [with_places(_array(r, name)[:, 0], people, fill) for r in recordings]
         return np.concatenate(wide)[rows]
 
-    knows = recordings[0].covariance_px2 is not None
+    knows = any(each.covariance_px2 is not None for each in recordings)
     return View(
         video.name,
         joined("joints_2d_px", np.nan),
         joined("confidence", 0.0),
-        video.times_s[first:stop],
+        video.times_s[wanted.start : wanted.stop],
         recordings[0].skeleton,
         covariance_px2=joined("covariance_px2", np.nan) if knows else None,
     )
@@ -160,8 +163,12 @@ def made_from(video: Video, detector: Detector) -> str:
     return f"{detector.name} {detector.version}; {size} bytes {digest}"
 
 
-def _ends(part: Part) -> tuple[int, int]:
-    return part.frames.start, part.frames.stop
+def _array(part: Recording, name: str) -> np.ndarray:
+    """An array of a part; NaN for covariances of a part that shows nobody."""
+    values = getattr(part, name)
+    if values is None:
+        return np.full((*part.joints_2d_px.shape, 2), np.nan)
+    return np.asarray(values)
 
 
 def _recording(part: Part, skeleton: Skeleton, found: dict[int, Found]) -> Recording:
@@ -187,10 +194,3 @@ def _recording(part: Part, skeleton: Skeleton, found: dict[int, Found]) -> Recor
         covariance_px2=covariance if knows else None,
         source=str(part.video.path),
     )
-
-
-def _of_people(values: np.ndarray, people: int, fill: float) -> np.ndarray:
-    """`[F, P, ...]` with room for so many people."""
-    missing = people - values.shape[1]
-    wide = [(0, 0), (0, missing), *[(0, 0)] * (values.ndim - 2)]
-    return np.pad(values, wide, constant_values=fill)

@@ -9,14 +9,14 @@ see Hartley & Zisserman, Multiple View Geometry, 2nd ed., section 11.4.3.
 
 import numpy as np
 
+from human_pose.calibrated.people.epipolar import relative
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.rotations import cross_matrix
 
 
 def fundamental(first: Camera, second: Camera) -> np.ndarray:
     """F `[3, 3]` of pinhole pixels x of the first camera and x' of the second."""
-    turn = second.rotation @ first.rotation.T
-    shift = second.translation_mm - turn @ first.translation_mm
+    turn, shift = relative(first, second)
     shift = shift / max(np.linalg.norm(shift), np.finfo(float).tiny)
     essential = cross_matrix(shift) @ turn
     return np.asarray(_to_plane(second).T @ essential @ _to_plane(first))

@@ -8,7 +8,7 @@ that is not known, and a person whose size is not known, all of it is of an assu
 
 import dataclasses
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -22,7 +22,7 @@ from human_pose.calibrated.evaluation.report import Findings
 from human_pose.calibrated.results import POSES, write_findings
 from human_pose.capture.config import CaptureConfig
 from human_pose.capture.detectors import image_network
-from human_pose.capture.detectors.image_network import FindPoses, found_in
+from human_pose.capture.detectors.image_network import FindPoses, covariance_px2
 from human_pose.capture.footage import find_cameras, find_videos
 from human_pose.capture.overlay import FOLDER, Shown, film, write_overlays
 from human_pose.capture.smoothing import smooth
@@ -36,7 +36,7 @@ from human_pose.i1.codec import ENCODING
 from human_pose.i1.readout.spread import spread
 from human_pose.i1.sample import Sample
 from human_pose.i1.viewpoint import FOCAL_OF_SIDE
-from human_pose.media.videos import Video, read_frames
+from human_pose.media.videos import Video, answers, frames_of
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
 
@@ -91,7 +91,7 @@ def capture_one(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
     detector = image_network(config.detector)
     (video,) = find_videos(config)
     camera, cautions = _camera(config, video)
-    frames = range(*(config.frames or slice(None)).indices(len(video)))
+    frames = frames_of(video, config.frames)
     with locked(folder, "lifting"), detector.poses_started(_four(camera)) as poses:
         found = _poses(video, frames, poses)
         recording = _recording(video, frames, found, camera)
@@ -151,19 +151,12 @@ def _poses(video: Video, frames: range, find: FindPoses) -> _Read:
         confidence=np.zeros(shape),
         covariance_px2=np.full((*shape, 2, 2), np.nan),
     )
-    numbers: list[int] = []
-
-    def pictures() -> Iterator[np.ndarray]:
-        for number, picture in read_frames(video, slice(frames.start, frames.stop)):
-            numbers.append(number - frames.start)
-            yield picture
-
     label = "finding poses"
     with tqdm(total=len(frames), unit=" frames", desc=label, disable=None) as bar:
-        for place, sample in enumerate(find(pictures())):
+        for number, sample in answers(find, video, frames):
             bar.update()
             if sample is not None:
-                _keep(read, numbers[place], sample)
+                _keep(read, number - frames.start, sample)
     if not read.confidence.any():
         raise InputError(f"{video.path}: nobody was found in it")
     return read
@@ -171,18 +164,16 @@ def _poses(video: Video, frames: range, find: FindPoses) -> _Read:
 
 def _keep(read: _Read, row: int, sample: Sample) -> None:
     """Keeps what a sample says of the frame of a row."""
-    found = found_in(sample)
-    covariance = spread(sample.heatmap2).covariance
+    seen = spread(sample.heatmap2)
     read.joints_mm[row] = sample.joints_3d_mm
-    read.joints_2d_px[row] = found.joints_2d_px[0]
-    read.confidence[row] = found.confidence[0]
-    if found.covariance_px2 is not None:
-        read.covariance_px2[row] = found.covariance_px2[0]
+    read.joints_2d_px[row] = sample.joints_2d_px
+    read.confidence[row] = seen.confidence
+    read.covariance_px2[row] = covariance_px2(seen, sample.box)
     # Across the picture as far away as the joint, along it of the range of depths.
     plane = np.diagonal(read.covariance_px2[row], axis1=-2, axis2=-1)
     away = sample.joints_3d_mm[:, 2:] / np.array(sample.camera[:2])
     read.variance[row, :, :2] = plane * away**2
-    read.variance[row, :, 2] = covariance[:, 2, 2] * ENCODING.extent_mm**2
+    read.variance[row, :, 2] = seen.covariance[:, 2, 2] * ENCODING.extent_mm**2
 
 
 def _smoothed(found: _Read, times_s: np.ndarray, recording: Recording) -> Poses:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from human_pose.calibrated.evaluation.detections import images_px
 from human_pose.calibrated.evaluation.matching import in_skeleton, matched
-from human_pose.calibrated.evaluation.viewer import UNKNOWN_FPS, Film
+from human_pose.calibrated.evaluation.viewer import UNKNOWN_FPS, Film, side_of
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 from human_pose.files.extras import needed
@@ -42,9 +42,11 @@ _QUALITY: Final = {
     "x264-params": "mbtree=0:bframes=0",
 }
 # Red, green and blue; those of the viewer.
-_LEFT: Final = (0, 114, 178)
-_RIGHT: Final = (213, 94, 0)
-_MIDDLE: Final = (210, 210, 210)
+_SIDES: Final = {
+    "left": (0, 114, 178),
+    "right": (213, 94, 0),
+    "middle": (210, 210, 210),
+}
 _WHITE: Final = (255, 255, 255)
 _BLACK: Final = (0, 0, 0)
 
@@ -200,7 +202,7 @@ class _Overlay:
         names = [n for n, s in zip(self.poses.swap_names, swaps, strict=True) if s]
         if names:
             words += f"  swapped: {', '.join(names)}"
-            pen.frame(_RIGHT)
+            pen.frame(_SIDES["right"])
         pen.write(words)
 
 
@@ -243,9 +245,7 @@ class _Pen:
 
 
 def _colour(skeleton: Skeleton, *joints: int) -> tuple[int, int, int]:
-    if any(joint in skeleton.left for joint in joints):
-        return _LEFT
-    return _RIGHT if any(joint in skeleton.right for joint in joints) else _MIDDLE
+    return _SIDES[side_of(skeleton, *joints)]
 
 
 def _resized(picture: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from human_pose.capture.interpolation import Sampled, nearest_frames, sampled
-from human_pose.capture.views import View, check_views
+from human_pose.capture.views import View, check_views, with_places
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 from human_pose.geometry.cameras import Camera
@@ -116,8 +116,8 @@ def resample(
     if any(part.tracks is not None for part in parts):
         tracks = np.stack([_tracks(part, places) for part in parts], axis=1)
     found = Recording(
-        np.stack([_widened(part.joints_2d_px, places, np.nan) for part in parts], 1),
-        np.stack([_widened(part.confidence, places, 0.0) for part in parts], 1),
+        np.stack([with_places(part.joints_2d_px, places, np.nan) for part in parts], 1),
+        np.stack([with_places(part.confidence, places, 0.0) for part in parts], 1),
         views[0].skeleton,
         tuple(view.name for view in views),
         base.fps,
@@ -186,7 +186,7 @@ def _spans(views: Sequence[View], offsets: np.ndarray) -> str:
 def _tracks(part: Sampled, places: int) -> np.ndarray:
     if part.tracks is None:
         return np.full((len(part.joints_2d_px), places), -1)
-    return _widened(part.tracks, places, -1)
+    return with_places(part.tracks, places, -1)
 
 
 def _covariances(parts: Sequence[Sampled], places: int) -> np.ndarray | None:
@@ -195,7 +195,7 @@ def _covariances(parts: Sequence[Sampled], places: int) -> np.ndarray | None:
         return None
     return np.stack(
         [
-            _widened(
+            with_places(
                 np.full((*part.joints_2d_px.shape, 2), np.nan)
                 if part.covariance_px2 is None
                 else part.covariance_px2,
@@ -206,10 +206,3 @@ def _covariances(parts: Sequence[Sampled], places: int) -> np.ndarray | None:
         ],
         axis=1,
     )
-
-
-def _widened(array: np.ndarray, places: int, fill: float) -> np.ndarray:
-    """With as many places as others have."""
-    missing = [(0, 0)] * array.ndim
-    missing[1] = (0, places - array.shape[1])
-    return np.pad(array, missing, constant_values=fill)

@@ -163,3 +163,10 @@ def check_views(views: Sequence[View]) -> None:
             raise InputError(
                 f"view {view.name}: skeleton", f"must be that of {views[0].name}"
             )
+
+
+def with_places(array: np.ndarray, places: int, fill: float) -> np.ndarray:
+    """`[F, P, ...]` with as many places for people as others have."""
+    missing = [(0, 0)] * array.ndim
+    missing[1] = (0, places - array.shape[1])
+    return np.pad(array, missing, constant_values=fill)

@@ -110,13 +110,13 @@ def task(asked: Asked) -> CalibratedTask:
     return CalibratedTask(
         RecordingConfig(
             path=locate(asked.recording),
-            cameras=_optional(asked.cameras),
+            cameras=optional_path(asked.cameras),
             frames=frame_range(asked.frames),
             fps=asked.fps,
             units=asked.units,
             skeleton=asked.skeleton,
             person=asked.person,
-            truth=_optional(asked.truth),
+            truth=optional_path(asked.truth),
         ),
         prior=prior_path(asked),
         checkpoint=None
@@ -139,7 +139,12 @@ def _training(asked: Asked) -> CalibratedTrainingConfig:
     )
 
 
-def _optional(path: str | None) -> Path | None:
+def optional_path(path: str | None) -> Path | None:
+    """Where a file or folder is that a flag may name; None for none.
+
+    Raises:
+      InputError: if it does not exist.
+    """
     return None if path is None else locate(path)
 
 

@@ -11,7 +11,7 @@ from absl import flags
 from human_pose.calibrated.config import CalibratedConfig
 from human_pose.capture.config import DETECTORS, CaptureConfig, DetectorConfig
 from human_pose.commands import places, shell
-from human_pose.commands.calibrated_flags import prior_path
+from human_pose.commands.calibrated_flags import optional_path, prior_path
 from human_pose.commands.recording_flags import frame_range
 from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
@@ -84,8 +84,8 @@ def task(asked: Asked) -> CaptureConfig:
     return CaptureConfig(
         videos=_videos(asked.videos or [each for each in [asked.video] if each]),
         alone=asked.video is not None,
-        project=_optional(asked.recording),
-        cameras=_optional(asked.cameras),
+        project=optional_path(asked.recording),
+        cameras=optional_path(asked.cameras),
         detector=_detector(asked, network if images else None),
         frames=frame_range(asked.frames),
         units=asked.units,
@@ -93,7 +93,7 @@ def task(asked: Asked) -> CaptureConfig:
         refine_cameras=asked.refine_cameras,
         redo=asked.redo,
         person=asked.person,
-        truth=_optional(asked.truth),
+        truth=optional_path(asked.truth),
         prior=prior_path(asked),
         checkpoint=None if images else network,
         lifter=CalibratedConfig(temporal=asked.temporal),
@@ -145,7 +145,3 @@ def _sync(word: str) -> dict[str, Any]:
         except ValueError:
             raise InputError("sync", rule, word) from None
     return {"sync": "offsets", "offsets_frames": offsets}
-
-
-def _optional(path: str | None) -> Path | None:
-    return None if path is None else locate(path)

@@ -23,7 +23,7 @@ from human_pose.i1.network.checkpoint import load_network
 from human_pose.i1.sample import Error, Sample, try_poses
 from human_pose.media.boxes import Box, boxes_of, read_boxes
 from human_pose.media.found import find_pictures
-from human_pose.media.videos import probe, read_frames
+from human_pose.media.videos import frames_of, probe, read_frames
 from human_pose.runs import naming
 
 # Of networks that normalise each picture by itself; more are hardly faster.
@@ -114,14 +114,7 @@ class _Work:
         if not item.name:
             sample_files.write_joints(found, self.folder / f"{name}.csv")
         if self.drawn:
-            figure = pictures.pose_figure(
-                found.image,
-                found.joints_2d,
-                found.relative_mm,
-                heatmap=found.heatmap,
-                heatmap2=found.heatmap2,
-                title=item.label,
-            )
+            figure = pictures.sample_figure(found, item.label)
             naming.draw(figure, self.folder / f"{name}.png", item.source)
         self.poses.add(name, item.source, found, **item.further)
 
@@ -198,26 +191,21 @@ def _one_box(chosen: ManySamplesConfig) -> Box | None:
 
 def _in_video(chosen: ManySamplesConfig, path: Path) -> None:
     video = probe(path)
-    first, end, _ = chosen.frames.indices(len(video))
-    if first >= end:
-        raise InputError(
-            f"--frames must name some of the {len(video)} frames of {path}; received "
-            f"{chosen.frames.start or 0}:{chosen.frames.stop or ''}"
-        )
+    numbers = frames_of(video, chosen.frames)
     there = sample_files.owners(chosen.out / path.stem).values()
     names = naming.Names(chosen.out, {path.stem: next(iter(there), "")})
-    work = _Work(chosen, chosen.out / names.of(path), end - first)
+    work = _Work(chosen, chosen.out / names.of(path), len(numbers))
     decoded: set[int] = set()
 
     def frames() -> Iterator[tuple[_Item, np.ndarray]]:
-        for number, pixels in read_frames(video, slice(first, end)):
+        for number, pixels in read_frames(video, slice(numbers.start, numbers.stop)):
             decoded.add(number)
             further = {"frames": number, "times_s": float(video.times_s[number])}
             label = f"{path}, frame {number}"
             yield _Item(label, path, f"{number:06d}", further), pixels
 
     work.find(frames(), itertools.repeat(_one_box(chosen)))
-    for number in sorted(set(range(first, end)) - decoded):
+    for number in sorted(set(numbers) - decoded):
         work.skip(f"{path}, frame {number}", "cannot be decoded")
     work.tell("frames")
     if work.drawn:

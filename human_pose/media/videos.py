@@ -7,11 +7,12 @@ says of how the camera was held is followed.
 
 import math
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from absl import logging
@@ -22,6 +23,7 @@ from human_pose.files.paths import check_is_file
 
 VIDEO_SUFFIXES: Final = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mts")
 _QUARTER_DEG: Final = 90
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +59,6 @@ class Video:
         """Frames a second where the rate is even; of a single frame None."""
         steps = np.diff(self.times_s)
         return 1 / float(np.median(steps)) if len(steps) else None
-
-
-def is_video(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a video by its ending."""
-    return Path(path).suffix.lower() in VIDEO_SUFFIXES
 
 
 def probe(path: str | os.PathLike[str]) -> Video:
@@ -134,6 +131,51 @@ def read_frames(
         if number >= first and video.stamps[number] == frame.pts:
             pixels = np.rot90(frame.to_ndarray(format="rgb24"), turns)
             yield number, np.ascontiguousarray(pixels)
+
+
+def frames_of(video: Video, chosen: slice | None) -> range:
+    """The numbers of chosen frames.
+
+    Args:
+      video: the video.
+      chosen: numbers of frames, without a step; None for all.
+
+    Raises:
+      InputError: if the video has none of them.
+    """
+    frames = range(*(chosen or slice(None)).indices(len(video)))
+    if not frames:
+        first, stop = (chosen.start, chosen.stop) if chosen else (None, None)
+        given = f"{'' if first is None else first}:{'' if stop is None else stop}"
+        rule = f"must name some of the {len(video)} frames of {video.path}"
+        raise InputError("frames", rule, given)
+    return frames
+
+
+def answers(
+    ask: Callable[[Iterator[np.ndarray]], Iterable[Answer]],
+    video: Video,
+    frames: range,
+) -> Iterator[tuple[int, Answer]]:
+    """What is said of the frames of a video, with their numbers.
+
+    Args:
+      ask: takes pictures, and says something of each in their order.
+      video: the video.
+      frames: numbers of its frames; of those that cannot be decoded nothing is asked.
+
+    Raises:
+      InputError: naming the file, if it can no longer be read.
+    """
+    numbers: deque[int] = deque()
+
+    def pictures() -> Iterator[np.ndarray]:
+        for number, picture in read_frames(video, slice(frames.start, frames.stop)):
+            numbers.append(number)
+            yield picture
+
+    for answer in ask(pictures()):
+        yield numbers.popleft(), answer
 
 
 def _decoded(path: Path, start: int | None = None) -> Iterator[Any]:

@@ -133,9 +133,9 @@ def _content(
         # Into the middle of a video's frame, s.
         "half": 0.5 / (poses.fps or UNKNOWN_FPS),
         "joints": skeleton.names,
-        "joint_sides": [_side(skeleton, j) for j in range(len(skeleton))],
+        "joint_sides": [side_of(skeleton, j) for j in range(len(skeleton))],
         "limbs": skeleton.limbs,
-        "limb_sides": [_side(skeleton, *limb) for limb in skeleton.limbs],
+        "limb_sides": [side_of(skeleton, *limb) for limb in skeleton.limbs],
         "points": _packed(poses.joints_3d_mm[chosen]),
         "shapes": _packed(_triangles(poses.covariance_mm2[chosen])),
         "quantile": float(np.sqrt(stats.chi2.ppf(_SHARE, 3))),
@@ -179,7 +179,8 @@ def _packed(values: np.ndarray) -> str:
     return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
 
 
-def _side(skeleton: Skeleton, *joints: int) -> str:
+def side_of(skeleton: Skeleton, *joints: int) -> str:
+    """Of a joint, or of a limb by its ends: "left", "right" or "middle"."""
     if any(joint in skeleton.left for joint in joints):
         return "left"
     return "right" if any(joint in skeleton.right for joint in joints) else "middle"

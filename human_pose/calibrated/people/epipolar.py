@@ -89,8 +89,8 @@ def _plane(points_px: np.ndarray, camera: Camera) -> np.ndarray:
     return np.concatenate([plane, np.ones_like(plane[..., :1])], axis=-1)
 
 
-def _relative(first: Camera, second: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """From the first camera's frame to the second's: x' = R x + t."""
+def relative(first: Camera, second: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """From the first camera's frame to the second's, R and t of x' = R x + t."""
     rotation = second.rotation @ first.rotation.T
     return rotation, second.translation_mm - rotation @ first.translation_mm
 
@@ -103,7 +103,7 @@ def _depths(
     second: Camera,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Depths in both views, `[F', P, P]`, at which the bodies' mean rays meet."""
-    rotation, shift = _relative(first, second)
+    rotation, shift = relative(first, second)
     share = both / np.maximum(count, 1)[..., None]
     a = np.einsum("fpqj,fpjc->fpqc", share, rays[0]) @ rotation.T
     b = np.einsum("fpqj,fqjc->fpqc", share, rays[1])
@@ -125,7 +125,7 @@ def _line_distances(
     depth: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Distances of joints from each other's lines, `[F', P, P, J]`, mm."""
-    rotation, shift = _relative(first, second)
+    rotation, shift = relative(first, second)
     x, y, z = shift
     essential = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ rotation
     lines = rays[0] @ essential.T  # in the second view

@@ -22,7 +22,7 @@ from human_pose.geometry.skeletons import IMAGE_16
 from human_pose.i1 import codec
 from human_pose.i1.network.checkpoint import load_network
 from human_pose.i1.network.hourglass import PoseNetwork
-from human_pose.i1.readout.spread import spread
+from human_pose.i1.readout.spread import Spread, spread
 from human_pose.i1.sample import Sample, find_pose, find_poses
 
 _BATCH: Final = 8
@@ -90,12 +90,17 @@ def found_in(sample: Sample | None) -> Found:
         shape = (0, len(IMAGE_16))
         return Found(np.empty((*shape, 2)), np.empty(shape), np.empty((*shape, 2, 2)))
     seen = spread(sample.heatmap2)
-    # From parts of the crop to pixels: along each axis a factor.
-    ends = codec.to_frame_px(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array(sample.box))
-    scale = np.diff(ends.numpy(), axis=0)[0]
-    covariance = seen.covariance[:, :2, :2] * np.outer(scale, scale)
     joints = sample.joints_2d_px.astype(np.float64)
+    covariance = covariance_px2(seen, sample.box)
     return Found(joints[None], seen.confidence[None], covariance[None])
+
+
+def covariance_px2(seen: Spread, box: Four) -> np.ndarray:
+    """Covariances in the picture `[J, 2, 2]`, of volumes of what a box shows."""
+    # From parts of the crop to pixels: along each axis a factor.
+    ends = codec.to_frame_px(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array(box))
+    scale = np.diff(ends.numpy(), axis=0)[0]
+    return np.asarray(seen.covariance[:, :2, :2] * np.outer(scale, scale))
 
 
 def _beside(

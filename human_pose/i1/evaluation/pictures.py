@@ -8,12 +8,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from human_pose.geometry.skeletons import IMAGE_16
+from human_pose.i1.sample import Sample
 from human_pose.runs import drawing
 
 # Of what the network takes, (grey level - 128) / 256.
 _MIDDLE: Final = 128.0
 _RANGE: Final = 256.0
 _WHITE: Final = 255
+
+
+def sample_figure(sample: Sample, title: str, figure: Figure | None = None) -> Figure:
+    """Draws what was found in a picture; see `pose_figure`."""
+    return pose_figure(
+        sample.image,
+        sample.joints_2d,
+        sample.relative_mm,
+        heatmap=sample.heatmap,
+        heatmap2=sample.heatmap2,
+        title=title,
+        figure=figure,
+    )
 
 
 def pose_figure(

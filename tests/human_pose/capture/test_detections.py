@@ -11,6 +11,7 @@ from human_pose.capture import detecting, detections
 from human_pose.capture.detecting import detect_videos
 from human_pose.capture.detectors.protocol import Found
 from human_pose.exchange.formats import read_recording
+from human_pose.files.errors import InputError
 from human_pose.geometry.known_skeletons import COCO_17
 from human_pose.media.videos import probe
 
@@ -132,3 +133,30 @@ def test_those_beside_which_nothing_can_be_written_go_elsewhere(
     detect_videos(filmed, Seeing(), spare=spare)
     assert sorted(p.name for p in spare.iterdir()) == ["cam1.seeing", "cam2.seeing"]
     assert not (tmp_path / "cam1.seeing").exists()
+
+
+def test_frames_that_are_not_there_are_named(filmed, tmp_path):
+    detector = Seeing()
+    with pytest.raises(InputError, match=r"must name some of the 20 frames.*cam1\.mp4"):
+        detect_videos(filmed, detector, spare=tmp_path, chosen=slice(90, 95))
+    assert not detector.seen
+
+
+@pytest.mark.parametrize("alone", [range(8), range(8, 16)])
+def test_parts_without_anybody_take_no_covariances_from_others(alone, filmed, tmp_path):
+    class Sure(Seeing):
+        def detect(self, pictures):
+            for each in super().detect(pictures):
+                there = self.seen[-1] not in alone
+                shape = (len(COCO_17), 2, 2)
+                spread = np.broadcast_to(np.eye(2), (len(each.confidence), *shape))
+                nobody = Found(each.joints_2d_px[:0], each.confidence[:0])
+                yield (
+                    Found(each.joints_2d_px, each.confidence, spread)
+                    if there
+                    else nobody
+                )
+
+    (found,) = detect_videos(filmed[:1], Sure(), spare=tmp_path)
+    known = np.isfinite(found.covariance_px2[:, 0]).all(axis=(1, 2, 3))
+    assert np.flatnonzero(~known).tolist() == list(alone)
