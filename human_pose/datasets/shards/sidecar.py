@@ -1,0 +1,146 @@
+"""What stands beside each shard, and says that it is whole.
+
+`images-train.tfrecord-00003-of-00040.json` is written last: a shard without it does
+not count. It holds what a reader needs to find any record without reading the others.
+"""
+
+import json
+import os
+import zlib
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from human_pose.files.errors import InputError
+from human_pose.files.paths import read_text
+
+# Of the files: raise it when what they hold changes.
+VERSION: Final = 1
+# Of a record beside its content: its length, and checksums of the length and of both.
+RECORD_HEAD_BYTES: Final = 12
+RECORD_FRAME_BYTES: Final = 16
+_SUFFIX: Final = ".json"
+_CHUNK_BYTES: Final = 1 << 22
+_MOST_BYTES: Final = 1 << 28
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """One shard.
+
+    Attributes:
+      source: tells what it was made of; another source makes the shard anew.
+      schema: tells what a record holds (`schema_name`).
+      indices: of the samples, in the order of the records.
+      lengths: of the records' contents, bytes.
+      bytes: of the file.
+      crc32: of the file, eight hexadecimal digits.
+      skipped: index and reason of every sample that was left out.
+      version: of this file.
+    """
+
+    source: str
+    schema: str
+    indices: tuple[int, ...]
+    lengths: tuple[int, ...]
+    bytes: int
+    crc32: str
+    skipped: tuple[tuple[int, str], ...] = ()
+    version: int = VERSION
+
+    def __len__(self) -> int:
+        """Records in the shard."""
+        return len(self.indices)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """Where each record begins in the file, int64 `[N]`."""
+        sizes = (length + RECORD_FRAME_BYTES for length in self.lengths[:-1])
+        starts = accumulate(sizes, initial=0)
+        return np.array([*starts][: len(self)], np.int64)
+
+
+def sidecar_path(shard: str | os.PathLike[str]) -> Path:
+    """Where what is known of a shard stands."""
+    shard = Path(shard)
+    return shard.with_name(shard.name + _SUFFIX)
+
+
+def read_sidecar(shard: str | os.PathLike[str]) -> Sidecar:
+    """What is known of a shard; the file's size is compared, its content not.
+
+    Raises:
+      InputError: naming the file, if it is missing or damaged, or the shard is not of
+        the size that it says.
+    """
+    path = sidecar_path(shard)
+    sidecar = _parsed(path)
+    try:
+        size = os.path.getsize(shard)
+    except OSError as error:
+        raise InputError(f"{shard}: cannot be read: {error.strerror}") from error
+    if size != sidecar.bytes:
+        raise InputError(
+            f"{shard}: must have {sidecar.bytes} bytes, as {path.name} says; it has "
+            f"{size}: prepare the data set again, which makes this shard anew"
+        )
+    return sidecar
+
+
+def check_content(shard: str | os.PathLike[str]) -> None:
+    """Compares a shard's whole content with its checksum.
+
+    Raises:
+      InputError: naming the file, if it is another, or see `read_sidecar`.
+    """
+    wanted = read_sidecar(shard).crc32
+    found = crc32_of(shard)
+    if found != wanted:
+        raise InputError(
+            f"{shard}: must have the checksum {wanted}, as its sidecar says; it has "
+            f"{found}: prepare the data set again, which makes this shard anew"
+        )
+
+
+def crc32_of(path: str | os.PathLike[str]) -> str:
+    """The CRC-32 of a file, eight hexadecimal digits."""
+    checksum = 0
+    try:
+        with open(path, "rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                checksum = zlib.crc32(chunk, checksum)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    return f"{checksum:08x}"
+
+
+def text_of(sidecar: Sidecar) -> str:
+    """The content of a sidecar's file."""
+    return json.dumps(asdict(sidecar), sort_keys=True) + "\n"
+
+
+def _parsed(path: Path) -> Sidecar:
+    text = read_text(path, _MOST_BYTES)
+    try:
+        content: dict[str, Any] = json.loads(text)
+        sidecar = Sidecar(
+            source=str(content["source"]),
+            schema=str(content["schema"]),
+            indices=tuple(map(int, content["indices"])),
+            lengths=tuple(map(int, content["lengths"])),
+            bytes=int(content["bytes"]),
+            crc32=str(content["crc32"]),
+            skipped=tuple((int(i), str(why)) for i, why in content["skipped"]),
+            version=int(content["version"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: is no sidecar of a shard") from error
+    whole = sum(sidecar.lengths) + RECORD_FRAME_BYTES * len(sidecar)
+    if len(sidecar.lengths) != len(sidecar) or whole != sidecar.bytes:
+        raise InputError(f"{path}: its counts, lengths and bytes contradict each other")
+    if sidecar.version != VERSION:
+        raise InputError(f"{path}", f"must be of version {VERSION}", sidecar.version)
+    return sidecar
