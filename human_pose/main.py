@@ -75,7 +75,7 @@ def train(path: Path, lifter: LifterConfig, config: TrainingConfig) -> None:
 
     folder = RunFolder(path)
     folder.check_writable()
-    shell.load_tensorflow()
+    shell.load_tensorflow(start=config.distribute != "multiworker")
     from human_pose.lifting.training import run as training
 
     training.train(lifter, config, folder)
@@ -139,7 +139,8 @@ def work_on_images(chosen: settings.ImageSettings) -> None:
 
     folder = RunFolder(chosen.run_folder)
     folder.check_writable()
-    shell.load_tensorflow()
+    together = getattr(chosen.task, "distribute", "none") == "multiworker"
+    shell.load_tensorflow(start=not together)
     match chosen.task:
         case ImageTrainingConfig() as config:
             from human_pose.i1.training import run as training

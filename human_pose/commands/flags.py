@@ -46,6 +46,7 @@ _WORK_ON_DATA: Final = _EVERY_TASK | {
 _LIFTER: Final = _WORK_ON_DATA | {
     "models", "l2_solver", "dtype", "as_published", "parameters_dir", "metric",
     "input_path", "wlr", "epochs", "save_f", "shuffle", "seed", "derivative", "damping",
+    "distribute", "resume_or_start",
 }  # fmt: skip
 _LIFT: Final = _WORK_ON_DATA | {
     "lift", "models", "l2_solver", "dtype", "as_published", "parameters_dir",
@@ -77,7 +78,8 @@ MAIN: Final = Table(
         | {
             "curriculum", "stage", "loss", "depth_limit", "iterations", "augment",
             "accumulate", "mixed_precision", "jit", "remat", "validation_samples",
-            "validate_every", "wlr", "save_f", "seed", "preset",
+            "validate_every", "wlr", "save_f", "seed", "preset", "distribute",
+            "resume_or_start", "sync_bn",
         },
         word="--train=1",
         model="i1",
@@ -240,9 +242,14 @@ def _check_together(flag_values: flags.FlagValues) -> None:
         )
 
     register(
-        ["resume", "overwrite"],
-        lambda resume, overwrite: not (resume and overwrite),
-        "--resume and --overwrite exclude each other",
+        ["resume", "overwrite", "resume_or_start"],
+        lambda **given: sum(map(bool, given.values())) <= 1,
+        "--resume, --resume_or_start and --overwrite exclude each other",
+    )
+    register(
+        ["distribute", "jit"],
+        lambda distribute, jit: not jit or distribute == "none",
+        "--jit needs --distribute=none: XLA compiles no step that devices share",
     )
     register(
         ["model", "train", "resume", "overwrite", "convert_caffemodel"],

@@ -100,6 +100,12 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "remat", False, "Compute activations twice, for less memory.", **own
     )
+    flags.DEFINE_boolean(
+        "sync_bn",
+        True,
+        "Normalise by the whole batch where devices share it, else by their parts.",
+        **own,
+    )
     flags.DEFINE_integer(
         "validation_samples",
         200,
@@ -173,4 +179,7 @@ def _training_config(
         seed=asked.seed,
         resume=asked.resume,
         overwrite=asked.overwrite,
+        resume_or_start=asked.resume_or_start,
+        distribute=asked.distribute,
+        sync_bn=asked.sync_bn,
     )

@@ -22,6 +22,7 @@ from human_pose.lifting.config import (
     LiftingConfig,
     TrainingConfig,
 )
+from human_pose.runs.kinds import DISTRIBUTIONS
 
 _MAX_SEED: Final = 2**31 - 1
 
@@ -150,6 +151,21 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
         "Derivative of the solution: exact at the minimum, or of the original's steps.",
         **own,
     )
+    flags.DEFINE_enum(
+        "distribute",
+        DISTRIBUTIONS[0],
+        DISTRIBUTIONS,
+        "Devices that share every batch: one, all GPUs here, or those of the processes "
+        "in TF_CONFIG.",
+        **own,
+    )
+    flags.DEFINE_boolean(
+        "resume_or_start",
+        False,
+        "Go on with the training run if there is one, else start it: for schedulers, "
+        "which repeat a command.",
+        **own,
+    )
     flags.DEFINE_float("damping", 0.0, "λ of the trust-region derivative.", **own)
     flags.register_validator(
         "damping", lambda x: 0 <= x < math.inf, "must be 0 or more", flag_values
@@ -218,6 +234,8 @@ def _training_config(asked: Asked) -> TrainingConfig:
         seed=asked.seed,
         resume=asked.resume,
         overwrite=asked.overwrite,
+        resume_or_start=asked.resume_or_start,
+        distribute=asked.distribute,
     )
 
 

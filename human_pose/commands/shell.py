@@ -10,12 +10,14 @@ from typing import Final
 
 from absl import app, flags, logging
 
-from human_pose.files.errors import InputError
+from human_pose.files.errors import InputError, LostWorker
 
 _STDOUT = 1
 _STDERR = 2
 _INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
+# EX_TEMPFAIL of sysexits.h: what a scheduler, or `launch`, starts again.
+TRY_AGAIN: Final = 75
 _LONGEST_NAME = 255  # bytes, on every common file system
 
 # What Keras obeys in an inherited environment: the first two end a training early, and
@@ -86,6 +88,9 @@ def guarded(
     except (InputError, FloatingPointError) as error:
         print(f"{_program()}: {said_in_flags(error, flag_values)}", file=sys.stderr)
         return 1
+    except LostWorker as error:
+        print(f"{_program()}: {error}", file=sys.stderr)
+        return TRY_AGAIN
     except KeyboardInterrupt:
         print(f"{_program()}: interrupted", file=sys.stderr)
         return _INTERRUPTED
@@ -162,18 +167,22 @@ def refuse_empty(flag_values: flags.FlagValues, *names: str) -> None:
         )
 
 
-def load_tensorflow() -> None:
+def load_tensorflow(*, start: bool = True) -> None:
     """Imports TensorFlow, Keras and Matplotlib, whatever a user's others are set to.
 
     A command works the same beside a notebook's `MPLBACKEND`, another backend of Keras,
     its limits of epochs and steps, and a `keras.json` with whatever stands in it.
+
+    Args:
+      start: whether TensorFlow takes its devices now; who meets other processes has to
+        do so before.
     """
     load_matplotlib()  # first, because Keras imports it, and TensorFlow Keras
     for name in _OF_KERAS:
         os.environ.pop(name, None)
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["KERAS_HOME"] = os.devnull  # where no keras.json is, nor can be made
-    _import_tensorflow()
+    _import_tensorflow(start=start)
 
 
 def load_matplotlib() -> None:
@@ -189,7 +198,7 @@ def load_matplotlib() -> None:
             matplotlib.rcParams["backend"] = backend
 
 
-def _import_tensorflow() -> None:
+def _import_tensorflow(*, start: bool) -> None:
     """Imports TensorFlow without its start-up messages on the error stream.
 
     They are written by native code before it has read any log level, so the stream
@@ -205,7 +214,10 @@ def _import_tensorflow() -> None:
     try:
         import tensorflow as tf
 
-        tf.config.list_logical_devices()  # looks for GPUs, and says so
+        # Looks for GPUs, and says so.
+        tf.config.list_physical_devices()
+        if start:
+            tf.config.list_logical_devices()
     finally:
         os.dup2(stream, _STDERR)
         os.close(stream)

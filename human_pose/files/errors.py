@@ -1,4 +1,4 @@
-"""The one kind of error that is the user's to mend. Imports nothing."""
+"""The kinds of errors that commands tell in one line. Imports nothing."""
 
 _NOTHING = object()
 
@@ -27,6 +27,10 @@ class InputError(ValueError):
             line = f"{line}; received {received!r}"
         # Names of files, and what stands in them, may break lines.
         super().__init__("\\n".join(line.splitlines()))
+
+
+class LostWorker(RuntimeError):
+    """One of the processes that work together is gone: all are to be started again."""
 
 
 def one_line(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 
 from human_pose.datasets.protocol import SPLITS, Split
 from human_pose.i1 import curriculum
+from human_pose.runs.kinds import Distribution
 
 __all__ = [
     "AUGMENTS",
@@ -72,6 +73,10 @@ class ImageTrainingConfig:
       seed: of weights, order and augmentation.
       resume: go on from the state in the run's folder.
       overwrite: remove an earlier training run from the run's folder first.
+      resume_or_start: go on where there is a state, else start.
+      distribute: which devices share every batch.
+      sync_bn: normalise by the whole batch where devices share it; else by the part
+        that each of them has.
     """
 
     data_dir: Path
@@ -98,6 +103,9 @@ class ImageTrainingConfig:
     seed: int
     resume: bool
     overwrite: bool
+    resume_or_start: bool = False
+    distribute: Distribution = "none"
+    sync_bn: bool = True
 
 
 @dataclass(frozen=True)

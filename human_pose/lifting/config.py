@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from human_pose.runs.kinds import Distribution
+
 Solver = Literal["huber", "l2"]
 Derivative = Literal["trust_region", "unrolled"]
 Dtype = Literal["float64", "float32"]
@@ -64,6 +66,8 @@ class TrainingConfig:
       seed: of that order.
       resume: go on from the state saved in the run's folder.
       overwrite: remove an earlier training run from the run's folder first.
+      resume_or_start: go on where there is a state, else start.
+      distribute: which devices share every batch.
     """
 
     input_path: Path
@@ -77,6 +81,8 @@ class TrainingConfig:
     seed: int
     resume: bool
     overwrite: bool
+    resume_or_start: bool = False
+    distribute: Distribution = "none"
 
 
 @dataclass(frozen=True)

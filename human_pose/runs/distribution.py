@@ -8,10 +8,13 @@ of the whole: `Optimizer.apply` adds the gradients. With one replica, and outsid
 step, everything here leaves the numbers as they are.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
+
+from human_pose.runs.interruption import Notice
 
 
 def in_parts() -> bool:
@@ -34,6 +37,14 @@ def total(values: Any) -> Any:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
+def mean(values: Any) -> Any:
+    """The mean over the replicas, which all get it; see `total`."""
+    if not in_parts():
+        return values
+    replicas = tf.distribute.get_replica_context().num_replicas_in_sync
+    return tf.nest.map_structure(lambda value: value / replicas, total(values))
+
+
 def samples(batch: Any, dtype: Any) -> tf.Tensor:
     """Samples in the whole batch, a scalar of `dtype`.
 
@@ -44,18 +55,71 @@ def samples(batch: Any, dtype: Any) -> tf.Tensor:
     return total(tf.cast(tf.shape(batch)[0], dtype))
 
 
-def is_chief(strategy: tf.distribute.Strategy | None = None) -> bool:
-    """Whether this process writes files: one of all that train together does.
+class Place(NamedTuple):
+    """A process among those that train together.
+
+    Attributes:
+      processes: how many they are.
+      number: of this one, from 0; number 0 is the chief.
+      trains: whether it takes part in the steps; an evaluator does not.
+    """
+
+    processes: int = 1
+    number: int = 0
+    trains: bool = True
+
+
+def place_of(strategy: tf.distribute.Strategy | None = None) -> Place:
+    """Where this process stands.
 
     Args:
       strategy: that they train by; None for the one in force.
     """
     resolver = (strategy or tf.distribute.get_strategy()).cluster_resolver
     if resolver is None or not (cluster := resolver.cluster_spec().as_dict()):
-        return True
-    if "chief" in cluster:
-        return resolver.task_type == "chief"
-    return resolver.task_type == "worker" and resolver.task_id == 0
+        return Place()
+    chiefs, workers = len(cluster.get("chief", ())), len(cluster.get("worker", ()))
+    first = {"chief": 0, "worker": chiefs}.get(resolver.task_type)
+    if first is None:
+        return Place(chiefs + workers, chiefs + workers, trains=False)
+    return Place(chiefs + workers, first + int(resolver.task_id or 0))
+
+
+def is_chief(strategy: tf.distribute.Strategy | None = None) -> bool:
+    """Whether this process writes files: one of all that train together does.
+
+    Args:
+      strategy: that they train by; None for the one in force.
+    """
+    return place_of(strategy).number == 0
+
+
+def batches_for(
+    strategy: tf.distribute.Strategy, make: Callable[[int, int], tf.data.Dataset]
+) -> Any:
+    """The batches that a process gives to `fit`, of which it reads its own part only.
+
+    Args:
+      strategy: that they train by.
+      make: the parts of every batch for one of several processes, by how many they are
+        and its number; its elements are shared by the process's own replicas.
+
+    Returns:
+      For one process the whole batches, which Keras splits among its replicas.
+    """
+    place = place_of(strategy)
+    if place.processes == 1:
+        return make(1, 0)
+    local = strategy.num_replicas_in_sync // place.processes
+
+    def parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
+        batches = make(context.num_input_pipelines, context.input_pipeline_id)
+        if local == 1:
+            return batches
+        size = tf.nest.flatten(batches.element_spec)[0].shape[0]
+        return batches.rebatch(-(-size // local))
+
+    return strategy.distribute_datasets_from_function(parts)
 
 
 def most_steps_at_once(strategy: tf.distribute.Strategy, most: int) -> int:
@@ -64,8 +128,75 @@ def most_steps_at_once(strategy: tf.distribute.Strategy, most: int) -> int:
     return most if strategy.num_replicas_in_sync == 1 else 1
 
 
+class LocalMean(keras.metrics.Mean):
+    """A mean of values that all replicas have: nothing is added over replicas."""
+
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        aggregation: str = "none",
+        name: str | None = None,
+    ) -> Any:
+        """Makes a variable that each replica keeps up alone."""
+        return super().add_variable(shape, initializer, dtype, "none", name)
+
+
 class BuiltModel(keras.Model):
-    """A model whose layers have their variables before `fit`."""
+    """A model whose layers have their variables before `fit`, for any strategy.
+
+    Its steps return what all replicas have found together (`total`).
+
+    Attributes:
+      notice: to end, of which processes that train together tell each other.
+    """
+
+    notice: Notice | None = None
+    train_function: Any
+    test_function: Any
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Makes what `fit` calls for a step."""
+        if place_of(self.distribute_strategy).processes == 1:
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = self._step_together(self.train_step)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Makes what `evaluate` calls for a step."""
+        if place_of(self.distribute_strategy).processes == 1:
+            super().make_test_function(force)
+        elif self.test_function is None or force:
+            self.test_function = self._step_together(self.test_step)
+
+    def _step_together(self, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        """A step of several processes, which Keras's own cannot take.
+
+        That takes means of scalars along an axis that they do not have.
+        """
+        strategy = self.distribute_strategy
+
+        def part(batch: Any, asked: tf.Tensor) -> Any:
+            # A copy that lies on the replica's device.
+            return step(batch), total(tf.identity(asked))
+
+        @tf.function(autograph=False)
+        def together(iterator: Any, asked: tf.Tensor) -> Any:
+            found = strategy.run(part, args=(next(iterator), asked))
+            # All replicas have the same.
+            return tf.nest.map_structure(
+                lambda value: strategy.experimental_local_results(value)[0], found
+            )
+
+        def function(iterator: Any) -> Any:
+            asked = self.notice is not None and self.notice.asked
+            logs, told = together(iterator, tf.constant(float(asked)))
+            if self.notice is not None:
+                self.notice.share(asked=bool(told > 0))
+            return logs
+
+        return function
 
     def _maybe_symbolic_build(self, *arguments: Any, **options: Any) -> None:
         """Builds nothing: Keras would reduce a batch to its mean for that.

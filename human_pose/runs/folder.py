@@ -120,11 +120,17 @@ class RunFolder:
                 "`overwrite` replaces it, `name` chooses another folder"
             )
         for path in self._made_by_training():
+            if path == self.settings:
+                continue  # of a run that was killed before its first state
             raise InputError(
                 f"{self.path} already holds {path.relative_to(self.path)}; `overwrite` "
                 "removes all checkpoints and curves there, `name` chooses another "
                 "folder"
             )
+
+    def goes_on(self, *, resume: bool, resume_or_start: bool) -> bool:
+        """Whether a training starts from the state that is here."""
+        return resume or (resume_or_start and self.training_state.is_file())
 
     @contextmanager
     def training(self, *, resume: bool, overwrite: bool) -> Iterator[None]:

@@ -24,15 +24,28 @@ class Notice:
     """Whether the process has been told to end.
 
     Attributes:
-      received: whether it has.
+      asked: whether this process has.
+      shared: whether others train along: all leave after the same step, so what one of
+        them was told counts when all know it (`share`).
     """
 
     def __init__(self) -> None:
-        self.received = False
+        self.asked = False
+        self.shared = False
+        self._known = False
+
+    @property
+    def received(self) -> bool:
+        """Whether to end now."""
+        return self._known if self.shared else self.asked
 
     def take(self, number: int, frame: FrameType | None) -> None:
         """Notes that the signal has come: what `signal.signal` calls."""
-        self.received = True
+        self.asked = True
+
+    def share(self, *, asked: bool) -> None:
+        """Takes over what all processes know after a step: whether one was told."""
+        self._known = self._known or asked
 
     def leave(self, state: str | os.PathLike[str] | None) -> NoReturn:
         """Ends the process with exit code 143; only after `state` has been saved.

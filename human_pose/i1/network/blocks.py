@@ -57,6 +57,10 @@ class ScaledBatchNormalization(keras.layers.Layer):
         does: weights of what was seen sum to `moving_factor`, so that the first steps
         count in full. The batch is the whole one, also where replicas share it.
       **options: of `keras.layers.Layer`.
+
+    Attributes:
+      synchronized: False for statistics of each replica's part in training; moving ones
+        are then the replicas' mean.
     """
 
     def __init__(self, statistics: BatchNorm = "batch", **options: Any) -> None:
@@ -66,6 +70,7 @@ class ScaledBatchNormalization(keras.layers.Layer):
                 f"batch_norm must be batch or moving; received {statistics!r}"
             )
         self.statistics = statistics
+        self.synchronized = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the variables, one number per channel each but for the factor."""
@@ -96,8 +101,14 @@ class ScaledBatchNormalization(keras.layers.Layer):
             return self._normalized(
                 inputs, mean=self.moving_mean.value, variance=self.moving_variance.value
             )[0]
-        normalized = self._in_parts if distribution.in_parts() else self._normalized
-        outputs, mean, variance = normalized(inputs)
+        shared = distribution.in_parts()
+        # In a short last batch a replica may have no sample to take statistics of.
+        whole = shared and (self.synchronized or not training)
+        outputs, mean, variance = (
+            self._in_parts(inputs) if whole else self._normalized(inputs)
+        )
+        if shared and not whole:
+            mean, variance = distribution.mean((mean, variance))
         if training and not _recomputing.get():
             self._move(mean, variance)
         return outputs

@@ -9,6 +9,7 @@ from absl import logging
 from human_pose.files.errors import InputError
 from human_pose.i1.caffe import caffemodel
 from human_pose.i1.config import ImageTrainingConfig
+from human_pose.i1.network.blocks import ScaledBatchNormalization
 from human_pose.i1.network.checkpoint import load_network
 from human_pose.i1.network.hourglass import build_network
 from human_pose.i1.network.remat import rematerialized
@@ -47,6 +48,9 @@ def make_trainer(
         dtype="mixed_bfloat16" if config.mixed_precision else "float32",
         seed=config.seed + number,
     )
+    for layer in network.layers:
+        if isinstance(layer, ScaledBatchNormalization):
+            layer.synchronized = config.sync_bn
     objective = Objective(stage.loss, stage.depth_bins, recipe.gradient, recipe.peak)
     lean = rematerialized(network) if config.remat else None
     trainer = PoseTrainer(network, objective, lean)

@@ -20,7 +20,7 @@ from human_pose.i1.training.conditions import conditions, continued
 from human_pose.i1.training.plan import plan
 from human_pose.i1.training.progress import Progress
 from human_pose.i1.training.stages import Stages
-from human_pose.runs import distribution
+from human_pose.runs import cluster, distribution
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.interruption import noticed
 
@@ -49,19 +49,25 @@ def train(
     Args:
       config: what to train, on what.
       folder: of the run; its state has the name that `run_folder` gives it.
-      strategy: by which replicas share each batch; None for the one in force. One
-        process of those that train together writes files.
+      strategy: by which replicas share each batch; None for that of the
+        configuration. One process of those that train together writes files.
 
     Raises:
       InputError: if a file is not what it should be, the folder holds a training run
         that is neither to be resumed nor overwritten or that is at work, or the run to
         resume has other conditions.
       FloatingPointError: if the training diverges; what was saved before stays.
+      LostWorker: if another process of those that train together is gone.
     """
     folder = run_folder(folder.path)
-    strategy = strategy or tf.distribute.get_strategy()
+    strategy = strategy or cluster.make_strategy(config.distribute)
+    resume = folder.goes_on(
+        resume=config.resume, resume_or_start=config.resume_or_start
+    )
+    config = dataclasses.replace(config, resume=resume)
     writes = distribution.is_chief(strategy)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(cluster.together(strategy))
         if writes:
             stack.enter_context(
                 folder.training(resume=config.resume, overwrite=config.overwrite)
@@ -74,11 +80,13 @@ def train(
             chosen, progress = continued(config, chosen, data, folder.training_state)
         start = read_start(config)
         validation = open_validation(config)
+        agreed = conditions(config, chosen, data)
+        cluster.check_alike(strategy, agreed | vars(progress))
         stages = Stages(
             config,
             chosen,
             folder,
-            conditions(config, chosen, data),
+            agreed,
             progress,
             data,
             validation,
@@ -89,4 +97,6 @@ def train(
             folder.prepare(dataclasses.asdict(config), overwrite=config.overwrite)
             list_skipped([data, validation], folder.skipped)
         # Also where another process writes, which cannot end its step alone.
-        stages.go(trainer, stack.enter_context(noticed()))
+        notice = stack.enter_context(noticed())
+        notice.shared = distribution.place_of(strategy).processes > 1
+        stages.go(trainer, notice)

@@ -63,6 +63,7 @@ class Stages:
         self._most_at_once = distribution.most_steps_at_once(
             strategy, chosen.steps_per_execution
         )
+        self._strategy = strategy
         self._writes = distribution.is_chief(strategy)
 
     def first_trainer(self, start: build.Start | None) -> PoseTrainer:
@@ -133,6 +134,7 @@ class Stages:
     ) -> None:
         config, progress = self._config, self._progress
         chunk, total = self._chunk_and_total(stage)
+        trainer.notice = notice
         with contextlib.ExitStack() as stack:
             callbacks: list[keras.callbacks.Callback] = [
                 Counter(progress, stage.name, config.accumulate)

@@ -44,7 +44,7 @@ class PoseTrainer(distribution.BuiltModel):
         self._training_network = training_network or network
         self.objective = objective
         self._meters = {
-            name: keras.metrics.Mean(name)
+            name: distribution.LocalMean(name)
             for name in (
                 _LOSS,
                 *objective.names,
@@ -57,7 +57,7 @@ class PoseTrainer(distribution.BuiltModel):
             shape=(),
             initializer="zeros",
             trainable=False,
-            aggregation="only_first_replica",  # equal on all
+            # Each replica keeps it up; it is equal on all.
         )
 
     @property
@@ -74,7 +74,7 @@ class PoseTrainer(distribution.BuiltModel):
 
     def take_worst_loss(self) -> float:
         """The largest loss of a step of training since this was last asked, or NaN."""
-        worst = float(self._worst_loss)
+        worst = float(self._worst_loss.numpy())
         self._worst_loss.assign(0.0)
         return worst
 

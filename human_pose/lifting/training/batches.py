@@ -65,12 +65,24 @@ class FrameBatches:
         """One frame as a batch of its own."""
         return self._gather(np.array([number]))
 
-    def epoch(self, epoch: int, first: int = 0) -> tf.data.Dataset:
-        """The batches of one epoch, from number `first` on."""
+    def epoch(
+        self, epoch: int, first: int = 0, *, workers: int = 1, worker: int = 0
+    ) -> tf.data.Dataset:
+        """The batches of one epoch, or a worker's part of each.
+
+        Args:
+          epoch: its number.
+          first: number of the batch to start with.
+          workers: W, who share every batch.
+          worker: whose part: frames w ⌈N / W⌉ to (w + 1) ⌈N / W⌉ - 1 of a whole batch;
+            of a short last one the last workers may have none.
+        """
         joints_2d_px = tf.constant(self._joints_2d_px)
         joints_3d_mm = tf.constant(self._joints_3d_mm)
+        size = -(-self._batch_size // workers)
 
         def gather(frames: tf.Tensor) -> Batch:
+            frames = frames[worker * size : (worker + 1) * size]
             inputs = {"joints_2d_px": tf.gather(joints_2d_px, frames)}
             return inputs, tf.gather(joints_3d_mm, frames)
 

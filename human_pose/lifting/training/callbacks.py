@@ -40,7 +40,7 @@ class ErrorMeter(keras.callbacks.Callback):
           FloatingPointError: if the loss or the gradient's norm is not finite, or the
             loss is too large to be that of a person.
         """
-        step = int(self.model.optimizer.iterations)
+        step = int(self.model.optimizer.iterations.numpy())
         divergence.check_values(
             {name: logs[name] for name in ("loss", "gradient_norm")},
             f"at step {step} ({place(self._progress)})",
@@ -113,7 +113,7 @@ class Checker(keras.callbacks.Callback):
     def _check(self) -> None:
         model, progress = self.model, self._progress
         current = self._batches.batch(progress.epoch, progress.batch - 1)
-        step = int(model.optimizer.iterations)
+        step = int(model.optimizer.iterations.numpy())
         self.error_mm = divergence.check_left(
             [*model.lifter.parameters.values(), *model.optimizer.variables],
             lambda: model.error(current),
@@ -165,10 +165,10 @@ class Reporter(keras.callbacks.Callback):
             "errors/current_error": self._checker.error_mm,
             "errors/epoch_error": self._progress.epoch_mean_mm,
             "errors/error_from_last": self._progress.recent_mean_mm,
-            "learning_rate": float(optimizer.learning_rate),
+            "learning_rate": float(optimizer.learning_rate.numpy()),
             "gradient_norm": gradient_norm,
         }
-        step = int(optimizer.iterations)
+        step = int(optimizer.iterations.numpy())
         write_curves(self._events, step, self.model.lifter.parameters, scalars)
 
 
@@ -191,7 +191,7 @@ class Illustrator(keras.callbacks.Callback):
             truth[0],
             title=f"after epoch {epoch}: {error_mm:.1f} mm",
         )
-        step = int(self.model.optimizer.iterations)
+        step = int(self.model.optimizer.iterations.numpy())
         self._events.write_picture(step, "poses", drawing.figure_image(figure))
 
 

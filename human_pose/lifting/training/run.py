@@ -34,7 +34,7 @@ from human_pose.lifting.training.callbacks import (
 )
 from human_pose.lifting.training.progress import Progress
 from human_pose.lifting.training.trainer import LiftingTrainer
-from human_pose.runs import distribution
+from human_pose.runs import cluster, distribution
 from human_pose.runs.divergence import told_in_one_line
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.interruption import Leaver, Notice, noticed
@@ -59,18 +59,24 @@ def train(
       lifter_config: of the lifter.
       config: of its training.
       folder: of the run.
-      strategy: by which replicas share each batch; None for the one in force. One
-        process of those that train together writes files.
+      strategy: by which replicas share each batch; None for that of the
+        configuration. One process of those that train together writes files.
 
     Raises:
       InputError: if a file is not what it should be, the folder holds a training run
         that is neither to be resumed nor overwritten or that is at work, or the run to
         resume has other conditions.
       FloatingPointError: if the training diverges; what was saved before stays.
+      LostWorker: if another process of those that train together is gone.
     """
-    strategy = strategy or tf.distribute.get_strategy()
+    strategy = strategy or cluster.make_strategy(config.distribute)
+    resume = folder.goes_on(
+        resume=config.resume, resume_or_start=config.resume_or_start
+    )
+    config = dataclasses.replace(config, resume=resume)
     writes = distribution.is_chief(strategy)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(cluster.together(strategy))
         if writes:
             stack.enter_context(
                 folder.training(resume=config.resume, overwrite=config.overwrite)
@@ -88,12 +94,15 @@ def train(
                     f"{folder.training_state}: is no training state of this kind"
                 )
             restore_variables(folder.training_state, _variables(model))
+        cluster.check_alike(strategy, conditions | vars(progress))
 
         def save() -> None:
             write_state(folder.training_state, progress, conditions, _variables(model))
 
         # Also where another process writes, which cannot end its step alone.
         notice = stack.enter_context(noticed())
+        model.notice = notice
+        notice.shared = distribution.place_of(strategy).processes > 1
         if not writes:
             _follow(model, batches, progress, config, notice)
             return
@@ -154,6 +163,18 @@ def _variables(model: LiftingTrainer) -> dict[str, Any]:
     }
 
 
+def _part(
+    batches: FrameBatches, epoch: int, progress: Progress, model: LiftingTrainer
+) -> Any:
+    """This process's part of the batches of an epoch that are left."""
+    return distribution.batches_for(
+        model.distribute_strategy,
+        lambda workers, worker: batches.epoch(
+            epoch, progress.batch, workers=workers, worker=worker
+        ),
+    )
+
+
 def _follow(
     model: LiftingTrainer,
     batches: FrameBatches,
@@ -164,7 +185,7 @@ def _follow(
     """Takes the part in a training of a process that writes nothing."""
     for epoch in range(progress.epoch, config.epochs):
         model.fit(
-            batches.epoch(epoch, first=progress.batch),
+            _part(batches, epoch, progress, model),
             callbacks=[ErrorMeter(progress), Leaver(notice)],
             shuffle=False,  # done already
             verbose=0,
@@ -218,7 +239,7 @@ def _fit(
         # One call per epoch: the first may begin in the middle of one.
         for epoch in range(progress.epoch, config.epochs):
             model.fit(
-                batches.epoch(epoch, first=progress.batch),
+                _part(batches, epoch, progress, model),
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 callbacks=callbacks,

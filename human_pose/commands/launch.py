@@ -1,0 +1,94 @@
+"""Trains with several processes of this machine, and starts them again if one is lost.
+
+    python -m human_pose.commands.launch --workers=2 -- --train=1 --name=joint
+
+What stands behind `--` are the flags of `main.py`; `--distribute=multiworker` is added.
+When a worker is killed, or loses another, all are started again with
+`--resume_or_start`. SIGTERM, to this process or to one worker, saves the run and ends
+all with exit code 143. Several machines: docs/scale.md.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from absl import flags
+
+from human_pose.commands import shell
+from human_pose.files.errors import InputError
+from human_pose.runs.supervision import Supervisor
+
+_DISTRIBUTE: Final = "--distribute=multiworker"
+_AGAIN: Final = "--resume_or_start"
+# Of a first start; a second one must not do so again.
+_ONCE: Final = ("--overwrite", "--resume", "--overwrite=true", "--resume=true")
+
+
+def define_flags(flag_values: flags.FlagValues) -> None:
+    """Defines the command's flags."""
+    own = {"flag_values": flag_values}
+    flags.DEFINE_integer("workers", 2, "Processes to train with.", lower_bound=1, **own)
+    flags.DEFINE_integer(
+        "max_restarts",
+        3,
+        "How often in a row all are started again after a loss.",
+        lower_bound=0,
+        **own,
+    )
+    shell.show_in_help(flag_values, __name__)
+
+
+def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The command's own arguments, and those behind `--`.
+
+    Raises:
+      InputError: if there is no `--`, or another distribution is asked for.
+    """
+    words = [*arguments]
+    if "--" not in words:
+        raise InputError("the flags of main.py must stand behind `--`")
+    place = words.index("--")
+    own, passed = words[:place], words[place + 1 :]
+    for word in passed:
+        if word.startswith("--distribute") and word != _DISTRIBUTE:
+            raise InputError("distribute", "must be multiworker, or left out", word)
+    return own, passed
+
+
+def commands(passed: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What is run at first, and after a loss."""
+    start = [sys.executable, "-m", "human_pose.main"]
+    rest = [word for word in passed if word != _DISTRIBUTE]
+    kept = [word for word in rest if word not in (*_ONCE, _AGAIN)]
+    return [*start, *rest, _DISTRIBUTE], [*start, *kept, _DISTRIBUTE, _AGAIN]
+
+
+def run() -> None:
+    """Runs the command with the process's arguments."""
+    try:
+        own, passed = (
+            (sys.argv, [])
+            if {"--help", "-h", "--helpfull", "-help"} & {*sys.argv[1:2]}
+            else split(sys.argv)
+        )
+    except InputError as error:
+        sys.exit(f"launch: {error}")
+    sys.argv = own
+
+    def work(flag_values: flags.FlagValues) -> None:
+        first, again = commands(passed)
+        supervisor = Supervisor(
+            first,
+            again,
+            flag_values.workers,
+            flag_values.max_restarts,
+            lambda line: print(f"launch: {line}", file=sys.stderr, flush=True),
+        )
+        if code := supervisor.run():
+            sys.exit(code)
+
+    shell.run(work, define_flags)
+
+
+if __name__ == "__main__":
+    run()

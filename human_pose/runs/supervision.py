@@ -1,0 +1,196 @@
+"""Several processes of one command on this machine, started again when one is lost.
+
+None can go on without the others (`runs.cluster`), so that all end with the first that
+does, and start again from the state that was saved last.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, Final, TextIO
+
+# Exit codes: told to end by SIGTERM, and "start me again".
+TERMINATED: Final = 128 + signal.SIGTERM
+TRY_AGAIN: Final = 75
+
+# A process that was told to end has this long to save its state.
+_LEAVING_S: Final = 60.0
+# Those whose fellow has failed by itself say so within this time.
+_SAYING_S: Final = 5.0
+# After this long a start has been a success, and restarts are counted anew.
+_SETTLED_S: Final = 600.0
+_POLL_S: Final = 0.05
+
+
+class Supervisor:
+    """Runs processes until they have done, failed, or been told to end.
+
+    Args:
+      first: the command of every process.
+      again: the same for those that are started after a loss.
+      workers: how many processes.
+      max_restarts: how often in a row all are started again.
+      say: takes lines for the user.
+    """
+
+    def __init__(
+        self,
+        first: Sequence[str],
+        again: Sequence[str],
+        workers: int,
+        max_restarts: int,
+        say: Callable[[str], None],
+    ) -> None:
+        self._first = [*first]
+        self._again = [*again]
+        self._workers = workers
+        self._max_restarts = max_restarts
+        self._say = say
+        self._running: list[subprocess.Popen[str]] = []
+        self._told = False
+
+    def run(self) -> int:
+        """Runs them; returns the exit code of all: 0, 143, or that of a failure."""
+        before = {n: signal.signal(n, self._take) for n in _ENDING}
+        try:
+            return self._until_done()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._kill()
+
+    def _until_done(self) -> int:
+        command, restarts = self._first, 0
+        while True:
+            begun = time.monotonic()
+            self._start(command)
+            code = self._wait()
+            if code in (0, TERMINATED) or self._told:
+                return code
+            if not _is_loss(code):
+                self._say(f"a worker has failed with exit code {code}; all are ended")
+                return code
+            if time.monotonic() - begun > _SETTLED_S:
+                restarts = 0
+            restarts += 1
+            if restarts > self._max_restarts:
+                self._say(f"lost a worker {restarts} times in a row: giving up")
+                return TRY_AGAIN
+            self._say(
+                f"lost a worker ({_described(code)}); starting all {self._workers} "
+                f"again ({restarts} of {self._max_restarts})"
+            )
+            command = self._again
+
+    def _start(self, command: Sequence[str]) -> None:
+        addresses = [f"localhost:{port}" for port in _free_ports(self._workers)]
+        for number in range(self._workers):
+            if self._told:
+                return
+            task = {"type": "worker", "index": number}
+            config = {"cluster": {"worker": addresses}, "task": task}
+            self._running.append(
+                subprocess.Popen(
+                    command,
+                    env=os.environ | {"TF_CONFIG": json.dumps(config)},
+                    text=True,
+                    errors="replace",
+                    **(_PIPED if number else {}),
+                )
+            )
+            if number:
+                _relay(self._running[-1], f"[worker {number}] ")
+
+    def _wait(self) -> int:
+        """Waits for the end of all; returns the code of the first that failed."""
+        failed = 0
+        while any(process.poll() is None for process in self._running):
+            codes = [process.poll() for process in self._running]
+            failed = next((code for code in codes if code), 0)
+            if failed or self._told:
+                break
+            time.sleep(_POLL_S)
+        if not failed and not self._told:
+            failed = next((p.returncode for p in self._running if p.returncode), 0)
+        if failed or self._told:
+            self._let_end(failed)
+            # The failure of one makes losses of the others.
+            codes = [process.returncode for process in self._running]
+            own = [code for code in codes if code and not _is_loss(code)]
+            failed = TERMINATED if self._told else next(iter(own), failed)
+        self._running.clear()
+        return failed
+
+    def _let_end(self, failed: int) -> None:
+        """Gives the others time for what they still have to do, and ends them."""
+        leaving = self._told or failed == TERMINATED
+        patience = _LEAVING_S if leaving else 0.0 if _is_loss(failed) else _SAYING_S
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if all(process.poll() is not None for process in self._running):
+                break
+            time.sleep(_POLL_S)
+        self._kill()
+
+    def _kill(self) -> None:
+        for process in self._running:
+            # One that waits for a lost one in native code hears nothing else.
+            process.kill()
+        for process in self._running:
+            process.wait()
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        """Passes the signal on: the workers agree on the step to leave after."""
+        self._told = True
+        for process in self._running:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+_PIPED: Final[dict[str, Any]] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+
+
+def _is_loss(code: int) -> bool:
+    """Whether a process with this code was killed, or lost another one."""
+    return code < 0 or code == TRY_AGAIN
+
+
+def _described(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
+def _free_ports(number: int) -> list[int]:
+    """Ports that nobody listens at; new ones for every start."""
+    sockets = [socket.socket() for _ in range(number)]
+    try:
+        for one in sockets:
+            one.bind(("localhost", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _relay(process: subprocess.Popen[str], prefix: str) -> None:
+    """Prints what a process says, each line with its name."""
+
+    def lines(source: TextIO) -> None:
+        for line in source:
+            sys.stderr.write(prefix + line)
+            sys.stderr.flush()
+
+    assert process.stdout is not None
+    threading.Thread(target=lines, args=(process.stdout,), daemon=True).start()
