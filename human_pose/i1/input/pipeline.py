@@ -66,7 +66,8 @@ def build(
     }  # fmt: skip
 
     @_as_it_stands
-    def pictures(position: tf.Tensor) -> Batch:
+    def pictures(number: tf.Tensor) -> Batch:
+        position = _position(number, start, stream)
         row = row_at(
             position,
             len(annotations),
@@ -103,16 +104,40 @@ def build(
         return _finish(batch | sample, draws, stream)
 
     length = None if end is None else -(-(end - start) // stream.batch_size)
+    last = stream.last_part_size(len(annotations))
     stages = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
-    samples = tf.data.Dataset.range(start, tf.int64.max if end is None else end).map(
-        pictures, **stages
-    )
+    samples = tf.data.Dataset.range(
+        tf.int64.max
+        if end is None
+        else (end - start) // stream.batch_size * stream.part_size + (last or 0)
+    ).map(pictures, **stages)
     if stream.augment in ONE_PASS:
-        batches = samples.batch(stream.batch_size)
+        batches = samples.batch(stream.part_size)
     else:
         groups = samples.batch(resampling.GROUP).map(crops, **stages)
-        batches = groups.rebatch(stream.batch_size)
-    return batches.map(targets).apply(_of_length(length)).prefetch(2)
+        batches = groups.rebatch(stream.part_size)
+    batches = batches.map(targets)
+    if last == 0:
+        batches = batches.concatenate(_no_samples(batches.element_spec))
+    return batches.apply(_of_length(length)).prefetch(2)
+
+
+def _position(number: tf.Tensor, start: int, stream: Stream) -> tf.Tensor:
+    """The position in the stream of all workers of the number-th sample of this one."""
+    if stream.workers == 1:
+        return start + number
+    batch, place = number // stream.part_size, number % stream.part_size
+    return start + batch * stream.batch_size + stream.part_start + place
+
+
+def _no_samples(batch: dict[str, tf.TensorSpec]) -> tf.data.Dataset:
+    """One batch, of no samples."""
+    return tf.data.Dataset.from_tensors(
+        {
+            name: tf.zeros([0, *spec.shape[1:]], spec.dtype)
+            for name, spec in batch.items()
+        }
+    )
 
 
 def _of_length(batches: int | None) -> Callable[[tf.data.Dataset], tf.data.Dataset]:

@@ -14,7 +14,7 @@ class Stream:
     """Which batches for the network; equal streams are equal on any machine.
 
     Attributes:
-      batch_size: B.
+      batch_size: B, of all workers together.
       augment: "published" scales, rotates and flips as the original does; "modern"
         scales and rotates less (`placement.MODERN`), in one bilinear pass, changes
         colours too, and exchanges left and right depths of mirrored people; "mild"
@@ -31,6 +31,12 @@ class Stream:
       skip_bad: leave out the samples that break a rule, listed in `skipped`.
       sampling: with `shuffle`, "epochs" visits each sample once an epoch, "replacement"
         draws anew each time, as the original does.
+      workers: W processes that share each batch, B / W samples each.
+      worker: this one, w of 0 to W - 1. It has the samples w B / W to (w + 1) B / W - 1
+        of each batch, and nothing of the others is read or decoded: the parts of all
+        workers in order are the batch of one. Of a short last batch it has those of
+        them that are there; where there are none, a batch of no samples, so that all
+        workers have equally many batches.
 
     Raises:
       InputError: naming the argument that is out of range, and the rule.
@@ -46,6 +52,8 @@ class Stream:
     repeat: bool = False
     skip_bad: bool = False
     sampling: Sampling = "epochs"
+    workers: int = 1
+    worker: int = 0
 
     def __post_init__(self) -> None:
         check_whole("batch_size", self.batch_size, 1)
@@ -53,6 +61,8 @@ class Stream:
         check_whole("epoch", self.epoch, 0)
         check_whole("start_step", self.start_step, 0)
         check_whole("input_size", self.input_size, 1)
+        check_whole("workers", self.workers, 1)
+        check_whole("worker", self.worker, 0)
         rules: tuple[tuple[str, Any, bool, str], ...] = (
             (
                 "augment",
@@ -73,10 +83,32 @@ class Stream:
                 CROP_SIZE_PX % self.input_size == 0,
                 "a divisor of 256",
             ),
+            (
+                "worker",
+                self.worker,
+                self.worker < self.workers,
+                f"less than `workers`, which is {self.workers}",
+            ),
+            (
+                "batch_size",
+                self.batch_size,
+                self.batch_size % self.workers == 0,
+                f"a multiple of `workers`, which is {self.workers}",
+            ),
         )
         for name, value, holds, rule in rules:
             if not holds:
                 raise InputError(name, f"must be {rule}", value)
+
+    @property
+    def part_size(self) -> int:
+        """This worker's samples of a whole batch, B / W."""
+        return self.batch_size // self.workers
+
+    @property
+    def part_start(self) -> int:
+        """The place in a batch of the first of them."""
+        return self.worker * self.part_size
 
     def span(self, count: int) -> tuple[int, int | None]:
         """The positions of the first sample and behind the last, which may be none.
@@ -87,3 +119,15 @@ class Stream:
         start = self.epoch * count + self.start_step * self.batch_size
         end = None if self.repeat else max((self.epoch + 1) * count, start)
         return start, end
+
+    def last_part_size(self, count: int) -> int | None:
+        """This worker's samples of a short last batch, or None if no batch is short.
+
+        Args:
+          count: the number of samples in an epoch.
+        """
+        start, end = self.span(count)
+        short = 0 if end is None else (end - start) % self.batch_size
+        if not short:
+            return None
+        return min(max(short - self.part_start, 0), self.part_size)

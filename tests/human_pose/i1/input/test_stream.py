@@ -83,3 +83,43 @@ def test_equal_streams_are_equal_batches(root):
     ):
         for name, values in one.items():
             np.testing.assert_array_equal(values, other[name])
+
+
+@pytest.mark.parametrize("augment", ["published", "modern", None])
+@pytest.mark.parametrize(
+    ("workers", "options"),
+    [
+        (2, {"start_step": 1}),  # 9 samples: batches of 4 and 1, the last part empty
+        (4, {"sampling": "replacement", "epoch": 1}),
+        (2, {"start_step": 3, "repeat": True}),
+        (2, {"start_step": 5}),  # behind the end
+    ],
+)
+def test_parts_of_all_workers_are_the_batches(root, augment, workers, options):
+    whole = Stream(4, augment, shuffle=True, seed=6, input_size=64, **options)
+    dataset = open_dataset(root)
+    assert len(dataset) == 9
+    parts = [
+        batches(dataset, dataclasses.replace(whole, workers=workers, worker=worker))
+        for worker in range(workers)
+    ]
+    expected = batches(dataset, whole)
+    assert {part.cardinality().numpy() for part in parts} == {
+        expected.cardinality().numpy()
+    }
+    for one, *others in zip(expected.take(5), *(p.take(5) for p in parts), strict=True):
+        sizes = [len(other["index"]) for other in others]
+        assert sizes == sorted(sizes, reverse=True)
+        for name, values in one.items():
+            np.testing.assert_array_equal(
+                np.concatenate([other[name] for other in others]), values, name
+            )
+
+
+def test_a_worker_needs_a_part_of_every_batch():
+    with pytest.raises(InputError, match=r"^worker must be less than .* is 2; rec"):
+        Stream(4, workers=2, worker=2)
+    with pytest.raises(InputError, match=r"^batch_size must be a multiple of `workers"):
+        Stream(3, workers=2)
+    with pytest.raises(InputError, match=r"^workers must be a whole number, at least"):
+        Stream(4, workers=0)
