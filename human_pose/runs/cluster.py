@@ -52,6 +52,8 @@ def make_strategy(
     if kind == "multiworker":
         _check_config(os.environ.get(_CONFIG))
         with _waiting(meeting_s):
+            # Of every reduction that it traces it says how many tensors it has.
+            tf.get_logger().setLevel("WARNING")
             return tf.distribute.MultiWorkerMirroredStrategy()
     if kind == "mirrored":
         found = len(tf.config.list_logical_devices("GPU"))

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from human_pose.files.errors import InputError
 from human_pose.runs.interruption import Notice
 
 
@@ -95,29 +96,35 @@ def is_chief(strategy: tf.distribute.Strategy | None = None) -> bool:
 
 
 def batches_for(
-    strategy: tf.distribute.Strategy, make: Callable[[int, int], tf.data.Dataset]
+    strategy: tf.distribute.Strategy,
+    batch_size: int,
+    make: Callable[[int, int], tf.data.Dataset],
 ) -> Any:
     """The batches that a process gives to `fit`, of which it reads its own part only.
 
     Args:
       strategy: that they train by.
+      batch_size: samples in a whole batch, a multiple of the number of replicas.
       make: the parts of every batch for one of several processes, by how many they are
         and its number; its elements are shared by the process's own replicas.
 
     Returns:
       For one process the whole batches, which Keras splits among its replicas.
+
+    Raises:
+      InputError: if several processes cannot share a batch in equal parts.
     """
-    place = place_of(strategy)
+    place, replicas = place_of(strategy), strategy.num_replicas_in_sync
     if place.processes == 1:
         return make(1, 0)
-    local = strategy.num_replicas_in_sync // place.processes
+    if batch_size % replicas:
+        rule = f"must be a multiple of {replicas}, the devices that share it"
+        raise InputError("batch_size", rule, batch_size)
 
     def parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
         batches = make(context.num_input_pipelines, context.input_pipeline_id)
-        if local == 1:
-            return batches
-        size = tf.nest.flatten(batches.element_spec)[0].shape[0]
-        return batches.rebatch(-(-size // local))
+        alone = replicas == context.num_input_pipelines
+        return batches if alone else batches.rebatch(batch_size // replicas)
 
     return strategy.distribute_datasets_from_function(parts)
 
@@ -136,11 +143,12 @@ class LocalMean(keras.metrics.Mean):
         shape: Any,
         initializer: Any,
         dtype: Any = None,
-        aggregation: str = "none",
+        aggregation: str = "only_first_replica",
         name: str | None = None,
     ) -> Any:
         """Makes a variable that each replica keeps up alone."""
-        return super().add_variable(shape, initializer, dtype, "none", name)
+        own = "only_first_replica"
+        return super().add_variable(shape, initializer, dtype, own, name)
 
 
 class BuiltModel(keras.Model):

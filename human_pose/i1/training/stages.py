@@ -148,11 +148,13 @@ class Stages:
                 callbacks.append(Leaver(notice))
             for first, last, steps in rounds(progress.step, total, chunk):
                 trainer.fit(
-                    self._stream(stage),
+                    self._part(stage, self._stream),
                     initial_epoch=first,
                     epochs=last,
                     steps_per_epoch=steps,
-                    validation_data=self._validation_stream(stage),
+                    validation_data=None
+                    if self._validation is None
+                    else self._part(stage, self._validation_stream),
                     validation_freq=validated(
                         first, last, config.validate_every, ends=last * chunk >= total
                     ),
@@ -166,8 +168,20 @@ class Stages:
         batches = self._config.accumulate
         return self._config.save_every * batches, stage.iterations * batches
 
-    def _stream(self, stage: Stage) -> tf.data.Dataset:
-        """The batches of the running stage that are left."""
+    def _part(
+        self, stage: Stage, make: Callable[[Stage, int, int], tf.data.Dataset]
+    ) -> Any:
+        """This process's part of the batches of a stream."""
+        return distribution.batches_for(
+            self._strategy,
+            stage.batch_size,
+            lambda workers, worker: make(stage, workers, worker),
+        )
+
+    def _stream(
+        self, stage: Stage, workers: int = 1, worker: int = 0
+    ) -> tf.data.Dataset:
+        """The running stage's batches that are left, or a worker's part of each."""
         recipe = self._chosen.recipe
         return batches(
             self._data,
@@ -182,13 +196,16 @@ class Stages:
                 input_size=self._chosen.input_size,
                 repeat=True,
                 skip_bad=self._config.skip_bad,
+                workers=workers,
+                worker=worker,
             ),
         )
 
-    def _validation_stream(self, stage: Stage) -> tf.data.Dataset | None:
+    def _validation_stream(
+        self, stage: Stage, workers: int, worker: int
+    ) -> tf.data.Dataset:
         """Batches as in training, lest their statistics differ; always the same."""
-        if self._validation is None:
-            return None
+        assert self._validation is not None
         return batches(
             self._validation,
             Stream(
@@ -196,6 +213,8 @@ class Stages:
                 shuffle=True,
                 input_size=self._chosen.input_size,
                 skip_bad=self._config.skip_bad,
+                workers=workers,
+                worker=worker,
             ),
         )
 

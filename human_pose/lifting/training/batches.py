@@ -24,6 +24,9 @@ class FrameBatches:
       batch_size: frames in a batch.
       shuffle: whether each epoch has its own order; else that of `poses`.
       seed: of these orders, 0 or more.
+
+    Attributes:
+      batch_size: likewise.
     """
 
     def __init__(
@@ -31,13 +34,13 @@ class FrameBatches:
     ) -> None:
         self._joints_2d_px = poses.joints_2d_px
         self._joints_3d_mm = poses.joints_3d_mm
-        self._batch_size = batch_size
+        self.batch_size = batch_size
         self._shuffle = shuffle
         self._seed = seed
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return -(-self.frames // self._batch_size)
+        return -(-self.frames // self.batch_size)
 
     @property
     def frames(self) -> int:
@@ -58,8 +61,8 @@ class FrameBatches:
 
     def batch(self, epoch: int, index: int) -> Batch:
         """Batch number `index`, from 0, of one epoch."""
-        start = index * self._batch_size
-        return self._gather(self.order(epoch)[start : start + self._batch_size])
+        start = index * self.batch_size
+        return self._gather(self.order(epoch)[start : start + self.batch_size])
 
     def frame(self, number: int) -> Batch:
         """One frame as a batch of its own."""
@@ -74,12 +77,12 @@ class FrameBatches:
           epoch: its number.
           first: number of the batch to start with.
           workers: W, who share every batch.
-          worker: whose part: frames w ⌈N / W⌉ to (w + 1) ⌈N / W⌉ - 1 of a whole batch;
+          worker: whose part: frames w N / W to (w + 1) N / W - 1 of a whole batch;
             of a short last one the last workers may have none.
         """
         joints_2d_px = tf.constant(self._joints_2d_px)
         joints_3d_mm = tf.constant(self._joints_3d_mm)
-        size = -(-self._batch_size // workers)
+        size = self.batch_size // workers
 
         def gather(frames: tf.Tensor) -> Batch:
             frames = frames[worker * size : (worker + 1) * size]
@@ -89,7 +92,7 @@ class FrameBatches:
         # The frames are in memory: indices are shuffled and batched, and only then is
         # anything copied.
         indices = tf.data.Dataset.from_tensor_slices(self.order(epoch))
-        return indices.batch(self._batch_size).skip(first).map(gather).prefetch(2)
+        return indices.batch(self.batch_size).skip(first).map(gather).prefetch(2)
 
     def _gather(self, frames: np.ndarray) -> Batch:
         return {"joints_2d_px": self._joints_2d_px[frames]}, self._joints_3d_mm[frames]

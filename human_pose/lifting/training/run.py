@@ -169,6 +169,7 @@ def _part(
     """This process's part of the batches of an epoch that are left."""
     return distribution.batches_for(
         model.distribute_strategy,
+        batches.batch_size,
         lambda workers, worker: batches.epoch(
             epoch, progress.batch, workers=workers, worker=worker
         ),
