@@ -54,6 +54,7 @@ class Supervisor:
         self._max_restarts = max_restarts
         self._say = say
         self._running: list[subprocess.Popen[str]] = []
+        self._relays: list[threading.Thread] = []
         self._told = False
 
     def run(self) -> int:
@@ -106,7 +107,7 @@ class Supervisor:
                 )
             )
             if number:
-                _relay(self._running[-1], f"[worker {number}] ")
+                self._relays.append(_relay(self._running[-1], f"[worker {number}] "))
 
     def _wait(self) -> int:
         """Waits for the end of all; returns the code of the first that failed."""
@@ -125,6 +126,9 @@ class Supervisor:
             codes = [process.returncode for process in self._running]
             own = [code for code in codes if code and not _is_loss(code)]
             failed = TERMINATED if self._told else next(iter(own), failed)
+        for relay in self._relays:
+            relay.join(_SAYING_S)
+        self._relays.clear()
         self._running.clear()
         return failed
 
@@ -184,13 +188,16 @@ def _free_ports(number: int) -> list[int]:
             one.close()
 
 
-def _relay(process: subprocess.Popen[str], prefix: str) -> None:
-    """Prints what a process says, each line with its name."""
+def _relay(process: subprocess.Popen[str], prefix: str) -> threading.Thread:
+    """Prints what a process says, each line with its name, until it ends."""
 
     def lines(source: TextIO) -> None:
-        for line in source:
-            sys.stderr.write(prefix + line)
-            sys.stderr.flush()
+        with source:
+            for line in source:
+                sys.stderr.write(prefix + line)
+                sys.stderr.flush()
 
     assert process.stdout is not None
-    threading.Thread(target=lines, args=(process.stdout,), daemon=True).start()
+    thread = threading.Thread(target=lines, args=(process.stdout,), daemon=True)
+    thread.start()
+    return thread

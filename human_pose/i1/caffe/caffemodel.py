@@ -20,7 +20,8 @@ from human_pose.files.paths import atomic, check_is_file
 from human_pose.i1.caffe import protobuf
 from human_pose.i1.caffe.messages import LAYER_FIELDS, encoded, layers
 from human_pose.i1.caffe.protobuf import WireError
-from human_pose.i1.network.blocks import BilinearUpsampling, ScaledBatchNormalization
+from human_pose.i1.network.blocks import BilinearUpsampling
+from human_pose.i1.network.normalization import ScaledBatchNormalization
 
 Blobs = Mapping[str, Sequence[np.ndarray]]
 

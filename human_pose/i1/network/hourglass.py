@@ -17,7 +17,8 @@ import tensorflow as tf
 from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
 from human_pose.i1.config import PRESETS, Preset
-from human_pose.i1.network.blocks import BatchNorm, Blocks, Initializer
+from human_pose.i1.network.blocks import Blocks, Initializer
+from human_pose.i1.network.normalization import BatchNorm
 
 # The innermost of the four levels is one block.
 _INNER_LEVELS: Final = ("level4", "level3", "level2")

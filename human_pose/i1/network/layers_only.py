@@ -8,8 +8,9 @@ from typing import Any
 import keras
 
 from human_pose.files.errors import InputError
-from human_pose.i1.network.blocks import Convolution, ScaledBatchNormalization
+from human_pose.i1.network.blocks import Convolution
 from human_pose.i1.network.hourglass import LAST_LAYER, SIZES, PoseNetwork
+from human_pose.i1.network.normalization import ScaledBatchNormalization
 
 
 def from_layers(model: keras.Model) -> PoseNetwork:

@@ -11,8 +11,9 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from human_pose.i1.network.blocks import Blocks, recomputation
+from human_pose.i1.network.blocks import Blocks
 from human_pose.i1.network.hourglass import SIZES, PoseNetwork, assemble
+from human_pose.i1.network.normalization import recomputation
 
 
 def rematerialized(network: PoseNetwork) -> keras.Model:

@@ -9,9 +9,9 @@ from absl import logging
 from human_pose.files.errors import InputError
 from human_pose.i1.caffe import caffemodel
 from human_pose.i1.config import ImageTrainingConfig
-from human_pose.i1.network.blocks import ScaledBatchNormalization
 from human_pose.i1.network.checkpoint import load_network
 from human_pose.i1.network.hourglass import build_network
+from human_pose.i1.network.normalization import ScaledBatchNormalization
 from human_pose.i1.network.remat import rematerialized
 from human_pose.i1.network.transfer import transfer
 from human_pose.i1.objective.terms import Objective

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from human_pose.files.errors import InputError
-from human_pose.i1.network.blocks import BilinearUpsampling, ScaledBatchNormalization
+from human_pose.i1.network.blocks import BilinearUpsampling
 from human_pose.i1.network.hourglass import build_network
+from human_pose.i1.network.normalization import ScaledBatchNormalization
 
 _GAINS = {"conv_2_n": 1 / 32, "conv_3_n": 32, "conv_5_d8": 1 / 256}
 
