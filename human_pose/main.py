@@ -87,24 +87,27 @@ def evaluate(path: Path, lifter: LifterConfig, config: EvaluationConfig) -> None
 
     folder = RunFolder(path)
     folder.check_writable()
-    shell.load_tensorflow()
+    shell.load_tensorflow(start=config.distribute != "multiworker")
     from human_pose.lifting.build import build_lifter
     from human_pose.lifting.evaluation import report
     from human_pose.lifting.evaluation import run as evaluation
+    from human_pose.runs import cluster
 
-    model = build_lifter(lifter)
-    result = evaluation.evaluate(
-        model,
-        config.data_dir,
-        folder.path,
-        metric=config.metric,
-        subsample=config.subsample,
-        batch_size=config.batch_size,
-        description=report.describe(lifter),
-    )
-    folder.make()  # the other parts, as in the original
-    print(result.table())
-    print(f"report: {folder.path / evaluation.REPORT}")
+    with cluster.sharing(config.distribute) as (strategy, writes):
+        result = evaluation.evaluate(
+            build_lifter(lifter),
+            config.data_dir,
+            folder.path,
+            metric=config.metric,
+            subsample=config.subsample,
+            batch_size=config.batch_size,
+            description=report.describe(lifter),
+            strategy=strategy,
+        )
+        if writes:
+            folder.make()  # the other parts, as in the original
+            print(result.table())
+            print(f"report: {folder.path / evaluation.REPORT}")
 
 
 def lift(path: Path, lifter: LifterConfig, config: LiftingConfig) -> None:
@@ -157,20 +160,26 @@ def evaluate_images(config: ImageEvaluationConfig, path: Path) -> None:
     from human_pose.datasets.images import open_dataset
     from human_pose.i1.evaluation import run as evaluation
     from human_pose.i1.network.checkpoint import load_network
+    from human_pose.runs import cluster
 
-    network = load_network(config.check_path)
-    dataset = open_dataset(config.data_dir, config.split, "test", every=config.every)
-    result = evaluation.evaluate(
-        network,
-        dataset,
-        path,
-        readout=config.readout,
-        batch_size=config.batch_size,
-        skip_bad=config.skip_bad,
-        description={"Checkpoint": f"`{config.check_path}`"},
-    )
-    print(result.table())
-    print(f"report: {path / evaluation.REPORT}")
+    with cluster.sharing(config.distribute) as (strategy, writes):
+        network = load_network(config.check_path)
+        dataset = open_dataset(
+            config.data_dir, config.split, "test", every=config.every
+        )
+        result = evaluation.evaluate(
+            network,
+            dataset,
+            path,
+            readout=config.readout,
+            batch_size=config.batch_size,
+            skip_bad=config.skip_bad,
+            description={"Checkpoint": f"`{config.check_path}`"},
+            strategy=strategy,
+        )
+        if writes:
+            print(result.table())
+            print(f"report: {path / evaluation.REPORT}")
 
 
 def convert_weights(config: ConversionConfig, path: Path) -> None:

@@ -93,7 +93,7 @@ MAIN: Final = Table(
     Task(
         "i1 evaluation",
         # The checkpoint knows its size, so there is no preset.
-        _IMAGES | {"readout"},
+        _IMAGES | {"readout", "distribute"},
         model="i1",
         defaults={
             "data_dir": _PICTURES,

@@ -148,6 +148,7 @@ def task(asked: Asked) -> ImageTask:
         every=asked.subsample,
         batch_size=asked.batch_size,
         skip_bad=asked.skip_bad,
+        distribute=asked.distribute,
     )
 
 

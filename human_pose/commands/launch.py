@@ -21,6 +21,7 @@ from human_pose.runs.supervision import Supervisor
 _DISTRIBUTE: Final = "--distribute=multiworker"
 _AGAIN: Final = "--resume_or_start"
 # Of a first start; a second one must not do so again.
+_TRAIN: Final = ("--train", "--train=1", "--train=true")
 _ONCE: Final = ("--overwrite", "--resume", "--overwrite=true", "--resume=true")
 
 
@@ -60,7 +61,9 @@ def commands(passed: Sequence[str]) -> tuple[list[str], list[str]]:
     start = [sys.executable, "-m", "human_pose.main"]
     rest = [word for word in passed if word != _DISTRIBUTE]
     kept = [word for word in rest if word not in (*_ONCE, _AGAIN)]
-    return [*start, *rest, _DISTRIBUTE], [*start, *kept, _DISTRIBUTE, _AGAIN]
+    # An evaluation starts anew: it has written nothing.
+    goes_on = [_AGAIN] if any(word in _TRAIN for word in rest) else []
+    return [*start, *rest, _DISTRIBUTE], [*start, *kept, _DISTRIBUTE, *goes_on]
 
 
 def run() -> None:

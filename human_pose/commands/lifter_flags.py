@@ -253,4 +253,5 @@ def _evaluation_config(asked: Asked) -> EvaluationConfig:
         subsample=asked.subsample,
         metric=asked.metric,
         batch_size=asked.batch_size,
+        distribute=asked.distribute,
     )

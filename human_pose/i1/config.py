@@ -120,6 +120,7 @@ class ImageEvaluationConfig:
       every: only indices that are multiples of this.
       batch_size: pictures at once; changes results of networks with batch statistics.
       skip_bad: leave out samples that break a rule.
+      distribute: "multiworker" shares the batches among processes.
     """
 
     data_dir: Path
@@ -129,6 +130,7 @@ class ImageEvaluationConfig:
     every: int
     batch_size: int
     skip_bad: bool
+    distribute: Distribution = "none"
 
 
 @dataclass(frozen=True)

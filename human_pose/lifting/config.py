@@ -109,9 +109,11 @@ class EvaluationConfig:
       subsample: every how many frames of each file one is used.
       metric: one of `METRICS`, the error stored frame by frame.
       batch_size: frames lifted at once.
+      distribute: "multiworker" shares the frames among processes.
     """
 
     data_dir: Path
     subsample: int
     metric: int
     batch_size: int
+    distribute: Distribution = "none"

@@ -81,7 +81,10 @@ def check_alike(
     place = distribution.place_of(strategy)
     if place.processes == 1:
         return
-    everyones = [json.loads(text) for text in _gathered(strategy, conditions)]
+    own = json.dumps(dict(conditions), default=str).encode() + b"\n"
+    letters = np.frombuffer(own, np.uint8).astype(np.int32)
+    texts = gathered(strategy, {"text": letters})["text"].astype(np.uint8).tobytes()
+    everyones = [json.loads(text) for text in texts.splitlines()]
     for number, other in enumerate(everyones):
         for name in dict.fromkeys([*everyones[0], *other]):
             chiefs, its = everyones[0].get(name), other.get(name)
@@ -105,12 +108,34 @@ def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
     try:
         yield
         # The chief holds what the others lean on until they have done.
-        _sum(strategy, np.zeros(1, np.float32))
+        _meet(strategy)
     except _OF_LOSS as error:
         raise LostWorker(
             "another worker is gone; all must be started again, with --resume "
             f"({one_line(error)[:200]})"
         ) from error
+
+
+@contextmanager
+def sharing(kind: Distribution) -> Iterator[tuple[tf.distribute.Strategy, bool]]:
+    """Work of several processes that needs no replicas: an evaluation.
+
+    Args:
+      kind: "none" or "multiworker".
+
+    Yields:
+      The strategy by which they find each other, and whether this process writes.
+
+    Raises:
+      InputError: for another kind, or see `make_strategy`.
+      LostWorker: if another process is gone.
+    """
+    if kind == "mirrored":
+        rule = "must be none or multiworker for an evaluation: a process for each GPU"
+        raise InputError("distribute", rule, kind)
+    strategy = make_strategy(kind)
+    with together(strategy):
+        yield strategy, distribution.is_chief(strategy)
 
 
 def _check_config(text: str | None) -> None:
@@ -162,33 +187,42 @@ def _waiting(seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _gathered(
-    strategy: tf.distribute.Strategy, conditions: Mapping[str, Any]
-) -> list[str]:
-    """What every process has, as JSON, by their numbers."""
-    place = distribution.place_of(strategy)
-    own = np.frombuffer(json.dumps(dict(conditions), default=str).encode(), np.uint8)
-    lengths = np.zeros(place.processes, np.float32)
-    lengths[place.number] = len(own)
-    lengths = _sum(strategy, lengths).astype(int)
-    texts = np.zeros((place.processes, lengths.max()), np.float32)
-    texts[place.number, : len(own)] = own
-    texts = _sum(strategy, texts).astype(np.uint8)
-    return [
-        bytes(text[:length]).decode()
-        for text, length in zip(texts, lengths, strict=True)
-    ]
+def gathered(
+    strategy: tf.distribute.Strategy, arrays: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What all processes have found, one behind the other by their numbers.
 
-
-def _sum(strategy: tf.distribute.Strategy, values: np.ndarray) -> np.ndarray:
-    """The sum over processes, exact for small whole numbers."""
+    Args:
+      strategy: that they work by.
+      arrays: what this one has, integers or floating, `[N, ...]`; N may differ, the
+        rest may not.
+    """
     place = distribution.place_of(strategy)
+    if place.processes == 1:
+        return dict(arrays)
     local = strategy.num_replicas_in_sync // place.processes
 
-    @tf.function(autograph=False)
-    def add(part: tf.Tensor) -> tf.Tensor:
-        whole = strategy.run(lambda x: distribution.total(tf.identity(x)), args=(part,))
-        return strategy.experimental_local_results(whole)[0]
+    def everyones(own: dict[str, tf.Tensor]) -> Any:
+        context = tf.distribute.get_replica_context()
+        # The first replica of a process speaks for it.
+        speaks = context.replica_id_in_sync_group % local == 0
+        part = {
+            name: value[: tf.where(speaks, tf.shape(value)[0], 0)]
+            for name, value in own.items()
+        }
+        return context.all_gather(part, axis=0)
 
-    # Each of the process's replicas adds it.
-    return np.asarray(add(tf.constant(values))) / local
+    @tf.function(autograph=False)
+    def gather(own: dict[str, tf.Tensor]) -> Any:
+        whole = strategy.run(everyones, args=(own,))
+        return tf.nest.map_structure(
+            lambda value: strategy.experimental_local_results(value)[0], whole
+        )
+
+    found = gather({name: tf.constant(value) for name, value in arrays.items()})
+    return {name: value.numpy() for name, value in found.items()}
+
+
+def _meet(strategy: tf.distribute.Strategy) -> None:
+    """Waits until all processes are here."""
+    gathered(strategy, {"here": np.ones(1, np.int32)})

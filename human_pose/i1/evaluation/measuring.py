@@ -50,13 +50,21 @@ def measured(
     done, total_mm = 0, 0.0
     measure = _measure(network, depth_bins, stream.element_spec)
     for batch in stream:
+        if not len(batch["index"]):
+            continue  # of a process that has none of the last batch
         part = {name: value.numpy() for name, value in measure(batch).items()}
         _check_finite(part)
         parts.append(part)
         done += len(part["index"])
         total_mm += float(part["integral_error_mm"].sum())
         progress.update(done, [("mpjpe_mm", total_mm / done)])
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return in_order(
+        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    )
+
+
+def in_order(found: Found) -> Found:
+    """The same, sorted by the indices."""
     order = np.argsort(found["index"], kind="stable")
     return {name: values[order] for name, values in found.items()}
 

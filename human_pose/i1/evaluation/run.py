@@ -5,6 +5,7 @@ lifter's evaluation are of the chosen readout in the standard protocol: `errors.
 the root-relative MPJPE, poses and truth in the camera frame. The report has everything.
 """
 
+import contextlib
 import csv
 import os
 from collections.abc import Mapping, Sequence
@@ -23,11 +24,11 @@ from human_pose.geometry import metrics
 from human_pose.i1 import readout
 from human_pose.i1.config import Readout
 from human_pose.i1.evaluation import pictures, report
-from human_pose.i1.evaluation.measuring import Found, Network, measured
+from human_pose.i1.evaluation.measuring import Found, Network, in_order, measured
 from human_pose.i1.input import Stream, batches
 from human_pose.i1.network.hourglass import PoseNetwork
 from human_pose.i1.readout import check_readout
-from human_pose.runs import drawing, measures, results
+from human_pose.runs import cluster, distribution, drawing, measures, results
 
 REPORT: Final = results.REPORT
 SKIPPED: Final = results.SKIPPED
@@ -90,6 +91,7 @@ def evaluate(
     depth_bins: int | None = None,
     input_size: int | None = None,
     verbose: bool = True,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> Evaluation:
     """Evaluates a network and writes the results, together or not at all.
 
@@ -105,6 +107,8 @@ def evaluate(
       depth_bins: D; a `PoseNetwork` knows its own.
       input_size: S, px, likewise.
       verbose: shows a progress bar with the running error.
+      strategy: whose processes share the batches, each whole; one of them writes. None
+        for this one alone.
 
     Raises:
       InputError: if a sample breaks a rule, there is no such readout, `folder` cannot
@@ -123,18 +127,30 @@ def evaluate(
     count = len(dataset.good_annotations(skip_bad=skip_bad))
     # Neighbours in a data set are alike, batches in training are not: statistics of the
     # batch are those that the network learned with only if batches are mixed here too.
+    strategy = strategy or tf.distribute.get_strategy()
+    place = distribution.place_of(strategy)
     stream = batches(
         dataset,
-        Stream(batch_size, shuffle=True, input_size=input_size, skip_bad=skip_bad),
+        Stream(
+            batch_size * place.processes,
+            shuffle=True,
+            input_size=input_size,
+            skip_bad=skip_bad,
+            workers=place.processes,
+            worker=place.number,
+        ),
     )
     description = {
         **(description or {}),
         "Samples": f"{count} of {dataset.root}, in batches of {batch_size}",
         "Stored in the `.npy` files": f"{readout} readout, standard protocol",
     }
-    with results.evaluating(folder):
-        found = measured(network, stream, count, depth_bins, verbose)
-        evaluation = _evaluation(found, readout)
+    writes = place.number == 0
+    with results.evaluating(folder) if writes else contextlib.nullcontext():
+        own = measured(network, stream, count, depth_bins, verbose and writes)
+        evaluation = _evaluation(in_order(cluster.gathered(strategy, own)), readout)
+        if not writes:
+            return evaluation
         with results.replaced(folder) as new:
             sizes = (depth_bins, input_size)
             captions = _write_pictures(network, dataset, evaluation, new, sizes)

@@ -5,6 +5,7 @@ metric, `truth.npy` the truth centred at the mean joint, and the report all meas
 the protocol.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -25,7 +26,7 @@ from human_pose.lifting.evaluation import report
 from human_pose.lifting.evaluation.frames import ActionFrames, read_action_frames
 from human_pose.lifting.evaluation.pictures import frame_figure
 from human_pose.lifting.evaluation.scores import Scores, score
-from human_pose.runs import drawing, results
+from human_pose.runs import cluster, distribution, drawing, results
 from human_pose.runs.measures import action_means, mean_over_frames
 
 # From {"joints_2d_px": [N, 4, 17, 2]} to {"pose": [N, 17, 3], ...}, poses of any size.
@@ -83,6 +84,7 @@ def evaluate(
     batch_size: int = 4,
     description: Mapping[str, str] | None = None,
     verbose: bool = True,
+    strategy: tf.distribute.Strategy | None = None,
 ) -> Evaluation:
     """Evaluates a lifter and writes the results, together or not at all.
 
@@ -98,6 +100,8 @@ def evaluate(
       batch_size: frames lifted at once; changes no result.
       description: what the lifter was made from, for the report.
       verbose: shows a progress bar with the running error.
+      strategy: whose processes each lift a part of the frames; one of them writes. None
+        for this one alone.
 
     Raises:
       InputError: if no test file is there, one is no pose file, `folder` cannot be
@@ -105,10 +109,18 @@ def evaluate(
       FloatingPointError: naming the frame, if a reconstruction is not finite.
     """
     frames = read_action_frames(Path(data_dir) / "testing", subsample)
-    with results.evaluating(folder):
+    strategy = strategy or tf.distribute.get_strategy()
+    writes = distribution.is_chief(strategy)
+    with results.evaluating(folder) if writes else contextlib.nullcontext():
+        own = _own_frames(strategy, len(frames), batch_size)
         truth, reconstruction = reconstruct(
-            lifter, frames.poses, batch_size=batch_size, verbose=verbose
+            lifter,
+            frames.poses[own],
+            batch_size=batch_size,
+            verbose=verbose and writes,
         )
+        both = {"truth": truth, "reconstruction": reconstruction}
+        truth, reconstruction = cluster.gathered(strategy, both).values()
         _check_finite(frames, reconstruction)
         evaluation = Evaluation(
             frames=frames,
@@ -117,9 +129,20 @@ def evaluate(
             truth_mm=truth,
             metric=metric,
         )
-        with results.replaced(folder) as new:
-            _write(evaluation, new, subsample, description or {})
+        if writes:
+            with results.replaced(folder) as new:
+                _write(evaluation, new, subsample, description or {})
     return evaluation
+
+
+def _own_frames(
+    strategy: tf.distribute.Strategy, frames: int, batch_size: int
+) -> slice:
+    """The frames that this process lifts: whole batches, one behind the other."""
+    place = distribution.place_of(strategy)
+    batches = -(-frames // batch_size)
+    size = -(-batches // place.processes) * batch_size
+    return slice(place.number * size, (place.number + 1) * size)
 
 
 def reconstruct(
