@@ -86,6 +86,12 @@ def place_of(strategy: tf.distribute.Strategy | None = None) -> Place:
     return Place(chiefs + workers, first + int(resolver.task_id or 0))
 
 
+def in_cluster(strategy: tf.distribute.Strategy) -> bool:
+    """Whether processes are told of each other, be it one alone."""
+    resolver = strategy.cluster_resolver
+    return resolver is not None and bool(resolver.cluster_spec().as_dict())
+
+
 def is_chief(strategy: tf.distribute.Strategy | None = None) -> bool:
     """Whether this process writes files: one of all that train together does.
 
@@ -109,13 +115,13 @@ def batches_for(
         and its number; its elements are shared by the process's own replicas.
 
     Returns:
-      For one process the whole batches, which Keras splits among its replicas.
+      Outside of a cluster the whole batches, which Keras splits among replicas.
 
     Raises:
       InputError: if several processes cannot share a batch in equal parts.
     """
-    place, replicas = place_of(strategy), strategy.num_replicas_in_sync
-    if place.processes == 1:
+    replicas = strategy.num_replicas_in_sync
+    if not in_cluster(strategy):
         return make(1, 0)
     if batch_size % replicas:
         rule = f"must be a multiple of {replicas}, the devices that share it"
@@ -130,9 +136,11 @@ def batches_for(
 
 
 def most_steps_at_once(strategy: tf.distribute.Strategy, most: int) -> int:
-    """How many steps Keras can run in one call, up to `most`."""
-    # Its loop over steps holds no values that differ between replicas.
-    return most if strategy.num_replicas_in_sync == 1 else 1
+    """How many steps `fit` can run in one call, up to `most`."""
+    # Keras's loop over steps holds no values that differ between replicas, and
+    # processes that train together agree after each.
+    alone = strategy.num_replicas_in_sync == 1 and not in_cluster(strategy)
+    return most if alone else 1
 
 
 class LocalMean(keras.metrics.Mean):
@@ -166,14 +174,14 @@ class BuiltModel(keras.Model):
 
     def make_train_function(self, force: bool = False) -> None:
         """Makes what `fit` calls for a step."""
-        if place_of(self.distribute_strategy).processes == 1:
+        if not in_cluster(self.distribute_strategy):
             super().make_train_function(force)
         elif self.train_function is None or force:
             self.train_function = self._step_together(self.train_step)
 
     def make_test_function(self, force: bool = False) -> None:
         """Makes what `evaluate` calls for a step."""
-        if place_of(self.distribute_strategy).processes == 1:
+        if not in_cluster(self.distribute_strategy):
             super().make_test_function(force)
         elif self.test_function is None or force:
             self.test_function = self._step_together(self.test_step)
