@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+import wiberg_tf
 from human_pose.files.errors import InputError, LostWorker, one_line
 from human_pose.runs import distribution
 from human_pose.runs.kinds import Distribution
@@ -81,7 +83,12 @@ def check_alike(
     place = distribution.place_of(strategy)
     if place.processes == 1:
         return
-    own = json.dumps(dict(conditions), default=str).encode() + b"\n"
+    versions = {
+        "version of wiberg-tf": wiberg_tf.__version__,
+        "version of TensorFlow": tf.__version__,
+        "version of Keras": keras.__version__,
+    }
+    own = json.dumps(versions | dict(conditions), default=str).encode() + b"\n"
     letters = np.frombuffer(own, np.uint8).astype(np.int32)
     texts = gathered(strategy, {"text": letters})["text"].astype(np.uint8).tobytes()
     everyones = [json.loads(text) for text in texts.splitlines()]

@@ -38,6 +38,17 @@ def total(values: Any) -> Any:
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
+def of_each(values: tf.Tensor) -> tf.Tensor:
+    """What each replica has, `[R, ...]`, which all get; differentiable.
+
+    Args:
+      values: of one shape on every replica.
+    """
+    if not in_parts():
+        return values[None]
+    return tf.distribute.get_replica_context().all_gather(values[None], axis=0)
+
+
 def mean(values: Any) -> Any:
     """The mean over the replicas, which all get it; see `total`."""
     if not in_parts():

@@ -91,7 +91,7 @@ class ScaledBatchNormalization(keras.layers.Layer):
         # TensorFlow's kernel knows no float64.
         written_out = whole or self.gamma.dtype == "float64"
         outputs, mean, variance = (
-            self._in_parts(inputs, distribution.total if whole else _itself)
+            self._in_parts(inputs, distribution.of_each if whole else _alone)
             if written_out
             else self._normalized(inputs)
         )
@@ -137,19 +137,29 @@ class ScaledBatchNormalization(keras.layers.Layer):
         )
 
     def _in_parts(
-        self, inputs: Tensor, total: Callable[[Tensor], Tensor]
+        self, inputs: Tensor, of_each: Callable[[Tensor], Tensor]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """As `_normalized`, by statistics of all samples that `total` adds up."""
+        """As `_normalized`, by statistics of the samples of all parts.
+
+        Each part's number, mean and squared differences from it are put together
+        (Chan, Golub and LeVeque, 1979): no digits are lost, and replicas meet once.
+
+        Args:
+          inputs: this part.
+          of_each: gets the statistics of all parts.
+        """
         x = tf.cast(inputs, self.gamma.dtype)
-        axes = [0, 1, 2]
+        axes, channels = [0, 1, 2], x.shape[-1]
         number = tf.cast(tf.size(x[..., :1]), x.dtype)
-        sums = tf.concat([[number], tf.reduce_sum(x, axes)], axis=0)
-        number, sums = tf.split(total(sums), [1, x.shape[-1]])
-        mean = sums / number
-        # Squares of differences lose no digits; they are smallest at the mean, so that
-        # their sum has no gradient in it.
-        squares = tf.square(x - tf.stop_gradient(mean))
-        squares = total(tf.reduce_sum(squares, axes))
+        mean = tf.reduce_sum(x, axes) / tf.maximum(number, 1)
+        # They are smallest at the mean, so that their sum has no gradient in it.
+        squares = tf.reduce_sum(tf.square(x - tf.stop_gradient(mean)), axes)
+        parts = of_each(tf.concat([[number], mean, squares], axis=0))
+        numbers, means, squares = tf.split(parts, [1, channels, channels], axis=1)
+        number = tf.reduce_sum(numbers, 0)
+        mean = tf.reduce_sum(numbers * means, 0) / number
+        apart = numbers * tf.square(means - tf.stop_gradient(mean))
+        squares = tf.reduce_sum(squares + apart, 0)
         outputs = self._scaled(x, mean, squares / number)
         unbiased = squares / tf.maximum(number - 1, 1)
         return tf.cast(outputs, inputs.dtype), mean, unbiased
@@ -159,5 +169,5 @@ class ScaledBatchNormalization(keras.layers.Layer):
         return {**super().get_config(), "statistics": self.statistics}
 
 
-def _itself(value: Tensor) -> Tensor:
-    return value
+def _alone(values: Tensor) -> Tensor:
+    return values[None]
