@@ -46,7 +46,7 @@ _WORK_ON_DATA: Final = _EVERY_TASK | {
 _LIFTER: Final = _WORK_ON_DATA | {
     "models", "l2_solver", "dtype", "as_published", "parameters_dir", "metric",
     "input_path", "wlr", "epochs", "save_f", "shuffle", "seed", "derivative", "damping",
-    "distribute", "resume_or_start",
+    "distribute",
 }  # fmt: skip
 _LIFT: Final = _WORK_ON_DATA | {
     "lift", "models", "l2_solver", "dtype", "as_published", "parameters_dir",
@@ -57,7 +57,12 @@ _ALL_SAMPLES: Final = Default(1)
 _STAGES_OWN: Final = Default(None, "the stage's own")
 
 MAIN: Final = Table(
-    Task("lifter training", _LIFTER, word="--train=1", model="lifter"),
+    Task(
+        "lifter training",
+        _LIFTER | {"resume_or_start"},
+        word="--train=1",
+        model="lifter",
+    ),
     Task(
         "lifter lifting",
         _LIFT,

@@ -89,7 +89,7 @@ def guarded(
         print(f"{_program()}: {said_in_flags(error, flag_values)}", file=sys.stderr)
         return 1
     except LostWorker as error:
-        print(f"{_program()}: {error}", file=sys.stderr)
+        print(f"{_program()}: {said_in_flags(error, flag_values)}", file=sys.stderr)
         return TRY_AGAIN
     except KeyboardInterrupt:
         print(f"{_program()}: interrupted", file=sys.stderr)

@@ -118,7 +118,7 @@ def together(strategy: tf.distribute.Strategy) -> Iterator[None]:
         _meet(strategy)
     except _OF_LOSS as error:
         raise LostWorker(
-            "another worker is gone; all must be started again, with --resume "
+            "another worker is gone; all must be started again, with `resume` "
             f"({one_line(error)[:200]})"
         ) from error
 

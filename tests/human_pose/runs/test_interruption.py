@@ -38,7 +38,7 @@ def test_leaves_after_a_batch_or_after_an_epochs_last_the_epoch():
 
     saved, notice = [], Notice()
     for callback in (Saver(notice), Leaver(notice)):
-        notice.received = False
+        notice.asked = False
         callback.set_params({"steps": 3})
         callback.on_train_batch_end(0, {"loss": 1.0})
         callback.on_epoch_end(0, {"loss": 1.0})
