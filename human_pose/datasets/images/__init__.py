@@ -7,6 +7,9 @@ annotations           the text files, read once and kept as arrays
 kept_index            these arrays on the disk
 file_state            whether files have changed since
 dataset               what a user opens
+schema, sharded       the same samples in shards, as a preparation leaves them
+source                where samples come from, for whoever makes batches of them
+opening               either, by what a folder holds
 """
 
 from typing import TYPE_CHECKING
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
         Sample,
         read_sample,
     )
+    from human_pose.datasets.images.opening import ImageSet, open_images
+    from human_pose.datasets.images.sharded import ShardedImages, open_sharded
 
 __all__ = [
     "ACTIONS",
@@ -34,11 +39,15 @@ __all__ = [
     "Annotations",
     "CameraFile",
     "ImageDataset",
+    "ImageSet",
     "IndexRange",
     "InfoFile",
     "Sample",
+    "ShardedImages",
     "Skipped",
     "open_dataset",
+    "open_images",
+    "open_sharded",
     "read_sample",
 ]
 
@@ -49,11 +58,15 @@ __getattr__ = lazy(
         "Annotations": "annotations",
         "CameraFile": "layout",
         "ImageDataset": "dataset",
+        "ImageSet": "opening",
         "IndexRange": "index_range",
         "InfoFile": "layout",
         "Sample": "layout",
+        "ShardedImages": "sharded",
         "Skipped": "kept_index",
         "open_dataset": "dataset",
+        "open_images": "opening",
+        "open_sharded": "sharded",
         "read_sample": "layout",
     },
 )

@@ -1,6 +1,7 @@
 """A set of pictures with 3D poses in the original's layout."""
 
 import os
+import zlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from human_pose.datasets.images.index_range import (
     split_ranges,
 )
 from human_pose.datasets.images.kept_index import Skipped
+from human_pose.datasets.images.source import Source, of_folder
 from human_pose.datasets.protocol import Part, Split
 from human_pose.files.checks import whole_numbers
 from human_pose.files.errors import InputError
@@ -97,6 +99,27 @@ class ImageDataset:
                 f"the first: {self.skipped[0].reason}"
             )
         return self.annotations
+
+    def good_indices(self, *, skip_bad: bool = False) -> np.ndarray:
+        """int64 `[M]`, of the good samples, by row; see `good_annotations`."""
+        return self.good_annotations(skip_bad=skip_bad).index
+
+    @cached_property
+    def identity(self) -> str:
+        """Tells sets apart by all annotations of their good samples."""
+        checksum = 0
+        for column in vars(self.annotations).values():
+            if isinstance(column, np.ndarray):
+                checksum = zlib.crc32(column.tobytes(), checksum)
+        return f"{len(self.annotations)} (checksum {checksum:08x})"
+
+    def source(self, *, skip_bad: bool = False) -> Source:
+        """The good samples for batches; see `good_annotations`."""
+        return of_folder(
+            self.good_annotations(skip_bad=skip_bad),
+            self.root / "images",
+            verify=self.trust_index,
+        )
 
 
 def open_dataset(

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from human_pose.datasets.images import ACTIONS, ImageDataset, Skipped
+from human_pose.datasets.images import ACTIONS, ImageSet, Skipped
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
 from human_pose.geometry import metrics
@@ -81,7 +81,7 @@ class Evaluation:
 
 def evaluate(
     network: Network,
-    dataset: ImageDataset,
+    dataset: ImageSet,
     folder: str | os.PathLike[str],
     *,
     readout: Readout = "integral",
@@ -124,7 +124,7 @@ def evaluate(
         raise InputError(
             "`depth_bins` and `input_size` are needed beside a network that has none"
         )
-    count = len(dataset.good_annotations(skip_bad=skip_bad))
+    count = len(dataset.good_indices(skip_bad=skip_bad))
     # Neighbours in a data set are alike, batches in training are not: statistics of the
     # batch are those that the network learned with only if batches are mixed here too.
     strategy = strategy or tf.distribute.get_strategy()
@@ -234,7 +234,7 @@ def _write_skipped(skipped: Sequence[Skipped], path: Path) -> None:
 
 def _write_pictures(
     network: Network,
-    dataset: ImageDataset,
+    dataset: ImageSet,
     evaluation: Evaluation,
     folder: Path,
     sizes: tuple[int, int],
@@ -256,9 +256,10 @@ def _write_pictures(
     return captions
 
 
-def sample(dataset: ImageDataset, index: int, input_size: int) -> dict[str, tf.Tensor]:
+def sample(dataset: ImageSet, index: int, input_size: int) -> dict[str, tf.Tensor]:
     """The batch of one good sample of a data set."""
-    place = int(np.flatnonzero(dataset.annotations.index == index)[0])
+    good = dataset.good_indices(skip_bad=True)
+    place = int(np.flatnonzero(good == index)[0])
     stream = batches(
         dataset, Stream(1, start_step=place, input_size=input_size, skip_bad=True)
     )

@@ -1,26 +1,24 @@
 """A data set's batches for the network."""
 
-import os
 from typing import Final
 from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 
-from human_pose.datasets.images.dataset import ImageDataset
+from human_pose.datasets.images.opening import ImageSet
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
+from human_pose.datasets.images.source import Source, in_memory
 from human_pose.i1.input import pipeline, projection
 from human_pose.i1.input.stream import Stream
 
 # Decoding is half the time of a small picture's way; sets of this size need it once.
 _MOST_KEPT_BYTES: Final = 1 << 30
 
-# Pictures in memory by data set and input size: stages share them.
-_kept_pictures: WeakKeyDictionary[ImageDataset, dict[int, tf.Tensor]] = (
-    WeakKeyDictionary()
-)
+# Samples in memory by data set and input size: stages share them.
+_kept: WeakKeyDictionary[ImageSet, dict[int, Source]] = WeakKeyDictionary()
 
 
-def batches(dataset: ImageDataset, stream: Stream) -> tf.data.Dataset:
+def batches(dataset: ImageSet, stream: Stream) -> tf.data.Dataset:
     """Batches for the network; equal arguments give equal batches on any machine.
 
     Args:
@@ -42,28 +40,20 @@ def batches(dataset: ImageDataset, stream: Stream) -> tf.data.Dataset:
     Raises:
       InputError: for a bad sample, if the stream may not leave it out.
     """
-    annotations = dataset.good_annotations(skip_bad=stream.skip_bad)
-    comes_back = stream.repeat and stream.augment in pipeline.ONE_PASS
-    return pipeline.build(
-        annotations,
-        os.fspath(dataset.root / "images"),
-        stream,
-        verify=dataset.trust_index,
-        kept=_kept(dataset, stream.input_size) if comes_back else None,
-    )
+    source = dataset.source(skip_bad=stream.skip_bad)
+    if stream.augment in pipeline.ONE_PASS:
+        source = _reduced(dataset, source, stream)
+    return pipeline.build(source, stream)
 
 
-def _kept(dataset: ImageDataset, size: int) -> tf.Tensor | None:
-    """The pictures in memory for a stream that comes back to them, if they fit."""
+def _reduced(dataset: ImageSet, source: Source, stream: Stream) -> Source:
+    """The samples for one pass; in memory if the stream comes back to them and may."""
+    size = stream.input_size
+    reduced = pipeline.reduced(source, size)
     side = IMAGE_SIZE_PX // projection.reduction(size)
-    if len(dataset.annotations) * side**2 * 3 > _MOST_KEPT_BYTES:
-        return None
-    pictures = _kept_pictures.setdefault(dataset, {})
-    if size not in pictures:
-        pictures[size] = pipeline.reduced_pictures(
-            dataset.annotations,
-            os.fspath(dataset.root / "images"),
-            size,
-            verify=dataset.trust_index,
-        )
-    return pictures[size]
+    if not stream.repeat or source.count * side**2 * 3 > _MOST_KEPT_BYTES:
+        return reduced
+    kept = _kept.setdefault(dataset, {})
+    if size not in kept:
+        kept[size] = in_memory(reduced)
+    return kept[size]

@@ -1,4 +1,4 @@
-"""From annotations to batches for the network, as a `tf.data.Dataset`.
+"""From samples to batches for the network, as a `tf.data.Dataset`.
 
 Order of the stages: positions, (sample and picture), batch, joints and targets,
 prefetch. Pictures are read and decoded one by one on all cores. The original's way of
@@ -7,17 +7,13 @@ whole batch is faster for the modern way. What is left of a batch are a few smal
 operations, so they are done once for all.
 """
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import tensorflow as tf
 
-from human_pose.datasets.images import picture_file
-from human_pose.datasets.images.annotations import Annotations
+from human_pose.datasets.images.source import Batch, Source
 from human_pose.datasets.order import draws_at, row_at
-from human_pose.files.errors import InputError
 from human_pose.geometry import skeletons
 from human_pose.i1 import codec
 from human_pose.i1.config import CROP_SIZE_PX, Augment
@@ -27,84 +23,51 @@ from human_pose.i1.input.stream import Stream
 # What is done in one pass, mends the depths of the mirrored and changes colours.
 ONE_PASS: Final = {"modern": placement.MODERN, "mild": placement.MILD}
 
-Batch = dict[str, tf.Tensor]
+# A fourth channel, which does not count.
+_OPAQUE: Final = ((0, 0), (0, 0), (0, 0), (0, 1))
 
 # Nothing here needs autograph, and it takes longer than the rest of the tracing.
 _as_it_stands = tf.autograph.experimental.do_not_convert
 
 
 def build(
-    annotations: Annotations,
-    folder: str,
+    source: Source,
     stream: Stream,
-    *,
-    verify: bool,
-    kept: tf.Tensor | None = None,
 ) -> tf.data.Dataset:
     """The batches of a stream, see `loader.batches`.
 
     Args:
-      annotations: at least one sample.
-      folder: of the pictures.
+      source: of the samples; `reduced` if they are augmented in one pass.
       stream: what is wanted.
-      verify: whether pictures are checked before they are decoded, because nobody has
-        looked at the files: a bad one is then named, with the rule.
-      kept: the pictures in memory, from `reduced_pictures`, or None to read them.
     """
-    start, end = stream.span(len(annotations))
-    # Captured as tensors, not as constants of the graph, which may not exceed 2 GB.
-    table = {
-        "image": tf.constant(annotations.image),
-        "index": tf.constant(annotations.index),
-    }
-    root = tf.constant(os.fsencode(folder))  # of any bytes
-    columns = {
-        name: tf.constant(getattr(annotations, name))
-        for name in (
-            "box", "camera", "joints_2d_px", "joints_3d_mm", "action", "subject"
-        )
-    }  # fmt: skip
+    start, end = stream.span(source.count)
 
     @_as_it_stands
     def pictures(number: tf.Tensor) -> Batch:
         position = _position(number, start, stream)
         row = row_at(
             position,
-            len(annotations),
+            source.count,
             stream.seed,
             shuffle=stream.shuffle,
             sampling=stream.sampling,
         )
         draws = draws_at(position, placement.DRAWS + colours.DRAWS, stream.seed)
-        return {
-            "row": row,
-            "draws": draws,
-            "image": picture(row),
-            "index": tf.gather(table["index"], row),
-        }
-
-    def picture(row: tf.Tensor) -> tf.Tensor:
-        if kept is not None:
-            return tf.gather(kept, row)
-        path = tf.strings.join([root, tf.gather(table["image"], row)], "/")
-        image = read_picture(path, verify=verify)
-        if stream.augment in ONE_PASS:
-            return projection.reduced(_blue_first(image), stream.input_size)
-        return image
+        return source.one(row) | {"row": row, "draws": draws}
 
     @_as_it_stands
     def crops(group: Batch) -> Batch:
         where = placements(group["draws"][:, : placement.DRAWS], stream.augment)
-        return group | {"image": resampling.crop_published(group["image"], where)}
+        opaque = tf.pad(group["image"], _OPAQUE)
+        return group | {"image": resampling.crop_published(opaque, where)}
 
     @_as_it_stands
     def targets(batch: Batch) -> Batch:
         row, draws = batch.pop("row"), batch.pop("draws")
-        sample = {name: tf.gather(column, row) for name, column in columns.items()}
-        return _finish(batch | sample, draws, stream)
+        return _finish(batch | source.many(row), draws, stream)
 
     length = None if end is None else -(-(end - start) // stream.batch_size)
-    last = stream.last_part_size(len(annotations))
+    last = stream.last_part_size(source.count)
     stages = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
     samples = tf.data.Dataset.range(
         tf.int64.max
@@ -146,60 +109,23 @@ def _of_length(batches: int | None) -> Callable[[tf.data.Dataset], tf.data.Datas
     return tf.data.experimental.assert_cardinality(length)
 
 
-def reduced_pictures(
-    annotations: Annotations, folder: str, input_size: int, *, verify: bool = False
-) -> tf.Tensor:
-    """All pictures in memory, as a stream of one pass reads them.
+def reduced(source: Source, input_size: int) -> Source:
+    """The same samples, whose pictures are what streams of one pass need of them.
 
     Args:
-      annotations: whose pictures.
-      folder: of the pictures.
-      input_size: of the stream, px.
-      verify: see `build`.
+      source: of the samples.
+      input_size: of the streams, px.
 
     Returns:
-      uint8 `[N, side, side, 3]`, see `projection.reduced`.
+      With `image` uint8 `[side, side, 3]`, blue first, see `projection.reduced`.
     """
-    paths = tf.strings.join([os.fsencode(folder), tf.constant(annotations.image)], "/")
-    return (
-        tf.data.Dataset.from_tensor_slices(paths)
-        .map(
-            _as_it_stands(
-                lambda path: projection.reduced(
-                    _blue_first(read_picture(path, verify=verify)), input_size
-                )
-            ),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
-        .batch(len(annotations))
-        .get_single_element()
-    )
 
+    def one(row: tf.Tensor) -> Batch:
+        sample = source.one(row)
+        picture = projection.reduced(sample["image"], input_size)
+        return sample | {"image": picture[..., ::-1]}
 
-def read_picture(path: tf.Tensor, *, verify: bool = False) -> tf.Tensor:
-    """A PNG picture as uint8 `[224, 224, 4]`, red first, opaque if it does not say."""
-    if verify:
-        complaint = tf.numpy_function(_complaint, [path], tf.string)
-        # Not raised in Python: TensorFlow's error would bury the line in a traceback.
-        with tf.control_dependencies(
-            [tf.debugging.Assert(complaint == "", [complaint])]
-        ):
-            path = tf.identity(path)
-    image = tf.io.decode_png(tf.io.read_file(path), channels=resampling.CHANNELS)
-    return tf.ensure_shape(image, [224, 224, resampling.CHANNELS])
-
-
-def _blue_first(image: tf.Tensor) -> tf.Tensor:
-    return image[..., 2::-1]
-
-
-def _complaint(path: bytes) -> bytes:
-    """What is wrong with a picture's file, in one line; empty if nothing is."""
-    try:
-        picture_file.check_image(Path(os.fsdecode(path)))
-    except InputError as error:
-        return os.fsencode(str(error))
-    return b""
+    return Source(source.count, one, source.many)
 
 
 def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement:

@@ -1,7 +1,6 @@
 """The samples that a training of the image network uses, and those it leaves out."""
 
 import os
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -9,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from absl import logging
 
-from human_pose.datasets.images import ImageDataset, open_dataset
+from human_pose.datasets.images import ImageSet, open_images
 from human_pose.datasets.protocol import Part
 from human_pose.files.paths import atomic
 from human_pose.i1.config import ImageTrainingConfig
@@ -17,25 +16,23 @@ from human_pose.i1.config import ImageTrainingConfig
 _LOGGED: Final = 3  # bad samples named in the log
 
 
-def open_samples(
-    config: ImageTrainingConfig, part: Part, **options: Any
-) -> ImageDataset:
+def open_samples(config: ImageTrainingConfig, part: Part, **options: Any) -> ImageSet:
     """A part of the data set, read and checked.
 
     Args:
       config: which set, and whether bad samples may be left out.
       part: "train" or "test".
-      **options: of `open_dataset`.
+      **options: of `open_images`.
 
     Raises:
       InputError: for a bad sample that may not be left out, or if none is good.
     """
-    dataset = open_dataset(config.data_dir, config.split, part, **options)
-    dataset.good_annotations(skip_bad=config.skip_bad)
+    dataset = open_images(config.data_dir, config.split, part, **options)
+    dataset.good_indices(skip_bad=config.skip_bad)
     return dataset
 
 
-def open_validation(config: ImageTrainingConfig) -> ImageDataset | None:
+def open_validation(config: ImageTrainingConfig) -> ImageSet | None:
     """Test samples at even distances, or None if there shall be none.
 
     Raises:
@@ -43,26 +40,14 @@ def open_validation(config: ImageTrainingConfig) -> ImageDataset | None:
     """
     if not config.validation_samples:
         return None
-    available = open_dataset(config.data_dir, config.split, "test").indices
+    available = open_images(config.data_dir, config.split, "test").indices
     places = np.linspace(0, len(available) - 1, config.validation_samples)
     chosen = available[np.unique(places.astype(int))]
     return open_samples(config, "test", indices=chosen.tolist())
 
 
-def identity(dataset: ImageDataset) -> str:
-    """Tells data sets apart by all annotations of their good samples.
-
-    Rows of another set mean other pictures: a stream of them does not continue.
-    """
-    annotations, checksum = dataset.annotations, 0
-    for column in vars(annotations).values():
-        if isinstance(column, np.ndarray):
-            checksum = zlib.crc32(column.tobytes(), checksum)
-    return f"{len(annotations)} (checksum {checksum:08x})"
-
-
 def list_skipped(
-    datasets: Iterable[ImageDataset | None], path: str | os.PathLike[str]
+    datasets: Iterable[ImageSet | None], path: str | os.PathLike[str]
 ) -> None:
     """Writes a line for every sample that is left out, and logs how many they are.
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from absl import logging
 
-from human_pose.datasets.images import ImageDataset
+from human_pose.datasets.images import ImageSet
 from human_pose.files.errors import InputError
 from human_pose.i1.config import ImageTrainingConfig
 from human_pose.i1.curriculum import Stage
-from human_pose.i1.training.batches import identity
 from human_pose.i1.training.plan import Plan
 from human_pose.i1.training.progress import Progress
 from human_pose.runs.state import read_conditions, read_progress
@@ -23,13 +22,13 @@ _NAMES = (
 
 
 def conditions(
-    config: ImageTrainingConfig, chosen: Plan, data: ImageDataset
+    config: ImageTrainingConfig, chosen: Plan, data: ImageSet
 ) -> dict[str, Any]:
     """What decides how a training goes on, JSON values by name."""
     recipe = json.loads(json.dumps(dataclasses.asdict(chosen.recipe)))
     return {
         **{name: getattr(config, name) for name in _NAMES},
-        "samples": identity(data),
+        "samples": data.identity,
         "recipe": recipe,
     }
 
@@ -37,7 +36,7 @@ def conditions(
 def continued(
     config: ImageTrainingConfig,
     chosen: Plan,
-    data: ImageDataset,
+    data: ImageSet,
     path: str | os.PathLike[str],
 ) -> tuple[Plan, Progress]:
     """What is left of a training that was stopped.

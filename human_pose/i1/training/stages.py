@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from human_pose.datasets.images import ImageDataset
+from human_pose.datasets.images import ImageSet
 from human_pose.i1.config import ImageTrainingConfig
 from human_pose.i1.curriculum import Stage
 from human_pose.i1.evaluation import run as evaluation
@@ -49,8 +49,8 @@ class Stages:
         folder: RunFolder,
         conditions: dict[str, Any],
         progress: Progress,
-        data: ImageDataset,
-        validation: ImageDataset | None,
+        data: ImageSet,
+        validation: ImageSet | None,
         strategy: tf.distribute.Strategy,
     ) -> None:
         self._config = config
@@ -222,7 +222,7 @@ class Stages:
         """Draws the first validation sample by the network as it is."""
         if self._validation is None:
             return None
-        first = int(self._validation.annotations.index[0])
+        first = int(self._validation.good_indices(skip_bad=True)[0])
         batch = evaluation.sample(self._validation, first, self._chosen.input_size)
 
         def picture() -> np.ndarray:

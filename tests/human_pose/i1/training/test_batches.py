@@ -4,7 +4,7 @@ import pytest
 from absl import logging
 
 from human_pose.datasets.images import open_dataset
-from human_pose.i1.training.batches import identity, list_skipped
+from human_pose.i1.training.batches import list_skipped
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def test_leaves_no_list_when_all_are_good(root, tmp_path, logged):
 
 def test_as_many_other_samples_are_another_set(root):
     def without(number):
-        return identity(open_dataset(root, indices=set(whole.indices) - {number}))
+        return open_dataset(root, indices=set(whole.indices) - {number}).identity
 
     whole = open_dataset(root)
     assert without(1) == without(1)
     assert without(1) != without(2)
-    before = identity(whole)
+    before = whole.identity
     box = root / "bbx_all_new" / "1.txt"
     x1, *others = map(float, box.read_text().split())
     box.write_text(" ".join(map(str, [x1 - 1, *others])))
-    assert identity(open_dataset(root)) != before
+    assert open_dataset(root).identity != before

@@ -1,0 +1,64 @@
+"""Where prepared sets are found, by their names."""
+
+import pytest
+
+from human_pose.datasets.shards.folders import find_prepared, is_prepared, prepared_in
+from human_pose.files.errors import InputError
+
+SETS = ("a/one/1.0.0", "a/one/2.0.0", "a/two/1.0.0", "b/1.0.0", "c/only/1.0.0")
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    for name in SETS:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        (folder / "x-train.tfrecord-00000-of-00001").touch()
+    (tmp_path / "d" / "1.0.0").mkdir(parents=True)
+    (tmp_path / "a" / "one" / "incomplete.1.0.0").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("a/one:1.0.0", "a/one/1.0.0"),
+        ("a/two", "a/two/1.0.0"),
+        ("a:2.0.0", "a/one/2.0.0"),
+        ("b", "b/1.0.0"),
+        ("b:1.0.0", "b/1.0.0"),
+        ("b/1.0.0", "b/1.0.0"),
+        ("c", "c/only/1.0.0"),
+    ],
+)
+def test_names_are_those_of_tfds(data_dir, name, folder):
+    assert find_prepared(data_dir, name) == data_dir / folder
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a", r"one prepared set; .*/a holds a/one:1.0.0, a/one:2.0.0, a/two:1.0.0$"),
+        ("a/one", r"one prepared set; .*/a/one holds a/one:1.0.0, a/one:2.0.0$"),
+        ("a/two:3.0.0", r"a/two:3.0.0 is not there; .*/a holds a/one:1.0.0, a/one:2"),
+        ("d", r"dataset d is not there; .*/d is no prepared set$"),
+        ("e", r"dataset e is not there; .*/e is no prepared set$"),
+        ("", r"dataset must be NAME"),
+        ("a/one/2.0.0", r"dataset must be NAME, NAME/CONFIG or NAME/CONFIG:VERSION;"),
+        ("../a", r"dataset must be NAME"),
+        ("/a", r"dataset must be NAME"),
+    ],
+)
+def test_what_is_meant_must_be_clear(data_dir, name, message):
+    with pytest.raises(InputError, match=message):
+        find_prepared(data_dir, name)
+
+
+def test_folders_are_known_by_their_shards(data_dir):
+    assert is_prepared(data_dir / "b" / "1.0.0")
+    assert not is_prepared(data_dir / "b")
+    assert not is_prepared(data_dir / "e")
+    assert prepared_in(data_dir / "b") == prepared_in(data_dir / "b" / "1.0.0")
+    assert [str(p.relative_to(data_dir)) for p in prepared_in(data_dir / "a")] == [
+        *SETS[:3]
+    ]
