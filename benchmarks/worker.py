@@ -46,6 +46,7 @@ class Worker:
       module: what it runs, found from this folder.
       *arguments: its command line.
       quiet: whether what it writes to stderr is kept for the error alone.
+      python: the interpreter, where it is another.
       **environment: variables of its own.
 
     Attributes:
@@ -56,11 +57,16 @@ class Worker:
     """
 
     def __init__(
-        self, module: str, *arguments: str, quiet: bool = False, **environment: str
+        self,
+        module: str,
+        *arguments: str,
+        quiet: bool = False,
+        python: str = sys.executable,
+        **environment: str,
     ) -> None:
         self._errors = tempfile.TemporaryFile() if quiet else None
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [python, "-m", module, *arguments],
             cwd=_FOLDER,
             env=os.environ | environment,
             stdin=subprocess.PIPE,

@@ -3,7 +3,7 @@
 Its samples are those of `datasets.images` with `augment="published"`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,13 @@ _NEAREST_MM, _FARTHEST_MM = -1005.185902, 980.8599
 
 def batches(folder: Path, workers: int) -> Iterator[dict[str, torch.Tensor]]:
     """Endless batches, made by worker processes."""
+    return endless(Pictures(problem.annotations_file(folder)), workers)
+
+
+def endless(pictures: data.Dataset, workers: int) -> Iterator[dict[str, torch.Tensor]]:
+    """Endless batches of any pictures."""
     loader = data.DataLoader(
-        Pictures(problem.annotations_file(folder)),
+        pictures,
         batch_size=problem.PICTURES_BATCH,
         shuffle=True,
         drop_last=True,
@@ -54,21 +59,28 @@ class Pictures(data.Dataset):
         arrays = self._arrays
         name = arrays["image"][row]
         name = name.decode() if isinstance(name, bytes) else str(name)
-        draws = np.random.default_rng(torch.randint(2**62, ()).item()).random(6)
         picture = cv2.imread(f"{self._folder}/{name}")
-        crop, joints_px = augmented(picture, arrays["joints_2d_px"][row], draws)
-        pose_mm = arrays["joints_3d_mm"][row]
-        z_mm = pose_mm[:, 2]
-        extent_mm = _FARTHEST_MM - _NEAREST_MM
-        return {
-            "image": (crop.astype(np.float32) - _GRAY) / 256,
-            "joints_2d": (joints_px / _CROP_PX).astype(np.float32),
-            "z_mm": z_mm,
-            "depth": (z_mm - z_mm[0] - _NEAREST_MM) / extent_mm,
-            "joints_3d_mm": pose_mm,
-            "box": arrays["box"][row],
-            "camera": arrays["camera"][row],
-        }
+        return sample(picture, arrays, row)
+
+
+def sample(
+    picture: np.ndarray, arrays: Mapping[str, np.ndarray], row: int
+) -> dict[str, Any]:
+    """What the network is shown of a picture, blue first, and its numbers in a row."""
+    draws = np.random.default_rng(torch.randint(2**62, ()).item()).random(6)
+    crop, joints_px = augmented(picture, arrays["joints_2d_px"][row], draws)
+    pose_mm = arrays["joints_3d_mm"][row]
+    z_mm = pose_mm[:, 2]
+    extent_mm = _FARTHEST_MM - _NEAREST_MM
+    return {
+        "image": (crop.astype(np.float32) - _GRAY) / 256,
+        "joints_2d": (joints_px / _CROP_PX).astype(np.float32),
+        "z_mm": z_mm,
+        "depth": (z_mm - z_mm[0] - _NEAREST_MM) / extent_mm,
+        "joints_3d_mm": pose_mm,
+        "box": arrays["box"][row],
+        "camera": arrays["camera"][row],
+    }
 
 
 def augmented(
