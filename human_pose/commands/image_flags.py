@@ -9,6 +9,7 @@ from absl import flags
 
 from human_pose.commands import places, shell
 from human_pose.commands.tasks import Asked
+from human_pose.datasets.shards.folders import is_prepared
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
 from human_pose.i1.config import (
@@ -33,6 +34,13 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "split", SPLITS[0], SPLITS, "By subject, or the original's indices.", **own
     )
+    flags.DEFINE_string(
+        "dataset",
+        None,
+        "A prepared set in data_dir, by the name that TFDS gives it: NAME/CONFIG or "
+        f"NAME/CONFIG:VERSION (data_dir is {places.DATA_DIR} then unless given).",
+        **own,
+    )
     flags.DEFINE_boolean(
         "skip_bad", False, "Leave out samples that break a rule.", **own
     )
@@ -45,7 +53,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Caffe's weights to make a checkpoint of.",
         **own,
     )
-    shell.refuse_empty(flag_values, "convert_caffemodel")
+    shell.refuse_empty(flag_values, "convert_caffemodel", "dataset")
     flags.DEFINE_integer(
         "depth_bins",
         None,
@@ -95,6 +103,13 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "accumulate", 1, "Batches averaged for an update.", lower_bound=1, **own
     )
+    flags.DEFINE_list(
+        "data_service",
+        [],
+        "Addresses grpc://host:port of tf.data services of one worker that make the "
+        "batches, equal parts each.",
+        **own,
+    )
     flags.DEFINE_boolean("mixed_precision", False, "Compute in bfloat16.", **own)
     flags.DEFINE_boolean("jit", False, "Compile the step with XLA.", **own)
     flags.DEFINE_boolean(
@@ -135,7 +150,7 @@ def task(asked: Asked) -> ImageTask:
     check_path = None
     if asked.check_path is not None and not asked.resume:
         check_path = places.checkpoint(asked.flag_values)
-    data_dir = places.pictures_dir(asked.data_dir)
+    data_dir = _data_dir(asked)
     if asked.train:
         return _training_config(asked, data_dir, check_path)
     if check_path is None:
@@ -150,6 +165,19 @@ def task(asked: Asked) -> ImageTask:
         skip_bad=asked.skip_bad,
         distribute=asked.distribute,
     )
+
+
+def _data_dir(asked: Asked) -> Path:
+    """The folder of the pictures: of the original's layout, or of shards."""
+    if asked.dataset is None:
+        folder = places.pictures_dir(asked.data_dir)
+    else:
+        data_dir = asked.data_dir if asked.given("data_dir") else places.DATA_DIR
+        folder = places.prepared_set(data_dir, asked.dataset)
+    if asked.given("split") and is_prepared(folder):
+        rule = f"is for the original's layout; {folder} was prepared with its own"
+        raise InputError("split", rule, asked.split)
+    return folder
 
 
 def _training_config(
@@ -183,4 +211,5 @@ def _training_config(
         resume_or_start=asked.resume_or_start,
         distribute=asked.distribute,
         sync_bn=asked.sync_bn,
+        data_service=tuple(asked.data_service),
     )

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from human_pose.datasets.shards.folders import find_prepared, names_in, prepared_in
 from human_pose.files.errors import InputError
 from human_pose.files.paths import IN_CHECKOUT, PROJECT_ROOT, locate, output_path
 
@@ -68,12 +69,33 @@ def pose_file(path: str) -> Path:
 
 
 def pictures_dir(path: str) -> Path:
-    """A folder of pictures with annotations.
+    """A folder of pictures with annotations, or of the shards of a prepared set.
 
     Raises:
-      InputError: if it does not exist, saying how to make the embedded pictures.
+      InputError: if it does not exist, saying how to make the embedded pictures, or it
+        holds several prepared sets.
     """
-    return _locate(path, f"{data_command()} --images makes the embedded pictures")
+    folder = _locate(path, f"{data_command()} --images makes the embedded pictures")
+    if (folder / "index_range").exists():  # beside millions of files
+        return folder
+    found = prepared_in(folder)
+    if len(found) > 1:
+        rule = f"must hold one prepared set, not {names_in(folder, found)}"
+        raise InputError("data_dir", rule, path)
+    return found[0] if found else folder
+
+
+def prepared_set(data_dir: str, name: str) -> Path:
+    """The folder of the shards of a prepared set.
+
+    Args:
+      data_dir: holds prepared sets, as TFDS lays them out.
+      name: of the set, as TFDS names it.
+
+    Raises:
+      InputError: if it is not there, or more than one set is meant.
+    """
+    return find_prepared(locate(data_dir), name)
 
 
 def data_command() -> str:

@@ -47,8 +47,9 @@ class ImageTrainingConfig:
     """What makes a training run of the image network.
 
     Attributes:
-      data_dir: folder in the layout of `datasets.images`.
-      split: "corrected" by subject, or the original's literal indices.
+      data_dir: folder in the layout of `datasets.images`, or of shards.
+      split: "corrected" by subject, or the original's literal indices; without effect
+        on a prepared set, which has its own.
       recipe: one of `CURRICULA`.
       preset: one of `PRESETS`.
       stage: the only stage to train, or None for all.
@@ -77,6 +78,8 @@ class ImageTrainingConfig:
       distribute: which devices share every batch.
       sync_bn: normalise by the whole batch where devices share it; else by the part
         that each of them has.
+      data_service: addresses of tf.data services that make the batches; see
+        `i1.input.service`.
     """
 
     data_dir: Path
@@ -106,6 +109,7 @@ class ImageTrainingConfig:
     resume_or_start: bool = False
     distribute: Distribution = "none"
     sync_bn: bool = True
+    data_service: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ class ImageEvaluationConfig:
     """What makes an evaluation of the image network.
 
     Attributes:
-      data_dir: folder in the layout of `datasets.images`.
+      data_dir: see `ImageTrainingConfig`.
       split: see `ImageTrainingConfig`.
       check_path: the `.keras` checkpoint.
       readout: whose errors are stored.

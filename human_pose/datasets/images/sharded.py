@@ -30,9 +30,13 @@ class ShardedImages:
     """
 
     def __init__(
-        self, root: Path, shards: Shards, rows: np.ndarray, skipped: tuple[Skipped, ...]
+        self,
+        root: str | os.PathLike[str],
+        shards: Shards,
+        rows: np.ndarray,
+        skipped: tuple[Skipped, ...],
     ) -> None:
-        self.root = root
+        self.root = Path(root)
         self.skipped = skipped
         self._shards = shards
         self._rows = rows
@@ -113,4 +117,4 @@ def open_sharded(
         skipped = [bad for bad in skipped if bad.sample in asked]
     if not len(rows):
         raise InputError(f"{folder}: has none of the {part} samples that are asked for")
-    return ShardedImages(Path(folder), shards, rows, tuple(skipped))
+    return ShardedImages(folder, shards, rows, tuple(skipped))

@@ -6,6 +6,7 @@ holds the shards.
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -53,23 +54,23 @@ def find_prepared(data_dir: str | os.PathLike[str], name: str) -> Path:
         rule = "must be NAME, NAME/CONFIG or NAME/CONFIG:VERSION"
         raise InputError("dataset", rule, name)
     data_dir = Path(data_dir)
-    folder = data_dir / words
-    found = [p for p in prepared_in(folder) if version in ("", p.name)]
+    found = [p for p in prepared_in(data_dir / words) if version in ("", p.name)]
     if len(found) == 1:
         return found[0]
-    if found:
-        rule = "must name one prepared set"
-        raise InputError(f"dataset {rule}; {folder} holds {_names(data_dir, found)}")
-    there = prepared_in(data_dir / parts[0])
-    known = f"holds {_names(data_dir, there)}" if there else "is no prepared set"
-    raise InputError(f"dataset {name} is not there; {data_dir / parts[0]} {known}")
+    if there := found or prepared_in(data_dir / parts[0]):
+        rule = f"must be one of {names_in(data_dir, there)}, which are in {data_dir}"
+    else:
+        rule = f"must be a prepared set; {data_dir} has none of that name"
+    raise InputError("dataset", rule, name)
+
+
+def names_in(
+    data_dir: str | os.PathLike[str], folders: Iterable[str | os.PathLike[str]]
+) -> str:
+    """What sets are called that lie in a folder, as TFDS names them."""
+    relative = (Path(folder).relative_to(data_dir) for folder in folders)
+    return ", ".join(f"{path.parent}:{path.name}" for path in relative)
 
 
 def _is_plain(word: str) -> bool:
     return bool(word) and word not in (".", "..") and "\\" not in word
-
-
-def _names(data_dir: Path, folders: list[Path] | tuple[Path, ...]) -> str:
-    """How TFDS names them."""
-    relative = (folder.relative_to(data_dir) for folder in folders)
-    return ", ".join(f"{path.parent}:{path.name}" for path in relative)

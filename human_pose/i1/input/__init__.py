@@ -6,6 +6,7 @@ projection             one pass in their place, for the modern augmentation
 picture                any picture, cut out as at test time
 colours                random light and colour
 pipeline               deterministic streams of batches
+service                the same streams, made by other hosts
 loader                 a data set's batches
 
 A `Stream` is a value of the standard library's; what makes batches of it loads

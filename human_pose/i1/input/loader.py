@@ -1,5 +1,7 @@
 """A data set's batches for the network."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -9,6 +11,7 @@ from human_pose.datasets.images.opening import ImageSet
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.datasets.images.source import Source, in_memory
 from human_pose.i1.input import pipeline, projection
+from human_pose.i1.input.service import served
 from human_pose.i1.input.stream import Stream
 
 # Decoding is half the time of a small picture's way; sets of this size need it once.
@@ -18,12 +21,16 @@ _MOST_KEPT_BYTES: Final = 1 << 30
 _kept: WeakKeyDictionary[ImageSet, dict[int, Source]] = WeakKeyDictionary()
 
 
-def batches(dataset: ImageSet, stream: Stream) -> tf.data.Dataset:
+def batches(
+    dataset: ImageSet, stream: Stream, *, services: Sequence[str] = ()
+) -> tf.data.Dataset:
     """Batches for the network; equal arguments give equal batches on any machine.
 
     Args:
       dataset: the samples.
       stream: which batches of them.
+      services: addresses of tf.data services that make them (`service.served`), which
+        changes nothing about them; none: they are made here.
 
     Returns:
       Dictionaries of
@@ -42,16 +49,19 @@ def batches(dataset: ImageSet, stream: Stream) -> tf.data.Dataset:
     """
     source = dataset.source(skip_bad=stream.skip_bad)
     if stream.augment in pipeline.ONE_PASS:
-        source = _reduced(dataset, source, stream)
+        # What is in memory here cannot be sent elsewhere.
+        comes_back = stream.repeat and not services
+        source = _reduced(dataset, source, stream.input_size, may_keep=comes_back)
+    if services:
+        return served(partial(pipeline.build, source), stream, services)
     return pipeline.build(source, stream)
 
 
-def _reduced(dataset: ImageSet, source: Source, stream: Stream) -> Source:
-    """The samples for one pass; in memory if the stream comes back to them and may."""
-    size = stream.input_size
+def _reduced(dataset: ImageSet, source: Source, size: int, *, may_keep: bool) -> Source:
+    """The samples for one pass, in memory if they may and fit."""
     reduced = pipeline.reduced(source, size)
     side = IMAGE_SIZE_PX // projection.reduction(size)
-    if not stream.repeat or source.count * side**2 * 3 > _MOST_KEPT_BYTES:
+    if not may_keep or source.count * side**2 * 3 > _MOST_KEPT_BYTES:
         return reduced
     kept = _kept.setdefault(dataset, {})
     if size not in kept:

@@ -199,6 +199,7 @@ class Stages:
                 workers=workers,
                 worker=worker,
             ),
+            services=self._config.data_service,
         )
 
     def _validation_stream(

@@ -1,9 +1,12 @@
 """The flags of `--model=i1`: what they mean, and which exclude each other."""
 
+import re
+
 import pytest
 from absl import flags
 
 from human_pose.commands import flags as settings
+from human_pose.commands import shell
 from human_pose.files.errors import InputError
 from human_pose.i1 import curriculum
 from human_pose.i1.config import (
@@ -151,3 +154,54 @@ def test_the_plan_of_a_preset_keeps_losses_and_order():
         assert stage.iterations == scaling.iterations[source.name]
     assert chosen.input_size == scaling.input_size
     assert chosen.recipe.augment == scaling.augment == "mild"
+
+
+@pytest.fixture
+def prepared(folder):
+    """Three prepared sets, one of them alone of its name."""
+    for name in ("h36m/one/1.0.0", "h36m/two/1.0.0", "drawn/1.0.0"):
+        path = folder / "data" / name
+        path.mkdir(parents=True)
+        (path / "x-train.tfrecord-00000-of-00001").touch()
+    return folder / "data"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["--dataset=drawn"], "drawn/1.0.0"),
+        (["--dataset=h36m/one"], "h36m/one/1.0.0"),
+        (["--dataset=h36m/two:1.0.0", "--data_dir=data"], "h36m/two/1.0.0"),
+        (["--data_dir=data/h36m/two/1.0.0"], "h36m/two/1.0.0"),
+        (["--data_dir=data/drawn"], "drawn/1.0.0"),
+        (["--data_dir=data/images", "--split=published"], "images"),
+    ],
+)
+def test_finds_prepared_sets(prepared, arguments, place):
+    for words in (["--train=1"], ["--check_path=net.keras"]):
+        assert task(*words, *arguments).data_dir == prepared / place
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["--dataset=h36m"],
+            "^--dataset must be one of h36m/one:1.0.0, h36m/two:1.0.0",
+        ),
+        (["--dataset=other"], "^--dataset must be a prepared set; .* 'other'$"),
+        (["--data_dir=data/h36m"], "^--data_dir must hold one prepared set, not one:1"),
+        (["--dataset=drawn", "--split=corrected"], "^--split is for the original's la"),
+    ],
+)
+def test_prepared_sets_are_named_clearly(prepared, arguments, message):
+    flag_values = parse("--train=1", *arguments)
+    with pytest.raises(InputError) as error:
+        settings.image_settings(flag_values)
+    assert re.search(message, shell.said_in_flags(error.value, flag_values))
+
+
+def test_batches_may_come_from_services():
+    assert task("--train=1").data_service == ()
+    chosen = task("--train=1", "--data_service=grpc://a:1,grpc://b:2")
+    assert chosen.data_service == ("grpc://a:1", "grpc://b:2")

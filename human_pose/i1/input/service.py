@@ -1,0 +1,96 @@
+"""Batches made by other processes, through tf.data's service, in the same order.
+
+The service promises no order for several workers, so each address is a service of one
+worker, and each makes a part of every batch (`Stream.workers`): the batches are those
+of one process, bit for bit. A service of more workers is noticed at its first batch out
+of turn and refused.
+"""
+
+import re
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import tensorflow as tf
+
+from human_pose.files.errors import InputError
+from human_pose.i1.input.stream import Stream
+
+_ADDRESS: Final = re.compile(r"grpc://([^:/]+):(\d{1,5})")
+# A host that does not answer so soon is not there.
+_SECONDS_TO_CONNECT: Final = 5.0
+
+Make = Callable[[Stream], tf.data.Dataset]
+
+
+def served(make: Make, stream: Stream, services: Sequence[str]) -> tf.data.Dataset:
+    """The batches of a stream, each made in equal parts by services.
+
+    Args:
+      make: makes the batches of a stream; what they are read from must have the same
+        path on every host.
+      stream: what is wanted.
+      services: K addresses `grpc://host:port` of dispatchers with one worker each.
+
+    Raises:
+      InputError: if an address is none, nobody answers there, or a worker's samples of
+        a batch cannot be shared equally.
+      tf.errors.InvalidArgumentError: while the stream runs, if a service has several
+        workers.
+    """
+    for address in services:
+        _check_reachable(address)
+    count = len(services)
+    if stream.part_size % count:
+        rule = f"must be a multiple of {stream.workers * count}, one for each service"
+        raise InputError("batch_size", rule, stream.batch_size)
+    workers, first = stream.workers * count, stream.worker * count
+    parts = [
+        _from(address, make(replace(stream, workers=workers, worker=first + place)))
+        for place, address in enumerate(services)
+    ]
+    if count == 1:
+        return parts[0]
+    together = tf.data.Dataset.zip(tuple(parts))
+    return together.map(
+        lambda *batches: {
+            name: tf.concat([batch[name] for batch in batches], 0)
+            for name in batches[0]
+        }
+    ).prefetch(2)
+
+
+def _from(address: str, batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The same batches, made by a service of one worker."""
+    remote = batches.enumerate().apply(
+        tf.data.experimental.service.distribute(
+            tf.data.experimental.service.ShardingPolicy.OFF, address
+        )
+    )
+
+    def in_turn(
+        expected: tf.Tensor, numbered: tuple[tf.Tensor, dict[str, tf.Tensor]]
+    ) -> dict[str, tf.Tensor]:
+        number, batch = numbered
+        rule = f"{address}: must be a service of one worker; a batch came out of turn"
+        with tf.control_dependencies([tf.debugging.Assert(number == expected, [rule])]):
+            return {name: tf.identity(values) for name, values in batch.items()}
+
+    numbers = tf.data.Dataset.range(tf.int64.max)
+    ordered = tf.data.Dataset.zip((numbers, remote)).map(in_turn)
+    return ordered.apply(
+        tf.data.experimental.assert_cardinality(batches.cardinality())
+    ).prefetch(2)
+
+
+def _check_reachable(address: str) -> None:
+    match = _ADDRESS.fullmatch(address)
+    if not match:
+        raise InputError("data_service", "must be grpc://host:port", address)
+    try:
+        where = match[1], int(match[2])
+        socket.create_connection(where, timeout=_SECONDS_TO_CONNECT).close()
+    except (OSError, OverflowError) as error:
+        rule = f"must be reachable, which it is not ({error})"
+        raise InputError("data_service", rule, address) from error

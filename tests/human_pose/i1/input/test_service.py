@@ -1,0 +1,81 @@
+"""Batches from tf.data services on this host are those that are made here."""
+
+import contextlib
+import socket
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from made_up_shards import write_shards
+
+from human_pose.datasets.images import open_sharded
+from human_pose.files.errors import InputError
+from human_pose.i1.input import Stream, batches
+
+
+@contextlib.contextmanager
+def service(workers=1):
+    """The address of a dispatcher with some workers."""
+    server = tf.data.experimental.service
+    dispatcher = server.DispatchServer()
+    address = dispatcher.target.removeprefix("grpc://")
+    kept = [
+        server.WorkerServer(server.WorkerConfig(dispatcher_address=address))
+        for _ in range(workers)
+    ]
+    yield f"grpc://{address}"
+    for worker in kept:
+        worker._stop()
+    dispatcher._stop()
+
+
+@pytest.fixture
+def dataset(root, tmp_path):
+    return open_sharded(write_shards(root, tmp_path / "shards"))
+
+
+def assert_equal(one, other):
+    for mine, theirs in zip(one, other, strict=True):
+        for name, values in mine.items():
+            np.testing.assert_array_equal(values, theirs[name], name)
+
+
+@pytest.mark.parametrize("augment", ["published", "modern"])
+def test_gives_the_batches_in_their_order(dataset, augment):
+    stream = Stream(2, augment, shuffle=True, repeat=True, seed=2, start_step=3)
+    with service() as address:
+        found = batches(dataset, stream, services=[address])
+        assert found.cardinality() == tf.data.INFINITE_CARDINALITY
+        assert_equal(found.take(12), batches(dataset, stream).take(12))
+
+
+def test_several_services_share_every_batch(dataset):
+    stream = Stream(4, "mild", shuffle=True, input_size=32)
+    with service() as one, service() as other:
+        for whole in (stream, replace(stream, batch_size=8, workers=2, worker=1)):
+            found = batches(dataset, whole, services=[one, other])
+            assert_equal(found, batches(dataset, whole))
+        with pytest.raises(InputError, match=r"^batch_size must be a multiple of 2, o"):
+            batches(dataset, replace(stream, batch_size=3), services=[one, other])
+
+
+def test_a_service_of_several_workers_is_refused(dataset):
+    stream = Stream(2, "mild", input_size=32, repeat=True)
+    with (
+        service(2) as address,
+        pytest.raises(tf.errors.InvalidArgumentError, match="a service of one worker"),
+    ):
+        list(batches(dataset, stream, services=[address]).take(50))
+
+
+def test_addresses_must_be_answered(dataset):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"grpc://127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(
+        InputError, match=r"^data_service must be reachable, which it is"
+    ):
+        batches(dataset, Stream(2), services=[address])
+    with pytest.raises(InputError, match=r"^data_service must be grpc://host:port; "):
+        batches(dataset, Stream(2), services=["localhost:5000"])
