@@ -51,7 +51,7 @@ _LIFTER: Final = _WORK_ON_DATA | {
 _LIFT: Final = _WORK_ON_DATA | {
     "lift", "models", "l2_solver", "dtype", "as_published", "parameters_dir",
 }  # fmt: skip
-_IMAGES: Final = _WORK_ON_DATA | {"dataset", "split", "skip_bad"}
+_IMAGES: Final = _WORK_ON_DATA | image_flags.TAKES
 _PICTURES: Final = Default(places.PICTURES_DIR)
 _ALL_SAMPLES: Final = Default(1)
 _STAGES_OWN: Final = Default(None, "the stage's own")
@@ -79,13 +79,7 @@ MAIN: Final = Table(
     ),
     Task(
         "i1 training",
-        _IMAGES
-        | {
-            "curriculum", "stage", "loss", "depth_limit", "iterations", "augment",
-            "accumulate", "mixed_precision", "jit", "remat", "validation_samples",
-            "validate_every", "wlr", "save_f", "seed", "preset", "distribute",
-            "resume_or_start", "sync_bn", "data_service",
-        },
+        _IMAGES | image_flags.TRAINING_TAKES,
         word="--train=1",
         model="i1",
         defaults={

@@ -4,6 +4,7 @@ Part of `flags.py`, for which it imports no TensorFlow either.
 """
 
 from pathlib import Path
+from typing import Final
 
 from absl import flags
 
@@ -23,6 +24,16 @@ from human_pose.i1.config import (
     ImageEvaluationConfig,
     ImageTrainingConfig,
 )
+
+# Flags of this model alone, or that not all others have: of all its work on pictures,
+# and of its training besides.
+TAKES: Final = frozenset({"dataset", "split", "skip_bad"})
+TRAINING_TAKES: Final = frozenset({
+    "curriculum", "stage", "loss", "depth_limit", "iterations", "augment",
+    "accumulate", "mixed_precision", "jit", "remat", "validation_samples",
+    "validate_every", "wlr", "save_f", "seed", "preset", "distribute",
+    "resume_or_start", "sync_bn", "data_service",
+})  # fmt: skip
 
 ImageTask = ImageTrainingConfig | ImageEvaluationConfig | ConversionConfig
 
