@@ -61,12 +61,13 @@ def test_several_services_share_every_batch(dataset):
 
 
 def test_a_service_of_several_workers_is_refused(dataset):
-    stream = Stream(2, "mild", input_size=32, repeat=True)
+    stream = Stream(1, "mild", input_size=32, repeat=True)
     with (
         service(2) as address,
         pytest.raises(tf.errors.InvalidArgumentError, match="a service of one worker"),
     ):
-        list(batches(dataset, stream, services=[address]).take(50))
+        # The second may be late.
+        list(batches(dataset, stream, services=[address]).take(5000))
 
 
 def test_addresses_must_be_answered(dataset):
