@@ -23,6 +23,8 @@ from human_pose.files.errors import InputError
 Batch = dict[str, tf.Tensor]
 
 _CHANNELS: Final = 3
+# Pictures that are made smaller together.
+_GROUP: Final = 32
 # libjpeg's exact method, which other readers of pictures use too.
 _DCT_METHOD: Final = "INTEGER_ACCURATE"
 # What is counted or listed has few values.
@@ -95,13 +97,21 @@ def of_shards(shards: Shards, rows: np.ndarray) -> Source:
     return Source(len(rows), one, lambda rows: {})
 
 
-def in_memory(source: Source) -> Source:
-    """The same samples, each read once, now."""
+def in_memory(source: Source, made_of: Callable[[tf.Tensor], tf.Tensor]) -> Source:
+    """The same samples, each read once, now.
+
+    Args:
+      source: of the samples.
+      made_of: what is kept of pictures uint8 `[B, 224, 224, 3]`.
+    """
+    as_it_stands = tf.autograph.experimental.do_not_convert
     samples = tf.data.Dataset.range(source.count).map(
-        tf.autograph.experimental.do_not_convert(source.one),
-        num_parallel_calls=tf.data.AUTOTUNE,
+        as_it_stands(source.one), num_parallel_calls=tf.data.AUTOTUNE
     )
-    kept = samples.batch(source.count).get_single_element()
+    groups = samples.batch(_GROUP).map(
+        as_it_stands(lambda group: group | {"image": made_of(group["image"])})
+    )
+    kept = groups.rebatch(source.count).get_single_element()
     pictures = kept.pop("image")
 
     def many(rows: tf.Tensor) -> Batch:

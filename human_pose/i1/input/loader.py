@@ -48,22 +48,19 @@ def batches(
       InputError: for a bad sample, if the stream may not leave it out.
     """
     source = dataset.source(skip_bad=stream.skip_bad)
-    if stream.augment in pipeline.ONE_PASS:
-        # What is in memory here cannot be sent elsewhere.
-        comes_back = stream.repeat and not services
-        source = _reduced(dataset, source, stream.input_size, may_keep=comes_back)
     if services:
         return served(partial(pipeline.build, source), stream, services)
+    if stream.repeat and stream.augment in pipeline.ONE_PASS:
+        source = _kept_if_it_fits(dataset, source, stream.input_size)
     return pipeline.build(source, stream)
 
 
-def _reduced(dataset: ImageSet, source: Source, size: int, *, may_keep: bool) -> Source:
-    """The samples for one pass, in memory if they may and fit."""
-    reduced = pipeline.reduced(source, size)
+def _kept_if_it_fits(dataset: ImageSet, source: Source, size: int) -> Source:
+    """The samples in memory, for a stream of one pass that comes back to them."""
     side = IMAGE_SIZE_PX // projection.reduction(size)
-    if not may_keep or source.count * side**2 * 3 > _MOST_KEPT_BYTES:
-        return reduced
+    if source.count * side**2 * 3 > _MOST_KEPT_BYTES:
+        return source
     kept = _kept.setdefault(dataset, {})
     if size not in kept:
-        kept[size] = in_memory(reduced)
+        kept[size] = in_memory(source, lambda images: projection.reduced(images, size))
     return kept[size]

@@ -20,8 +20,6 @@ Four = tuple[float, float, float, float]
 
 # Of a box: 200 megabytes in single precision.
 _MOST_AT_ONCE: Final = 1 << 24
-# A fourth channel, which does not count.
-_OPAQUE: Final = ((0, 0), (0, 0), (0, 0), (0, 1))
 
 
 def is_path(picture: Any) -> TypeGuard[str | os.PathLike[str]]:
@@ -87,9 +85,9 @@ def network_inputs(cut_outs: Sequence[tf.Tensor], size: int) -> tf.Tensor:
     where = placement.at_test([group])
     inputs = []
     for first in range(0, len(filled), group):
-        opaque = tf.pad(tf.stack(filled[first : first + group]), _OPAQUE)
+        pictures = tf.stack(filled[first : first + group])
         inputs.append(
-            resampling.network_input(resampling.crop_published(opaque, where), size)
+            resampling.network_input(resampling.crop_published(pictures, where), size)
         )
     return tf.concat(inputs, axis=0)[: len(cut_outs)]
 

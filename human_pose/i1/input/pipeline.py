@@ -23,8 +23,6 @@ from human_pose.i1.input.stream import Stream
 # What is done in one pass, mends the depths of the mirrored and changes colours.
 ONE_PASS: Final = {"modern": placement.MODERN, "mild": placement.MILD}
 
-# A fourth channel, which does not count.
-_OPAQUE: Final = ((0, 0), (0, 0), (0, 0), (0, 1))
 
 # Nothing here needs autograph, and it takes longer than the rest of the tracing.
 _as_it_stands = tf.autograph.experimental.do_not_convert
@@ -37,7 +35,8 @@ def build(
     """The batches of a stream, see `loader.batches`.
 
     Args:
-      source: of the samples; `reduced` if they are augmented in one pass.
+      source: of the samples. For augmentation in one pass, pictures may be those of
+        `projection.reduced`.
       stream: what is wanted.
     """
     start, end = stream.span(source.count)
@@ -58,8 +57,7 @@ def build(
     @_as_it_stands
     def crops(group: Batch) -> Batch:
         where = placements(group["draws"][:, : placement.DRAWS], stream.augment)
-        opaque = tf.pad(group["image"], _OPAQUE)
-        return group | {"image": resampling.crop_published(opaque, where)}
+        return group | {"image": resampling.crop_published(group["image"], where)}
 
     @_as_it_stands
     def targets(batch: Batch) -> Batch:
@@ -79,7 +77,7 @@ def build(
     else:
         groups = samples.batch(resampling.GROUP).map(crops, **stages)
         batches = groups.rebatch(stream.part_size)
-    batches = batches.map(targets)
+    batches = batches.map(targets, **stages)
     if last == 0:
         batches = batches.concatenate(_no_samples(batches.element_spec))
     return batches.apply(_of_length(length)).prefetch(2)
@@ -109,25 +107,6 @@ def _of_length(batches: int | None) -> Callable[[tf.data.Dataset], tf.data.Datas
     return tf.data.experimental.assert_cardinality(length)
 
 
-def reduced(source: Source, input_size: int) -> Source:
-    """The same samples, whose pictures are what streams of one pass need of them.
-
-    Args:
-      source: of the samples.
-      input_size: of the streams, px.
-
-    Returns:
-      With `image` uint8 `[side, side, 3]`, blue first, see `projection.reduced`.
-    """
-
-    def one(row: tf.Tensor) -> Batch:
-        sample = source.one(row)
-        picture = projection.reduced(sample["image"], input_size)
-        return sample | {"image": picture[..., ::-1]}
-
-    return Source(source.count, one, source.many)
-
-
 def placements(draws: tf.Tensor, augment: Augment | None) -> placement.Placement:
     """The placements that draws `[..., 6]` mean under an augmentation."""
     if augment is None:
@@ -140,9 +119,8 @@ def _finish(batch: Batch, draws: tf.Tensor, stream: Stream) -> Batch:
     where = placements(draws[:, : placement.DRAWS], stream.augment)
     if stream.augment in ONE_PASS:
         change = colours.from_draws(draws[:, placement.DRAWS :])
-        batch["image"] = projection.crop(
-            batch["image"], where, change, stream.input_size
-        )
+        pictures = projection.reduced(batch["image"], stream.input_size)
+        batch["image"] = projection.crop(pictures, where, change, stream.input_size)
     else:
         batch["image"] = resampling.network_input(batch["image"], stream.input_size)
     joints = placement.place_joints(batch.pop("joints_2d_px"), where)

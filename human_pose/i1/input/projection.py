@@ -1,21 +1,29 @@
 """The pixels of placed pictures in one pass, bilinear and free of aliasing.
 
 The original's three passes (`resampling`) are for its own networks. Here each crop is
-read from the picture once, by TensorFlow's projective resampler, and small crops never
-see the full size: a picture is first averaged to about two pixels for one of the crop
-along each axis, which bilinear interpolation then averages too.
+read from the picture once, between its four pixels around, and small crops never see
+the full size: a picture is first averaged to about two pixels for one of the crop along
+each axis, which bilinear interpolation then averages too. XLA compiles the arithmetic.
 """
 
+import operator
+from collections.abc import Iterable
+from functools import reduce
 from typing import Final
 
+import numpy as np
 import tensorflow as tf
 
+from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.i1.config import CROP_SIZE_PX
 from human_pose.i1.input.colours import Change, apply
 from human_pose.i1.input.placement import Placement
+from human_pose.i1.input.resampling import CHANNELS, GRAY, compiled
 
 # Pixels that bilinear interpolation averages along each axis.
 _TAPS: Final = 2
+# Of gray around a picture, px.
+_FRAME: Final = 1
 # The largest reduction by powers of two that 224 px allow.
 _MOST_REDUCED: Final = 32
 
@@ -29,21 +37,20 @@ def reduction(size: int) -> int:
     return min(max(CROP_SIZE_PX // (_TAPS * size), 1), _MOST_REDUCED)
 
 
-def reduced(image: tf.Tensor, size: int) -> tf.Tensor:
-    """A picture as small as crops of a size need it.
+def reduced(images: tf.Tensor, size: int) -> tf.Tensor:
+    """Pictures as small as crops of a size need them.
 
     Args:
-      image: uint8 `[224, 224, 3]`.
+      images: uint8 `[B, 224, 224, 3]`, or what this function made of them.
       size: S of the crop.
 
     Returns:
-      uint8 `[224 / k, 224 / k, 3]`, k = `reduction(size)`.
+      uint8 `[B, 224 / k, 224 / k, 3]`, k = `reduction(size)`.
     """
     factor = reduction(size)
-    if factor == 1:
-        return image
-    means = tf.nn.avg_pool2d(tf.cast(image, tf.float32)[None], factor, factor, "VALID")
-    return tf.cast(tf.round(means[0]), tf.uint8)
+    if images.shape[1] != IMAGE_SIZE_PX or factor == 1:
+        return images
+    return compiled(_means)(images, factor)
 
 
 def crop(
@@ -52,25 +59,99 @@ def crop(
     """The crops of a batch of pictures.
 
     Args:
-      images: uint8 `[B, 224 / k, 224 / k, 3]`, from `reduced`.
+      images: uint8 `[B, 224 / k, 224 / k, 3]`, red first, from `reduced`.
       placement: of each, `[B]`.
-      colours: of each, `[B, 3]`.
+      colours: of each, `[B, 3]`, blue first.
       size: S, a divisor of 256.
 
     Returns:
-      float32 `[B, S, S, 3]`, (grey level - 128) / 256, 0 outside the picture but for
-      the colours.
+      float32 `[B, S, S, 3]`, blue first, (grey level - 128) / 256, 0 outside the
+      picture but for the colours.
     """
-    levels = (tf.cast(images, tf.float32) - 128.0) / 256.0
-    crops = tf.raw_ops.ImageProjectiveTransformV3(
-        images=levels,
-        transforms=_to_picture(placement, size, reduction(size)),
-        output_shape=[size, size],
-        fill_value=0.0,
-        interpolation="BILINEAR",
-        fill_mode="CONSTANT",
+    # Four numbers of 8 bits move as one. See `resampling` for why in these steps.
+    pixels = tf.bitcast(compiled(_framed)(images), tf.int32)
+    maps = _to_picture(placement, size, reduction(size))
+    pairs, corner, place = compiled(_neighbours)(pixels, maps, size)
+    pairs = tf.bitcast(pairs, tf.uint8)
+    rows = compiled(_weighted)(pairs, corner, place, pixels.shape[1])
+    return compiled(_coloured)(rows, colours)
+
+
+def _means(images: tf.Tensor, factor: int) -> tf.Tensor:
+    """Whole grey levels; sums of whole numbers are exact in any order."""
+    side = IMAGE_SIZE_PX // factor
+    blocks = tf.reshape(images, [-1, IMAGE_SIZE_PX, side, factor, 3])
+    across = _sum(tf.cast(blocks[..., i, :], tf.float32) for i in range(factor))
+    blocks = tf.reshape(across, [-1, side, factor, side, 3])
+    total = _sum(blocks[:, :, i] for i in range(factor))
+    return tf.cast(tf.round(total / factor**2), tf.uint8)
+
+
+def _sum(parts: Iterable[tf.Tensor]) -> tf.Tensor:
+    return reduce(operator.add, parts)
+
+
+def _framed(images: tf.Tensor) -> tf.Tensor:
+    """With a gray frame, and a fourth channel that does not count."""
+    frame = ((0, 0), (_FRAME, _FRAME), (_FRAME, _FRAME), (0, CHANNELS - 3))
+    return tf.pad(images, frame, constant_values=tf.constant(GRAY, tf.uint8))
+
+
+def _neighbours(
+    pixels: tf.Tensor, maps: tf.Tensor, size: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What each pixel of the crops is made of.
+
+    Args:
+      pixels: framed, four channels in one, int32 `[B, n, n]`.
+      maps: from `_to_picture`.
+      size: S.
+
+    Returns:
+      Every pixel but the last with its next, int64 `[B n n - 1]`; the number of the
+      pair at the upper left of each pixel's neighbours, int32 `[B, S, S]`; and the
+      place between them, float32 `[B, S, S, 2]`, x and y in [0, 1].
+    """
+    framed = pixels.shape[1]
+    single = tf.cast(tf.bitcast(tf.reshape(pixels, [-1]), tf.uint32), tf.int64)
+    pairs = tf.bitwise.bitwise_or(
+        single[:-1], tf.bitwise.left_shift(single[1:], tf.constant(32, tf.int64))
     )
-    return apply(crops, Change(*(change[:, None, None, :] for change in colours)))
+    line = tf.range(size, dtype=tf.float32)
+    a = maps[:, None, None, :]
+    column, row = line[None, None, :], line[None, :, None]
+    xy = tf.stack(
+        [
+            a[..., 0] * column + a[..., 1] * row + a[..., 2],
+            a[..., 3] * column + a[..., 4] * row + a[..., 5],
+        ],
+        axis=-1,
+    )
+    # Beyond the frame all is as on it.
+    xy = tf.clip_by_value(xy + _FRAME, 0.0, framed - 1.0)
+    first = tf.minimum(tf.floor(xy), framed - 2.0)
+    whole = tf.cast(first, tf.int32)
+    picture = tf.range(tf.shape(maps)[0])[:, None, None] * framed**2
+    return pairs, picture + whole[..., 1] * framed + whole[..., 0], xy - first
+
+
+def _weighted(
+    pairs: tf.Tensor, corner: tf.Tensor, place: tf.Tensor, framed: int
+) -> tf.Tensor:
+    """The weighted neighbours of each pixel, `[B, S, S, 8]`; both halves add up."""
+    second = np.repeat(np.array([0, 1], np.float32), CHANNELS)
+    x, y = place[..., :1], place[..., 1:]
+    across = (1 - second) * (1 - x) + second * x
+    upper, lower = (
+        tf.cast(tf.gather(pairs, corner + row * framed), tf.float32) for row in (0, 1)
+    )
+    return across * ((1 - y) * upper + y * lower)
+
+
+def _coloured(rows: tf.Tensor, colours: Change) -> tf.Tensor:
+    levels = rows[..., :3] + rows[..., CHANNELS : CHANNELS + 3]
+    inputs = (levels[..., ::-1] - float(GRAY)) / 256.0
+    return apply(inputs, Change(*(change[:, None, None, :] for change in colours)))
 
 
 def _to_picture(placement: Placement, size: int, factor: int) -> tf.Tensor:

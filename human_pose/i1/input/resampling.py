@@ -45,23 +45,25 @@ def crop_published(images: tf.Tensor, placement: Placement) -> tf.Tensor:
     """The crops of pictures as the original makes them.
 
     Args:
-      images: uint8 `[B, 224, 224, 4]`, red first; the fourth channel does not count.
+      images: uint8 `[B, 224, 224, 3]`, red first; a fourth channel does not count.
       placement: of each, `[B]`.
 
     Returns:
       uint8 `[B, 256, 256, 3]`, blue first, gray outside the picture.
     """
     shape = [-1, _ROOM, IMAGE_SIZE_PX, CHANNELS]
-    rows = _compiled(_stretched_rows)(images, placement.scale, placement.side)
+    if images.shape[-1] != CHANNELS:
+        images = compiled(_of_four_channels)(images)
+    rows = compiled(_stretched_rows)(images, placement.scale, placement.side)
     # A pixel of four 16 bit numbers moves as one.
     pixels = tf.bitcast(tf.reshape(rows, shape), tf.int64)
-    columns = tf.bitcast(_compiled(_transposed)(pixels), tf.int16)
-    scaled = _compiled(_stretched_columns)(columns, placement.scale, placement.side)
+    columns = tf.bitcast(compiled(_transposed)(pixels), tf.int16)
+    scaled = compiled(_stretched_columns)(columns, placement.scale, placement.side)
     pixels = tf.bitcast(tf.reshape(scaled, [-1, CHANNELS]), tf.int32)
-    pairs, corner, subpixel = _compiled(_neighbourhoods)(pixels, placement)
+    pairs, corner, subpixel = compiled(_neighbourhoods)(pixels, placement)
     pairs = tf.bitcast(pairs, tf.uint8)
-    sums = _compiled(_weighted_pairs)(pairs, corner, subpixel)
-    return _compiled(_finished)(sums)
+    sums = compiled(_weighted_pairs)(pairs, corner, subpixel)
+    return compiled(_finished)(sums)
 
 
 def network_input(crops: tf.Tensor, size: int) -> tf.Tensor:
@@ -74,15 +76,19 @@ def network_input(crops: tf.Tensor, size: int) -> tf.Tensor:
     Returns:
       float32 `[B, S, S, 3]`, (grey level - 128) / 256.
     """
-    inputs = _compiled(_centred)(crops)
+    inputs = compiled(_centred)(crops)
     factor = CROP_SIZE_PX // size
     return tf.nn.avg_pool2d(inputs, factor, factor, "VALID") if factor > 1 else inputs
 
 
 @cache
-def _compiled(function: Any) -> Any:
+def compiled(function: Any) -> Any:
     """A function compiled by XLA once for each size, whatever pipeline uses it."""
     return tf.function(function, jit_compile=True, autograph=False)
+
+
+def _of_four_channels(images: tf.Tensor) -> tf.Tensor:
+    return tf.pad(images, ((0, 0), (0, 0), (0, 0), (0, CHANNELS - images.shape[-1])))
 
 
 def _stretched_rows(images: tf.Tensor, scale: tf.Tensor, side: tf.Tensor) -> tf.Tensor:

@@ -26,8 +26,9 @@ def ramp():
 
 @pytest.mark.parametrize("size", (64, 128, 256))
 def test_pixels_show_what_joints_there_would_be_at(where, size):
-    pictures = tf.stack([projection.reduced(ramp(), size)] * 3)
+    pictures = projection.reduced(tf.stack([ramp()] * 3), size)
     crop = projection.crop(pictures, where, PLAIN, size).numpy() * 256 + 128
+    crop = crop[..., ::-1]  # red first, as the picture
     inside = [(80, 100), (112, 112), (140, 90)]
     places = placement.place_joints(tf.constant([inside] * 3, tf.float64), where)
     step = 256 // size
