@@ -157,16 +157,14 @@ def work_on_images(chosen: settings.ImageSettings) -> None:
 
 def evaluate_images(config: ImageEvaluationConfig, path: Path) -> None:
     """Evaluates an image network; its results go to the folder at `path`."""
-    from human_pose.datasets.images import open_dataset
+    from human_pose.datasets.images import open_images
     from human_pose.i1.evaluation import run as evaluation
     from human_pose.i1.network.checkpoint import load_network
     from human_pose.runs import cluster
 
     with cluster.sharing(config.distribute) as (strategy, writes):
         network = load_network(config.check_path)
-        dataset = open_dataset(
-            config.data_dir, config.split, "test", every=config.every
-        )
+        dataset = open_images(config.data_dir, config.split, "test", every=config.every)
         result = evaluation.evaluate(
             network,
             dataset,

@@ -6,8 +6,9 @@ from unittest import mock
 import numpy as np
 import pytest
 import tensorflow as tf
+from made_up_shards import write_shards
 
-from human_pose.datasets.images import Skipped, open_dataset
+from human_pose.datasets.images import Skipped, open_dataset, open_sharded
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeletons import JOINTS_16_OF_32
 from human_pose.i1 import build_network, readout
@@ -226,3 +227,13 @@ def test_refuses_another_readout(dataset, tmp_path):
 def _joints(index):
     offsets = np.random.default_rng([3, index]).normal(0, 300, (32, 3))
     return (offsets + np.array([0, 0, 5000])).round(6)[list(JOINTS_16_OF_32)]
+
+
+def test_shards_are_evaluated_as_the_folder(root, dataset, tmp_path):
+    shards = open_sharded(write_shards(root, tmp_path / "shards", "test"), "test")
+    found = evaluated(shards, tmp_path / "one")
+    expected = evaluated(dataset, tmp_path / "other")
+    np.testing.assert_array_equal(found.index, expected.index)
+    np.testing.assert_array_equal(found.errors_mm, expected.errors_mm)
+    batch = evaluation.sample(shards, 10, 4 * SIZE)
+    np.testing.assert_array_equal(batch["index"], [10])

@@ -13,6 +13,7 @@ import made_up_images
 import numpy as np
 import pytest
 import tensorflow as tf
+from made_up_shards import write_shards
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -769,3 +770,22 @@ def test_a_state_has_the_name_that_is_resumed(config, tmp_path):
     training.train(
         dataclasses.replace(config, resume=True), RunFolder(tmp_path / "run")
     )
+
+
+def test_trains_on_shards_as_on_the_folder(config, tmp_path):
+    for part in ("train", "test"):
+        write_shards(config.data_dir, tmp_path / "shards", part, bad=[7])
+    options = {"skip_bad": True, "validation_samples": 2}
+    camera = config.data_dir / "camera_all" / "7.txt"
+    camera.write_text("nothing")
+    networks = []
+    for number, data_dir in enumerate((config.data_dir, tmp_path / "shards")):
+        run = folder_of(tmp_path / f"run{number}")
+        training.train(dataclasses.replace(config, data_dir=data_dir, **options), run)
+        assert len(run.skipped.read_text().splitlines()) == 1
+        networks.append(np.load(run.training_state))
+    one, other = networks
+    numbers = [name for name in one.files if name.isdecimal()]
+    assert len(numbers) > 10
+    for name in numbers:
+        np.testing.assert_array_equal(one[name], other[name], name)
