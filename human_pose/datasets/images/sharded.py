@@ -16,6 +16,7 @@ from human_pose.datasets.images.schema import IMAGE_SCHEMA
 from human_pose.datasets.images.source import Source, of_shards
 from human_pose.datasets.protocol import PARTS, Part
 from human_pose.datasets.shards.reading import Shards, open_shards
+from human_pose.datasets.shards.sidecar import check_content
 from human_pose.datasets.shards.writing import schema_name
 from human_pose.files.checks import check_whole, whole_numbers
 from human_pose.files.errors import InputError
@@ -65,6 +66,19 @@ class ShardedImages:
         checksum = zlib.crc32(self._shards.identity.encode())
         checksum = zlib.crc32(self._rows.tobytes(), checksum)
         return f"{len(self._rows)} (checksum {checksum:08x})"
+
+    def check(self) -> tuple[Skipped, ...]:
+        """Compares every shard with its checksum.
+
+        Returns:
+          The samples that the preparation left out.
+
+        Raises:
+          InputError: naming the first shard that is damaged.
+        """
+        for path in self._shards.paths:
+            check_content(path)
+        return self.skipped
 
     def source(self, *, skip_bad: bool = True) -> Source:
         """The samples for batches; see `good_indices`."""

@@ -26,6 +26,7 @@ from human_pose.i1.config import Readout
 from human_pose.i1.evaluation import pictures, report
 from human_pose.i1.evaluation.measuring import Found, Network, in_order, measured
 from human_pose.i1.input import Stream, batches
+from human_pose.i1.input.loader import naming_damage
 from human_pose.i1.network.hourglass import PoseNetwork
 from human_pose.i1.readout import check_readout
 from human_pose.runs import cluster, distribution, drawing, measures, results
@@ -146,7 +147,8 @@ def evaluate(
         "Stored in the `.npy` files": f"{readout} readout, standard protocol",
     }
     writes = place.number == 0
-    with results.evaluating(folder) if writes else contextlib.nullcontext():
+    alone = results.evaluating(folder) if writes else contextlib.nullcontext()
+    with naming_damage(dataset), alone:
         own = measured(network, stream, count, depth_bins, verbose and writes)
         evaluation = _evaluation(in_order(cluster.gathered(strategy, own)), readout)
         if not writes:

@@ -1,6 +1,7 @@
 """A data set's batches for the network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -53,6 +54,27 @@ def batches(
     if stream.repeat and stream.augment in pipeline.ONE_PASS:
         source = _kept_if_it_fits(dataset, source, stream.input_size)
     return pipeline.build(source, stream)
+
+
+@contextmanager
+def naming_damage(*datasets: ImageSet | None) -> Iterator[None]:
+    """Finds the file that is meant where a stream meets a damaged record.
+
+    TensorFlow's error tells the place in a file, but not which.
+
+    Args:
+      *datasets: that are streamed; None is passed over.
+
+    Raises:
+      InputError: naming the file.
+    """
+    try:
+        yield
+    except tf.errors.DataLossError:
+        for dataset in datasets:
+            if dataset is not None:
+                dataset.check()
+        raise
 
 
 def _kept_if_it_fits(dataset: ImageSet, source: Source, size: int) -> Source:

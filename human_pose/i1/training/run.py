@@ -14,6 +14,7 @@ from typing import Final
 import tensorflow as tf
 
 from human_pose.i1.config import ImageTrainingConfig
+from human_pose.i1.input.loader import naming_damage
 from human_pose.i1.training.batches import list_skipped, open_samples, open_validation
 from human_pose.i1.training.build import read_start
 from human_pose.i1.training.conditions import conditions, continued
@@ -96,6 +97,7 @@ def train(
         if writes:
             folder.prepare(dataclasses.asdict(config), overwrite=config.overwrite)
             list_skipped([data, validation], folder.skipped)
+        stack.enter_context(naming_damage(data, validation))
         # Also where another process writes, which cannot end its step alone.
         notice = stack.enter_context(noticed())
         notice.shared = distribution.place_of(strategy).processes > 1

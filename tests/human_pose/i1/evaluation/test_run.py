@@ -237,3 +237,15 @@ def test_shards_are_evaluated_as_the_folder(root, dataset, tmp_path):
     np.testing.assert_array_equal(found.errors_mm, expected.errors_mm)
     batch = evaluation.sample(shards, 10, 4 * SIZE)
     np.testing.assert_array_equal(batch["index"], [10])
+
+
+def test_a_damaged_shard_is_named(root, tmp_path):
+    folder = write_shards(root, tmp_path / "shards", "test")
+    shards = open_sharded(folder, "test")
+    network = Answers(shards)
+    path = next(folder.glob("*-00001-of-00002"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"00001-of-00002: must have the checksum"):
+        evaluated(shards, tmp_path, network)
