@@ -27,6 +27,7 @@ DOCUMENTS = (
     "docs/i1.md",
     "docs/lifting.md",
     "docs/prior.md",
+    "docs/streaming.md",
     "docs/when-gradients-lie.md",
 )
 

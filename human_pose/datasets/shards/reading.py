@@ -1,7 +1,8 @@
 """Any record of a set in shards by its place, in a graph of TensorFlow alone.
 
-Nothing of the records is kept in memory but where each begins: 24 bytes a sample. A
-record is found by TensorFlow's own reader, which compares its checksum.
+Nothing of the records is kept in memory but their numbers, lengths and where each
+begins: 36 bytes a sample, and 20 more in each stream. A record is found by TensorFlow's
+own reader, which compares its checksum.
 """
 
 import os

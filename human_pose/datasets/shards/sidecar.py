@@ -7,8 +7,9 @@ not count. It holds what a reader needs to find any record without reading the o
 import json
 import os
 import zlib
-from dataclasses import asdict, dataclass
-from itertools import accumulate
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,12 +45,17 @@ class Sidecar:
 
     source: str
     schema: str
-    indices: tuple[int, ...]
-    lengths: tuple[int, ...]
+    indices: Sequence[int]
+    lengths: Sequence[int]
     bytes: int
     crc32: str
     skipped: tuple[tuple[int, str], ...] = ()
     version: int = VERSION
+
+    def __post_init__(self) -> None:
+        # A set may have millions: 8 bytes each, not the 40 of Python's own numbers.
+        for name in ("indices", "lengths"):
+            object.__setattr__(self, name, array("q", getattr(self, name)))
 
     def __len__(self) -> int:
         """Records in the shard."""
@@ -58,9 +64,8 @@ class Sidecar:
     @property
     def offsets(self) -> np.ndarray:
         """Where each record begins in the file, int64 `[N]`."""
-        sizes = (length + RECORD_FRAME_BYTES for length in self.lengths[:-1])
-        starts = accumulate(sizes, initial=0)
-        return np.array([*starts][: len(self)], np.int64)
+        sizes = np.array(self.lengths, np.int64) + RECORD_FRAME_BYTES
+        return np.cumsum(sizes) - sizes
 
 
 def sidecar_path(shard: str | os.PathLike[str]) -> Path:
@@ -119,7 +124,11 @@ def crc32_of(path: str | os.PathLike[str]) -> str:
 
 def text_of(sidecar: Sidecar) -> str:
     """The content of a sidecar's file."""
-    return json.dumps(asdict(sidecar), sort_keys=True) + "\n"
+    content = vars(sidecar) | {
+        "indices": list(sidecar.indices),
+        "lengths": list(sidecar.lengths),
+    }
+    return json.dumps(content, sort_keys=True) + "\n"
 
 
 def _parsed(path: Path) -> Sidecar:
@@ -129,14 +138,14 @@ def _parsed(path: Path) -> Sidecar:
         sidecar = Sidecar(
             source=str(content["source"]),
             schema=str(content["schema"]),
-            indices=tuple(map(int, content["indices"])),
-            lengths=tuple(map(int, content["lengths"])),
+            indices=content["indices"],
+            lengths=content["lengths"],
             bytes=int(content["bytes"]),
             crc32=str(content["crc32"]),
             skipped=tuple((int(i), str(why)) for i, why in content["skipped"]),
             version=int(content["version"]),
         )
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: is no sidecar of a shard") from error
     whole = sum(sidecar.lengths) + RECORD_FRAME_BYTES * len(sidecar)
     if len(sidecar.lengths) != len(sidecar) or whole != sidecar.bytes:
