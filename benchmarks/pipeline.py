@@ -2,7 +2,8 @@
 
 Both decode the same JPEG bytes and augment them as the original does; how fast pictures
 are decoded and thrown away is the limit of both. Every side has a process of its own;
-they take turns, figures are medians. CPU time and load tell how busy the machine was.
+they take turns, figures are medians. CPU time is of all processes of a side; where the
+machine has other work, it says more than pictures per second.
 
   python benchmarks/pipeline.py
   python benchmarks/pipeline.py --only rate memory --rounds=11
@@ -77,15 +78,20 @@ def _stream(shards: Path, augment: str = "published", size: str = "256") -> Work
     )
 
 
-def _medians(sides: dict[str, Worker], rounds: int) -> dict[str, float]:
-    """Figures of sides that take turns; ends them."""
+def _medians(sides: dict[str, Worker], rounds: int) -> dict[str, tuple[float, float]]:
+    """Pictures per second and CPU ms of each, of sides that take turns; ends them."""
     for side in sides.values():
         side.ask()  # compiles, starts processes, finds the number of threads
-    figures = [[float(side.ask()) for side in sides.values()] for _ in range(rounds)]
+    figures: dict[str, list[list[float]]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            figures[name].append([*map(float, side.ask().split())])
     for side in sides.values():
         side.close()
-    medians = map(statistics.median, zip(*figures, strict=True))
-    return dict(zip(sides, medians, strict=True))
+    return {
+        name: tuple(map(statistics.median, zip(*rows, strict=True)))
+        for name, rows in figures.items()
+    }
 
 
 def _show_rates(folder: Path, arguments: argparse.Namespace) -> None:
@@ -100,14 +106,18 @@ def _show_rates(folder: Path, arguments: argparse.Namespace) -> None:
     }
     for augment, size in _STREAMS:
         sides[f"ours, {augment}, {size} px"] = _stream(shards, augment, size)
-    rates = _medians(sides, arguments.rounds)
-    decoding, torchs, *_ = rates.values()
+    figures = _medians(sides, arguments.rounds)
+    (_, decoding_ms), (torch_rate, torch_ms), *_ = figures.values()
     print(
-        "| pictures decoded and augmented | per second | of DataLoader | of decoding |"
+        "| decoded and augmented | pictures per second | times DataLoader's "
+        "| CPU ms a picture | DataLoader's of ours | of decoding alone |"
     )
-    print("|---|---|---|---|")
-    for name, rate in rates.items():
-        print(f"| {name} | {rate:.0f} | {rate / torchs:.2f} | {rate / decoding:.2f} |")
+    print("|---|---|---|---|---|---|")
+    for name, (rate, used_ms) in figures.items():
+        print(
+            f"| {name} | {rate:.0f} | {rate / torch_rate:.2f} | {used_ms:.2f} "
+            f"| {torch_ms / used_ms:.2f} | {used_ms / decoding_ms:.2f} |"
+        )
     print(flush=True)
 
 
@@ -124,10 +134,11 @@ def _show_growth(folder: Path, arguments: argparse.Namespace) -> None:
         "1,000": _stream(folder / "shards"),
         "100,000": _stream(folder / "many"),
     }
-    few, many = _medians(sides, arguments.rounds).values()
+    (few, few_ms), (many, many_ms) = _medians(sides, arguments.rounds).values()
     print(
-        f"pictures per second of 1,000 and of 100,000: {few:.0f}, {many:.0f}: "
-        f"{few / many:.2f} times the time per picture\n",
+        f"pictures per second of 1,000 and of 100,000: {few:.0f}, {many:.0f}, "
+        f"{few / many:.2f} times the time per picture; CPU ms a picture {few_ms:.2f}, "
+        f"{many_ms:.2f}, {many_ms / few_ms:.2f} times\n",
         flush=True,
     )
 

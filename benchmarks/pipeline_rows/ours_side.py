@@ -2,17 +2,17 @@
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 import worker
 from i1_rows import problem
-from i1_rows.worker import serve, stream_rate
 
 from human_pose.datasets.images import open_sharded
 from human_pose.i1.input import Stream, batches, loader
+from pipeline_rows import usage
 from pipeline_rows.data import FEW
 
 ROWS = ("stream", "decoding", "epochs", "start")
@@ -37,11 +37,7 @@ def main() -> None:
         worker.serve(lambda _: _resident_mib_after_epoch(stream))
         return
     make = {"stream": _stream, "decoding": _decoding}[arguments.row]
-    serve(_rate(make(arguments)))
-
-
-def _rate(stream: Iterator[Any]) -> Callable[[], float]:
-    return lambda: stream_rate(stream)
+    usage.serve(make(arguments))
 
 
 def _stream(arguments: argparse.Namespace) -> Iterator[dict[str, tf.Tensor]]:

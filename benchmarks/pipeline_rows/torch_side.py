@@ -13,8 +13,10 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from i1_rows import torch_loader, worker
+from i1_rows import torch_loader
 from torch.utils import data
+
+from pipeline_rows import usage
 
 
 class Pictures(data.Dataset):
@@ -48,7 +50,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     arguments = parser.parse_args()
     stream = batches(arguments.folder, workers=len(os.sched_getaffinity(0)))
-    worker.serve(lambda: worker.stream_rate(stream))
+    usage.serve(stream)
 
 
 if __name__ == "__main__":
