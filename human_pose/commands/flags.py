@@ -52,9 +52,6 @@ _LIFT: Final = _WORK_ON_DATA | {
     "lift", "models", "l2_solver", "dtype", "as_published", "parameters_dir",
 }  # fmt: skip
 _IMAGES: Final = _WORK_ON_DATA | image_flags.TAKES
-_PICTURES: Final = Default(places.PICTURES_DIR)
-_ALL_SAMPLES: Final = Default(1)
-_STAGES_OWN: Final = Default(None, "the stage's own")
 
 MAIN: Final = Table(
     Task(
@@ -82,23 +79,14 @@ MAIN: Final = Table(
         _IMAGES | image_flags.TRAINING_TAKES,
         word="--train=1",
         model="i1",
-        defaults={
-            "data_dir": _PICTURES,
-            "subsample": _ALL_SAMPLES,
-            "batch_size": _STAGES_OWN,
-            "wlr": _STAGES_OWN,
-        },
+        defaults=image_flags.TRAINING_DEFAULTS,
     ),
     Task(
         "i1 evaluation",
         # The checkpoint knows its size, so there is no preset.
         _IMAGES | {"readout", "distribute"},
         model="i1",
-        defaults={
-            "data_dir": _PICTURES,
-            "subsample": _ALL_SAMPLES,
-            "batch_size": Default(2),  # of the original's tests
-        },
+        defaults=image_flags.EVALUATION_DEFAULTS,
     ),
     Task(
         "recording training",

@@ -9,7 +9,7 @@ from typing import Final
 from absl import flags
 
 from human_pose.commands import places, shell
-from human_pose.commands.tasks import Asked
+from human_pose.commands.tasks import Asked, Default
 from human_pose.datasets.shards.folders import is_prepared
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
@@ -34,6 +34,16 @@ TRAINING_TAKES: Final = frozenset({
     "validate_every", "wlr", "save_f", "seed", "preset", "distribute",
     "resume_or_start", "sync_bn", "data_service",
 })  # fmt: skip
+
+_DEFAULTS: Final = {
+    "data_dir": Default(places.PICTURES_DIR),
+    "subsample": Default(1),
+}
+_STAGES_OWN: Final = Default(None, "the stage's own")
+TRAINING_DEFAULTS: Final = _DEFAULTS | {"batch_size": _STAGES_OWN, "wlr": _STAGES_OWN}
+EVALUATION_DEFAULTS: Final = _DEFAULTS | {
+    "batch_size": Default(2),  # of the original's tests
+}
 
 ImageTask = ImageTrainingConfig | ImageEvaluationConfig | ConversionConfig
 
