@@ -242,10 +242,10 @@ def test_accumulated_equal_batches_are_one(config, tmp_path, monkeypatch):
     """Two batches to an update: on equal batches the update of one."""
     batches = stages.batches
 
-    def same(dataset, stream):
+    def same(dataset, stream, **options):
         plain = {"start_step": 0, "shuffle": False, "augment": None}
         stream = dataclasses.replace(stream, **plain)
-        return batches(dataset, stream).take(1).repeat()
+        return batches(dataset, stream, **options).take(1).repeat()
 
     monkeypatch.setattr(stages, "batches", same)
     config = dataclasses.replace(config, stage="d4_ada", iterations=1)
