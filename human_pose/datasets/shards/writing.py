@@ -100,8 +100,6 @@ def write_shard(
     lengths: list[int] = []
     skipped: list[tuple[int, str]] = []
     with atomic(path) as temporary:
-        # A sidecar of what was there before must not stand beside what comes.
-        sidecar_path(path).unlink(missing_ok=True)
         with _writer(path, temporary) as writer:
             for item in samples:
                 if isinstance(item, Bad):
@@ -112,20 +110,34 @@ def write_shard(
                 indices.append(item.index)
                 lengths.append(len(record))
         _sync(temporary)
-        size, checksum = os.path.getsize(temporary), crc32_of(temporary)
-    sidecar = Sidecar(
-        source,
-        schema_name(schema),
-        tuple(indices),
-        tuple(lengths),
-        size,
-        checksum,
-        tuple(skipped),
-    )
+        sidecar = Sidecar(
+            source,
+            schema_name(schema),
+            tuple(indices),
+            tuple(lengths),
+            os.path.getsize(temporary),
+            crc32_of(temporary),
+            tuple(skipped),
+        )
+        _remove_other_sidecar(path, sidecar)
     with atomic(sidecar_path(path)) as temporary:
         temporary.write_text(text_of(sidecar), encoding="utf-8")
         _sync(temporary)
     return sidecar
+
+
+def _remove_other_sidecar(path: Path, sidecar: Sidecar) -> None:
+    """Lets no sidecar of what was there before stand beside what comes.
+
+    One that is equal is of another writer of this shard, an orphan of a killed run,
+    that was quicker; it stays, for somebody may be counting on it.
+    """
+    try:
+        stays = read_sidecar(path) == sidecar
+    except InputError:
+        stays = False
+    if not stays:
+        sidecar_path(path).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,0 +1,185 @@
+"""Writes the shards of a plan, whoever was killed before at whatever point.
+
+Finished shards are found and left alone, what a killed writer left is swept away, and
+the rest is made. At the end stand the metadata by which TFDS reads the folder
+(`tfds_folder`), and `skipped.tsv`, a line for each sample that could not be used.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from threading import Event, Thread
+from typing import Final, Protocol
+
+from human_pose.datasets.shards import tfds_folder
+from human_pose.datasets.shards.plan import Plan, Task
+from human_pose.datasets.shards.sidecar import Sidecar, read_sidecar, sidecar_path
+from human_pose.datasets.shards.writing import FORMAT, is_written, write_shard
+from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic, leftovers
+
+# Human3.6M's known damage is left out by its name; more than this is a wrong source.
+MAX_BAD_SHARE: Final = 0.01
+REPORT: Final = "skipped.tsv"
+# Between two looks at what other processes have finished.
+_LOOK_S: Final = 0.5
+
+# Called with the samples done, of all, as shards are finished.
+Progress = Callable[[int, int], None]
+
+
+class Engine(Protocol):
+    """Whatever writes shards: `InThisProcess`, or Beam."""
+
+    def write(self, plan: Plan, folder: Path, tasks: Sequence[Task]) -> None:
+        """Writes the shards of tasks; see `write_task`."""
+
+
+class InThisProcess:
+    """Writes one shard after the other."""
+
+    def write(self, plan: Plan, folder: Path, tasks: Sequence[Task]) -> None:
+        """Writes the shards of tasks."""
+        for task in tasks:
+            write_task(plan, folder, task)
+
+
+def write_task(plan: Plan, folder: Path, task: Task) -> None:
+    """Writes one shard of a plan, unless it is there."""
+    write_shard(folder / task.name, plan.samples(task), plan.schema, plan.source)
+
+
+def prepare(
+    plan: Plan,
+    out: str | os.PathLike[str],
+    engine: Engine | None = None,
+    *,
+    max_bad_share: float = MAX_BAD_SHARE,
+    retry_bad: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Path:
+    """Makes what of a plan is not there; only one at a time in a folder.
+
+    Args:
+      plan: what is made.
+      out: the folder of all data sets; see `Plan.folder`.
+      engine: who writes the shards; default: this process.
+      max_bad_share: of all samples, how many may be unusable.
+      retry_bad: make those shards again that lack samples, because the source has been
+        mended.
+      progress: called as shards are finished.
+
+    Returns:
+      The folder; `tfds.builder_from_directory` reads it.
+
+    Raises:
+      InputError: if a shard cannot be written (a full disk), too many samples are
+        unusable, or the folder holds shards of other sizes. Finished shards stay, and
+        the same call goes on from there.
+    """
+    folder = plan.folder(out)
+    _check_share(max_bad_share)
+    _make_ready(plan, folder)
+    if retry_bad:
+        _forget_shards_with_bad(plan, folder)
+    pending = [task for task in plan.tasks if not _is_done(plan, folder, task)]
+    if pending:
+        tfds_folder.remove_metadata(folder)  # it would say that all is there
+    with _watched(folder, plan, pending, progress):
+        (engine or InThisProcess()).write(plan, folder, pending)
+    sidecars = {task.name: read_sidecar(folder / task.name) for task in plan.tasks}
+    _report(plan, folder, sidecars, max_bad_share)
+    tfds_folder.write_metadata(plan, folder, sidecars)
+    return folder
+
+
+def _check_share(share: float) -> None:
+    if not 0 <= share <= 1:
+        raise InputError("max_bad_share", "must be from 0 to 1", share)
+
+
+def _make_ready(plan: Plan, folder: Path) -> None:
+    """Makes the folder, and removes what killed writers left in it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in leftovers(folder):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
+    known = {task.name for task in plan.tasks}
+    shards = folder.glob(f"*.{FORMAT}-*-of-*[0-9]")
+    others = sorted(path.name for path in shards if path.name not in known)
+    if others:
+        raise InputError(
+            f"{folder}: holds {others[0]} of a preparation of another size; prepare "
+            "with the same `samples_per_shard` and source as then, or into another "
+            "folder"
+        )
+
+
+def _forget_shards_with_bad(plan: Plan, folder: Path) -> None:
+    for task in plan.tasks:
+        path = folder / task.name
+        if _is_done(plan, folder, task) and read_sidecar(path).skipped:
+            sidecar_path(path).unlink()
+
+
+def _is_done(plan: Plan, folder: Path, task: Task) -> bool:
+    return is_written(folder / task.name, plan.source, plan.schema)
+
+
+class _watched:
+    """Tells of shards as their sidecars appear, whichever process writes them."""
+
+    def __init__(
+        self, folder: Path, plan: Plan, pending: Sequence[Task], progress: Progress
+    ):
+        self._folder, self._pending = folder, {task.name: task for task in pending}
+        self._plan, self._progress, self._ended = plan, progress, Event()
+        self._thread = Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> None:
+        self._look()
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._look()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_LOOK_S):
+            self._look()
+
+    def _look(self) -> None:
+        for name, task in [*self._pending.items()]:
+            if sidecar_path(self._folder / name).exists() and _is_done(
+                self._plan, self._folder, task
+            ):
+                del self._pending[name]
+        left = sum(map(len, self._pending.values()))
+        self._progress(len(self._plan) - left, len(self._plan))
+
+
+def _report(
+    plan: Plan, folder: Path, sidecars: dict[str, Sidecar], max_bad_share: float
+) -> None:
+    """Lists the unusable samples in a file; refuses too many of them."""
+    bad = [*_skipped(plan, sidecars)]
+    with atomic(folder / REPORT) as temporary:
+        lines = (f"{part}\t{index}\t{reason}\n" for part, index, reason in bad)
+        temporary.write_text("part\tindex\treason\n" + "".join(lines), "utf-8")
+    if len(bad) > max_bad_share * len(plan):
+        raise InputError(
+            f"{folder / REPORT}: lists {len(bad)} of {len(plan)} samples that cannot "
+            f"be used, more than `max_bad_share` allows ({max_bad_share:g}); the "
+            f"first: {bad[0][2]}"
+        )
+
+
+def _skipped(
+    plan: Plan, sidecars: dict[str, Sidecar]
+) -> Iterator[tuple[str, int, str]]:
+    for task in plan.tasks:
+        for index, reason in sidecars[task.name].skipped:
+            yield task.part, index, " ".join(reason.split())
