@@ -1,0 +1,152 @@
+"""The original's layout of text files as a source of shards."""
+
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from human_pose.datasets.images.encoding import Encoding, check_encoding, encoded
+from human_pose.datasets.images.index_range import (
+    IndexRange,
+    read_ranges,
+    split_ranges,
+)
+from human_pose.datasets.images.layout import read_info, read_sample, text_path
+from human_pose.datasets.images.schema import IMAGE_SCHEMA, image_sample
+from human_pose.datasets.images.variants import Variant
+from human_pose.datasets.protocol import PARTS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.shards.plan import Piece, Source
+from human_pose.datasets.shards.records import Sample
+from human_pose.datasets.shards.writing import Bad, Good
+from human_pose.files.errors import InputError
+from human_pose.files.paths import locate
+from human_pose.media.pictures import read_picture
+
+_SUBJECTS: Final = (*TRAIN_SUBJECTS, *TEST_SUBJECTS)
+
+
+def text_source(
+    root: str | os.PathLike[str],
+    variant: Variant | None = None,
+    *,
+    encoding: Encoding = "jpeg",
+    partial_set: bool = False,
+    data_set: str = "h36m_images",
+) -> Source:
+    """The samples of a folder in the original's layout.
+
+    Args:
+      root: the folder that holds `index_range`, `images` and the text files.
+      variant: which of them; default: all, split by subject.
+      encoding: of the pictures in the records; "png" keeps the files' bytes.
+      partial_set: also where subjects are missing.
+      data_set: its name.
+
+    Raises:
+      InputError: naming the file or argument and the rule; a missing subject, too,
+        unless `partial_set`.
+    """
+    check_encoding(encoding)
+    variant = variant or Variant()
+    root = locate(root)
+    ranges = read_ranges(root / "index_range")
+    check_subjects(root, {item.subject for item in ranges}, partial_set)
+    summary = ";".join(f"{item.name} {item.first} {item.last}" for item in ranges)
+    return Source(
+        data_set,
+        variant.name,
+        IMAGE_SCHEMA,
+        f"text layout {zlib.crc32(summary.encode()):08x}, {variant.name}, {encoding}",
+        partial(_samples, root, variant, encoding),
+        pieces_of(ranges, variant),
+        f"Pictures of people with 3D joints: {variant.description}.",
+    )
+
+
+def check_subjects(
+    root: str | os.PathLike[str], found: set[int], partial_set: bool
+) -> None:
+    """Refuses a set that lacks subjects of the protocol.
+
+    Raises:
+      InputError: naming them, unless `partial_set` allows it.
+    """
+    missing = [f"S{number}" for number in _SUBJECTS if number not in found]
+    if missing and not (partial_set and found):
+        raise InputError(
+            f"{root}: lacks {', '.join(missing)} of {len(_SUBJECTS)} subjects; add "
+            "them, or let `partial` prepare the others"
+        )
+
+
+def pieces_of(
+    ranges: Sequence[IndexRange], variant: Variant
+) -> dict[str, tuple[Piece, ...]]:
+    """The pieces of each part that has a sample; their places are ranges.
+
+    Raises:
+      InputError: if the split needs the whole set, or none has a sample.
+    """
+    parts = {}
+    for part in PARTS:
+        if variant.split == "corrected" and not _has(ranges, part):
+            continue
+        pieces = (
+            Piece(item, stepped(item.first, item.last, variant.every))
+            for item in split_ranges(ranges, variant.split, part)
+        )
+        if found := tuple(piece for piece in pieces if len(piece)):
+            parts[part] = found
+    if not parts:
+        raise InputError(
+            "every", "must divide the index of one of the samples", variant.every
+        )
+    return parts
+
+
+def stepped(first: int, last: int, every: int) -> range:
+    """The multiples of `every` from `first` to `last`, inclusive."""
+    return range(-(-first // every) * every, last + 1, every)
+
+
+def _has(ranges: Sequence[IndexRange], part: str) -> bool:
+    subjects = TRAIN_SUBJECTS if part == "train" else TEST_SUBJECTS
+    return any(item.subject in subjects for item in ranges)
+
+
+def _samples(
+    root: Path, variant: Variant, encoding: Encoding, piece: Piece
+) -> Iterator[Good | Bad]:
+    start = os.path.join(root, "")
+    for index in piece.indices:
+        try:
+            if variant.sound and not variant.holds(
+                read_info(text_path(root, "info_all", index)).video
+            ):
+                continue
+            yield Good(index, _sample(root, index, piece.place, encoding))
+        except InputError as error:
+            yield Bad(index, str(error).replace(start, ""))
+
+
+def _sample(root: Path, index: int, item: IndexRange, encoding: Encoding) -> Sample:
+    found = read_sample(root, index)
+    image = (
+        found.image.read_bytes()
+        if encoding == "png"
+        else encoded(np.ascontiguousarray(read_picture(found.image)), encoding)
+    )
+    return image_sample(
+        image,
+        index,
+        item.subject,
+        item.action_number,
+        box=found.box,
+        camera=found.camera,
+        joints_2d_px=found.joints_2d_px,
+        joints_3d_mm=found.joints_3d_mm,
+    )
