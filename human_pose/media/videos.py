@@ -103,6 +103,19 @@ def declared_fps(path: str | os.PathLike[str]) -> float | None:
     return float(rate) if rate else None
 
 
+def declared_frames(path: str | os.PathLike[str]) -> int:
+    """How many frames a video says that it has; those of one that is cut off, too.
+
+    Raises:
+      InputError: naming the file, if it cannot be read, or is no video.
+    """
+    path = Path(path)
+    with _opened(path) as container:
+        declared = int(_stream(path, container).frames or 0)
+    # Not all containers say it.
+    return declared or len(probe(path))
+
+
 def read_frames(
     video: Video, chosen: slice | None = None
 ) -> Iterator[tuple[int, np.ndarray]]:

@@ -6,11 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from human_pose.datasets.images.crop import to_picture
 from human_pose.datasets.protocol import IMAGE_ACTIONS, POSE_ACTIONS
 from human_pose.datasets.rendered import wardrobe
 from human_pose.datasets.rendered.figure import GIRTHS, Figure, build
 from human_pose.datasets.rendered.joints import to_32_joints
-from human_pose.datasets.rendered.picture import SIZE_PX, render
+from human_pose.datasets.rendered.picture import render
 from human_pose.datasets.synthetic import BODIES, subject_cameras
 from human_pose.datasets.synthetic.motion import perform
 from human_pose.datasets.synthetic.rig import CAMERAS
@@ -89,11 +90,6 @@ def moment(
     person = build(joints, girth, seated=seated)
     for view, camera in enumerate(subject_cameras(subject, seed)[:views]):
         yield _shot(person, joints, clothes, camera, view, frame, pictures[view])
-
-
-def to_picture(points_px: np.ndarray, box_px: np.ndarray) -> np.ndarray:
-    """Points of a camera's frame `[..., 2]` in the 224 px picture of a box."""
-    return (points_px - box_px[:2]) * SIZE_PX / (box_px[2:] - box_px[:2])
 
 
 def _shot(
