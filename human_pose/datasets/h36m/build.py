@@ -107,10 +107,29 @@ def read_recording(raw: str | os.PathLike[str], recording: Recording) -> PoseSet
                 f"{recording.positions.uniform}; it has {len(detections_px)}"
             )
         joints_2d_px[:, view, _JOINT_OF_DETECTION] = detections_px
-    rotations = _read_rotations(raw / CAMERAS_FILE, recording.subject)
+    rotations = read_rotations(raw / CAMERAS_FILE, recording.subject)
     return PoseSet(
         joints_2d_px, joints_3d_mm, np.broadcast_to(rotations, (frames, VIEWS, 3, 3))
     )
+
+
+def read_rotations(path: str | os.PathLike[str], subject: int) -> np.ndarray:
+    """A subject's world-to-camera rotations, in the order of the views.
+
+    Args:
+      path: the archive's `cameras.h5`.
+      subject: whose.
+
+    Returns:
+      float64 `[4, 3, 3]`.
+
+    Raises:
+      InputError: naming the file, if it is missing, damaged or without them.
+    """
+    names = [f"subject{subject}/camera{view}/R" for view in range(1, VIEWS + 1)]
+    stored = read_h5(path, {name: (3, 3) for name in names})
+    # The file holds them transposed.
+    return np.stack([stored[name].T for name in names])
 
 
 def _read_positions(path: Path) -> np.ndarray:
@@ -120,14 +139,6 @@ def _read_positions(path: Path) -> np.ndarray:
         raise InputError(f"{path}: must hold at least one frame; received none")
     joints = positions.T.reshape(-1, _RAW_JOINTS, 3)
     return convert(joints, RECORDED_32, LIFTER_17).astype(np.float64)
-
-
-def _read_rotations(path: Path, subject: int) -> np.ndarray:
-    """A subject's world-to-camera rotations `[4, 3, 3]`, in the order of the views."""
-    names = [f"subject{subject}/camera{view}/R" for view in range(1, VIEWS + 1)]
-    stored = read_h5(path, {name: (3, 3) for name in names})
-    # The file holds them transposed.
-    return np.stack([stored[name].T for name in names])
 
 
 def _available(

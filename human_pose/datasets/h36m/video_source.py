@@ -1,7 +1,6 @@
 """Human3.6M's own archives, videos and joints, as a source of shards of pictures."""
 
 import os
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,7 @@ from human_pose.datasets.images.encoding import Encoding, check_encoding, encode
 from human_pose.datasets.images.schema import IMAGE_SCHEMA, image_sample
 from human_pose.datasets.images.text_source import check_subjects, pieces_of
 from human_pose.datasets.images.variants import Variant
-from human_pose.datasets.shards.plan import Piece, Source
+from human_pose.datasets.shards.plan import Piece, Source, summary_of
 from human_pose.datasets.shards.records import Sample
 from human_pose.datasets.shards.writing import Bad, Good
 from human_pose.files.errors import InputError
@@ -54,12 +53,12 @@ def video_source(
     subjects = subjects_in(root)
     check_subjects(root, subjects, partial_set)
     clips = clips_in(root, metadata, subjects, looked)
-    summary = ";".join(f"{clip.video_name} {clip.frames}" for clip in clips)
+    summary = summary_of(f"{clip.video_name} {clip.frames}" for clip in clips)
     return Source(
         "h36m_images",
         variant.name,
         IMAGE_SCHEMA,
-        f"videos {zlib.crc32(summary.encode()):08x}, {variant.name}, {encoding}",
+        f"videos {summary}, {variant.name}, {encoding}",
         partial(_samples, root, encoding),
         _pieces(clips, variant),
         f"Pictures of people with 3D joints: {variant.description}.",
@@ -137,7 +136,7 @@ def _sample(
         clip.subject,
         clip.action,
         box=box,
-        camera=np.concatenate([clip.camera.focal_px, clip.camera.centre_px]),
+        camera=clip.camera.intrinsics_px,
         joints_2d_px=to_picture(joints_2d_px, box),
         joints_3d_mm=joints_3d_mm,
     )

@@ -1,7 +1,6 @@
 """The original's layout of text files as a source of shards."""
 
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from human_pose.datasets.images.layout import read_info, read_sample, text_path
 from human_pose.datasets.images.schema import IMAGE_SCHEMA, image_sample
 from human_pose.datasets.images.variants import Variant
 from human_pose.datasets.protocol import PARTS, TEST_SUBJECTS, TRAIN_SUBJECTS
-from human_pose.datasets.shards.plan import Piece, Source
+from human_pose.datasets.shards.plan import Piece, Source, stepped, summary_of
 from human_pose.datasets.shards.records import Sample
 from human_pose.datasets.shards.writing import Bad, Good
 from human_pose.files.errors import InputError
@@ -55,12 +54,12 @@ def text_source(
     root = locate(root)
     ranges = read_ranges(root / "index_range")
     check_subjects(root, {item.subject for item in ranges}, partial_set)
-    summary = ";".join(f"{item.name} {item.first} {item.last}" for item in ranges)
+    summary = summary_of(f"{item.name} {item.first} {item.last}" for item in ranges)
     return Source(
         data_set,
         variant.name,
         IMAGE_SCHEMA,
-        f"text layout {zlib.crc32(summary.encode()):08x}, {variant.name}, {encoding}",
+        f"text layout {summary}, {variant.name}, {encoding}",
         partial(_samples, root, variant, encoding),
         pieces_of(ranges, variant),
         f"Pictures of people with 3D joints: {variant.description}.",
@@ -106,11 +105,6 @@ def pieces_of(
             "every", "must divide the index of one of the samples", variant.every
         )
     return parts
-
-
-def stepped(first: int, last: int, every: int) -> range:
-    """The multiples of `every` from `first` to `last`, inclusive."""
-    return range(-(-first // every) * every, last + 1, every)
 
 
 def _has(ranges: Sequence[IndexRange], part: str) -> bool:

@@ -7,12 +7,11 @@ import numpy as np
 
 from human_pose.datasets.images.encoding import Encoding, check_encoding, encoded
 from human_pose.datasets.images.schema import IMAGE_SCHEMA, image_sample
-from human_pose.datasets.images.text_source import stepped
 from human_pose.datasets.images.variants import Variant
 from human_pose.datasets.protocol import IMAGE_ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
 from human_pose.datasets.rendered.dataset import Block, Recipe, index_ranges
 from human_pose.datasets.rendered.shots import Shot, moment
-from human_pose.datasets.shards.plan import Piece, Source
+from human_pose.datasets.shards.plan import Piece, Source, stepped
 from human_pose.datasets.shards.records import Sample
 from human_pose.datasets.shards.writing import Good
 from human_pose.datasets.synthetic.rig import CAMERAS
@@ -78,14 +77,13 @@ def _samples(seed: int, encoding: Encoding, piece: Piece) -> Iterator[Good]:
 
 def _sample(index: int, block: Block, shot: Shot, encoding: Encoding) -> Sample:
     # As many digits as `record.write_shot` writes.
-    camera = np.concatenate([shot.camera.focal_px, shot.camera.centre_px])
     return image_sample(
         encoded(shot.picture, encoding),
         index,
         block.subject,
         IMAGE_ACTIONS.index(block.action),
         box=shot.box_px,
-        camera=np.round(camera, 9),
+        camera=np.round(shot.camera.intrinsics_px, 9),
         joints_2d_px=np.round(shot.joints_2d_px, 6),
         joints_3d_mm=np.round(shot.joints_3d_mm, 6),
     )

@@ -5,6 +5,7 @@ another machine, names the same shards and fills them with the same bytes.
 """
 
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,16 @@ class Source:
             tuple(tasks),
             self.description,
         )
+
+
+def stepped(first: int, last: int, every: int) -> range:
+    """The multiples of `every` from `first` to `last`, inclusive."""
+    return range(-(-first // every) * every, last + 1, every)
+
+
+def summary_of(parts: Iterable[str]) -> str:
+    """A few letters that tell lists of files, lengths or ranges apart."""
+    return f"{zlib.crc32('; '.join(parts).encode()):08x}"
 
 
 def _packed(pieces: Iterable[Piece], most: int) -> Iterator[tuple[Piece, ...]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby, product
 from pathlib import Path
 from typing import Final
 
@@ -77,6 +78,14 @@ def sequence(
     )
 
 
+def sequences(subjects: Iterable[int]) -> Iterator[tuple[int, str, int]]:
+    """Subject, action and take of every sequence, in the order of the whole set."""
+    subjects = tuple(subjects)
+    for take, action, subject in product(range(TAKES), ACTIONS, subjects):
+        if (subject, action, take) not in _SKIPPED:
+            yield subject, action, take
+
+
 def takes(
     subjects: Iterable[int], frames: int, recipe: Recipe
 ) -> Iterator[tuple[str, PoseSet]]:
@@ -84,14 +93,10 @@ def takes(
 
     A file holds the sequences of all subjects, one after the other.
     """
-    for take in range(TAKES):
-        for action in ACTIONS:
-            parts = [
-                sequence(subject, action, take, frames, recipe)
-                for subject in subjects
-                if (subject, action, take) not in _SKIPPED
-            ]
-            yield action_file_names(action)[take], concatenate(parts)
+    ordered = sequences(subjects)
+    for (action, take), group in groupby(ordered, lambda found: found[1:]):
+        parts = [sequence(*found, frames, recipe) for found in group]
+        yield action_file_names(action)[take], concatenate(parts)
 
 
 def generate(

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from human_pose.datasets.images.crop import to_picture
 from human_pose.datasets.rendered import wardrobe
 from human_pose.datasets.rendered.figure import Material, build
 from human_pose.datasets.rendered.joints import index, to_32_joints
 from human_pose.datasets.rendered.picture import Recording, crop_grid, in_camera, render
 from human_pose.datasets.rendered.raycast import cast
-from human_pose.datasets.images.crop import to_picture
 from human_pose.datasets.synthetic import BODIES
 from human_pose.datasets.synthetic.angles import LIMITS_DEG
 from human_pose.datasets.synthetic.kinematics import joints_from_hip
