@@ -55,7 +55,7 @@ def joints_2d_px(frames, joints=32):
 def joints_3d_mm(frames, joints=32):
     """`[F, J, 3]`, camera frame."""
     rng = np.random.default_rng(3)
-    return rng.normal(0, 300, (frames, joints, 3)) + [0, 0, 5000]
+    return rng.normal((0, 0, 5000), 300, (frames, joints, 3))
 
 
 def write_cdf(path, joints):

@@ -79,14 +79,20 @@ def variant_of(name: str) -> Variant:
             "must be like corrected, corrected_sound, published or corrected_every5",
             name,
         )
-    split: Split = "corrected" if found[1] == "corrected" else "published"
+    split: Split = "published"
+    if found[1] == "corrected":
+        split = "corrected"
     return Variant(split, int(found[3] or 1), bool(found[2]))
 
 
+# With or without damaged takes; the original has them all.
+_FORMS: Final[tuple[tuple[Split, bool], ...]] = (
+    ("corrected", False),
+    ("corrected", True),
+    ("published", False),
+)
 # The first is the default.
 VARIANTS: Final = tuple(
     Variant(split, every, sound)
-    for (split, sound), every in product(
-        (("corrected", False), ("corrected", True), ("published", False)), USUAL_STEPS
-    )
+    for (split, sound), every in product(_FORMS, USUAL_STEPS)
 )

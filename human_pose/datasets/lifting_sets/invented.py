@@ -14,7 +14,7 @@ from human_pose.datasets.lifting_sets.schema import (
 )
 from human_pose.datasets.pose_files import PoseSet
 from human_pose.datasets.protocol import ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
-from human_pose.datasets.shards.plan import Piece, Source
+from human_pose.datasets.shards.plan import Piece, Source, stepped
 from human_pose.datasets.shards.writing import Good
 from human_pose.datasets.synthetic.dataset import Recipe, sequence, sequences
 
@@ -49,9 +49,9 @@ def invented_source(recipe: Recipe | None = None, every: int = 1) -> Source:
         pieces, first = [], 0
         for subject, action, take in sequences(subjects):
             place = _Take(subject, action, take, frames[part], first)
-            start = -(-first // every) * every
-            pieces.append(Piece(place, range(start, first + frames[part], every)))
-            first += frames[part]
+            end = first + frames[part]
+            pieces.append(Piece(place, stepped(first, end - 1, every)))
+            first = end
         parts[part] = tuple(piece for piece in pieces if len(piece))
     return Source(
         "synthetic_lifting",

@@ -21,7 +21,7 @@ from human_pose.datasets.lifting_sets.schema import (
 )
 from human_pose.datasets.pose_files import PoseSet, action_file_names, read_people
 from human_pose.datasets.protocol import ACTIONS
-from human_pose.datasets.shards.plan import Piece, Source
+from human_pose.datasets.shards.plan import Piece, Source, stepped, summary_of
 from human_pose.datasets.shards.writing import Good
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5
@@ -64,11 +64,9 @@ def tree_source(
     for part, folder in _FOLDERS.items():
         pieces, first = [], 0
         for path, action in _files(root, folder, partial_set):
-            frames = len(
-                read_h5(root / path, {"joint_3d": ("F", JOINTS, 3)})["joint_3d"]
-            )
-            start = -(-first // every) * every
-            indices = range(start, first + frames, every)
+            joints = read_h5(root / path, {"joint_3d": ("F", JOINTS, 3)})["joint_3d"]
+            frames = len(joints)
+            indices = stepped(first, first + frames - 1, every)
             pieces.append(Piece(_File(path, action, first), indices))
             counts.append(f"{path} {frames}")
             first += frames
@@ -78,7 +76,7 @@ def tree_source(
         data_set,
         name,
         LIFTING_SCHEMA,
-        f"pose files {'; '.join(counts)}, {name}",
+        f"pose files {summary_of(counts)}, {name}",
         partial(_samples, root),
         parts,
         "Detections of 17 joints in four views, with their truth and the cameras.",

@@ -49,9 +49,8 @@ def every_of(name: str) -> int:
     digits = name.removeprefix("every")
     if name == config_name(1):
         return 1
-    if not (
-        digits.isdecimal() and int(digits) > 1 and name == config_name(int(digits))
-    ):
+    whole = digits.isascii() and digits.isdecimal()
+    if not whole or name != config_name(max(int(digits), 1)):
         raise InputError("config", "must be every_frame, or like every5", name)
     return int(digits)
 

@@ -29,7 +29,7 @@ from human_pose.datasets.protocol import (
     TEST_SUBJECTS,
     TRAIN_SUBJECTS,
 )
-from human_pose.datasets.shards.plan import Piece, Source
+from human_pose.datasets.shards.plan import Piece, Source, stepped, summary_of
 from human_pose.datasets.shards.writing import Good
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
@@ -85,8 +85,7 @@ def videopose3d_source(
             for take in _takes(root, detections, subject, partial_set):
                 frames = len(_poses(root, detections, subject, take))
                 lengths.append(f"S{subject} {take} {frames}")
-                start = -(-first // every) * every
-                indices = range(start, first + frames, every)
+                indices = stepped(first, first + frames - 1, every)
                 pieces.append(Piece(_Take(subject, take, first), indices))
                 first += frames
         if pieces:
@@ -95,7 +94,7 @@ def videopose3d_source(
         "h36m_lifting",
         name,
         LIFTING_SCHEMA,
-        f"{detections} {'; '.join(lengths)}, {name}",
+        f"{detections} {summary_of(lengths)}, {name}",
         partial(_samples, root, detections),
         parts,
         "Detections of 17 joints in four views, with their truth and the cameras.",
