@@ -12,15 +12,19 @@ from human_pose.files.paths import IN_CHECKOUT, PROJECT_ROOT
 # Of each distribution in setup.cfg the package to import.
 PACKAGES: Final = {
     "absl-py": "absl",
+    "dill": "dill",
     "filelock": "filelock",
     "h5py": "h5py",
+    "importlib_resources": "importlib_resources",
     "keras": "keras",
     "matplotlib": "matplotlib",
+    "mlcroissant": "mlcroissant",
     "numpy": "numpy",
     "pillow": "PIL",
     "scipy": "scipy",
     "tensorboard": "tensorboard",
     "tensorflow": "tensorflow",
+    "tensorflow-datasets": "tensorflow_datasets",
     "tqdm": "tqdm",
 }
 

@@ -23,7 +23,9 @@ _WAIT_S: Final = 1.0
 
 
 @contextmanager
-def locked(folder: str | os.PathLike[str], work: str) -> Iterator[None]:
+def locked(
+    folder: str | os.PathLike[str], work: str, choice: str = "name"
+) -> Iterator[None]:
     """Holds the lock of one kind of work in a folder.
 
     The folder is made if need be, and removed again where nothing was put into it.
@@ -31,6 +33,7 @@ def locked(folder: str | os.PathLike[str], work: str) -> Iterator[None]:
     Args:
       folder: the run's.
       work: what excludes each other, for example "training".
+      choice: the argument by which another folder is chosen, for messages.
 
     Raises:
       InputError: naming process and host of the holder, if another one has the lock;
@@ -41,7 +44,7 @@ def locked(folder: str | os.PathLike[str], work: str) -> Iterator[None]:
     path = folder / f".{work}.lock"
     holder = folder / f".{work}.holder.json"
     try:
-        lock = _acquire(path, holder, folder, work)
+        lock = _acquire(path, holder, folder, work, choice)
         try:
             _say(holder)
             yield
@@ -65,7 +68,7 @@ def _make(folder: Path) -> list[Path]:
 
 
 def _acquire(
-    path: Path, holder: Path, folder: Path, work: str
+    path: Path, holder: Path, folder: Path, work: str, choice: str
 ) -> filelock.BaseFileLock:
     lock = filelock.FileLock(path, timeout=_WAIT_S)
     try:
@@ -76,7 +79,7 @@ def _acquire(
     except filelock.Timeout:
         raise InputError(
             f"{folder}: {_who(holder)} is at {work} there; wait for its end, or choose "
-            "another `name`"
+            f"another `{choice}`"
         ) from None
     except (OSError, NotImplementedError, UserWarning) as error:
         raise InputError(

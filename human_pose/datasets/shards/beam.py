@@ -4,6 +4,7 @@ Beam does no more than to hand out shards. Whatever it does twice, or leaves run
 when its parent is killed, writes the same bytes under the same name or nothing.
 """
 
+import logging
 import os
 import threading
 import time
@@ -17,6 +18,8 @@ from human_pose.datasets.shards.preparation import write_task
 from human_pose.files.errors import InputError
 from human_pose.files.extras import needed
 
+# Workers tell when they begin and end, in six lines each.
+_QUIET: Final = "--default_sdk_harness_log_level=WARNING"
 _NAMESPACE: Final = "shards"
 _FAILURES: Final = "failures"
 # Between two looks at whether the process that started this one lives.
@@ -46,6 +49,7 @@ class Beam:
         if not tasks:
             return
         beam = needed("apache_beam", "preparing by several workers", "beam")
+        logging.getLogger("apache_beam").setLevel(logging.ERROR)
         parent = os.getpid() if self.workers else None
         pipeline = beam.Pipeline(options=self._options(beam))
         _ = (
@@ -64,8 +68,7 @@ class Beam:
             "--direct_running_mode=multi_processing",
             f"--direct_num_workers={self.workers}",
         )
-        given = (*(local if self.workers else ()), *self.options)
-        # Beam reads the command's own arguments where it is given none.
+        given = (*(local if self.workers else ()), _QUIET, *self.options)
         return beam.options.pipeline_options.PipelineOptions([*given])
 
 

@@ -1,0 +1,1 @@
+"""Pictures of Human3.6M with 3D joints."""

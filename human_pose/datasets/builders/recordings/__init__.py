@@ -1,0 +1,1 @@
+"""Detections of any format that `exchange` reads."""

@@ -1,0 +1,1 @@
+"""Rendered pictures of invented people with 3D joints."""

@@ -1,0 +1,1 @@
+"""Detections of invented people in four views with 3D joints."""
