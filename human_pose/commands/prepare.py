@@ -1,7 +1,7 @@
 """Prepares a data set: a folder of shards that TFDS reads, and that training streams.
 
-    python -m human_pose.commands.prepare --dataset=synthetic_images --out=data/prepared
-    python -m human_pose.commands.prepare --dataset=h36m_images --source=h36m --workers=8
+    python -m human_pose.commands.prepare --dataset=synthetic_images
+    python -m human_pose.commands.prepare --dataset=h36m_images --source=DIR --workers=8
 
 What the console script `human-pose-prepare` runs (docs/data.md). It can be killed at
 any point; the same command goes on and ends with the same bytes.
@@ -33,6 +33,10 @@ DATA_SETS: Final = (
 ENCODINGS: Final = ("jpeg", "png")
 SAMPLES_PER_SHARD: Final = 2000
 MAX_BAD_SHARE: Final = 0.01
+
+# Between two reports of progress; each is a line where it goes to a file.
+_ON_TERMINALS_S: Final = 0.2
+_IN_FILES_S: Final = 10.0
 
 # Of `recording_flags`, which have a meaning for recordings alone.
 _OF_RECORDINGS: Final = ("cameras", "fps", "units", "frames", "skeleton")
@@ -175,7 +179,8 @@ def _engine(flag_values: flags.FlagValues) -> Any:
 
 def _refuse_useless(flag_values: flags.FlagValues) -> None:
     """Refuses flags that would have no effect on this data set."""
-    data_set, useless = flag_values.dataset, []
+    data_set = flag_values.dataset
+    useless: list[str] = []
     if data_set != "recordings":
         useless += _OF_RECORDINGS
     if not data_set.endswith("_images"):
@@ -220,7 +225,11 @@ class _Bar:
         if self._bar is None:
             # What was done before tells nothing of the speed now.
             self._bar = tqdm(
-                total=total, initial=done, unit=f" {self._unit}", file=sys.stderr
+                total=total,
+                initial=done,
+                unit=f" {self._unit}",
+                file=sys.stderr,
+                mininterval=_ON_TERMINALS_S if sys.stderr.isatty() else _IN_FILES_S,
             )
         self._bar.update(done - self._bar.n)
 

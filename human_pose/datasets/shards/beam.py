@@ -80,7 +80,7 @@ class _Writer:
 
     def __call__(self, task: Task) -> Iterable[Any]:
         if self._parent is not None:
-            _end_with(self._parent)
+            _begin(self._parent)
         try:
             write_task(self._plan, Path(self._folder), task)
         except InputError as error:
@@ -100,11 +100,13 @@ def _failures(result: Any) -> list[str]:
     )
 
 
-def _end_with(parent: int) -> None:
+def _begin(parent: int) -> None:
     """Lets this process end with the one that waits for it, whose kill it survives."""
     if _watching.is_set():
         return
     _watching.set()
+    # Loading TensorFlow has undone what Beam was told of its messages.
+    logging.getLogger().setLevel(logging.WARNING)
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
 
 

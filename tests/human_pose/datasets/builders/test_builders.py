@@ -1,0 +1,203 @@
+"""TFDS's own test of each builder, on made-up data; and that the folders are whole."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import ClassVar
+
+import made_up_h36m
+import made_up_images
+import made_up_recording
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from human_pose.datasets.builders.h36m_images import h36m_images_dataset_builder
+from human_pose.datasets.builders.h36m_lifting import h36m_lifting_dataset_builder
+from human_pose.datasets.builders.recordings import recordings_dataset_builder
+from human_pose.datasets.builders.sources import DATA_SETS, Options, open_source
+from human_pose.datasets.builders.synthetic_images import (
+    synthetic_images_dataset_builder,
+)
+from human_pose.datasets.builders.synthetic_lifting import (
+    synthetic_lifting_dataset_builder,
+)
+from human_pose.datasets.images.schema import IMAGE_SCHEMA
+from human_pose.datasets.rendered import Recipe as Pictures
+from human_pose.datasets.synthetic import Recipe as Poses
+from human_pose.datasets.synthetic.dataset import generate
+from human_pose.exchange.formats import write
+from human_pose.files.errors import InputError
+
+FEW_PICTURES = Pictures(count=105, seed=3)
+FEW_POSES = Poses(train_frames=1, test_frames=2, seed=3)
+BUILDERS = {
+    "h36m_images": h36m_images_dataset_builder.Builder,
+    "h36m_lifting": h36m_lifting_dataset_builder.Builder,
+    "synthetic_images": synthetic_images_dataset_builder.Builder,
+    "synthetic_lifting": synthetic_lifting_dataset_builder.Builder,
+    "recordings": recordings_dataset_builder.Builder,
+}
+
+
+class Case:
+    """What each test case adds to TFDS's: data made when they are wanted."""
+
+    # Its readers of files are Python's own.
+    MOCK_OUT_FORBIDDEN_OS_FUNCTIONS = False
+    SKIP_TF1_GRAPH_MODE = True
+    SKIP_CHECKSUMS = True
+    OPTIONS = Options(partial=True, pictures=FEW_PICTURES, poses=FEW_POSES)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(tempfile.mkdtemp())
+        cls.make(cls.folder)
+        cls.EXAMPLE_DIR = str(cls.folder)
+        cls.before = cls.DATASET_CLASS.OPTIONS
+        cls.DATASET_CLASS.OPTIONS = cls.OPTIONS
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.DATASET_CLASS.OPTIONS = cls.before
+        shutil.rmtree(cls.folder)
+
+    @classmethod
+    def make(cls, folder):
+        """Makes the files that the source needs."""
+
+
+class ImagesOfTextsTest(Case, tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = BUILDERS["h36m_images"]
+    BUILDER_CONFIG_NAMES_TO_TEST: ClassVar = ["corrected"]
+    SPLITS: ClassVar = {"train": 9, "test": 3}
+
+    @classmethod
+    def make(cls, folder):
+        made_up_images.write_set(folder)
+
+
+class ImagesOfVideosTest(Case, tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = BUILDERS["h36m_images"]
+    BUILDER_CONFIG_NAMES_TO_TEST: ClassVar = ["corrected_sound_every64"]
+    # 360 samples each; 324 of the test's are of takes that are not damaged.
+    SPLITS: ClassVar = {"train": 6, "test": 5}
+
+    @classmethod
+    def make(cls, folder):
+        made_up_h36m.write_archives(folder)
+
+
+class LiftingTest(Case, tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = BUILDERS["h36m_lifting"]
+    BUILDER_CONFIG_NAMES_TO_TEST: ClassVar = ["every5"]
+    SPLITS: ClassVar = {"train": 30, "test": 24}
+
+    @classmethod
+    def make(cls, folder):
+        generate(folder, FEW_POSES)
+
+
+class SyntheticImagesTest(Case, tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = BUILDERS["synthetic_images"]
+    BUILDER_CONFIG_NAMES_TO_TEST: ClassVar = ["corrected_every5"]
+    SPLITS: ClassVar = {"train": 15, "test": 6}
+
+
+class SyntheticLiftingTest(Case, tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = BUILDERS["synthetic_lifting"]
+    BUILDER_CONFIG_NAMES_TO_TEST: ClassVar = ["every_frame"]
+    SPLITS: ClassVar = {"train": 150, "test": 118}
+
+
+class RecordingsTest(Case, tfds.testing.DatasetBuilderTestCase):
+    DATASET_CLASS = BUILDERS["recordings"]
+    SPLITS: ClassVar = {"recording": 24}
+
+    @classmethod
+    def make(cls, folder):
+        write(folder / "walk.npz", made_up_recording.recording())
+
+
+del tfds.testing.DatasetBuilderTestCase  # else it would be collected itself
+
+
+@pytest.mark.parametrize("name", DATA_SETS)
+def test_a_folder_is_whole(name):
+    builder = BUILDERS[name]
+    assert builder.name == name
+    folder = Path(builder.get_metadata.__func__.__code__.co_filename)
+    metadata = builder.get_metadata()
+    assert metadata.description and metadata.citation and metadata.tags
+    assert folder.exists()
+    assert [config.name for config in builder.builder_configs.values()] == [
+        *DATA_SETS[name].configs
+    ]
+    if DATA_SETS[name].files:
+        assert DATA_SETS[name].files in builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+
+
+def test_instructions_name_exact_files():
+    for words in ("metadata.xml", "S1/Videos/*.mp4", "D2_Positions/*.cdf", "index_range/"):
+        assert words in BUILDERS["h36m_images"].MANUAL_DOWNLOAD_INSTRUCTIONS
+
+
+def test_features_have_units_and_frames(tmp_path):
+    for builder in BUILDERS.values():
+        for feature in builder(data_dir=tmp_path).info.features.values():
+            assert feature.doc.desc
+
+
+def test_subjects_are_split():
+    train, test = (
+        {int(row.sample["subject"]) for row in found.samples(part)}
+        for part in ("train", "test")
+        for found in [
+            open_source(
+                "synthetic_images",
+                config="corrected_every5",
+                options=Options(pictures=FEW_PICTURES),
+            )
+        ]
+    )
+    assert (train, test) == ({1, 5, 6, 7, 8}, {9, 11})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("other",), "dataset must be one of h36m_images, .*; received 'other'"),
+        (("h36m_images",), "h36m_images: needs a `source`: either, unpacked"),
+        (("synthetic_images", None, "best"), "config must be like .*received 'best'"),
+        (("synthetic_images", None, "published"), "of the corrected split here"),
+        (("synthetic_lifting", None, "every05"), "config must be every_frame, or like"),
+    ],
+)
+def test_what_is_none_of_them_is_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        open_source(*arguments)
+
+
+@pytest.mark.parametrize("name", ["h36m_images", "h36m_lifting"])
+def test_a_folder_of_other_files_is_told_what_is_wanted(tmp_path, name):
+    with pytest.raises(InputError, match="must hold either"):
+        open_source(name, tmp_path)
+
+
+def test_recordings_keep_what_is_not_known(tmp_path):
+    path = tmp_path / "walk.npz"
+    recording = made_up_recording.recording()
+    write(path, recording)
+    source = open_source("recordings", path)
+    samples = [item.sample for item in source.samples("recording")]
+    stacked = np.stack([sample["joints_2d_px"] for sample in samples])
+    np.testing.assert_array_equal(stacked, recording.joints_2d_px)
+    for view, camera in enumerate(recording.cameras):
+        np.testing.assert_array_equal(samples[0]["rotations"][view], camera.rotation)
+        np.testing.assert_array_equal(
+            samples[0]["distortion"][view][: len(camera.distortion)], camera.distortion
+        )
+    assert len(recording.cameras) in (0, 4)
+    assert set(IMAGE_SCHEMA) != set(source.schema)
