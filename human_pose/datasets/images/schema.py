@@ -35,7 +35,7 @@ def image_sample(
     joints_2d_px: np.ndarray,
     joints_3d_mm: np.ndarray,
 ) -> Sample:
-    """A sample of `IMAGE_SCHEMA`.
+    """A sample of `IMAGE_SCHEMA`, its numbers in single precision.
 
     Args:
       image: an encoded picture.
@@ -53,8 +53,8 @@ def image_sample(
         "index": index,
         "subject": subject,
         "action": action,
-        "box": box,
-        "camera": camera,
-        "joints_2d_px": joints_2d_px[joints],
-        "joints_3d_mm": joints_3d_mm[joints],
+        "box": box.astype(np.float32),
+        "camera": camera.astype(np.float32),
+        "joints_2d_px": joints_2d_px[joints].astype(np.float32),
+        "joints_3d_mm": joints_3d_mm[joints].astype(np.float32),
     }

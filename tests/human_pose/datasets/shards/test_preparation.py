@@ -159,7 +159,9 @@ def test_a_full_disk_is_one_line_and_no_loss(tmp_path):
         prepare(full, tmp_path)
     assert not [*full.folder(tmp_path).glob(".*")]
     counting = Counting()
-    whole = made_up.source({"train": (Piece(None, range(0, 13)), Piece(None, range(20, 30)))})
+    whole = made_up.source(
+        {"train": (Piece(None, range(0, 13)), Piece(None, range(20, 30)))}
+    )
     prepare(whole.plan(SHARD), tmp_path, counting)
     assert [name[-14:-9] for name in counting.written] == ["00003", "00004"]
 
