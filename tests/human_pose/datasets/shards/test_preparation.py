@@ -118,7 +118,7 @@ def test_an_unfinished_folder_is_no_data_set(tmp_path):
 
 def test_another_size_is_refused(tmp_path):
     prepare(made_up.source().plan(SHARD), tmp_path)
-    with pytest.raises(InputError, match="of another size.*`samples_per_shard`"):
+    with pytest.raises(InputError, match=r"of another size.*`samples_per_shard`"):
         prepare(made_up.source().plan(SHARD + 1), tmp_path)
 
 
@@ -131,7 +131,7 @@ def test_bad_samples_are_listed(tmp_path):
 
 def test_too_many_bad_samples_are_refused_and_may_be_mended(tmp_path):
     plan = made_up.source(BAD).plan(SHARD)
-    with pytest.raises(InputError, match="lists 2 of 27 .*`max_bad_share`.*3 is brok"):
+    with pytest.raises(InputError, match=r"lists 2 of 27 .*`max_bad_share`.*3 is brok"):
         prepare(plan, tmp_path, max_bad_share=1.9 / 27)
     folder = plan.folder(tmp_path)
     assert not (folder / "dataset_info.json").exists()

@@ -1,0 +1,140 @@
+"""The text layout as a source: what the annotations hold, record by record."""
+
+import io
+
+import made_up_images as made_up
+import numpy as np
+import pytest
+from PIL import Image
+
+from human_pose.datasets.images import open_dataset
+from human_pose.datasets.images.encoding import encoded
+from human_pose.datasets.images.schema import IMAGE_SCHEMA
+from human_pose.datasets.images.text_source import text_source
+from human_pose.datasets.images.variants import VARIANTS, Variant, variant_of
+from human_pose.datasets.rendered import Recipe, generate
+from human_pose.datasets.rendered.source import rendered_source
+from human_pose.datasets.shards.records import encode
+from human_pose.datasets.shards.writing import Bad
+from human_pose.files.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made_up.write_set(tmp_path)
+    return tmp_path
+
+
+def open_source(folder, *arguments, **options):
+    return text_source(folder, *arguments, partial_set=True, **options)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_samples_are_those_of_the_annotations(folder, part):
+    wanted = open_dataset(folder, part=part).annotations
+    samples = [item.sample for item in open_source(folder).samples(part)]
+    for name in set(IMAGE_SCHEMA) - {"image"}:
+        np.testing.assert_array_equal(
+            [sample[name] for sample in samples], getattr(wanted, name)
+        )
+
+
+def test_pictures_are_kept_or_encoded(folder):
+    for encoding in ("png", "jpeg"):
+        source = open_source(folder, encoding=encoding)
+        for index, item in enumerate(source.samples("test"), start=9):
+            content = item.sample["image"]
+            if encoding == "png":
+                path = folder / "images" / f"{index}.png"
+                assert content == path.read_bytes()
+                continue
+            image = Image.open(io.BytesIO(content))
+            assert image.format == "JPEG"
+            error = np.asarray(image, float) - made_up.picture(index)
+            # Grey levels; colours, which change fast there, are kept by halves.
+            assert np.sqrt(np.mean(error**2)) < 8
+
+
+def test_an_encoded_picture_is_the_picture():
+    picture = made_up.picture(3)
+    decoded = np.asarray(Image.open(io.BytesIO(encoded(picture, "png"))))
+    np.testing.assert_array_equal(decoded, picture)
+
+
+def test_bad_samples_are_told_by_their_files(folder):
+    (folder / "bbx_all_new" / "3.txt").write_text("1 2 3")
+    content = (folder / "images" / "4.png").read_bytes()
+    (folder / "images" / "4.png").write_bytes(content[:-30])
+    bad = [i for i in open_source(folder).samples("train") if isinstance(i, Bad)]
+    assert [item.index for item in bad] == [3, 4]
+    assert bad[0].reason == "bbx_all_new/3.txt: must be 4 numbers; received 3"
+    assert bad[1].reason.startswith("images/4.png: is a damaged")
+
+
+def test_damaged_takes_are_told_by_the_info_files(folder):
+    info = folder / "info_all" / "10.txt"
+    info.write_text("S9 Waiting 1.55011271\n13\nWaiting\n1\n2\n7\nS9 Waiting\n")
+    for sound, wanted in ((False, [9, 10, 11]), (True, [9, 11])):
+        source = open_source(folder, Variant(sound=sound))
+        assert [item.index for item in source.samples("test")] == wanted
+
+
+def test_missing_subjects_are_refused(folder):
+    with pytest.raises(InputError, match="lacks S5, S6, S7, S11 of 7 subjects"):
+        text_source(folder)
+    with pytest.raises(InputError, match="encoding must be one of jpeg, png"):
+        open_source(folder, encoding="webp")
+    for path in (folder / "index_range").iterdir():
+        first, last = path.read_text().split()
+        path.write_text(f"{int(first) + 1000} {int(last) + 1000}")
+    with pytest.raises(InputError, match="every must divide the index of one"):
+        open_source(folder, Variant(every=997))
+
+
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.large), 7])
+def test_rendered_pictures_are_those_of_the_files(tmp_path, every):
+    """Bit for bit, but rendered as they are wanted."""
+    recipe, variant = Recipe(count=105, seed=3), Variant(every=every)
+    generate(tmp_path / "images", recipe, processes=1)
+    of_files = text_source(tmp_path / "images", variant, data_set="synthetic_images")
+    made = rendered_source(recipe, variant)
+    for part in ("train", "test"):
+        one, other = (
+            [encode(item.sample, IMAGE_SCHEMA) for item in source.samples(part)]
+            for source in (of_files, made)
+        )
+        assert one == other
+
+
+def test_variants_have_names():
+    assert [variant_of(variant.name) for variant in VARIANTS] == [*VARIANTS]
+    assert variant_of("corrected_sound_every7") == Variant("corrected", 7, True)
+    for name in (
+        "",
+        "best",
+        "corrected_every",
+        "corrected_every0",
+        "published_every05",
+    ):
+        with pytest.raises(InputError, match="config must be like"):
+            variant_of(name)
+    with pytest.raises(InputError, match="every"):
+        Variant(every=0)
+    with pytest.raises(InputError, match="split must be one of"):
+        Variant("random")
+
+
+@pytest.mark.parametrize(
+    ("video", "held"),
+    [
+        ("S9 Greeting.54138969", False),
+        ("S9 Greeting 1.54138969", True),
+        ("S9 SittingDown 1.60457274", False),
+        ("S11 Directions.54138969", False),
+        ("S11 Directions.55011271", True),
+        ("S1 Greeting.54138969", True),
+    ],
+)
+def test_damaged_takes(video, held):
+    assert Variant(sound=True).holds(video) == held
+    assert Variant().holds(video)
