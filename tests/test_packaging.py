@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 
 import wiberg_tf
-from human_pose.commands import convert
+from human_pose.commands import convert, prepare
 from human_pose.commands import flags as settings
 from human_pose.commands import prepare_h36m as h36m
 
@@ -22,6 +22,7 @@ DOCUMENTS = (
     "docs/api.md",
     "docs/calibrated.md",
     "docs/comparison.md",
+    "docs/data.md",
     "docs/fidelity.md",
     "docs/formats.md",
     "docs/i1.md",
@@ -44,16 +45,19 @@ def test_the_readme_example_runs(capsys):
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_flags_that_documents_name_exist(document):
-    ours, of_sample, of_h36m, of_convert = (flags.FlagValues() for _ in range(4))
+    ours, of_sample, of_h36m, of_convert, of_prepare = (
+        flags.FlagValues() for _ in range(5)
+    )
     settings.define_main_flags(ours)
     settings.define_sample_flags(of_sample)
     h36m.define_flags(of_h36m)
     convert.define_flags(of_convert)
+    prepare.define_flags(of_prepare)
     text = (ROOT / document).read_text()
     named = set(re.findall(r"(?<![\w-])--([a-z]\w*)", text))
-    # absl's, pytest's (conftest), TensorBoard's, set.sh's
-    others = {"help", "large", "logdir", "images"}
-    assert named <= {*ours, *of_sample, *of_h36m, *of_convert, *others}
+    # absl's, pytest's (conftest), TensorBoard's, set.sh's, Beam's
+    others = {"help", "large", "logdir", "images", "runner", "flink_master"}
+    assert named <= {*(*ours, *of_sample, *of_h36m, *of_convert, *of_prepare, *others)}
 
 
 def test_relative_links_lead_somewhere():

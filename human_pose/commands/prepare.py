@@ -168,12 +168,13 @@ def _reading(flag_values: flags.FlagValues) -> dict[str, Any]:
 
 def _engine(flag_values: flags.FlagValues) -> Any:
     """Who writes the shards; None for this process."""
-    options = tuple(shlex.split(flag_values.beam_pipeline_options or ""))
+    words = shlex.split(flag_values.beam_pipeline_options or "")
+    options = tuple(word.removeprefix("--") for word in words)
     if flag_values.workers == 1 and not options:
         return None
     from human_pose.datasets.shards.beam import Beam
 
-    elsewhere = any(option.startswith("--runner") for option in options)
+    elsewhere = any(option.startswith("runner=") for option in options)
     return Beam(0 if elsewhere else flag_values.workers, options)
 
 

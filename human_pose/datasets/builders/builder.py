@@ -4,6 +4,7 @@
 `human_pose.commands.prepare` makes the same records so that it can be killed.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,7 +43,7 @@ class SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  #
     OPTIONS: ClassVar[Options] = Options()
     NEEDS_FILES: ClassVar[bool] = True
 
-    def source(self, folder: Path | None) -> Source:
+    def source(self, folder: str | os.PathLike[str] | None) -> Source:
         """The source of the files in a folder."""
         return open_source(
             self.name, folder, self.builder_config.name, type(self).OPTIONS

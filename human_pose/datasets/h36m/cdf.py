@@ -1,7 +1,7 @@
 """Human3.6M's `.cdf` files of joints: a variable `Pose`, `[1, F, 32 axes]`."""
 
 import os
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from human_pose.files.paths import check_is_file
 from human_pose.geometry.skeletons import JOINTS_32
 
 _NAME: Final = "Pose"
+# A file has one variable; cdflib looks for its name among as many as a damaged one says.
+_MOST_VARIABLES: Final = 1000
+# Two hours, at Human3.6M's rate; its longest take has 6,343.
+_MOST_FRAMES: Final = 360_000
 
 
 def read_cdf(path: str | os.PathLike[str], axes: Literal[2, 3]) -> np.ndarray:
@@ -30,15 +34,29 @@ def read_cdf(path: str | os.PathLike[str], axes: Literal[2, 3]) -> np.ndarray:
     """
     check_is_file(path)
     cdflib = needed("cdflib", str(path), "h36m")
-    with refusing(path, "is no readable .cdf file"):
-        values = np.asarray(cdflib.CDF(os.fspath(path)).varget(_NAME), np.float64)
     wanted = JOINTS_32 * axes
-    if values.ndim != 3 or values.shape[0] != 1 or values.shape[2] != wanted:
-        raise InputError(
-            f"{path}: {_NAME}",
-            f"must have shape [1, F, {wanted}], {JOINTS_32} joints of {axes} numbers",
-            list(values.shape),
-        )
+    with refusing(path, "is no readable .cdf file"):
+        file = cdflib.CDF(os.fspath(path))
+        shape = _declared_shape(file)
+        if len(shape) != 3 or shape[0] != 1 or shape[2] != wanted:
+            raise InputError(
+                f"{path}: {_NAME}",
+                f"must have shape [1, F, {wanted}], {JOINTS_32} joints of {axes} "
+                "numbers",
+                shape,
+            )
+        if shape[1] > _MOST_FRAMES:
+            raise InputError(f"{path}: {_NAME} must have {_MOST_FRAMES} frames at most")
+        values = np.asarray(file.varget(_NAME), np.float64).reshape(shape)
     if not np.isfinite(values).all():
         raise InputError(f"{path}: {_NAME} must be finite numbers")
     return values.reshape(-1, JOINTS_32, axes)
+
+
+def _declared_shape(file: Any) -> list[int]:
+    """The shape of the variable as its head says, before anything is read by it."""
+    # The names are the library's own, since 1.0.
+    if max(file._num_zvariable, file._num_rvariable) > _MOST_VARIABLES:
+        raise ValueError("too many variables")
+    head = file.vdr_info(_NAME)
+    return [head.max_rec + 1, *map(int, head.dim_sizes)]

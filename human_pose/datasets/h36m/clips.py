@@ -63,16 +63,16 @@ class Clip:
         """As the text layout has it: `S1 Directions 1.54138969`."""
         return f"S{self.subject} {self.take}.{VIEW_NAMES[self.view]}"
 
-    def video(self, root: Path) -> Path:
+    def video(self, root: str | os.PathLike[str]) -> Path:
         """Its video's file."""
         name = f"{self.take}.{VIEW_NAMES[self.view]}.mp4"
-        return root / f"S{self.subject}" / "Videos" / name
+        return Path(root) / f"S{self.subject}" / "Videos" / name
 
-    def joints_2d_px(self, root: Path) -> np.ndarray:
+    def joints_2d_px(self, root: str | os.PathLike[str]) -> np.ndarray:
         """Its joints `[F, 32, 2]`, px of the frame."""
         return read_cdf(self._of_view(root, _PIXELS), 2)
 
-    def joints_3d_mm(self, root: Path) -> np.ndarray:
+    def joints_3d_mm(self, root: str | os.PathLike[str]) -> np.ndarray:
         """Its joints `[F, 32, 3]`, camera frame."""
         path = self._of_view(root, _IN_CAMERA)
         world = self._features(root) / _IN_WORLD / f"{self.take}.cdf"
@@ -81,12 +81,12 @@ class Clip:
         universal = self._of_view(root, _UNIVERSAL)
         return read_cdf(path if path.exists() else universal, 3)
 
-    def _of_view(self, root: Path, folder: str) -> Path:
+    def _of_view(self, root: str | os.PathLike[str], folder: str) -> Path:
         name = f"{self.take}.{VIEW_NAMES[self.view]}.cdf"
         return self._features(root) / folder / name
 
-    def _features(self, root: Path) -> Path:
-        return root / f"S{self.subject}" / _FEATURES
+    def _features(self, root: str | os.PathLike[str]) -> Path:
+        return Path(root) / f"S{self.subject}" / _FEATURES
 
 
 def subjects_in(root: str | os.PathLike[str]) -> set[int]:

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from human_pose.datasets.shards.plan import Plan, Task
@@ -19,7 +18,8 @@ from human_pose.files.errors import InputError
 from human_pose.files.extras import needed
 
 # Workers tell when they begin and end, in six lines each.
-_QUIET: Final = "--default_sdk_harness_log_level=WARNING"
+_QUIET: Final = "default_sdk_harness_log_level=WARNING"
+_DASHES: Final = 2 * "-"
 _NAMESPACE: Final = "shards"
 _FAILURES: Final = "failures"
 # Between two looks at whether the process that started this one lives.
@@ -32,14 +32,16 @@ class Beam:
 
     Attributes:
       workers: processes on this machine; 0 where `options` names another runner.
-      options: of Beam, as `--runner=FlinkRunner`; all machines must see the folder and
-        the source under the same paths.
+      options: of Beam, by their names, such as `runner=FlinkRunner`; all machines must
+        see the folder and the source under the same paths.
     """
 
     workers: int = 2
     options: tuple[str, ...] = ()
 
-    def write(self, plan: Plan, folder: Path, tasks: Sequence[Task]) -> None:
+    def write(
+        self, plan: Plan, folder: str | os.PathLike[str], tasks: Sequence[Task]
+    ) -> None:
         """Writes the shards of tasks.
 
         Raises:
@@ -64,12 +66,13 @@ class Beam:
 
     def _options(self, beam: Any) -> Any:
         local = (
-            "--runner=FnApiRunner",
-            "--direct_running_mode=multi_processing",
-            f"--direct_num_workers={self.workers}",
+            "runner=FnApiRunner",
+            "direct_running_mode=multi_processing",
+            f"direct_num_workers={self.workers}",
         )
         given = (*(local if self.workers else ()), _QUIET, *self.options)
-        return beam.options.pipeline_options.PipelineOptions([*given])
+        words = [f"{_DASHES}{option}" for option in given]
+        return beam.options.pipeline_options.PipelineOptions(words)
 
 
 class _Writer:
@@ -82,7 +85,7 @@ class _Writer:
         if self._parent is not None:
             _begin(self._parent)
         try:
-            write_task(self._plan, Path(self._folder), task)
+            write_task(self._plan, self._folder, task)
         except InputError as error:
             # Beam would tell it in a hundred lines, and try again.
             metrics = needed("apache_beam.metrics", "preparing", "beam").Metrics

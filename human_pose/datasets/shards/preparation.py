@@ -31,22 +31,26 @@ Progress = Callable[[int, int], None]
 class Engine(Protocol):
     """Whatever writes shards: `InThisProcess`, or Beam."""
 
-    def write(self, plan: Plan, folder: Path, tasks: Sequence[Task]) -> None:
+    def write(
+        self, plan: Plan, folder: str | os.PathLike[str], tasks: Sequence[Task]
+    ) -> None:
         """Writes the shards of tasks; see `write_task`."""
 
 
 class InThisProcess:
     """Writes one shard after the other."""
 
-    def write(self, plan: Plan, folder: Path, tasks: Sequence[Task]) -> None:
+    def write(
+        self, plan: Plan, folder: str | os.PathLike[str], tasks: Sequence[Task]
+    ) -> None:
         """Writes the shards of tasks."""
         for task in tasks:
             write_task(plan, folder, task)
 
 
-def write_task(plan: Plan, folder: Path, task: Task) -> None:
+def write_task(plan: Plan, folder: str | os.PathLike[str], task: Task) -> None:
     """Writes one shard of a plan, unless it is there."""
-    write_shard(folder / task.name, plan.samples(task), plan.schema, plan.source)
+    write_shard(Path(folder) / task.name, plan.samples(task), plan.schema, plan.source)
 
 
 def prepare(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import h5py
 import keras
 import made_up_detections as detections
+import made_up_h36m
 import made_up_images as made_up
 import made_up_motion
 import made_up_networks
@@ -28,6 +29,8 @@ from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior, read_prior, write_prior
 from human_pose.capture.detectors.rtmpose import RTMPose
 from human_pose.datasets.h36m import archive
+from human_pose.datasets.h36m.cdf import read_cdf
+from human_pose.datasets.h36m.metadata import read_metadata
 from human_pose.datasets.h36m.names import RawFile
 from human_pose.datasets.images import kept_index, layout, open_dataset
 from human_pose.datasets.images.index_range import read_ranges
@@ -38,6 +41,9 @@ from human_pose.datasets.pose_files import (
     read_pose_file,
     write_pose_file,
 )
+from human_pose.datasets.shards import sidecar
+from human_pose.datasets.shards.records import Field
+from human_pose.datasets.shards.writing import Bad, Good, write_shard
 from human_pose.exchange import (
     coco,
     deeplabcut,
@@ -368,6 +374,26 @@ class Reader:
     mutants: int = MUTANTS
 
 
+def make_shard(folder):
+    samples = [Good(3, {"a": 1}), Bad(4, "it is"), Good(5, {"a": 2})]
+    write_shard(folder / "shard", samples, {"a": Field(dtype="int64")}, "made up")
+    return sidecar.sidecar_path(folder / "shard")
+
+
+def read_sidecar(path):
+    return sidecar.read_sidecar(path.with_suffix(""))
+
+
+def make_cdf(folder):
+    made_up_h36m.write_cdf(folder / "a.cdf", made_up_h36m.joints_2d_px(5))
+    return folder / "a.cdf"
+
+
+def make_metadata(folder):
+    (folder / "metadata.xml").write_text(made_up_h36m.metadata())
+    return folder / "metadata.xml"
+
+
 READERS = {
     "pose file": Reader(make_pose_file, read_pose_file, summed=True),
     "joined pose file": Reader(make_joined, read_pose_file, summed=True),
@@ -382,6 +408,9 @@ READERS = {
     "prior": Reader(make_prior, read_numbers_of_prior, summed=True, mutants=FEW),
     "lifter": Reader(make_lifter, read_weights_of_lifter, summed=True, mutants=FEW),
     "kept index": Reader(make_kept_index, read_kept_index, summed=True),
+    "sidecar": Reader(make_shard, read_sidecar),
+    "joints of Human3.6M": Reader(make_cdf, lambda path: read_cdf(path, 2)),
+    "metadata of Human3.6M": Reader(make_metadata, read_metadata, mutants=FEW),
     "stream": Reader(make_stream, read_stream, summed=True),
     "archive": Reader(make_archive, read_archive),
     "caffemodel": Reader(make_caffemodel, caffemodel.read),

@@ -1,5 +1,6 @@
 """Detections of any format that `exchange` reads, for TFDS."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ class Builder(SourceBuilder):
     SCHEMA = schema_of(None, None, None)
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"manual_dir must hold {DATA_SETS[_NAME].files}."
 
-    def source(self, folder: Path | None) -> Source:
+    def source(self, folder: str | os.PathLike[str] | None) -> Source:
         """The source of the one recording in a folder, or that the folder is."""
-        held = [*folder.iterdir()] if folder else []
+        held = [*Path(folder).iterdir()] if folder else []
         return super().source(held[0] if len(held) == 1 else folder)

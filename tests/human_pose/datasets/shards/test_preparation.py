@@ -206,7 +206,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
 @pytest.mark.parametrize(
     "engine",
     [
-        Beam(0, ("--runner=FnApiRunner",)),
+        Beam(0, ("runner=FnApiRunner",)),
         pytest.param(Beam(2), marks=pytest.mark.large),
     ],
 )
@@ -226,7 +226,7 @@ def test_what_fails_in_beam_is_one_line(tmp_path):
     parts = {"train": (Piece(None, range(0, 13)), Piece(22, range(20, 30)))}
     full = made_up.source(parts, made_up.make_on_a_full_disk).plan(SHARD)
     with pytest.raises(InputError, match="00003-of-00005: cannot be written: No space"):
-        prepare(full, tmp_path, Beam(0, ("--runner=FnApiRunner",)))
+        prepare(full, tmp_path, Beam(0, ("runner=FnApiRunner",)))
     # The others are there.
     assert len([*full.folder(tmp_path).glob("*.json")]) == 4
 
