@@ -12,8 +12,11 @@ from human_pose.files.paths import check_is_file
 from human_pose.geometry.skeletons import JOINTS_32
 
 _NAME: Final = "Pose"
-# A file has one variable; cdflib looks for its name among as many as a damaged one says.
-_MOST_VARIABLES: Final = 1000
+# A file has one variable in one piece; cdflib walks as many as a damaged one says.
+_MOST_ENTRIES: Final = 1000
+# Where an index says how many entries it uses, by the format's version (CDF Internal
+# Format Description, VXR).
+_USED_ENTRIES_AT: Final = {3: 24, 2: 16}
 # Two hours, at Human3.6M's rate; its longest take has 6,343.
 _MOST_FRAMES: Final = 360_000
 
@@ -54,9 +57,19 @@ def read_cdf(path: str | os.PathLike[str], axes: Literal[2, 3]) -> np.ndarray:
 
 
 def _declared_shape(file: Any) -> list[int]:
-    """The shape of the variable as its head says, before anything is read by it."""
-    # The names are the library's own, since 1.0.
-    if max(file._num_zvariable, file._num_rvariable) > _MOST_VARIABLES:
-        raise ValueError("too many variables")
+    """The shape of the variable as its head says, before anything is read by it.
+
+    Raises:
+      ValueError: if reading by it would take for ever.
+    """
+    # These names, and the file's handle, are the library's own, since 1.0.
+    _check_few(max(file._num_zvariable, file._num_rvariable))
     head = file.vdr_info(_NAME)
+    file._f.seek(head.head_vxr + _USED_ENTRIES_AT[file.cdfversion])
+    _check_few(int.from_bytes(file._f.read(4), "big"))
     return [head.max_rec + 1, *map(int, head.dim_sizes)]
+
+
+def _check_few(count: int) -> None:
+    if count > _MOST_ENTRIES:
+        raise ValueError(f"{count} entries where one is wanted")
