@@ -1,9 +1,11 @@
 """A preparation killed at random moments against an undisturbed one; workers.
 
-    python benchmarks/preparation.py --source=FOLDER --kills=3 --workers=1,2
+    python benchmarks/preparation.py --source=FOLDER --kills=3 --workers=0,1,2
 
-FOLDER is in the original's text layout (`human-pose-data --images` renders one). Says
-how long each preparation takes, and fails if any ends with other bytes.
+FOLDER is in the original's text layout (`human-pose-data --images` renders one); 0
+workers are the command's own process, 1 and more are Beam's. Says how long each
+preparation takes, and how long its shards alone took, from the first to the last; fails
+if any ends with other bytes.
 """
 
 import argparse
@@ -24,7 +26,9 @@ def command(source: str, out: Path, workers: int) -> list[str]:
     return [
         *(sys.executable, "-m", "human_pose.commands.prepare"),
         *("--dataset=synthetic_images", f"--source={source}", f"--out={out}"),
-        *(f"--workers={workers}", f"--samples_per_shard={SAMPLES_PER_SHARD}"),
+        *(f"--workers={max(workers, 1)}", f"--samples_per_shard={SAMPLES_PER_SHARD}"),
+        # Else one worker would be the command itself.
+        *(["--beam_pipeline_options=--job_name=prepare"] if workers == 1 else []),
     ]
 
 
@@ -33,6 +37,13 @@ def prepared(source: str, out: Path, workers: int) -> float:
     start = time.perf_counter()
     subprocess.run(command(source, out, workers), check=True, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
+
+
+def pace(out: Path, workers: int) -> float:
+    """Shards a second between the first ones and the last, whatever the start took."""
+    times = sorted(path.stat().st_mtime for path in out.rglob("*.tfrecord*.json"))
+    first = max(workers, 1) - 1  # each worker has written about one
+    return (len(times) - 1 - first) / (times[-1] - times[first])
 
 
 def killed(source: str, out: Path, workers: int, moments_s: list[float]) -> None:
@@ -65,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--source", required=True)
     parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--workers", default="1,2")
+    parser.add_argument("--workers", default="0,1,2")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
@@ -75,9 +86,12 @@ def main() -> None:
         for workers in map(int, arguments.workers.split(",")):
             whole, cut = (Path(place) / f"{kind}{workers}" for kind in ("a", "b"))
             seconds = prepared(arguments.source, whole, workers)
-            print(f"workers {workers}: {seconds:.1f} s", flush=True)
+            said = f"{pace(whole, workers):.2f} shards/s once it runs"
+            print(f"workers {workers}: {seconds:.1f} s, {said}", flush=True)
             wanted = wanted or content(whole)
             assert content(whole) == wanted, "other bytes"
+            if not arguments.kills:
+                continue
             share = seconds / (arguments.kills + 1)
             moments = [rng.uniform(0.2, 1.5) * share for _ in range(arguments.kills)]
             killed(arguments.source, cut, workers, moments)

@@ -89,7 +89,7 @@ def prepare(
     pending = [task for task in plan.tasks if not _is_done(plan, folder, task)]
     if pending:
         tfds_folder.remove_metadata(folder)  # it would say that all is there
-    with _watched(folder, plan, pending, progress):
+    with _Watch(folder, plan, pending, progress):
         (engine or InThisProcess()).write(plan, folder, pending)
     sidecars = {task.name: read_sidecar(folder / task.name) for task in plan.tasks}
     _report(plan, folder, sidecars, max_bad_share)
@@ -132,7 +132,7 @@ def _is_done(plan: Plan, folder: Path, task: Task) -> bool:
     return is_written(folder / task.name, plan.source, plan.schema)
 
 
-class _watched:
+class _Watch:
     """Tells of shards as their sidecars appear, whichever process writes them."""
 
     def __init__(
