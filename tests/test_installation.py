@@ -86,6 +86,13 @@ def test_a_wheel_has_every_module(wheel):
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names(wheel))
 
 
+def test_a_wheel_has_what_tfds_reads_beside_a_builder(wheel):
+    folder = "human_pose/datasets/builders"
+    for builder in (ROOT / folder).glob("*/*_dataset_builder.py"):
+        for name in ("README.md", "CITATIONS.bib", "TAGS.txt"):
+            assert f"{folder}/{builder.parent.name}/{name}" in names(wheel)
+
+
 def test_a_wheel_alone_needs_tensorflow_alone(wheel):
     with zipfile.ZipFile(wheel) as file:
         (name,) = (n for n in file.namelist() if n.endswith(".dist-info/METADATA"))

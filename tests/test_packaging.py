@@ -55,8 +55,9 @@ def test_flags_that_documents_name_exist(document):
     prepare.define_flags(of_prepare)
     text = (ROOT / document).read_text()
     named = set(re.findall(r"(?<![\w-])--([a-z]\w*)", text))
-    # absl's, pytest's (conftest), TensorBoard's, set.sh's, Beam's
+    # absl's, pytest's (conftest), TensorBoard's, set.sh's, Beam's, TFDS's
     others = {"help", "large", "logdir", "images", "runner", "flink_master"}
+    others |= {"manual_dir"}
     assert named <= {*(*ours, *of_sample, *of_h36m, *of_convert, *of_prepare, *others)}
 
 

@@ -111,7 +111,8 @@ def _make_ready(plan: Plan, folder: Path) -> None:
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}") from error
     known = {task.name for task in plan.tasks}
-    shards = folder.glob(f"*.{FORMAT}-*-of-*[0-9]")
+    # Not temporary ones: an orphan of a killed run may just be at work.
+    shards = folder.glob(f"[!.]*.{FORMAT}-*-of-*[0-9]")
     others = sorted(path.name for path in shards if path.name not in known)
     if others:
         raise InputError(

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from human_pose.datasets.shards import preparation
 from human_pose.datasets.shards.beam import Beam
 from human_pose.datasets.shards.plan import Piece
-from human_pose.datasets.shards.preparation import InThisProcess, prepare
+from human_pose.datasets.shards.preparation import InThisProcess, prepare, write_task
 from human_pose.datasets.shards.reading import open_shards
 from human_pose.datasets.shards.sidecar import check_content, sidecar_path
 from human_pose.datasets.shards.tfds_folder import features_of
@@ -120,6 +121,30 @@ def test_another_size_is_refused(tmp_path):
     prepare(made_up.source().plan(SHARD), tmp_path)
     with pytest.raises(InputError, match=r"of another size.*`samples_per_shard`"):
         prepare(made_up.source().plan(SHARD + 1), tmp_path)
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_an_orphan_at_work_is_in_nobodys_way(tmp_path, monkeypatch, swept):
+    """Of a killed run: another one makes its shard, and ends, while it is at it."""
+    plan = made_up.source().plan(SHARD)
+    folder = plan.folder(tmp_path)
+    if not swept:  # it began just after the other had looked
+        monkeypatch.setattr(preparation, "leftovers", lambda folder: ())
+
+    def late(piece):
+        for item in made_up.make(piece):
+            if not (folder / "dataset_info.json").exists():
+                prepare(plan, tmp_path)
+            yield item
+
+    orphan = made_up.source(make=late).plan(SHARD)
+    try:
+        write_task(orphan, folder, plan.tasks[1])
+    except InputError as error:
+        assert swept and "cannot be written: No such file" in str(error)
+    else:
+        assert not swept
+    assert made_up.files(folder) == made_up.files(prepare(plan, tmp_path / "whole"))
 
 
 def test_bad_samples_are_listed(tmp_path):
