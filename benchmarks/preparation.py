@@ -92,8 +92,7 @@ def main() -> None:
             assert content(whole) == wanted, "other bytes"
             if not arguments.kills:
                 continue
-            share = seconds / (arguments.kills + 1)
-            moments = [rng.uniform(0.2, 1.5) * share for _ in range(arguments.kills)]
+            moments = [rng.uniform(0.2, 0.4) * seconds for _ in range(arguments.kills)]
             killed(arguments.source, cut, workers, moments)
             print(f"  the rest: {prepared(arguments.source, cut, workers):.1f} s")
             assert content(cut) == wanted, "other bytes"

@@ -235,7 +235,10 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path):
         pytest.param(Beam(2), marks=pytest.mark.large),
     ],
 )
-def test_beam_makes_the_same_bytes(tmp_path, engine):
+def test_beam_makes_the_same_bytes(tmp_path, monkeypatch, engine):
+    # Where its workers find the source; pytest's path is not theirs.
+    helpers = os.path.dirname(made_up.__file__)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([helpers, os.getcwd()]))
     plan = made_up.source(BAD).plan(SHARD)
     alone, by_beam = (
         prepare(plan, tmp_path / name, made, max_bad_share=0.1)
