@@ -15,6 +15,7 @@ def test_frames_come_with_their_numbers_and_times(ending, tmp_path):
     path = made_up_videos.write(tmp_path / f"c 1%ä.{ending}")
     video = probe(path)
     assert (len(video), video.width_px, video.height_px) == (20, 64, 48)
+    assert videos.declared_frames(path) == 20
     assert (video.name, video.rotation_deg) == ("c 1%ä", 0)
     np.testing.assert_allclose(video.times_s, np.arange(20) / 20, atol=1e-3)
     assert video.fps == pytest.approx(20, rel=1e-3)
