@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ class Beam:
     options: tuple[str, ...] = ()
 
     def write(
-        self, plan: Plan, folder: str | os.PathLike[str], tasks: Sequence[Task]
+        self, plan: Plan, folder: str | os.PathLike[str], tasks: Iterable[Task]
     ) -> None:
         """Writes the shards of tasks.
 
@@ -48,6 +48,7 @@ class Beam:
           InputError: if Beam is not installed, an option is none of its, or a shard
             cannot be written; the others have been.
         """
+        tasks = [*tasks]
         if not tasks:
             return
         beam = needed("apache_beam", "preparing by several workers", "beam")
@@ -56,7 +57,7 @@ class Beam:
         pipeline = beam.Pipeline(options=self._options(beam))
         _ = (
             pipeline
-            | "shards" >> beam.Create([*tasks], reshuffle=True)
+            | "shards" >> beam.Create(tasks, reshuffle=True)
             | "write" >> beam.FlatMap(_Writer(plan, os.fspath(folder), parent))
         )
         result = pipeline.run()

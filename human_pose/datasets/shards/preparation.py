@@ -6,7 +6,7 @@ the rest is made. At the end stand the metadata by which TFDS reads the folder
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final, Protocol
@@ -32,16 +32,19 @@ class Engine(Protocol):
     """Whatever writes shards: `InThisProcess`, or Beam."""
 
     def write(
-        self, plan: Plan, folder: str | os.PathLike[str], tasks: Sequence[Task]
+        self, plan: Plan, folder: str | os.PathLike[str], tasks: Iterable[Task]
     ) -> None:
-        """Writes the shards of tasks; see `write_task`."""
+        """Writes the shards of tasks; see `write_task`.
+
+        The tasks may raise when one is asked for after others have been written.
+        """
 
 
 class InThisProcess:
     """Writes one shard after the other."""
 
     def write(
-        self, plan: Plan, folder: str | os.PathLike[str], tasks: Sequence[Task]
+        self, plan: Plan, folder: str | os.PathLike[str], tasks: Iterable[Task]
     ) -> None:
         """Writes the shards of tasks."""
         for task in tasks:
@@ -90,7 +93,8 @@ def prepare(
     if pending:
         tfds_folder.remove_metadata(folder)  # it would say that all is there
     with _Watch(folder, plan, pending, progress):
-        (engine or InThisProcess()).write(plan, folder, pending)
+        tasks = _while_usable(plan, folder, pending, max_bad_share)
+        (engine or InThisProcess()).write(plan, folder, tasks)
     sidecars = {task.name: read_sidecar(folder / task.name) for task in plan.tasks}
     _report(plan, folder, sidecars, max_bad_share)
     tfds_folder.write_metadata(plan, folder, sidecars)
@@ -166,6 +170,23 @@ class _Watch:
         self._progress(len(self._plan) - left, len(self._plan))
 
 
+def _while_usable(
+    plan: Plan, folder: Path, pending: Sequence[Task], max_bad_share: float
+) -> Iterator[Task]:
+    """The tasks, until those that are written already lack too many samples.
+
+    So whoever writes one after the other need not write all of a wrong source's.
+    """
+    written: dict[str, Sidecar] = {}
+    for task in pending:
+        yield task
+        if _is_done(plan, folder, task):
+            written[task.name] = read_sidecar(folder / task.name)
+        bad = sum(len(sidecar.skipped) for sidecar in written.values())
+        if bad > max_bad_share * len(plan):
+            _report(plan, folder, written, max_bad_share)  # which refuses
+
+
 def _report(
     plan: Plan, folder: Path, sidecars: dict[str, Sidecar], max_bad_share: float
 ) -> None:
@@ -186,5 +207,7 @@ def _skipped(
     plan: Plan, sidecars: dict[str, Sidecar]
 ) -> Iterator[tuple[str, int, str]]:
     for task in plan.tasks:
+        if task.name not in sidecars:
+            continue
         for index, reason in sidecars[task.name].skipped:
             yield task.part, index, " ".join(reason.split())

@@ -1,6 +1,8 @@
 """TFDS's own test of each builder, on made-up data; and that the folders are whole."""
 
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import ClassVar
@@ -204,3 +206,27 @@ def test_recordings_are_what_was_read(tmp_path):
         lens = first.sample["distortion"][view]
         np.testing.assert_array_equal(lens[:5], camera.distortion)
         assert not lens[5:].any()
+
+
+def test_builders_need_no_beam(tmp_path):
+    """Nor does a preparation in one process; several workers say what to install."""
+    code = (
+        "import sys\n"
+        "sys.modules['apache_beam'] = None\n"  # as if it were not there
+        "from human_pose.datasets.builders.synthetic_lifting import (\n"
+        "    synthetic_lifting_dataset_builder)\n"
+        "from human_pose.datasets.builders.sources import open_source\n"
+        "from human_pose.datasets.shards.beam import Beam\n"
+        "from human_pose.datasets.shards.preparation import prepare\n"
+        "plan = open_source('synthetic_lifting', config='every64').plan()\n"
+        "try:\n"
+        f"    prepare(plan, {str(tmp_path)!r}, Beam(2))\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+        f"print(prepare(plan, {str(tmp_path)!r}).exists())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == (
+        "preparing by several workers: needs the package apache_beam; "
+        "pip install 'wiberg-tf[beam]' installs it\nTrue\n"
+    ), done.stderr

@@ -15,7 +15,7 @@ import tensorflow_datasets as tfds
 from human_pose.datasets.shards import preparation
 from human_pose.datasets.shards.beam import Beam
 from human_pose.datasets.shards.plan import Piece
-from human_pose.datasets.shards.preparation import InThisProcess, prepare, write_task
+from human_pose.datasets.shards.preparation import prepare, write_task
 from human_pose.datasets.shards.reading import open_shards
 from human_pose.datasets.shards.sidecar import check_content, sidecar_path
 from human_pose.datasets.shards.tfds_folder import features_of
@@ -36,8 +36,17 @@ class Counting:
         self.written = []
 
     def write(self, plan, folder, tasks):
-        self.written += [task.name for task in tasks]
-        InThisProcess().write(plan, folder, tasks)
+        for task in tasks:
+            self.written.append(task.name)
+            write_task(plan, folder, task)
+
+
+class AllAtOnce:
+    """As Beam: asks for all tasks before it writes the first."""
+
+    def write(self, plan, folder, tasks):
+        for task in [*tasks]:
+            write_task(plan, folder, task)
 
 
 def test_tfds_reads_every_number_exactly(tmp_path):
@@ -157,7 +166,7 @@ def test_bad_samples_are_listed(tmp_path):
 def test_too_many_bad_samples_are_refused_and_may_be_mended(tmp_path):
     plan = made_up.source(BAD).plan(SHARD)
     with pytest.raises(InputError, match=r"lists 2 of 27 .*`max_bad_share`.*3 is brok"):
-        prepare(plan, tmp_path, max_bad_share=1.9 / 27)
+        prepare(plan, tmp_path, AllAtOnce(), max_bad_share=1.9 / 27)
     folder = plan.folder(tmp_path)
     assert not (folder / "dataset_info.json").exists()
     counting = Counting()
@@ -169,6 +178,15 @@ def test_too_many_bad_samples_are_refused_and_may_be_mended(tmp_path):
     ]
     whole = prepare(mended, tmp_path / "whole")
     assert made_up.files(folder) == made_up.files(whole)
+
+
+def test_a_wrong_source_is_found_out_early(tmp_path):
+    counting = Counting()
+    with pytest.raises(InputError, match="lists 1 of 27 samples"):
+        prepare(made_up.source(BAD).plan(SHARD), tmp_path, counting)
+    assert len(counting.written) == 1
+    folder = made_up.source(BAD).plan(SHARD).folder(tmp_path)
+    assert (folder / "skipped.tsv").read_text().endswith("train\t3\t3 is broken\n")
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
