@@ -8,7 +8,7 @@ import sys
 import time
 
 import made_up_images
-import made_up_shards
+import made_up_source
 import pytest
 from absl import flags
 
@@ -62,10 +62,10 @@ def test_it_prepares_and_says_what(pictures, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out == f"{folder}: train 9, test 3 samples in 3 shards\n"
     assert "12/12" in said.err
-    before = made_up_shards.files(folder)
+    before = made_up_source.files(folder)
     assert not [name for name in before if name.startswith(".")]  # nor a lock
     prepare.work(parse(*words))
-    assert made_up_shards.files(folder) == before
+    assert made_up_source.files(folder) == before
 
 
 def test_only_one_at_a_time(pictures, tmp_path):
@@ -158,6 +158,6 @@ def test_killed_three_times_it_ends_with_the_same_bytes(tmp_path, workers):
         process.wait()
         written = count(cut)
     assert start("cut").wait() == 0
-    whole = made_up_shards.files(tmp_path / "whole" / place)
-    assert made_up_shards.files(cut) == whole
+    whole = made_up_source.files(tmp_path / "whole" / place)
+    assert made_up_source.files(cut) == whole
     assert os.path.exists(cut / "dataset_info.json")
