@@ -65,7 +65,8 @@ def _forward(arguments: argparse.Namespace) -> Callable[[], None]:
 def _step(arguments: argparse.Namespace) -> Callable[[], None]:
     """One step of what `main.py --model=i1 --train=1` runs, its batch in memory."""
     network = _network(arguments)
-    lean = rematerialized(network) if arguments.remat else None
+    # As `i1.training.build` does for this size.
+    lean = rematerialized(network, "block" if arguments.remat else "unit")
     trainer = PoseTrainer(network, _objective(arguments), lean)
     trainer.compile(CaffeRMSProp(problem.LEARNING_RATE), jit_compile=arguments.jit)
     trainer.optimizer.build(trainer.trainable_variables)

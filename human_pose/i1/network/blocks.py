@@ -176,31 +176,30 @@ class Blocks:
         """The channels of all."""
         return keras.layers.Concatenate(name=name, dtype=self._dtype)(tensors)
 
-    def activated(self, x: Tensor, prefix: str, number: int, units: int) -> Tensor:
-        """Normalisation, ReLU, and the convolution behind them; 3x3 but for a first."""
+    def activated(
+        self, x: Tensor, prefix: str, number: int, units: int, size: int
+    ) -> Tensor:
+        """Normalisation, ReLU, and the convolution behind them."""
         x = self.normalized(x, f"{prefix}_bn{number}")
         x = self.rectified(x, f"{prefix}_relu{number}")
-        size = 1 if number == 1 else 3
         return self.convolution(x, f"{prefix}_conv{number}", units * self._unit, size)
 
     def bottleneck(self, x: Tensor, name: str, middle: int, out: int) -> Tensor:
         """Residual block of units `middle` and `out`; its skip is always projected."""
         main = f"{name}_branch1"
-        y = self.activated(x, main, 1, middle)
-        y = self.activated(y, main, 2, middle)
-        y = self.normalized(y, f"{main}_bn3")
-        y = self.rectified(y, f"{main}_relu3")
-        y = self.convolution(y, f"{main}_conv3", out * self._unit)
+        y = self.activated(x, main, 1, middle, size=1)
+        y = self.activated(y, main, 2, middle, size=3)
+        y = self.activated(y, main, 3, out, size=1)
         return self._with_skip(x, y, name, out)
 
     def inception(self, x: Tensor, name: str, middle: int) -> Tensor:
         """Residual block of two branches, reaching 3x3 and 5x5; twice `middle` out."""
         main = f"{name}_branch1"
-        near = self.activated(x, f"{main}_sub2", 1, middle)
-        near = self.activated(near, f"{main}_sub2", 2, middle)
-        far = self.activated(x, f"{main}_sub1", 1, middle)
-        far = self.activated(far, f"{main}_sub1", 2, middle)
-        far = self.activated(far, f"{main}_sub1", 3, middle)
+        near = self.activated(x, f"{main}_sub2", 1, middle, size=1)
+        near = self.activated(near, f"{main}_sub2", 2, middle, size=3)
+        far = self.activated(x, f"{main}_sub1", 1, middle, size=1)
+        far = self.activated(far, f"{main}_sub1", 2, middle, size=3)
+        far = self.activated(far, f"{main}_sub1", 3, middle, size=3)
         y = self.concatenated([far, near], f"{main}_concat")
         y = self.convolution(y, f"{main}_conv_linear", 2 * middle * self._unit)
         y = self.normalized(y, f"{main}_linear_batch")

@@ -10,7 +10,7 @@ from human_pose.files.errors import InputError
 from human_pose.i1.caffe import caffemodel
 from human_pose.i1.config import ImageTrainingConfig
 from human_pose.i1.network.checkpoint import load_network
-from human_pose.i1.network.hourglass import build_network
+from human_pose.i1.network.hourglass import PoseNetwork, build_network
 from human_pose.i1.network.normalization import ScaledBatchNormalization
 from human_pose.i1.network.remat import rematerialized
 from human_pose.i1.network.transfer import transfer
@@ -52,12 +52,19 @@ def make_trainer(
         if isinstance(layer, ScaledBatchNormalization):
             layer.synchronized = config.sync_bn
     objective = Objective(stage.loss, stage.depth_bins, recipe.gradient, recipe.peak)
-    lean = rematerialized(network) if config.remat else None
-    trainer = PoseTrainer(network, objective, lean)
+    trainer = PoseTrainer(network, objective, _lean(network, config))
     optimizer = make_optimizer(recipe, stage, config.accumulate)
     trainer.compile(optimizer, jit_compile=config.jit, steps_per_execution=at_once)
     optimizer.build(trainer.trainable_variables)
     return trainer
+
+
+def _lean(network: PoseNetwork, config: ImageTrainingConfig) -> keras.Model | None:
+    """What runs in training in the network's place, if memory counts."""
+    if config.remat:
+        return rematerialized(network)
+    # The tiny network has little to keep, and would start half as fast.
+    return rematerialized(network, "unit") if config.preset == "published" else None
 
 
 def read_start(config: ImageTrainingConfig) -> Start | None:

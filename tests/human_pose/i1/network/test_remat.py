@@ -7,17 +7,19 @@ from human_pose.i1 import build_network
 from human_pose.i1.network.remat import rematerialized
 
 
-@pytest.fixture
-def networks():
+@pytest.fixture(
+    params=["unit", pytest.param("block", marks=pytest.mark.large)],
+)
+def networks(request):
     keras.utils.set_random_seed(0)
     network = build_network(4, input_size=64, preset="tiny", batch_norm="moving")
-    return network, rematerialized(network)
+    return network, rematerialized(network, request.param)
 
 
 def step(model, weights, image):
     """Loss and gradients of one training step, as `fit` takes it: in a graph."""
 
-    @tf.function
+    @tf.function(autograph=False)
     def compute(image):
         with tf.GradientTape() as tape:
             outputs = model(image, training=True)
