@@ -103,8 +103,16 @@ class RunFolder:
                 "chooses another folder"
             )
 
-    def check_training(self, *, resume: bool, overwrite: bool) -> None:
+    def check_training(
+        self, *, resume: bool, overwrite: bool, retried: bool = False
+    ) -> None:
         """Protects an earlier training run.
+
+        Args:
+          resume: go on with it.
+          overwrite: replace it.
+          retried: the command may have been killed before its first state; what it had
+            written by then is nothing to protect.
 
         Raises:
           InputError: if there is one and neither flag is set, or there is none to
@@ -119,9 +127,10 @@ class RunFolder:
                 f"{self.path} already holds a training run; `resume` continues it, "
                 "`overwrite` replaces it, `name` chooses another folder"
             )
+        kept = {*self._results()}
         for path in self._made_by_training():
-            if path == self.settings:
-                continue  # of a run that was killed before its first state
+            if retried and path not in kept:
+                continue
             raise InputError(
                 f"{self.path} already holds {path.relative_to(self.path)}; `overwrite` "
                 "removes all checkpoints and curves there, `name` chooses another "
@@ -133,7 +142,9 @@ class RunFolder:
         return resume or (resume_or_start and self.training_state.is_file())
 
     @contextmanager
-    def training(self, *, resume: bool, overwrite: bool) -> Iterator[None]:
+    def training(
+        self, *, resume: bool, overwrite: bool, retried: bool = False
+    ) -> Iterator[None]:
         """Keeps the folder for one training, and protects an earlier one.
 
         Where the block fails before it has put anything into a folder that was not
@@ -143,10 +154,11 @@ class RunFolder:
           InputError: see `check_training`; or naming process and host, if another
             training is at work in the folder.
         """
-        self.check_training(resume=resume, overwrite=overwrite)
+        how = {"resume": resume, "overwrite": overwrite, "retried": retried}
+        self.check_training(**how)
         with locked(self.path, "training"):
             # Another one may have ended in between.
-            self.check_training(resume=resume, overwrite=overwrite)
+            self.check_training(**how)
             yield
 
     def prepare(self, settings: Mapping[str, Any], *, overwrite: bool) -> None:
@@ -196,13 +208,18 @@ class RunFolder:
             path.unlink(missing_ok=True)
 
     def _made_by_training(self) -> Iterator[Path]:
-        for pattern in _CHECKPOINTS:
-            yield from self.check.glob(pattern)
-        yield from self.logger.rglob("events.out.tfevents.*")
-        for path in (self.partial_checkpoint, self.settings, self.skipped):
+        yield from self._results()
+        for path in (self.settings, self.skipped):
             if path.exists():
                 yield path
         yield from self._leftovers()
+
+    def _results(self) -> Iterator[Path]:
+        for pattern in _CHECKPOINTS:
+            yield from self.check.glob(pattern)
+        yield from self.logger.rglob("events.out.tfevents.*")
+        if self.partial_checkpoint.exists():
+            yield self.partial_checkpoint
 
     def _leftovers(self) -> Iterator[Path]:
         yield from leftovers(self.check)

@@ -71,7 +71,11 @@ def train(
         stack.enter_context(cluster.together(strategy))
         if writes:
             stack.enter_context(
-                folder.training(resume=config.resume, overwrite=config.overwrite)
+                folder.training(
+                    resume=config.resume,
+                    overwrite=config.overwrite,
+                    retried=config.resume_or_start,
+                )
             )
         stack.enter_context(strategy.scope())
         chosen = plan(config)

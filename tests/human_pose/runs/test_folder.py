@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 from contextlib import contextmanager
@@ -77,6 +78,31 @@ def test_each_trace_of_a_training_is_noticed_and_removed(tmp_path, made, message
     folder.remove_training()
     folder.check_training(resume=False, overwrite=False)
     assert not (tmp_path / made).exists()
+
+
+@pytest.mark.parametrize(
+    ("made", "protected"),
+    [
+        ("check/settings.json", False),
+        ("check/skipped.txt", False),
+        ("check/.settings.abcd1234.part.json", False),
+        ("check/d8.keras", True),
+        ("check/partial_checkpoint.h5", True),
+        ("logger/events.out.tfevents.1.host", True),
+    ],
+)
+def test_a_command_that_is_repeated_goes_on_from_before_its_first_state(
+    tmp_path, made, protected
+):
+    folder = RunFolder(tmp_path)
+    folder.make()
+    (tmp_path / made).touch()
+    assert not folder.goes_on(resume=False, resume_or_start=True)
+    refused = pytest.raises(InputError) if protected else contextlib.nullcontext()
+    with refused:
+        folder.check_training(resume=False, overwrite=False, retried=True)
+    (tmp_path / "check" / "training_state.h5").touch()
+    assert folder.goes_on(resume=False, resume_or_start=True)
 
 
 def test_leftovers_of_a_killed_process_are_removed(tmp_path):
