@@ -8,6 +8,7 @@ When a worker is killed, or loses another, all are started again with
 all with exit code 143. Several machines: docs/scale.md.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -21,8 +22,10 @@ from human_pose.runs.supervision import Supervisor
 _DISTRIBUTE: Final = "--distribute=multiworker"
 _AGAIN: Final = "--resume_or_start"
 # Of a first start; a second one must not do so again.
-_TRAIN: Final = ("--train", "--train=1", "--train=true")
-_ONCE: Final = ("--overwrite", "--resume", "--overwrite=true", "--resume=true")
+_ONCE: Final = ("overwrite", "resume", "resume_or_start")
+# How absl takes flags, and their being on.
+_FLAG: Final = re.compile(r"--?(?P<name>\w+)(?:=(?P<value>.*))?", re.DOTALL)
+_ON: Final = ("1", "t", "true")
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -50,19 +53,29 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         raise InputError("the flags of main.py must stand behind `--`")
     place = words.index("--")
     own, passed = words[:place], words[place + 1 :]
+    # What stands in the files of `--flagfile` counts as well.
+    passed = flags.FlagValues().read_flags_from_files(passed)
     for word in passed:
-        if word.startswith("--distribute") and word != _DISTRIBUTE:
+        if _flag(word)[0] == "distribute" and word != _DISTRIBUTE:
             raise InputError("distribute", "must be multiworker, or left out", word)
     return own, passed
+
+
+def _flag(word: str) -> tuple[str, str | None]:
+    """The name that a word sets, empty if none, and the value behind its `=`."""
+    found = _FLAG.fullmatch(word)
+    return (found["name"], found["value"]) if found else ("", None)
 
 
 def commands(passed: Sequence[str]) -> tuple[list[str], list[str]]:
     """What is run at first, and after a loss."""
     start = [sys.executable, "-m", "human_pose.main"]
     rest = [word for word in passed if word != _DISTRIBUTE]
-    kept = [word for word in rest if word not in (*_ONCE, _AGAIN)]
+    kept = [word for word in rest if _flag(word)[0] not in _ONCE]
+    asked = [value for name, value in map(_flag, rest) if name == "train"]
     # An evaluation starts anew: it has written nothing.
-    goes_on = [_AGAIN] if any(word in _TRAIN for word in rest) else []
+    trains = bool(asked) and (asked[-1] or "1").lower() in _ON
+    goes_on = [_AGAIN] if trains else []
     return [*start, *rest, _DISTRIBUTE], [*start, *kept, _DISTRIBUTE, *goes_on]
 
 

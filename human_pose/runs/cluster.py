@@ -164,9 +164,13 @@ def _check_config(text: str | None) -> None:
         content = json.loads(text)
         task, cluster = content["task"], content["cluster"]
         addresses = cluster[task["type"]]
-        known = 0 <= int(task["index"]) < len(addresses)
-        known = known and all(":" in address for address in addresses)
-    except (ValueError, KeyError, TypeError) as error:
+        # Evaluators and parameter servers would wait, or train alone.
+        known = {task["type"], *cluster} <= {"chief", "worker"}
+        known = known and 0 <= int(task["index"]) < len(addresses)
+        known = known and all(
+            ":" in address for each in cluster.values() for address in each
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(_CONFIG, form, text) from error
     if not known:
         raise InputError(_CONFIG, form, text)

@@ -112,6 +112,22 @@ def is_chief(strategy: tf.distribute.Strategy | None = None) -> bool:
     return place_of(strategy).number == 0
 
 
+def check_shares(strategy: tf.distribute.Strategy, batch_size: int) -> None:
+    """Refuses a batch that several processes cannot share in equal parts.
+
+    Args:
+      strategy: that they train by.
+      batch_size: samples in a whole batch.
+
+    Raises:
+      InputError: naming how many devices share it.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if in_cluster(strategy) and batch_size % replicas:
+        rule = f"must be a multiple of {replicas}, the devices that share it"
+        raise InputError("batch_size", rule, batch_size)
+
+
 def batches_for(
     strategy: tf.distribute.Strategy,
     batch_size: int,
@@ -129,14 +145,12 @@ def batches_for(
       Outside of a cluster the whole batches, which Keras splits among replicas.
 
     Raises:
-      InputError: if several processes cannot share a batch in equal parts.
+      InputError: see `check_shares`.
     """
     replicas = strategy.num_replicas_in_sync
     if not in_cluster(strategy):
         return make(1, 0)
-    if batch_size % replicas:
-        rule = f"must be a multiple of {replicas}, the devices that share it"
-        raise InputError("batch_size", rule, batch_size)
+    check_shares(strategy, batch_size)
 
     def parts(context: tf.distribute.InputContext) -> tf.data.Dataset:
         batches = make(context.num_input_pipelines, context.input_pipeline_id)

@@ -24,6 +24,8 @@ TRY_AGAIN: Final = 75
 _LEAVING_S: Final = 60.0
 # Those whose fellow has failed by itself say so within this time.
 _SAYING_S: Final = 5.0
+# Shells and wrappers may send one Ctrl-C twice, but not after this time.
+_TWICE_S: Final = 1.0
 # After this long a start has been a success, and restarts are counted anew.
 _SETTLED_S: Final = 600.0
 _POLL_S: Final = 0.05
@@ -56,10 +58,17 @@ class Supervisor:
         self._running: list[subprocess.Popen[str]] = []
         self._relays: list[threading.Thread] = []
         self._told = False
+        self._told_at = 0.0
+        self._hurried = False
 
     def run(self) -> int:
-        """Runs them; returns the exit code of all: 0, 143, or that of a failure."""
-        before = {n: signal.signal(n, self._take) for n in _ENDING}
+        """Runs them; returns the exit code of all: 0, 143, or that of a failure.
+
+        SIGTERM, Ctrl-C and a closed terminal let them save and end; Ctrl-C once more
+        ends them at once.
+        """
+        heard = [n for n in _ENDING if signal.getsignal(n) is not signal.SIG_IGN]
+        before = {n: signal.signal(n, self._take) for n in heard}
         try:
             return self._until_done()
         finally:
@@ -103,6 +112,9 @@ class Supervisor:
                     env=os.environ | {"TF_CONFIG": json.dumps(config)},
                     text=True,
                     errors="replace",
+                    # Ctrl-C goes to all of a terminal's group, and would cut their
+                    # steps in two; `_take` passes it on as what they wait for.
+                    start_new_session=True,
                     **(_PIPED if number else {}),
                 )
             )
@@ -113,31 +125,40 @@ class Supervisor:
         """Waits for the end of all; returns the code of the first that failed."""
         failed = 0
         while any(process.poll() is None for process in self._running):
-            codes = [process.poll() for process in self._running]
-            failed = next((code for code in codes if code), 0)
+            failed = self._first_failure()
             if failed or self._told:
                 break
             time.sleep(_POLL_S)
         if not failed and not self._told:
-            failed = next((p.returncode for p in self._running if p.returncode), 0)
+            failed = self._first_failure()
+        if self._told:
+            self._say("told to end; the workers save the run, unless told once more")
         if failed or self._told:
             self._let_end(failed)
             # The failure of one makes losses of the others.
             codes = [process.returncode for process in self._running]
             own = [code for code in codes if code and not _is_loss(code)]
             failed = TERMINATED if self._told else next(iter(own), failed)
+            if failed == -signal.SIGTERM:  # told before it could listen
+                failed = TERMINATED
         for relay in self._relays:
             relay.join(_SAYING_S)
         self._relays.clear()
         self._running.clear()
         return failed
 
+    def _first_failure(self) -> int:
+        """The code of the first process that has ended with another than 0."""
+        return next((code for p in self._running if (code := p.poll())), 0)
+
     def _let_end(self, failed: int) -> None:
         """Gives the others time for what they still have to do, and ends them."""
         leaving = self._told or failed == TERMINATED
-        patience = _LEAVING_S if leaving else 0.0 if _is_loss(failed) else _SAYING_S
+        # A loss that is not a kill may be another's failure, which is still to be told.
+        killed = failed == -signal.SIGKILL
+        patience = _LEAVING_S if leaving else 0.0 if killed else _SAYING_S
         until = time.monotonic() + patience
-        while time.monotonic() < until:
+        while time.monotonic() < until and not self._hurried:
             if all(process.poll() is not None for process in self._running):
                 break
             time.sleep(_POLL_S)
@@ -152,13 +173,22 @@ class Supervisor:
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         """Passes the signal on: the workers agree on the step to leave after."""
-        self._told = True
+        now = time.monotonic()
+        again = self._told and now - self._told_at > _TWICE_S
+        self._hurried = self._hurried or (again and number == signal.SIGINT)
+        if not self._told:
+            self._told, self._told_at = True, now
         for process in self._running:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
 
 
-_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+# Windows has no terminal that can be closed on a process.
+_ENDING: Final = tuple(
+    getattr(signal, name)
+    for name in ("SIGTERM", "SIGINT", "SIGHUP")
+    if hasattr(signal, name)
+)
 _PIPED: Final[dict[str, Any]] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
 
 

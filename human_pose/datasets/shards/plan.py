@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from human_pose.datasets.shards.records import Schema
 from human_pose.datasets.shards.writing import Bad, Good, shard_name
 from human_pose.files.checks import check_whole
@@ -61,6 +63,12 @@ class Task:
     def __len__(self) -> int:
         """Samples, good or bad."""
         return sum(map(len, self.pieces))
+
+    @property
+    def indices(self) -> np.ndarray:
+        """Of the samples, good or bad, int64 `[N]`."""
+        ranges = [np.array(piece.indices, np.int64) for piece in self.pieces]
+        return np.concatenate([np.zeros(0, np.int64), *ranges])
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,12 @@ from typing import Final, Protocol
 
 from human_pose.datasets.shards import tfds_folder
 from human_pose.datasets.shards.plan import Plan, Task
-from human_pose.datasets.shards.sidecar import Sidecar, read_sidecar, sidecar_path
+from human_pose.datasets.shards.sidecar import (
+    Sidecar,
+    crc32_of,
+    read_sidecar,
+    sidecar_path,
+)
 from human_pose.datasets.shards.writing import FORMAT, is_written, write_shard
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, leftovers
@@ -53,7 +58,8 @@ class InThisProcess:
 
 def write_task(plan: Plan, folder: str | os.PathLike[str], task: Task) -> None:
     """Writes one shard of a plan, unless it is there."""
-    write_shard(Path(folder) / task.name, plan.samples(task), plan.schema, plan.source)
+    path = Path(folder) / task.name
+    write_shard(path, plan.samples(task), plan.schema, plan.source, task.indices)
 
 
 def prepare(
@@ -66,6 +72,9 @@ def prepare(
     progress: Progress = lambda done, total: None,
 ) -> Path:
     """Makes what of a plan is not there; only one at a time in a folder.
+
+    The shards of a finished folder are compared with their checksums, which reads all
+    of them, and those that were damaged are made anew.
 
     Args:
       plan: what is made.
@@ -81,12 +90,16 @@ def prepare(
 
     Raises:
       InputError: if a shard cannot be written (a full disk), too many samples are
-        unusable, or the folder holds shards of other sizes. Finished shards stay, and
+        unusable or all of a part, or the folder holds shards of other sizes. Finished shards stay, and
         the same call goes on from there.
     """
     folder = plan.folder(out)
     _check_share(max_bad_share)
     _make_ready(plan, folder)
+    if tfds_folder.is_finished(folder):
+        # Whoever prepares it again wants to know that it is whole, or mended. What was
+        # killed on its way goes on at once, and is read by nobody before its end.
+        _forget_damaged_shards(plan, folder)
     if retry_bad:
         _forget_shards_with_bad(plan, folder)
     pending = [task for task in plan.tasks if not _is_done(plan, folder, task)]
@@ -97,6 +110,7 @@ def prepare(
         (engine or InThisProcess()).write(plan, folder, tasks)
     sidecars = {task.name: read_sidecar(folder / task.name) for task in plan.tasks}
     _report(plan, folder, sidecars, max_bad_share)
+    _check_parts(plan, folder, sidecars)
     tfds_folder.write_metadata(plan, folder, sidecars)
     return folder
 
@@ -134,7 +148,15 @@ def _forget_shards_with_bad(plan: Plan, folder: Path) -> None:
 
 
 def _is_done(plan: Plan, folder: Path, task: Task) -> bool:
-    return is_written(folder / task.name, plan.source, plan.schema)
+    return is_written(folder / task.name, plan.source, plan.schema, task.indices)
+
+
+def _forget_damaged_shards(plan: Plan, folder: Path) -> None:
+    for task in plan.tasks:
+        path = folder / task.name
+        if _is_done(plan, folder, task):
+            if crc32_of(path) != read_sidecar(path).crc32:
+                sidecar_path(path).unlink()
 
 
 class _Watch:
@@ -201,6 +223,16 @@ def _report(
             f"be used, more than `max_bad_share` allows ({max_bad_share:g}); the "
             f"first: {bad[0][2]}"
         )
+
+
+def _check_parts(plan: Plan, folder: Path, sidecars: dict[str, Sidecar]) -> None:
+    """Refuses a part without a usable sample, however small its share of all is."""
+    for part in plan.parts:
+        if not any(len(sidecars[t.name]) for t in plan.tasks if t.part == part):
+            raise InputError(
+                f"{folder / REPORT}: lists all samples of the {part} part, which would "
+                "be empty; mend the source"
+            )
 
 
 def _skipped(

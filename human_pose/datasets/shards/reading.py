@@ -143,7 +143,7 @@ def record_reader(
 
 
 def _check_alike(shards: Shards) -> None:
-    """Refuses shards of several preparations, one of which is not finished."""
+    """Refuses shards of several preparations, and one in place of another."""
     first = shards.sidecars[0]
     for path, sidecar in zip(shards.paths, shards.sidecars, strict=True):
         if (sidecar.source, sidecar.schema) != (first.source, first.schema):
@@ -151,3 +151,10 @@ def _check_alike(shards: Shards) -> None:
                 f"{path}: is of another preparation than {shards.paths[0].name}; "
                 "finish the one, or choose another folder"
             )
+    indices = np.sort(shards.indices)  # nearly sorted already: some milliseconds
+    if (twice := indices[1:][np.diff(indices) == 0]).size:
+        raise InputError(
+            f"{shards.paths[0].parent}: holds the sample {twice[0]} twice, because a "
+            "shard was copied to another's name: prepare the data set again, which "
+            "makes it anew"
+        )

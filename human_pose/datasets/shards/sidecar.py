@@ -148,8 +148,10 @@ def _parsed(path: Path) -> Sidecar:
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: is no sidecar of a shard") from error
     whole = sum(sidecar.lengths) + RECORD_FRAME_BYTES * len(sidecar)
-    if len(sidecar.lengths) != len(sidecar) or whole != sidecar.bytes:
-        raise InputError(f"{path}: its counts, lengths and bytes contradict each other")
+    if len(sidecar.lengths) != len(sidecar) or min(sidecar.lengths, default=0) < 0:
+        raise InputError(f"{path}: its counts and lengths contradict each other")
+    if whole != sidecar.bytes:
+        raise InputError(f"{path}: its lengths and bytes contradict each other")
     if sidecar.version != VERSION:
         raise InputError(f"{path}", f"must be of version {VERSION}", sidecar.version)
     return sidecar

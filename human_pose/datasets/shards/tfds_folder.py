@@ -33,6 +33,11 @@ def features_of(schema: Schema) -> Any:
     )
 
 
+def is_finished(folder: str | os.PathLike[str]) -> bool:
+    """Whether a preparation has come to its end."""
+    return (Path(folder) / _INFO).exists()
+
+
 def remove_metadata(folder: str | os.PathLike[str]) -> None:
     """Removes the files, because a shard is to be made anew."""
     for name in (_INFO, _FEATURES):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.shards.records import Field, Sample, Schema, encode
@@ -62,13 +63,29 @@ def _kind(field: Field) -> str:
     return "picture" if field.picture else "text" if field.text else field.dtype
 
 
-def is_written(path: str | os.PathLike[str], source: str, schema: Schema) -> bool:
-    """Whether a shard is there, whole, and of this source and schema."""
+def is_written(
+    path: str | os.PathLike[str],
+    source: str,
+    schema: Schema,
+    indices: np.ndarray | None = None,
+) -> bool:
+    """Whether a shard is there, whole, and of this source and schema.
+
+    Args:
+      path: of the shard.
+      source: tells what it is made of.
+      schema: of its records.
+      indices: int, of the samples that it may hold, so that no other shard's file under
+        its name counts; None for any.
+    """
     try:
         sidecar = read_sidecar(path)
     except InputError:
         return False
-    return (sidecar.source, sidecar.schema) == (source, schema_name(schema))
+    if (sidecar.source, sidecar.schema) != (source, schema_name(schema)):
+        return False
+    held = [*sidecar.indices, *(index for index, _ in sidecar.skipped)]
+    return indices is None or bool(np.isin(held, indices).all())
 
 
 def write_shard(
@@ -76,6 +93,7 @@ def write_shard(
     samples: Iterable[Good | Bad],
     schema: Schema,
     source: str,
+    indices: np.ndarray | None = None,
 ) -> Sidecar:
     """Writes a shard, or finds that it is there.
 
@@ -85,6 +103,7 @@ def write_shard(
         if they are needed.
       schema: of the good.
       source: tells what the shard is made of.
+      indices: see `is_written`.
 
     Returns:
       What is known of it.
@@ -94,9 +113,9 @@ def write_shard(
         before stays.
     """
     path = Path(path)
-    if is_written(path, source, schema):
+    if is_written(path, source, schema, indices):
         return read_sidecar(path)
-    indices: list[int] = []
+    good: list[int] = []
     lengths: list[int] = []
     skipped: list[tuple[int, str]] = []
     with atomic(path) as temporary:
@@ -107,13 +126,13 @@ def write_shard(
                     continue
                 record = encode(item.sample, schema)
                 writer.write(record)
-                indices.append(item.index)
+                good.append(item.index)
                 lengths.append(len(record))
         _sync(temporary)
         sidecar = Sidecar(
             source,
             schema_name(schema),
-            tuple(indices),
+            tuple(good),
             tuple(lengths),
             os.path.getsize(temporary),
             crc32_of(temporary),

@@ -79,6 +79,8 @@ def train(
             )
         stack.enter_context(strategy.scope())
         chosen = plan(config)
+        for stage in chosen.recipe.stages:
+            distribution.check_shares(strategy, stage.batch_size)
         data = open_samples(config, "train", every=config.every)
         progress = Progress()
         if config.resume:

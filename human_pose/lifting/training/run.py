@@ -70,6 +70,7 @@ def train(
       LostWorker: if another process of those that train together is gone.
     """
     strategy = strategy or cluster.make_strategy(config.distribute)
+    distribution.check_shares(strategy, config.batch_size)
     resume = folder.goes_on(
         resume=config.resume, resume_or_start=config.resume_or_start
     )

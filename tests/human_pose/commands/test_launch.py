@@ -36,6 +36,30 @@ def test_a_second_start_goes_on():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--train", "--overwrite=1"],
+        ["-train=True", "-overwrite"],
+        ["--notrain", "--train=t", "--resume=t"],
+    ],
+)
+def test_a_second_start_goes_on_however_flags_are_written(words):
+    _, again = launch.commands([*words, "--name=overwrite"])
+    kept = [word for word in words if "train" in word]
+    assert again[3:] == [
+        *kept, "--name=overwrite", "--distribute=multiworker", "--resume_or_start"
+    ]  # fmt: skip
+
+
+def test_files_of_flags_are_read(tmp_path):
+    (tmp_path / "flags").write_text("--train\n--overwrite\n")
+    _, passed = launch.split(["launch", "--", f"--flagfile={tmp_path / 'flags'}"])
+    assert launch.commands(passed)[1][3:] == [
+        "--train", "--distribute=multiworker", "--resume_or_start"
+    ]  # fmt: skip
+
+
 def test_a_second_evaluation_starts_anew():
     first, again = launch.commands(["--check_path=a.h5"])
     assert first == again
@@ -46,6 +70,7 @@ def test_a_second_evaluation_starts_anew():
     [
         (["launch", "--train=1"], "behind `--`"),
         (["launch", "--", "--distribute=mirrored"], "must be multiworker"),
+        (["launch", "--", "-distribute=none"], "must be multiworker"),
     ],
 )
 def test_other_words_are_refused(words, rule):

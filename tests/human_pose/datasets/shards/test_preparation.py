@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import time
 import warnings
@@ -90,7 +91,9 @@ def test_equal_plans_make_equal_files(tmp_path):
     assert made_up.files(first) == made_up.files(second)
 
 
-@pytest.mark.parametrize("damage", ["sidecar", "shard", "cut", "info", "leftover"])
+@pytest.mark.parametrize(
+    "damage", ["sidecar", "shard", "cut", "flipped", "copied", "info", "leftover"]
+)
 def test_what_is_missing_is_made_again(tmp_path, damage):
     folder = prepare(made_up.source().plan(SHARD), tmp_path)
     before = made_up.files(folder)
@@ -101,13 +104,24 @@ def test_what_is_missing_is_made_again(tmp_path, damage):
         shard.unlink()
     if damage == "cut":
         os.truncate(shard, 100)
+    if damage == "flipped":
+        content = bytearray(shard.read_bytes())
+        content[len(content) // 2] ^= 1
+        shard.write_bytes(content)
+    if damage == "copied":
+        # Of the same size: all that a sidecar says of its shard is true.
+        other = folder / "made_up-train.tfrecord-00003-of-00005"
+        shutil.copy(other, shard)
+        shutil.copy(sidecar_path(other), sidecar_path(shard))
+        with pytest.raises(InputError, match="holds the sample 22 twice"):
+            open_shards(folder, "train")
     if damage == "info":
         (folder / "dataset_info.json").unlink()
     if damage == "leftover":
         (folder / ".made_up-train.abcdefgh.part").write_bytes(b"half")
     counting = Counting()
     prepare(made_up.source().plan(SHARD), tmp_path, counting)
-    made = [shard.name] if damage in ("sidecar", "shard", "cut") else []
+    made = [] if damage in ("info", "leftover") else [shard.name]
     assert counting.written == made
     assert made_up.files(folder) == before
 
@@ -178,6 +192,17 @@ def test_too_many_bad_samples_are_refused_and_may_be_mended(tmp_path):
     ]
     whole = prepare(mended, tmp_path / "whole")
     assert made_up.files(folder) == made_up.files(whole)
+
+
+def test_a_part_is_not_left_empty_however_small_it_is(tmp_path):
+    parts = {
+        "train": (Piece(None, range(0, 12)),),
+        "test": (Piece(12, range(12, 13)),),
+    }
+    plan = made_up.source(parts).plan(SHARD)
+    with pytest.raises(InputError, match="all samples of the test part"):
+        prepare(plan, tmp_path, max_bad_share=0.1)
+    assert not (plan.folder(tmp_path) / "dataset_info.json").exists()
 
 
 def test_a_wrong_source_is_found_out_early(tmp_path):

@@ -1,0 +1,77 @@
+"""Several processes under one supervisor: which code all end with, and how."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from human_pose.runs.supervision import TERMINATED, TRY_AGAIN, Supervisor
+
+# The number of a worker, from what it is told.
+NUMBER = "import json, os, signal, sys, time\n"
+NUMBER += "number = json.loads(os.environ['TF_CONFIG'])['task']['index']\n"
+
+
+def run(code, restarts=0):
+    said = []
+    command = [sys.executable, "-c", NUMBER + code]
+    return Supervisor(command, command, 2, restarts, said.append).run(), said
+
+
+def test_a_failure_counts_that_another_was_quicker_to_feel():
+    """A diverged chief still takes its leave when its fellow has lost it."""
+    code, said = run(
+        f"time.sleep(0.5 * (1 - number)); sys.exit([1, {TRY_AGAIN}][number])"
+    )
+    assert code == 1
+    assert said == ["a worker has failed with exit code 1; all are ended"]
+
+
+def test_a_kill_is_a_loss():
+    code, said = run("number or time.sleep(60); os.kill(os.getpid(), signal.SIGKILL)")
+    assert code == TRY_AGAIN
+    assert said == ["lost a worker 1 times in a row: giving up"]
+
+
+def test_one_that_is_told_before_it_listens_is_not_lost():
+    begun = time.monotonic()
+    code, said = run("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", restarts=3)
+    assert (code, said) == (TERMINATED, [])
+    assert time.monotonic() - begun < 30  # not as long as one may save
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_is_sent_to_the_whole_group_reaches_workers_as_sigterm(tmp_path, sent):
+    """As a terminal does with Ctrl-C: no step of theirs is cut in two."""
+    worker = NUMBER + (
+        "def told(which, frame):\n"
+        f"    open({str(tmp_path)!r} + f'/{{number}}-{{which}}', 'w').close()\n"
+        "    time.sleep(0.2)\n"
+        f"    sys.exit({TERMINATED})\n"
+        "for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"
+        "    signal.signal(each, told)\n"
+        f"open({str(tmp_path)!r} + f'/{{number}}-ready', 'w').close()\n"
+        "time.sleep(60)\n"
+    )
+    program = (
+        "import sys\n"
+        "from human_pose.runs.supervision import Supervisor\n"
+        f"command = [sys.executable, '-c', {worker!r}]\n"
+        "sys.exit(Supervisor(command, command, 2, 0, print).run())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], start_new_session=True, stdout=subprocess.PIPE
+    ) as process:
+        until = time.monotonic() + 60
+        while len(list(tmp_path.glob("*-ready"))) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        os.killpg(process.pid, sent)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == TERMINATED
+    assert b"told to end" in said
+    names = sorted(path.name for path in tmp_path.iterdir())
+    told = signal.SIGTERM.value
+    assert names == [f"0-{told}", "0-ready", f"1-{told}", "1-ready"]
