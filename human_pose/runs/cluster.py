@@ -167,9 +167,10 @@ def _check_config(text: str | None) -> None:
         # Evaluators and parameter servers would wait, or train alone.
         known = {task["type"], *cluster} <= {"chief", "worker"}
         known = known and 0 <= int(task["index"]) < len(addresses)
-        known = known and all(
-            ":" in address for each in cluster.values() for address in each
-        )
+        everyones = [address for each in cluster.values() for address in each]
+        known = known and all(":" in address for address in everyones)
+        # Two of one address would wait for a third, for ever.
+        known = known and len({*everyones}) == len(everyones)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(_CONFIG, form, text) from error
     if not known:

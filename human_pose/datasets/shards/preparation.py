@@ -90,8 +90,8 @@ def prepare(
 
     Raises:
       InputError: if a shard cannot be written (a full disk), too many samples are
-        unusable or all of a part, or the folder holds shards of other sizes. Finished shards stay, and
-        the same call goes on from there.
+        unusable or all of a part, or the folder holds shards of other sizes. Finished
+        shards stay, and the same call goes on from there.
     """
     folder = plan.folder(out)
     _check_share(max_bad_share)

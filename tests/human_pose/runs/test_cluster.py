@@ -86,6 +86,8 @@ def test_workers_that_differ_are_refused(tmp_path, capfd):
         '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
         '{"cluster": {"worker": ["a:1"], "evaluator": ["b:1"]}, '
         '"task": {"type": "evaluator", "index": 0}}',
+        '{"cluster": {"worker": ["a:1", "a:1"]}, '
+        '"task": {"type": "worker", "index": 0}}',
         '{"cluster": [], "task": {"type": "worker", "index": 0}}',
         '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
     ],
