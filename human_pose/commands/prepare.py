@@ -168,7 +168,12 @@ def _reading(flag_values: flags.FlagValues) -> dict[str, Any]:
 
 def _engine(flag_values: flags.FlagValues) -> Any:
     """Who writes the shards; None for this process."""
-    words = shlex.split(flag_values.beam_pipeline_options or "")
+    given = flag_values.beam_pipeline_options or ""
+    try:
+        words = shlex.split(given)
+    except ValueError as error:
+        rule = f"must be words of a shell ({error})"
+        raise InputError("beam_pipeline_options", rule, given) from error
     options = tuple(word.removeprefix("--") for word in words)
     if flag_values.workers == 1 and not options:
         return None

@@ -30,6 +30,7 @@ _OF_KERAS: Final = (
 _FLAGS_OF: Final = {
     "every": ("subsample",),
     "learning_rate": ("wlr", "lr"),
+    "options": ("beam_pipeline_options",),
     "max_depth_bins": ("depth_limit",),
     "recipe": ("curriculum",),
     "save_every": ("save_f",),

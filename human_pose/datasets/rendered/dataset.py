@@ -67,10 +67,8 @@ def index_ranges(recipe: Recipe) -> tuple[Block, ...]:
     """
     smallest = len(SUBJECTS) * len(IMAGE_ACTIONS)
     if recipe.count < smallest:
-        raise InputError(
-            f"count must be at least {smallest}, one picture for each subject and "
-            f"action; received {recipe.count}"
-        )
+        rule = f"must be at least {smallest}, one picture for each subject and action"
+        raise InputError("count", rule, recipe.count)
     test_blocks = len(TEST_SUBJECTS) * len(IMAGE_ACTIONS)
     train_blocks = smallest - test_blocks
     test = min(

@@ -4,6 +4,8 @@ Beam does no more than to hand out shards. Whatever it does twice, or leaves run
 when its parent is killed, writes the same bytes under the same name or nothing.
 """
 
+import contextlib
+import io
 import logging
 import os
 import threading
@@ -14,7 +16,7 @@ from typing import Any, Final
 
 from human_pose.datasets.shards.plan import Plan, Task
 from human_pose.datasets.shards.preparation import write_task
-from human_pose.files.errors import InputError
+from human_pose.files.errors import InputError, one_line
 from human_pose.files.extras import needed
 
 # Workers tell when they begin and end, in six lines each.
@@ -54,7 +56,11 @@ class Beam:
         beam = needed("apache_beam", "preparing by several workers", "beam")
         logging.getLogger("apache_beam").setLevel(logging.ERROR)
         parent = os.getpid() if self.workers else None
-        pipeline = beam.Pipeline(options=self._options(beam))
+        options = self._options(beam)
+        try:
+            pipeline = beam.Pipeline(options=options)
+        except ValueError as error:  # it knows no such runner
+            raise InputError("options", f"must be Beam's: {one_line(error)}") from error
         _ = (
             pipeline
             | "shards" >> beam.Create(tasks, reshuffle=True)
@@ -73,7 +79,21 @@ class Beam:
         )
         given = (*(local if self.workers else ()), _QUIET, *self.options)
         words = [f"{_DASHES}{option}" for option in given]
-        return beam.options.pipeline_options.PipelineOptions(words)
+        made = beam.options.pipeline_options.PipelineOptions(words)
+        said = io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said):
+                known = made.get_all_options()
+        except SystemExit as error:  # after a page that lists all options
+            last = said.getvalue().strip().splitlines()[-1]
+            raise InputError("options", f"must be Beam's: {last}") from error
+        unknown = [o for o in self.options if o.partition("=")[0] not in known]
+        if unknown:
+            # No error: a runner elsewhere may know what this Python does not.
+            logging.getLogger(__name__).warning(
+                "Beam does not know the option %s here, and passes it on", unknown[0]
+            )
+        return made
 
 
 class _Writer:

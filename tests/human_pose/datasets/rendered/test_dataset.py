@@ -153,6 +153,6 @@ def test_the_command_names_a_mistake(tmp_path):
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("make_pictures.py: count must be at least 105")
+    assert done.stderr.startswith("make_pictures.py: --count must be at least 105")
     assert done.stderr.count("\n") == 1
     assert not list(tmp_path.iterdir())

@@ -302,6 +302,25 @@ def test_what_fails_in_beam_is_one_line(tmp_path):
     assert len([*full.folder(tmp_path).glob("*.json")]) == 4
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("runner=NoRunner", "options must be Beam's: Unexpected pipeline runner"),
+        ("direct_num_workers=x", "options must be Beam's: .*invalid int value"),
+    ],
+)
+def test_options_that_beam_refuses_are_one_line(tmp_path, capfd, option, message):
+    with pytest.raises(InputError, match=message):
+        prepare(made_up.source().plan(SHARD), tmp_path, Beam(0, (option,)))
+    assert "usage" not in capfd.readouterr().err
+
+
+def test_options_that_beam_does_not_know_are_told(caplog):
+    beam = pytest.importorskip("apache_beam")
+    assert Beam(1, ("flink_mastr=here",))._options(beam)
+    assert "does not know the option flink_mastr=here" in caplog.text
+
+
 def test_features_bear_units():
     features = features_of(made_up.SCHEMA)
     assert features["exact"].np_dtype == np.float64
