@@ -6,8 +6,8 @@ the others run: all end, and all are started again (`runs.supervision`, or a sch
 
 import json
 import os
+import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -24,8 +24,12 @@ from human_pose.runs.kinds import Distribution
 # How long a process waits for the others to start. One that is started alone, when the
 # others are gone, would wait for ever, and TensorFlow hears no signal meanwhile.
 MEETING_S: Final = 300.0
-# EX_TEMPFAIL of sysexits.h.
-_TRY_AGAIN: Final = 75
+_WATCH: Final = """
+import os, select, signal, sys
+if not select.select([0], [], [], float(sys.argv[1]))[0]:
+    print(sys.argv[3], file=sys.stderr, flush=True)
+    os.kill(int(sys.argv[2]), signal.SIGKILL)
+"""
 _CONFIG: Final = "TF_CONFIG"
 
 # What a step raises where another process has gone, or never came.
@@ -44,8 +48,7 @@ def make_strategy(
       kind: "none" for one device; "mirrored" for all GPUs of this machine;
         "multiworker" for the processes of `TF_CONFIG`, each with all its GPUs or, where
         there are none, its CPU. To be called before anything else of TensorFlow.
-      meeting_s: after how long without the other processes this one ends, with exit
-        code 75.
+      meeting_s: after how long without the other processes this one is killed.
 
     Raises:
       InputError: if there are no two GPUs to mirror on, or `TF_CONFIG` is not what it
@@ -179,24 +182,24 @@ def _check_config(text: str | None) -> None:
 
 @contextmanager
 def _waiting(seconds: float) -> Iterator[None]:
-    """Ends the process if the block takes longer: no other way leads out of it."""
+    """Kills this process if the block takes longer: no other way leads out of it.
 
-    def end() -> None:
-        print(
-            f"the other workers have not come in {seconds:g} s; all must be started "
-            "again, together",
-            file=sys.stderr,
-            flush=True,
-        )
-        os._exit(_TRY_AGAIN)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    By another process, because TensorFlow lets no thread of Python run meanwhile.
+    """
+    line = (
+        f"the other workers have not come in {seconds:g} s; all must be started again, "
+        "together"
+    )
+    words = [sys.executable, "-c", _WATCH, str(seconds), str(os.getpid()), line]
+    # Of its own session, so that it hears no Ctrl-C.
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, start_new_session=True
+    ) as watch:
+        try:
+            yield
+        finally:
+            assert watch.stdin is not None
+            watch.stdin.close()  # as the end of this process does
 
 
 def gathered(
