@@ -73,12 +73,10 @@ class Place(NamedTuple):
     Attributes:
       processes: how many they are.
       number: of this one, from 0; number 0 is the chief.
-      trains: whether it takes part in the steps; an evaluator does not.
     """
 
     processes: int = 1
     number: int = 0
-    trains: bool = True
 
 
 def place_of(strategy: tf.distribute.Strategy | None = None) -> Place:
@@ -93,7 +91,7 @@ def place_of(strategy: tf.distribute.Strategy | None = None) -> Place:
     chiefs, workers = len(cluster.get("chief", ())), len(cluster.get("worker", ()))
     first = {"chief": 0, "worker": chiefs}.get(resolver.task_type)
     if first is None:
-        return Place(chiefs + workers, chiefs + workers, trains=False)
+        return Place(chiefs + workers, chiefs + workers)  # that of an evaluator
     return Place(chiefs + workers, first + int(resolver.task_id or 0))
 
 
