@@ -5,6 +5,7 @@ Also lifts recordings of any calibrated cameras, and fits the prior that this ne
 Usage:
   python human_pose/main.py --train=1 --name=new_model
   python human_pose/main.py --name=new_model --check_path=<a checkpoint>
+  python human_pose/main.py --train=1 --dataset=<a prepared set> --data_dir=<its place>
   python human_pose/main.py --lift=<2D detections> --check_path=<a checkpoint>
   python human_pose/main.py --model=i1 --train=1 --preset=tiny --curriculum=modern
   python human_pose/main.py --model=i1 --check_path=<a .keras checkpoint>

@@ -46,7 +46,7 @@ _WORK_ON_DATA: Final = _EVERY_TASK | {
 _LIFTER: Final = _WORK_ON_DATA | {
     "models", "l2_solver", "dtype", "as_published", "parameters_dir", "metric",
     "input_path", "wlr", "epochs", "save_f", "shuffle", "seed", "derivative", "damping",
-    "distribute",
+    "distribute", "dataset",
 }  # fmt: skip
 _LIFT: Final = _WORK_ON_DATA | {
     "lift", "models", "l2_solver", "dtype", "as_published", "parameters_dir",
@@ -232,6 +232,13 @@ def _check_together(flag_values: flags.FlagValues) -> None:
         ["resume", "overwrite", "resume_or_start"],
         lambda **given: sum(map(bool, given.values())) <= 1,
         "--resume, --resume_or_start and --overwrite exclude each other",
+    )
+    register(
+        ["dataset", "input_path"],
+        lambda dataset, input_path: (
+            dataset is None or not flag_values["input_path"].present
+        ),
+        "--dataset and --input_path exclude each other",
     )
     register(
         ["distribute", "jit"],

@@ -11,6 +11,7 @@ from absl import flags
 
 from human_pose.commands import places, shell
 from human_pose.commands.tasks import Asked
+from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
 from human_pose.lifting.config import (
     DERIVATIVES,
@@ -25,6 +26,7 @@ from human_pose.lifting.config import (
 from human_pose.runs.kinds import DISTRIBUTIONS
 
 _MAX_SEED: Final = 2**31 - 1
+_MIXTURE_FILE: Final = "model_parameters.h5"
 
 
 def define_lifter_flags(flag_values: flags.FlagValues) -> None:
@@ -56,13 +58,14 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "data_dir",
         places.DATA_DIR,
-        "Folder with train_sh.h5 and testing/, or of pictures.",
+        "Folder with train_sh.h5 and testing/, of pictures, or of prepared sets.",
         **own,
     )
     flags.DEFINE_string(
         "parameters_dir",
         None,
-        "Folder with model_parameters.h5 and avg_cameras.h5 (default: data_dir).",
+        "Folder with model_parameters.h5 and avg_cameras.h5 (default: data_dir; where "
+        f"--dataset is in one without them, {places.DATA_DIR}).",
         **own,
     )
     flags.DEFINE_string(
@@ -104,7 +107,8 @@ def define_run_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "input_path",
         f"{places.DATA_DIR}/{places.TRAINING_FILE}",
-        f"Training frames (default: {places.TRAINING_FILE} in data_dir).",
+        f"Training frames (default: {places.TRAINING_FILE} in data_dir), or the folder "
+        "of a prepared set, to train on and to evaluate.",
         **own,
     )
     flags.DEFINE_string(
@@ -201,7 +205,7 @@ def lifter_config(
     Raises:
       InputError: if a parameter file or the checkpoint does not exist.
     """
-    folder = Path(asked.parameters_dir or asked.data_dir)
+    folder = _parameters_dir(asked)
     check_path = asked.check_path if load_checkpoint else None
     return LifterConfig(
         models=asked.models,
@@ -209,7 +213,7 @@ def lifter_config(
         derivative=derivative,
         damping=damping,
         dtype=asked.dtype,
-        mixture_path=locate(folder / "model_parameters.h5"),
+        mixture_path=locate(folder / _MIXTURE_FILE),
         cameras_path=locate(folder / "avg_cameras.h5"),
         check_path=(
             places.checkpoint(asked.flag_values)
@@ -221,9 +225,22 @@ def lifter_config(
     )
 
 
+def _parameters_dir(asked: Asked) -> Path:
+    """The folder of the lifter's parameters."""
+    if asked.parameters_dir is not None:
+        return Path(asked.parameters_dir)
+    folder = Path(asked.data_dir)
+    if "dataset" in asked.task.takes and asked.dataset is not None:
+        try:  # A folder of prepared sets need not have them, too.
+            locate(folder / _MIXTURE_FILE)
+        except InputError:
+            return Path(places.DATA_DIR)
+    return folder
+
+
 def _training_config(asked: Asked) -> TrainingConfig:
     return TrainingConfig(
-        input_path=places.training_file(asked.flag_values),
+        input_path=_prepared(asked) or places.training_frames(asked.flag_values),
         subsample=asked.subsample,
         metric=asked.metric,
         learning_rate=asked.wlr,
@@ -239,6 +256,13 @@ def _training_config(asked: Asked) -> TrainingConfig:
     )
 
 
+def _prepared(asked: Asked) -> Path | None:
+    """The folder of the set that `--dataset` names; None without that flag."""
+    if asked.dataset is None:
+        return None
+    return places.prepared_set(asked.data_dir, asked.dataset)
+
+
 def _lifting_config(asked: Asked) -> LiftingConfig:
     return LiftingConfig(
         recording_path=locate(asked.lift),
@@ -249,7 +273,7 @@ def _lifting_config(asked: Asked) -> LiftingConfig:
 
 def _evaluation_config(asked: Asked) -> EvaluationConfig:
     return EvaluationConfig(
-        data_dir=places.evaluation_dir(asked.flag_values),
+        data_dir=_prepared(asked) or places.evaluation_dir(asked.flag_values),
         subsample=asked.subsample,
         metric=asked.metric,
         batch_size=asked.batch_size,

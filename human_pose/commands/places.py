@@ -6,6 +6,7 @@ root, or come with the installed package (`human_pose.files.paths.locate`).
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -39,23 +40,36 @@ def checkpoint(flag_values: "flags.FlagValues") -> Path:
     return locate(flag_values.check_path, also_under=[flag_values.results_dir])
 
 
-def training_file(flag_values: "flags.FlagValues") -> Path:
+def training_frames(flag_values: "flags.FlagValues") -> Path:
     """The training frames; made if they are nowhere and no flag names any.
 
+    Returns:
+      A pose file, or the folder of a prepared set.
+
     Raises:
-      InputError: if there are none.
+      InputError: if there are none, or a folder holds no prepared set, or several.
     """
     if not flag_values["input_path"].using_default_value:
-        return pose_file(flag_values.input_path)
+        path = pose_file(flag_values.input_path)
+        return _input_set(path, flag_values) if path.is_dir() else path
     return _embedded(Path(flag_values.data_dir) / TRAINING_FILE, flag_values)
 
 
 def evaluation_dir(flag_values: "flags.FlagValues") -> Path:
     """The folder that holds `testing/`; made if it is nowhere and no flag names any.
 
+    A prepared set holds both parts: if `--input_path` names one, it is meant.
+
     Raises:
-      InputError: if there is none.
+      InputError: if there is none, or as `training_frames`.
     """
+    folder = None
+    if not flag_values["input_path"].using_default_value:
+        # A pose file has no effect, nor one that is not there.
+        with suppress(InputError):
+            folder = locate(flag_values.input_path)
+        if folder is not None and folder.is_dir():
+            return _input_set(folder, flag_values)
     return _embedded(Path(flag_values.data_dir) / _TESTING, flag_values).parent
 
 
@@ -78,11 +92,7 @@ def pictures_dir(path: str) -> Path:
     folder = _locate(path, f"{data_command()} --images makes the embedded pictures")
     if (folder / "index_range").exists():  # beside millions of files
         return folder
-    found = prepared_in(folder)
-    if len(found) > 1:
-        rule = f"must hold one prepared set, not {names_in(folder, found)}"
-        raise InputError("data_dir", rule, path)
-    return found[0] if found else folder
+    return _only_set(folder, "data_dir", path) or folder
 
 
 def prepared_set(data_dir: str, name: str) -> Path:
@@ -104,6 +114,24 @@ def data_command() -> str:
         return "human-pose-data"
     script = "./set.sh" if Path.cwd() == PROJECT_ROOT else f"{PROJECT_ROOT}/set.sh"
     return f"{script} data"
+
+
+def _only_set(folder: Path, argument: str, path: str) -> Path | None:
+    """The prepared set in a folder that a flag names; None if there is none."""
+    found = prepared_in(folder)
+    if len(found) > 1:
+        rule = f"must hold one prepared set, not {names_in(folder, found)}"
+        raise InputError(argument, rule, path)
+    return found[0] if found else None
+
+
+def _input_set(folder: Path, flag_values: "flags.FlagValues") -> Path:
+    """The prepared set in the folder that `--input_path` names."""
+    path = flag_values.input_path
+    if found := _only_set(folder, "input_path", path):
+        return found
+    rule = "must be a pose file or the folder of a prepared set"
+    raise InputError("input_path", rule, path)
 
 
 def _locate(path: str | Path, remedy: str) -> Path:

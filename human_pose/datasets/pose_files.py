@@ -88,11 +88,7 @@ def read_pose_file(path: str | os.PathLike[str]) -> PoseSet:
     }
     lost = np.isnan(arrays["joint_2d"]).any(axis=-1, keepdims=True)
     arrays["joint_2d"] = np.where(lost, 0.0, arrays["joint_2d"])
-    for name, array in arrays.items():
-        checked_values(f"{path}: {name}", array)
-    if not len(arrays["joint_2d"]):
-        raise InputError(f"{path}: must hold at least one frame; received none")
-    _check_sizes(path, arrays)
+    _check_frames(path, arrays)
     return PoseSet(arrays["joint_2d"], arrays["joint_3d"], arrays["camera"])
 
 
@@ -105,18 +101,22 @@ def read_people(path: str | os.PathLike[str]) -> PoseSet:
       InputError: as `read_pose_file`; and if bodies have no size in millimetres.
     """
     poses = read_pose_file(path)
-    if wrong := implausible_size(poses.joints_3d_mm):
-        raise InputError(f"{path}: joint_3d {wrong}")
-    found = doubts(
-        poses.joints_2d_px,
-        poses.joints_3d_mm,
-        poses.camera_rotations,
-        LIFTER_17.flip_order,
-        _ENDS,
-    )
-    for doubt in found:
-        logging.warning("%s: %s", path, doubt)
+    _check_bodies(path, poses)
     return poses
+
+
+def check_people(place: str | os.PathLike[str], poses: PoseSet) -> None:
+    """Looks at frames that are kept otherwise as `read_people` looks at a file's.
+
+    Args:
+      place: where they are from, for the messages.
+      poses: the frames; no number may be NaN.
+
+    Raises:
+      InputError: naming the place, as `read_people`.
+    """
+    _check_frames(place, _arrays(poses))
+    _check_bodies(place, poses)
 
 
 def write_pose_file(path: str | os.PathLike[str], poses: PoseSet) -> None:
@@ -143,6 +143,32 @@ def join_pose_files(
 def action_file_names(action: str) -> tuple[str, str]:
     """The file names of an action's two takes."""
     return f"{action}_sh.h5", f"{action}_1_sh.h5"
+
+
+def _check_frames(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Refuses frames that cannot be lifted, or measured, and none at all."""
+    for name, array in arrays.items():
+        checked_values(f"{path}: {name}", array)
+    if not len(arrays["joint_2d"]):
+        raise InputError(f"{path}: must hold at least one frame; received none")
+    _check_sizes(path, arrays)
+
+
+def _check_bodies(path: str | os.PathLike[str], poses: PoseSet) -> None:
+    """Refuses bodies of another unit, and warns of views that do not fit them."""
+    if wrong := implausible_size(poses.joints_3d_mm):
+        raise InputError(f"{path}: joint_3d {wrong}")
+    found = doubts(
+        poses.joints_2d_px,
+        poses.joints_3d_mm,
+        poses.camera_rotations,
+        LIFTER_17.flip_order,
+        _ENDS,
+    )
+    for doubt in found:
+        logging.warning("%s: %s", path, doubt)
 
 
 def _check_sizes(

@@ -55,7 +55,7 @@ class TrainingConfig:
     """What makes a training run.
 
     Attributes:
-      input_path: pose file with the training frames.
+      input_path: pose file with the training frames, or folder of a prepared set.
       subsample: every how many frames one is used.
       metric: one of `METRICS`, the loss.
       learning_rate: Adam's, > 0.
@@ -105,8 +105,8 @@ class EvaluationConfig:
     """What makes an evaluation.
 
     Attributes:
-      data_dir: folder with `testing/`.
-      subsample: every how many frames of each file one is used.
+      data_dir: folder with `testing/`, or of a prepared set.
+      subsample: every how many frames of each file or take one is used.
       metric: one of `METRICS`, the error stored frame by frame.
       batch_size: frames lifted at once.
       distribute: "multiworker" shares the frames among processes.

@@ -75,6 +75,10 @@ def table(scores: Scores, metric: int) -> str:
 
 def missing_files(frames: ActionFrames) -> str:
     """Names the actions and files that are not there, or says that all are."""
+    if frames.prepared:
+        lacks = ", ".join(frames.missing)
+        said = f"No samples, left out of every mean: {lacks}."
+        return said if lacks else "All actions are there."
     if not frames.missing:
         return "All files are there."
     missing = set(frames.missing)
@@ -104,7 +108,7 @@ def markdown(
       frames: the frames evaluated.
       scores: of those frames.
       metric: 0, 1 or 2, the one whose errors are stored.
-      subsample: every how many frames of each file one was used.
+      subsample: every how many frames of each file, or take, one was used.
       lifter: what the lifter was made from, by headword.
       pictures: for "best", "median" and so on the number of the frame shown in
         `images/<name>.png`.
@@ -113,8 +117,8 @@ def markdown(
     protocol = [
         f"- {word}: {text}"
         for word, text in {
-            "Frames": f"{len(frames)}, {every} of each of {len(frames.files)} files in "
-            f"`testing/`. {missing_files(frames)}",
+            "Frames": f"{len(frames)}, {every} of each {_whole(frames)}. "
+            f"{missing_files(frames)}",
             "Stored in `errors.npy` and `tabled_res.npy`": f"metric {metric}",
             **lifter,
         }.items()
@@ -138,6 +142,13 @@ def markdown(
     return "# Evaluation\n" + "".join(
         f"\n## {title}\n\n{text}\n" for title, text in sections.items()
     )
+
+
+def _whole(frames: ActionFrames) -> str:
+    """What frames were chosen of, in words that follow "each"."""
+    if frames.prepared:
+        return f"take in the test part of {frames.files[0]}"
+    return f"of {len(frames.files)} files in `testing/`"
 
 
 def _picture(name: str, source: str, errors_mm: np.ndarray) -> str:

@@ -23,7 +23,7 @@ from human_pose.geometry.metrics import mpjpe
 from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.comparison import beside_truth
 from human_pose.lifting.evaluation import report
-from human_pose.lifting.evaluation.frames import ActionFrames, read_action_frames
+from human_pose.lifting.evaluation.frames import ActionFrames, read_test_frames
 from human_pose.lifting.evaluation.pictures import frame_figure
 from human_pose.lifting.evaluation.scores import Scores, score
 from human_pose.runs import cluster, distribution, drawing, results
@@ -93,10 +93,10 @@ def evaluate(
 
     Args:
       lifter: a `PPCALifter`, or anything that is called like one.
-      data_dir: the folder that holds `testing/`.
+      data_dir: the folder that holds `testing/`, or one of shards.
       folder: the run's folder; made if need be.
       metric: 0, 1 or 2, the error to store (see `comparison.training_error`).
-      subsample: every how many frames of each file one is used.
+      subsample: every how many frames of each file, or take, one is used.
       batch_size: frames lifted at once; changes no result.
       description: what the lifter was made from, for the report.
       verbose: shows a progress bar with the running error.
@@ -104,11 +104,11 @@ def evaluate(
         for this one alone.
 
     Raises:
-      InputError: if no test file is there, one is no pose file, `folder` cannot be
-        written, or another evaluation is at work there.
+      InputError: if no test file is there, one is no pose file, a set is not as it was
+        prepared, `folder` cannot be written, or another evaluation is at work there.
       FloatingPointError: naming the frame, if a reconstruction is not finite.
     """
-    frames = read_action_frames(Path(data_dir) / "testing", subsample)
+    frames = read_test_frames(data_dir, subsample)
     strategy = strategy or tf.distribute.get_strategy()
     writes = distribution.is_chief(strategy)
     with results.evaluating(folder) if writes else contextlib.nullcontext():

@@ -1,4 +1,4 @@
-"""Trains a lifter on pose files: what `main.py` does with `train`.
+"""Trains a lifter on frames: what `main.py` does with `train`.
 
 As in the original: Adam with its step size and ε = 0.1, clips after each step (the
 lifter's constraints), a report, a summary and a checkpoint every so many batches and a
@@ -19,7 +19,9 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from human_pose.datasets.pose_files import read_people
+from human_pose.datasets.pose_files import PoseSet, read_people
+from human_pose.datasets.pose_shards import read_prepared
+from human_pose.datasets.shards.folders import is_prepared
 from human_pose.files.errors import InputError
 from human_pose.lifting.build import build_lifter
 from human_pose.lifting.config import LifterConfig, TrainingConfig
@@ -123,13 +125,19 @@ def train(
 
 
 def _read_batches(config: TrainingConfig) -> FrameBatches:
-    poses = read_people(config.input_path)[:: config.subsample]
     return FrameBatches(
-        poses,
+        _read_frames(config.input_path)[:: config.subsample],
         batch_size=config.batch_size,
         shuffle=config.shuffle,
         seed=config.seed,
     )
+
+
+def _read_frames(path: Path) -> PoseSet:
+    """All training frames, of a pose file or a prepared set."""
+    if is_prepared(path):
+        return read_prepared(path, "train").poses
+    return read_people(path)
 
 
 def _conditions(
