@@ -52,6 +52,7 @@ READERS = (
     ("human_pose.datasets.images.picture_file:check_image", (), ""),
     ("human_pose.datasets.pose_files:read_people", (), ""),
     ("human_pose.datasets.pose_files:read_pose_file", (), ""),
+    ("human_pose.datasets.pose_shards:read_prepared", ("train",), ""),
     ("human_pose.datasets.shards.folders:find_prepared", ("a",), ""),
     ("human_pose.datasets.shards.reading:open_shards", ("train",), ""),
     ("human_pose.exchange.coco:read", (), ""),

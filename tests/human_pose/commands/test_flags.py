@@ -1,7 +1,10 @@
+import re
+
 import pytest
 from absl import flags
 
 from human_pose.commands import flags as settings
+from human_pose.commands import shell
 from human_pose.files.errors import InputError
 from human_pose.files.paths import PROJECT_ROOT
 from human_pose.lifting.config import EvaluationConfig, TrainingConfig
@@ -97,6 +100,77 @@ def test_input_path_outranks_data_dir(folder):
     (folder / "other.h5").touch()
     chosen = main_settings("--train", "--input_path=other.h5")
     assert chosen.task.input_path == folder / "other.h5"
+
+
+@pytest.fixture
+def prepared(folder):
+    """Two prepared sets beside each other, in a folder without parameters."""
+    for name in ("one/every5/1.0.0", "two/every5/1.0.0"):
+        path = folder / "sets" / name
+        path.mkdir(parents=True)
+        for part in ("train", "test"):
+            (path / f"x-{part}.tfrecord-00000-of-00001").touch()
+    (folder / "empty").mkdir()
+    return folder / "sets"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["--dataset=one", "--data_dir=sets"], "one/every5/1.0.0"),
+        (["--dataset=two/every5:1.0.0", "--data_dir=sets"], "two/every5/1.0.0"),
+        (["--input_path=sets/one/every5/1.0.0"], "one/every5/1.0.0"),
+        (["--input_path=sets/two"], "two/every5/1.0.0"),
+    ],
+)
+def test_trains_and_evaluates_on_prepared_sets(folder, prepared, arguments, place):
+    trained, evaluated = (
+        main_settings(*words, *arguments) for words in (["--train"], [])
+    )
+    assert trained.task.input_path == evaluated.task.data_dir == prepared / place
+    for chosen in (trained, evaluated):
+        assert chosen.lifter.mixture_path == folder / "data" / "model_parameters.h5"
+    for name in ("model_parameters.h5", "avg_cameras.h5"):
+        (prepared / name).touch()
+    parameters = main_settings(*arguments).lifter.mixture_path.parent
+    beside = any(word.startswith("--data_dir") for word in arguments)
+    assert parameters == (prepared if beside else folder / "data")
+
+
+@pytest.mark.parametrize("words", [["--train"], []])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset=three", "--data_dir=sets"], "^--dataset must be a prepared set"),
+        (["--dataset=one"], "^--dataset must be a prepared set; .*data has none of"),
+        (["--input_path=empty"], "^--input_path must be a pose file or the folder of"),
+        (["--input_path=sets/one/.."], "^--input_path must be a pose file or the fo"),
+    ],
+)
+def test_prepared_sets_are_named_clearly(prepared, words, arguments, message):
+    flag_values = parse(*words, *arguments)
+    with pytest.raises(InputError) as error:
+        settings.main_settings(flag_values)
+    assert re.search(message, shell.said_in_flags(error.value, flag_values))
+
+
+def test_several_sets_are_listed(prepared):
+    (prepared / "one" / "every5").rename(prepared / "two" / "every64")
+    with pytest.raises(InputError, match="one prepared set, not every5:1.0.0, every64"):
+        main_settings("--train", "--input_path=sets/two")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset=one", "--input_path=x.h5"], "--dataset and --input_path exclude"),
+        (["--lift=x.h5", "--dataset=one"], "--dataset has no effect beside --lift"),
+        (["--model=prior", "--dataset=one"], "--dataset needs --model=lifter"),
+    ],
+)
+def test_a_prepared_set_goes_with_training_and_evaluation(folder, arguments, message):
+    with pytest.raises(flags.IllegalFlagValueError, match=message):
+        parse(*arguments)
 
 
 def test_parameters_dir(folder):

@@ -21,6 +21,7 @@ import made_up_networks
 import made_up_videos
 import numpy as np
 import pytest
+from made_up_lifting import write_lifting_shards
 from mutants import mutants
 from PIL import Image
 
@@ -41,6 +42,7 @@ from human_pose.datasets.pose_files import (
     read_pose_file,
     write_pose_file,
 )
+from human_pose.datasets.pose_shards import read_prepared
 from human_pose.datasets.shards import sidecar
 from human_pose.datasets.shards.records import Field
 from human_pose.datasets.shards.writing import Bad, Good, write_shard
@@ -384,6 +386,12 @@ def read_sidecar(path):
     return sidecar.read_sidecar(path.with_suffix(""))
 
 
+def make_lifting_shard(folder):
+    poses = read_pose_file(make_pose_file(folder))
+    write_lifting_shards(folder, poses, shards=1)
+    return next(folder.glob("*-of-00001"))
+
+
 def make_cdf(folder):
     made_up_h36m.write_cdf(folder / "a.cdf", made_up_h36m.joints_2d_px(5))
     return folder / "a.cdf"
@@ -409,6 +417,12 @@ READERS = {
     "lifter": Reader(make_lifter, read_weights_of_lifter, summed=True, mutants=FEW),
     "kept index": Reader(make_kept_index, read_kept_index, summed=True),
     "sidecar": Reader(make_shard, read_sidecar),
+    "frames in a shard": Reader(
+        make_lifting_shard,
+        lambda path: read_prepared(path.parent, "train"),
+        summed=True,
+        mutants=FEW,
+    ),
     "joints of Human3.6M": Reader(make_cdf, lambda path: read_cdf(path, 2)),
     "metadata of Human3.6M": Reader(make_metadata, read_metadata, mutants=FEW),
     "stream": Reader(make_stream, read_stream, summed=True),

@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from made_up_lifting import write_lifting_shards
 
+from human_pose.datasets.lifting_sets.pose_tree import tree_source
 from human_pose.datasets.pose_files import PoseSet, read_people, write_pose_file
+from human_pose.datasets.shards.preparation import prepare
+from human_pose.datasets.synthetic import Recipe, generate
 from human_pose.files.errors import InputError
-from human_pose.lifting.evaluation.frames import read_action_frames
+from human_pose.lifting.evaluation.frames import read_action_frames, read_test_frames
 
 
 def take(scale=1.0):
@@ -39,3 +43,28 @@ def test_views_that_do_not_fit_the_truth_are_warned_of(tmp_path, caplog):
     write_pose_file(path, PoseSet(poses.joints_2d_px, poses.joints_3d_mm, turns))
     read_people(path)
     assert "they may not belong together" in caplog.text
+
+
+@pytest.mark.parametrize("subsample", [1, 2])
+def test_a_prepared_tree_gives_the_frames_of_its_files_in_their_order(
+    tmp_path, subsample
+):
+    generate(tmp_path, Recipe(train_frames=2, test_frames=3))
+    folder = prepare(tree_source(tmp_path).plan(50), tmp_path / "prepared")
+    ours = read_test_frames(folder, subsample)
+    files = read_test_frames(tmp_path, subsample)
+    for name, values in vars(files.poses).items():
+        np.testing.assert_array_equal(vars(ours.poses)[name], values)
+    np.testing.assert_array_equal(ours.actions, files.actions)
+    assert ours.missing == files.missing == ()
+    # The first take of the second action comes behind that of the first.
+    first = files.files.index("Discussion_sh.h5")
+    start = int(np.argmax(files.file_indices == first))
+    number = int((read_test_frames(tmp_path, 1).file_indices == 0).sum())
+    assert ours.source(start) == f"h36m_lifting/every_frame/1.0.0, sample {number}"
+
+
+def test_samples_of_unknown_actions_are_refused(tmp_path):
+    folder = write_lifting_shards(tmp_path, take(), "test", action=-1)
+    with pytest.raises(InputError, match=r"action of every sample, .* sample 0 is unk"):
+        read_test_frames(folder, 1)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from human_pose.datasets.lifting_sets.pose_tree import tree_source
 from human_pose.datasets.pose_files import PoseSet, action_file_names, write_pose_file
 from human_pose.datasets.protocol import ACTIONS
+from human_pose.datasets.shards.preparation import prepare
 from human_pose.files.errors import InputError
 from human_pose.geometry import metrics
 from human_pose.lifting import PPCALifter, read_cameras, read_mixture
@@ -115,6 +117,25 @@ def test_results_have_the_original_names_layouts_and_values(data, tmp_path):
             action for action in ACTIONS if action not in ("Directions", "Eating")
         ]
         assert f"No files, left out of every mean: {', '.join(absent)}." in text
+
+
+def test_a_prepared_set_gives_the_results_of_its_files(data, tmp_path):
+    plan = tree_source(data, partial_set=True).plan(5)
+    result = run(prepare(plan, tmp_path / "prepared"), tmp_path / "shards")
+    files = run(data, tmp_path / "files")
+    for name in ("errors", "poses", "truth", "tabled_res"):
+        one, other = (
+            np.load(tmp_path / folder / f"{name}.npy") for folder in ("shards", "files")
+        )
+        np.testing.assert_array_equal(one, other)
+    report = (tmp_path / "shards" / "evaluations" / "report.md").read_text()
+    said = "all frames of each take in the test part of h36m_lifting/every_frame/1.0.0."
+    absent = [action for action in ACTIONS if action not in ("Directions", "Eating")]
+    lacks = f"No samples, left out of every mean: {', '.join(absent)}."
+    assert f"14, {said} {lacks}" in report
+    assert lacks in result.table()
+    assert ": h36m_lifting/every_frame/1.0.0, sample " in report
+    assert files.frames.source(11) == "Eating_1_sh.h5, frame 0"
 
 
 def test_every_measure_of_a_shift_and_a_scale(data, tmp_path):

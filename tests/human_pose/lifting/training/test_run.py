@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from made_up_lifting import write_lifting_shards
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -181,6 +182,20 @@ def test_leaves_checkpoints_logs_and_settings(configs, tmp_path):
     saved = json.loads(folder.settings.read_text())
     assert saved["training"]["batch_size"] == 4
     assert saved["lifter"]["solver"] == "huber"
+
+
+def test_a_prepared_set_trains_as_its_pose_file_does(configs, poses, tmp_path):
+    lifter, config = configs
+    files, shards = RunFolder(tmp_path / "files"), RunFolder(tmp_path / "shards")
+    training.train(lifter, config, files)
+    folder = write_lifting_shards(tmp_path / "set", poses, shards=3)
+    prepared = dataclasses.replace(config, input_path=folder)
+    training.train(lifter, prepared, shards)
+    for epoch in range(3):
+        assert_same(parameters(shards, epoch), parameters(files, epoch))
+    # The conditions are equal, too: the one run can be continued on the other's frames.
+    training.train(lifter, dataclasses.replace(prepared, resume=True, epochs=4), files)
+    assert files.epoch_checkpoint(3).exists()
 
 
 def test_steps_are_the_originals_adam_in_float64(configs, poses, tmp_path):
