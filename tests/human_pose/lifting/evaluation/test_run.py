@@ -120,6 +120,7 @@ def test_results_have_the_original_names_layouts_and_values(data, tmp_path):
 
 
 def test_a_prepared_set_gives_the_results_of_its_files(data, tmp_path):
+    write_pose_file(data / "training" / "Eating_sh.h5", pose_set(1, 0))
     plan = tree_source(data, partial_set=True).plan(5)
     result = run(prepare(plan, tmp_path / "prepared"), tmp_path / "shards")
     files = run(data, tmp_path / "files")
