@@ -16,8 +16,6 @@ _STDOUT = 1
 _STDERR = 2
 _INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
-# EX_TEMPFAIL of sysexits.h: what a scheduler, or `launch`, starts again.
-TRY_AGAIN: Final = 75
 _LONGEST_NAME = 255  # bytes, on every common file system
 
 # What Keras obeys in an inherited environment: the first two end a training early, and
@@ -91,7 +89,7 @@ def guarded(
         return 1
     except LostWorker as error:
         print(f"{_program()}: {said_in_flags(error, flag_values)}", file=sys.stderr)
-        return TRY_AGAIN
+        return error.EXIT_CODE
     except KeyboardInterrupt:
         print(f"{_program()}: interrupted", file=sys.stderr)
         return _INTERRUPTED

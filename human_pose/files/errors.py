@@ -30,7 +30,13 @@ class InputError(ValueError):
 
 
 class LostWorker(RuntimeError):
-    """One of the processes that work together is gone: all are to be started again."""
+    """One of the processes that work together is gone: all are to be started again.
+
+    Attributes:
+      EXIT_CODE: what the process ends with, EX_TEMPFAIL of sysexits.h.
+    """
+
+    EXIT_CODE = 75
 
 
 def one_line(error: BaseException) -> str:

@@ -12,12 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import keras
 from absl import logging
 
-TERMINATED: Final = 128 + signal.SIGTERM  # the exit code that shells expect
+from human_pose.runs.supervision import TERMINATED
 
 
 class Notice:

@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, Final, TextIO
 
-# Exit codes: told to end by SIGTERM, and "start me again".
-TERMINATED: Final = 128 + signal.SIGTERM
-TRY_AGAIN: Final = 75
+from human_pose.files.errors import LostWorker
+
+TERMINATED: Final = 128 + signal.SIGTERM  # the exit code that shells expect
 
 # A process that was told to end has this long to save its state.
 _LEAVING_S: Final = 60.0
@@ -92,7 +92,7 @@ class Supervisor:
             restarts += 1
             if restarts > self._max_restarts:
                 self._say(f"lost a worker {restarts} times in a row: giving up")
-                return TRY_AGAIN
+                return LostWorker.EXIT_CODE
             self._say(
                 f"lost a worker ({_described(code)}); starting all {self._workers} "
                 f"again ({restarts} of {self._max_restarts})"
@@ -194,7 +194,7 @@ _PIPED: Final[dict[str, Any]] = {"stdout": subprocess.PIPE, "stderr": subprocess
 
 def _is_loss(code: int) -> bool:
     """Whether a process with this code was killed, or lost another one."""
-    return code < 0 or code == TRY_AGAIN
+    return code < 0 or code == LostWorker.EXIT_CODE
 
 
 def _described(code: int) -> str:

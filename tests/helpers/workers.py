@@ -158,7 +158,7 @@ if __name__ == "__main__":
         found, _ = train(where, used, size)
     except cluster.LostWorker as error:
         print(error, file=sys.stderr)
-        sys.exit(75)
+        sys.exit(error.EXIT_CODE)
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(1)

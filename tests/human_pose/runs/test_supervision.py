@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from human_pose.runs.supervision import TERMINATED, TRY_AGAIN, Supervisor
+from human_pose.files.errors import LostWorker
+from human_pose.runs.supervision import TERMINATED, Supervisor
 
 # The number of a worker, from what it is told.
 NUMBER = "import json, os, signal, sys, time\n"
@@ -24,7 +25,7 @@ def run(code, restarts=0):
 def test_a_failure_counts_that_another_was_quicker_to_feel():
     """A diverged chief still takes its leave when its fellow has lost it."""
     code, said = run(
-        f"time.sleep(0.5 * (1 - number)); sys.exit([1, {TRY_AGAIN}][number])"
+        f"time.sleep(0.5 * (1 - number)); sys.exit([1, {LostWorker.EXIT_CODE}][number])"
     )
     assert code == 1
     assert said == ["a worker has failed with exit code 1; all are ended"]
@@ -32,7 +33,7 @@ def test_a_failure_counts_that_another_was_quicker_to_feel():
 
 def test_a_kill_is_a_loss():
     code, said = run("number or time.sleep(60); os.kill(os.getpid(), signal.SIGKILL)")
-    assert code == TRY_AGAIN
+    assert code == LostWorker.EXIT_CODE
     assert said == ["lost a worker 1 times in a row: giving up"]
 
 
