@@ -58,7 +58,10 @@ def test_what_is_sent_to_the_whole_group_reaches_workers_as_sigterm(tmp_path, se
         "time.sleep(60)\n"
     )
     program = (
-        "import sys\n"
+        "import signal, sys\n"
+        # What runs in the background may have been told to ignore them.
+        "for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"
+        "    signal.signal(each, signal.SIG_DFL)\n"
         "from human_pose.runs.supervision import Supervisor\n"
         f"command = [sys.executable, '-c', {worker!r}]\n"
         "sys.exit(Supervisor(command, command, 2, 0, print).run())\n"
