@@ -84,12 +84,9 @@ def guarded(
     """Does the work; returns the exit code, also after a mistake of the user's."""
     try:
         work(flag_values)
-    except (InputError, FloatingPointError) as error:
+    except (InputError, FloatingPointError, LostWorker) as error:
         print(f"{_program()}: {said_in_flags(error, flag_values)}", file=sys.stderr)
-        return 1
-    except LostWorker as error:
-        print(f"{_program()}: {said_in_flags(error, flag_values)}", file=sys.stderr)
-        return error.EXIT_CODE
+        return error.EXIT_CODE if isinstance(error, LostWorker) else 1
     except KeyboardInterrupt:
         print(f"{_program()}: interrupted", file=sys.stderr)
         return _INTERRUPTED

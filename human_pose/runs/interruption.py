@@ -29,9 +29,9 @@ class Notice:
         them was told counts when all know it (`share`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
         self.asked = False
-        self.shared = False
+        self.shared = shared
         self._known = False
 
     @property
@@ -103,13 +103,16 @@ class Leaver(keras.callbacks.Callback):
 
 
 @contextmanager
-def noticed() -> Iterator[Notice]:
+def noticed(*, shared: bool = False) -> Iterator[Notice]:
     """Within the block SIGTERM is noted instead of ending the process at once.
 
     Outside of the main thread Python lets nobody handle signals: there it stays as it
     is, and the notice never comes.
+
+    Args:
+      shared: whether other processes train along, see `Notice`.
     """
-    notice = Notice()
+    notice = Notice(shared=shared)
     if threading.current_thread() is not threading.main_thread():
         yield notice
         return

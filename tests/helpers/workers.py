@@ -119,7 +119,8 @@ def train(folder, strategy, batch_size=BATCH):
     """Trains to the end; returns the losses of this start, and the variables."""
     place = distribution.place_of(strategy)
     path, progress, losses = folder / "state.npz", Progress(), []
-    with cluster.together(strategy), strategy.scope(), noticed() as notice:
+    shared = noticed(shared=place.processes > 1)
+    with cluster.together(strategy), strategy.scope(), shared as notice:
         model = Small()
         model(tf.zeros([1, 6, 6, 3], tf.float64))
         model.compile(FusedAdamW(1e-3, decay=1e-2))
@@ -129,7 +130,6 @@ def train(folder, strategy, batch_size=BATCH):
             progress = read_progress(path, CONDITIONS, Progress)
             restore_variables(path, variables)
         cluster.check_alike(strategy, {"batch_size": batch_size} | vars(progress))
-        notice.shared = place.processes > 1
         model.notice = notice
         saver = Saver(notice, path, progress, variables)
         leaver = saver if place.number == 0 else Leaver(notice)

@@ -19,7 +19,7 @@ from human_pose.datasets.shards.sidecar import (
     read_sidecar,
     sidecar_path,
 )
-from human_pose.datasets.shards.writing import FORMAT, is_written, write_shard
+from human_pose.datasets.shards.writing import FORMAT, write_shard, written
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, leftovers
 
@@ -102,7 +102,7 @@ def prepare(
         _forget_damaged_shards(plan, folder)
     if retry_bad:
         _forget_shards_with_bad(plan, folder)
-    pending = [task for task in plan.tasks if not _is_done(plan, folder, task)]
+    pending = [task for task in plan.tasks if _done(plan, folder, task) is None]
     if pending:
         tfds_folder.remove_metadata(folder)  # it would say that all is there
     with _Watch(folder, plan, pending, progress):
@@ -142,21 +142,21 @@ def _make_ready(plan: Plan, folder: Path) -> None:
 
 def _forget_shards_with_bad(plan: Plan, folder: Path) -> None:
     for task in plan.tasks:
-        path = folder / task.name
-        if _is_done(plan, folder, task) and read_sidecar(path).skipped:
-            sidecar_path(path).unlink()
+        sidecar = _done(plan, folder, task)
+        if sidecar is not None and sidecar.skipped:
+            sidecar_path(folder / task.name).unlink()
 
 
-def _is_done(plan: Plan, folder: Path, task: Task) -> bool:
-    return is_written(folder / task.name, plan.source, plan.schema, task.indices)
+def _done(plan: Plan, folder: Path, task: Task) -> Sidecar | None:
+    return written(folder / task.name, plan.source, plan.schema, task.indices)
 
 
 def _forget_damaged_shards(plan: Plan, folder: Path) -> None:
     for task in plan.tasks:
         path = folder / task.name
-        if _is_done(plan, folder, task):
-            if crc32_of(path) != read_sidecar(path).crc32:
-                sidecar_path(path).unlink()
+        sidecar = _done(plan, folder, task)
+        if sidecar is not None and crc32_of(path) != sidecar.crc32:
+            sidecar_path(path).unlink()
 
 
 class _Watch:
@@ -184,9 +184,7 @@ class _Watch:
 
     def _look(self) -> None:
         for name, task in [*self._pending.items()]:
-            if sidecar_path(self._folder / name).exists() and _is_done(
-                self._plan, self._folder, task
-            ):
+            if _done(self._plan, self._folder, task) is not None:
                 del self._pending[name]
         left = sum(map(len, self._pending.values()))
         self._progress(len(self._plan) - left, len(self._plan))
@@ -199,14 +197,15 @@ def _while_usable(
 
     So whoever writes one after the other need not write all of a wrong source's.
     """
-    written: dict[str, Sidecar] = {}
+    made: dict[str, Sidecar] = {}
     for task in pending:
         yield task
-        if _is_done(plan, folder, task):
-            written[task.name] = read_sidecar(folder / task.name)
-        bad = sum(len(sidecar.skipped) for sidecar in written.values())
+        sidecar = _done(plan, folder, task)
+        if sidecar is not None:
+            made[task.name] = sidecar
+        bad = sum(len(sidecar.skipped) for sidecar in made.values())
         if bad > max_bad_share * len(plan):
-            _report(plan, folder, written, max_bad_share)  # which refuses
+            _report(plan, folder, made, max_bad_share)  # which refuses
 
 
 def _report(

@@ -10,17 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from human_pose.datasets.shards.sidecar import Sidecar, read_sidecar
+from human_pose.datasets.shards.sidecar import (
+    RECORD_FRAME_BYTES,
+    Sidecar,
+    read_sidecar,
+)
 from human_pose.datasets.shards.writing import FORMAT
 from human_pose.files.errors import InputError
-
-# Beyond its content: a record's length and checksums.
-_LEAST_BUFFER: Final = 16
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,17 @@ class Shards:
     @cached_property
     def indices(self) -> np.ndarray:
         """Of the samples, int64 `[N]`, in the order of shards and records."""
-        parts = [np.array(s.indices, np.int64) for s in self.sidecars]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
+        return self._joined(lambda sidecar: sidecar.indices)
 
     @cached_property
     def offsets(self) -> np.ndarray:
         """Where each record begins in its file, int64 `[N]`."""
-        parts = [sidecar.offsets for sidecar in self.sidecars]
-        return np.concatenate([np.zeros(0, np.int64), *parts])
+        return self._joined(lambda sidecar: sidecar.offsets)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Of the records' contents, bytes, int64 `[N]`."""
+        return self._joined(lambda sidecar: sidecar.lengths)
 
     @cached_property
     def files(self) -> np.ndarray:
@@ -66,6 +70,11 @@ class Shards:
     def identity(self) -> str:
         """Tells sets apart by the content of all shards."""
         return " ".join(sidecar.crc32 for sidecar in self.sidecars)
+
+    def _joined(self, column: Callable[[Sidecar], Any]) -> np.ndarray:
+        """A number of each record, shard by shard."""
+        parts = [np.array(column(sidecar), np.int64) for sidecar in self.sidecars]
+        return np.concatenate([np.zeros(0, np.int64), *parts])
 
 
 def open_shards(folder: str | os.PathLike[str], part: str) -> Shards:
@@ -120,10 +129,7 @@ def record_reader(
     names = tf.constant([os.fsencode(path) for path in shards.paths])
     files = tf.constant(shards.files[chosen])
     offsets = tf.constant(shards.offsets[chosen])
-    lengths = np.concatenate(
-        [np.array(sidecar.lengths, np.int64) for sidecar in shards.sidecars]
-    )
-    sizes = tf.constant(lengths[chosen] + _LEAST_BUFFER)
+    sizes = tf.constant(shards.lengths[chosen] + RECORD_FRAME_BYTES)
 
     def read(place: tf.Tensor) -> tf.Tensor:
         # TensorFlow's public data sets begin at the start of a file.

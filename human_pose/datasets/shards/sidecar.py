@@ -21,7 +21,6 @@ from human_pose.files.paths import read_text
 # Of the files: raise it when what they hold changes.
 VERSION: Final = 1
 # Of a record beside its content: its length, and checksums of the length and of both.
-RECORD_HEAD_BYTES: Final = 12
 RECORD_FRAME_BYTES: Final = 16
 _SUFFIX: Final = ".json"
 _CHUNK_BYTES: Final = 1 << 22

@@ -63,13 +63,13 @@ def _kind(field: Field) -> str:
     return "picture" if field.picture else "text" if field.text else field.dtype
 
 
-def is_written(
+def written(
     path: str | os.PathLike[str],
     source: str,
     schema: Schema,
     indices: np.ndarray | None = None,
-) -> bool:
-    """Whether a shard is there, whole, and of this source and schema.
+) -> Sidecar | None:
+    """What is known of a shard, if it is there, whole, and of this source and schema.
 
     Args:
       path: of the shard.
@@ -81,11 +81,11 @@ def is_written(
     try:
         sidecar = read_sidecar(path)
     except InputError:
-        return False
+        return None
     if (sidecar.source, sidecar.schema) != (source, schema_name(schema)):
-        return False
+        return None
     held = [*sidecar.indices, *(index for index, _ in sidecar.skipped)]
-    return indices is None or bool(np.isin(held, indices).all())
+    return sidecar if indices is None or np.isin(held, indices).all() else None
 
 
 def write_shard(
@@ -103,7 +103,7 @@ def write_shard(
         if they are needed.
       schema: of the good.
       source: tells what the shard is made of.
-      indices: see `is_written`.
+      indices: see `written`.
 
     Returns:
       What is known of it.
@@ -113,8 +113,9 @@ def write_shard(
         before stays.
     """
     path = Path(path)
-    if is_written(path, source, schema, indices):
-        return read_sidecar(path)
+    found = written(path, source, schema, indices)
+    if found is not None:
+        return found
     good: list[int] = []
     lengths: list[int] = []
     skipped: list[tuple[int, str]] = []

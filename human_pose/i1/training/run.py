@@ -105,6 +105,5 @@ def train(
             list_skipped([data, validation], folder.skipped)
         stack.enter_context(naming_damage(data, validation))
         # Also where another process writes, which cannot end its step alone.
-        notice = stack.enter_context(noticed())
-        notice.shared = distribution.place_of(strategy).processes > 1
-        stages.go(trainer, notice)
+        shared = distribution.place_of(strategy).processes > 1
+        stages.go(trainer, stack.enter_context(noticed(shared=shared)))

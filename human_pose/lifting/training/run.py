@@ -107,9 +107,8 @@ def train(
             write_state(folder.training_state, progress, conditions, _variables(model))
 
         # Also where another process writes, which cannot end its step alone.
-        notice = stack.enter_context(noticed())
-        model.notice = notice
-        notice.shared = distribution.place_of(strategy).processes > 1
+        shared = distribution.place_of(strategy).processes > 1
+        notice = model.notice = stack.enter_context(noticed(shared=shared))
         if not writes:
             _follow(model, batches, progress, config, notice)
             return
