@@ -9,7 +9,6 @@ import numpy as np
 from human_pose.calibrated.joints import ModelJoints
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
-from human_pose.geometry.cameras import Camera
 
 _LOG: Final = logging.getLogger(__name__)
 # How far a detection's own variance may be from the median, each way: a detector that
@@ -83,7 +82,7 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
             f"{recording.source}: no view shows any joint that the prior knows, in any "
             "frame"
         )
-    return Sight(ordered, weights, np.stack([pinhole(c) for c in recording.cameras]))
+    return Sight(ordered, weights, np.stack([c.projection for c in recording.cameras]))
 
 
 def _weights(recording: Recording) -> np.ndarray:
@@ -113,11 +112,3 @@ def _check_common(recording: Recording, joints: ModelJoints) -> None:
             f"{', '.join(joints.detector.names)}; prior: "
             f"{', '.join(joints.prior.names)}"
         )
-
-
-def pinhole(camera: Camera) -> np.ndarray:
-    """World mm to homogeneous pixels, `[3, 4]`, without the lens."""
-    inner = np.diag([*camera.focal_px, 1.0])
-    inner[:2, 2] = camera.centre_px
-    outer = np.concatenate([camera.rotation, camera.translation_mm[:, None]], axis=1)
-    return np.asarray(inner @ outer)

@@ -162,6 +162,14 @@ class Camera:
         """fx, fy, cx, cy: `[4]`, the camera without its lens and its place."""
         return np.concatenate([self.focal_px, self.centre_px])
 
+    @property
+    def projection(self) -> np.ndarray:
+        """World mm to homogeneous pixels, float64 `[3, 4]`, without the lens."""
+        inner = np.diag([*self.focal_px, 1.0])
+        inner[:2, 2] = self.centre_px
+        outer = np.concatenate([self.rotation, self.translation_mm[:, None]], axis=1)
+        return np.asarray(inner @ outer)
+
     def to_camera(self, points_mm: np.ndarray) -> np.ndarray:
         """World points `[..., 3]` in the camera frame `[..., 3]`, mm."""
         return points_mm @ self.rotation.T + self.translation_mm

@@ -9,7 +9,6 @@ from scipy.spatial.transform import Rotation
 
 from human_pose.calibrated.energy import Body, Layout, Observed, Unknowns, Weights
 from human_pose.calibrated.joints import ModelJoints
-from human_pose.calibrated.observe import pinhole
 from human_pose.geometry.skeletons import LIFTER_17
 
 MODEL = ModelJoints.of(LIFTER_17, LIFTER_17)
@@ -71,7 +70,7 @@ def problem(frames=3, components=2, at_rest=False, seed=0, turn=True, **changes)
         means = (centred @ start)[[0, -1]][:components]
         means = means + rng.normal(0, 20, means.shape)
         means -= means.mean(axis=1, keepdims=True)
-    rig = np.stack([pinhole(c) for c in made.cameras()])
+    rig = np.stack([c.projection for c in made.cameras()])
     images = np.einsum("vdc,fjc->fvjd", rig[..., :3], joints) + rig[:, None, :, 3]
     points = images[..., :2] / images[..., 2:]
     off = 0.0 if at_rest else 1.0

@@ -10,6 +10,7 @@ dataset               what a user opens
 schema, sharded       the same samples in shards, as a preparation leaves them
 source                where samples come from, for whoever makes batches of them
 opening               either, by what a folder holds
+moments               pictures of one moment from several sides
 """
 
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Sample,
         read_sample,
     )
+    from human_pose.datasets.images.moments import Moments, moments_of
     from human_pose.datasets.images.opening import ImageSet, open_images
     from human_pose.datasets.images.sharded import ShardedImages, open_sharded
 
@@ -42,9 +44,11 @@ __all__ = [
     "ImageSet",
     "IndexRange",
     "InfoFile",
+    "Moments",
     "Sample",
     "ShardedImages",
     "Skipped",
+    "moments_of",
     "open_dataset",
     "open_images",
     "open_sharded",
@@ -61,9 +65,11 @@ __getattr__ = lazy(
         "ImageSet": "opening",
         "IndexRange": "index_range",
         "InfoFile": "layout",
+        "Moments": "moments",
         "Sample": "layout",
         "ShardedImages": "sharded",
         "Skipped": "kept_index",
+        "moments_of": "moments",
         "open_dataset": "dataset",
         "open_images": "opening",
         "open_sharded": "sharded",

@@ -1,6 +1,7 @@
 """What the network is shown of a data set: batches of crops and their joints.
 
 stream                 what is asked for
+visits                 which sample comes at which position, alone or in groups
 placement, resampling  the original's scaling, rotation, crop and flip
 projection             one pass in their place, for the modern augmentation
 picture                any picture, cut out as at test time

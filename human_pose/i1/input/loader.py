@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.images.opening import ImageSet
@@ -23,7 +24,11 @@ _kept: WeakKeyDictionary[ImageSet, dict[int, Source]] = WeakKeyDictionary()
 
 
 def batches(
-    dataset: ImageSet, stream: Stream, *, services: Sequence[str] = ()
+    dataset: ImageSet,
+    stream: Stream,
+    *,
+    services: Sequence[str] = (),
+    groups: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """Batches for the network; equal arguments give equal batches on any machine.
 
@@ -32,6 +37,10 @@ def batches(
       stream: which batches of them.
       services: addresses of tf.data services that make them (`service.served`), which
         changes nothing about them; none: they are made here.
+      groups: int `[N, V]`, rows of the data set's good samples that stay together, such
+        as `Moments.rows`: the stream then visits groups in the place of samples, and a
+        batch of B has the V pictures of each of B / V groups, group by group. An epoch
+        visits each group once.
 
     Returns:
       Dictionaries of
@@ -44,16 +53,19 @@ def batches(
       - `box` float32 `[B, 4]` x1 y1 x2 y2, and `camera` float32 `[B, 4]` fx fy cx
         cy, px of the raw camera frame
       - `flipped` bool, `index` int64, `action` and `subject` int32, `[B]`
+      - `group` int64 `[B]`, positions in `groups`, where these are given
 
     Raises:
-      InputError: for a bad sample, if the stream may not leave it out.
+      InputError: for a bad sample, if the stream may not leave it out, or as
+        `visits.visits` for groups.
     """
     source = dataset.source(skip_bad=stream.skip_bad)
     if services:
-        return served(partial(pipeline.build, source), stream, services)
+        make = partial(pipeline.build, source, groups=groups)
+        return served(make, stream, services)
     if stream.repeat and stream.augment in pipeline.ONE_PASS:
         source = _kept_if_it_fits(dataset, source, stream.input_size)
-    return pipeline.build(source, stream)
+    return pipeline.build(source, stream, groups)
 
 
 @contextmanager

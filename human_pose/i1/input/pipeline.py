@@ -10,15 +10,17 @@ operations, so they are done once for all.
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
 import tensorflow as tf
 
 from human_pose.datasets.images.source import Batch, Source
-from human_pose.datasets.order import draws_at, row_at
+from human_pose.datasets.order import draws_at
 from human_pose.geometry import skeletons
 from human_pose.i1 import codec
 from human_pose.i1.config import CROP_SIZE_PX, Augment
 from human_pose.i1.input import colours, placement, projection, resampling
 from human_pose.i1.input.stream import Stream
+from human_pose.i1.input.visits import visits
 
 # What is done in one pass, mends the depths of the mirrored and changes colours.
 ONE_PASS: Final = {"modern": placement.MODERN, "mild": placement.MILD}
@@ -31,6 +33,7 @@ _as_it_stands = tf.autograph.experimental.do_not_convert
 def build(
     source: Source,
     stream: Stream,
+    groups: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """The batches of a stream, see `loader.batches`.
 
@@ -38,21 +41,20 @@ def build(
       source: of the samples. For augmentation in one pass, pictures may be those of
         `projection.reduced`.
       stream: what is wanted.
+      groups: see `loader.batches`.
+
+    Raises:
+      InputError: as `visits.visits`.
     """
-    start, end = stream.span(source.count)
+    order = visits(source.count, stream, groups)
+    start, end = stream.span(order.count)
 
     @_as_it_stands
     def pictures(number: tf.Tensor) -> Batch:
         position = _position(number, start, stream)
-        row = row_at(
-            position,
-            source.count,
-            stream.seed,
-            shuffle=stream.shuffle,
-            sampling=stream.sampling,
-        )
+        which = order.at(position)
         draws = draws_at(position, placement.DRAWS + colours.DRAWS, stream.seed)
-        return source.one(row) | {"row": row, "draws": draws}
+        return source.one(which["row"]) | which | {"draws": draws}
 
     @_as_it_stands
     def crops(group: Batch) -> Batch:
@@ -65,7 +67,7 @@ def build(
         return _finish(batch | source.many(row), draws, stream)
 
     length = None if end is None else -(-(end - start) // stream.batch_size)
-    last = stream.last_part_size(source.count)
+    last = stream.last_part_size(order.count)
     stages = {"num_parallel_calls": tf.data.AUTOTUNE, "deterministic": True}
     samples = tf.data.Dataset.range(
         tf.int64.max
@@ -75,8 +77,8 @@ def build(
     if stream.augment in ONE_PASS:
         batches = samples.batch(stream.part_size)
     else:
-        groups = samples.batch(resampling.GROUP).map(crops, **stages)
-        batches = groups.rebatch(stream.part_size)
+        cropped = samples.batch(resampling.GROUP).map(crops, **stages)
+        batches = cropped.rebatch(stream.part_size)
     batches = batches.map(targets, **stages)
     if last == 0:
         batches = batches.concatenate(_no_samples(batches.element_spec))

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from human_pose.calibrated.observe import pinhole
 from human_pose.geometry.triangulation import solve_3x3, triangulate, view_pairs
 
 TRUTH = made.truth_mm(2)
@@ -18,7 +17,7 @@ def images(joints_mm, projection):
 
 
 def rig(views):
-    return np.stack([pinhole(camera) for camera in made.cameras(views, lens=())])
+    return np.stack([camera.projection for camera in made.cameras(views, lens=())])
 
 
 def solved(points_px, seen, projection):
