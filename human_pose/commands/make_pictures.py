@@ -1,6 +1,7 @@
 """Renders the embedded people: pictures with 2D and 3D joints.
 
     python -m human_pose.commands.make_pictures --data_dir=data
+    python -m human_pose.commands.make_pictures --data_dir=data --hard=occluders,dark
 
 Writes images/ in the data folder, by default 12,000 pictures of 224 x 224 px, in a few
 minutes; equal seeds give equal pictures on any number of processes.
@@ -16,6 +17,7 @@ from absl import flags, logging
 from human_pose.commands import shell
 from human_pose.commands.places import DATA_DIR
 from human_pose.datasets.rendered.dataset import RECIPE_FILE, Recipe, generate
+from human_pose.datasets.rendered.hard import KINDS
 from human_pose.files.paths import output_path
 
 _BAR = 40  # characters
@@ -43,6 +45,13 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "processes", 0, "How many work at once; 0: all cores.", lower_bound=0, **own
     )
+    flags.DEFINE_list(
+        "hard",
+        [],
+        "Make some pictures hard, the others stay as they are: a list of "
+        f"{', '.join(KINDS)}.",
+        **own,
+    )
     flags.DEFINE_boolean("overwrite", False, "Replace pictures made before.", **own)
     shell.show_in_help(flag_values, __name__)
 
@@ -57,7 +66,7 @@ def work(flag_values: flags.FlagValues) -> None:
         return
     generate(
         folder,
-        Recipe(count=flag_values.count, seed=flag_values.seed),
+        Recipe(flag_values.count, flag_values.seed, hard=tuple(flag_values.hard)),
         overwrite=flag_values.overwrite,
         processes=flag_values.processes or None,
         progress=_Report(),

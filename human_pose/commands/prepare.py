@@ -41,7 +41,7 @@ _IN_FILES_S: Final = 10.0
 # Of `recording_flags`, which have a meaning for recordings alone.
 _OF_RECORDINGS: Final = ("cameras", "fps", "units", "frames", "skeleton")
 _OF_PICTURES: Final = ("encoding",)
-_OF_MADE_UP: Final = ("count", "seed")
+_OF_MADE_UP: Final = ("count", "hard", "seed")
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -70,6 +70,9 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_integer(
         "count", None, "How many pictures to render.", lower_bound=1, **own
+    )
+    flags.DEFINE_list(
+        "hard", None, "Make some of them hard, see human-pose-data --images.", **own
     )
     flags.DEFINE_integer(
         "seed", None, "Of synthetic sets without a source.", lower_bound=0, **own
@@ -136,7 +139,7 @@ def _source(flag_values: flags.FlagValues) -> Any:
     from human_pose.datasets.builders.sources import Options, open_source
 
     default = Options()
-    made_up = {"count": flag_values.count, "seed": flag_values.seed}
+    made_up = {name: flag_values[name].value for name in _OF_MADE_UP}
     given = {name: value for name, value in made_up.items() if value is not None}
     seed = {name: value for name, value in given.items() if name == "seed"}
     with _Bar("files") as bar:
@@ -190,7 +193,7 @@ def _refuse_useless(flag_values: flags.FlagValues) -> None:
     if data_set != "recordings":
         useless += _OF_RECORDINGS
     if not data_set.endswith("_images"):
-        useless += [*_OF_PICTURES, "count"]
+        useless += [*_OF_PICTURES, "count", "hard"]
     if not data_set.startswith("synthetic") or flag_values.source:
         useless += _OF_MADE_UP
     for name in dict.fromkeys(useless):

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 from human_pose.datasets.images.writing import FOLDERS, write_range
 from human_pose.datasets.protocol import IMAGE_ACTIONS, TEST_SUBJECTS, TRAIN_SUBJECTS
+from human_pose.datasets.rendered.hard import Kind, checked
 from human_pose.datasets.rendered.record import readme, write_shot
 from human_pose.datasets.rendered.shots import moment
 from human_pose.datasets.synthetic.rig import CAMERAS
@@ -42,11 +43,21 @@ class Recipe:
       count: the number of pictures, at least one for each subject and action.
       seed: everything random follows from it.
       test_share: the share of pictures of test subjects.
+      hard: what makes some of the pictures hard, of `hard.KINDS`, in that order; the
+        others are the same with and without it.
+
+    Raises:
+      InputError: for an unknown kind.
     """
 
     count: int = 12_000
     seed: int = 0
     test_share: float = 0.1
+    # Not in `repr`, by which prepared sets without it are known already.
+    hard: tuple[Kind, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hard", checked(self.hard))
 
 
 @dataclass(frozen=True)
@@ -113,7 +124,7 @@ def generate(
             (temporary / name).mkdir()
         for block in blocks:
             write_range(temporary, block.subject, block.action, block.first, block.last)
-        text = readme(recipe.count, recipe.seed)
+        text = readme(recipe.count, recipe.seed, recipe.hard)
         (temporary / "README.md").write_text(text, encoding="utf-8")
         _render(temporary, recipe, blocks, processes or _cores(), progress)
         (temporary / RECIPE_FILE).write_text(json.dumps(asdict(recipe)) + "\n")
@@ -164,7 +175,9 @@ def _render_block(folder: Path, recipe: Recipe, block: Block) -> int:
     """Renders the pictures of a block; returns their number."""
     for number, first in enumerate(range(block.first, block.last + 1, CAMERAS)):
         views = min(CAMERAS, block.last + 1 - first)
-        shots = moment(block.subject, block.action, number, views, recipe.seed)
+        shots = moment(
+            *(block.subject, block.action, number, views), recipe.seed, recipe.hard
+        )
         for index, shot in enumerate(shots, start=first):
             write_shot(folder, index, block.subject, block.action, number, shot)
     return block.last + 1 - block.first

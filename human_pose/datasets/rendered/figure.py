@@ -27,6 +27,7 @@ class Material(IntEnum):
     SHOES = 6
     FURNITURE = 7
     FOREARM = 8
+    NOSE = 9
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _add_head(builder: _Builder, at: dict[str, np.ndarray], head: np.ndarray) ->
     # Heads differ less than bodies.
     builder.add(jaw, skull, (64, 85), Material.HEAD, girth=1.0)
     nose = at["Head"] + 14 * forward
-    builder.add(nose + 14 * up, nose, (12, 17), Material.SKIN, girth=1.0)
+    builder.add(nose + 14 * up, nose, (12, 17), Material.NOSE, girth=1.0)
 
 
 def _add_arm(builder: _Builder, at: dict[str, np.ndarray], side: str) -> None:

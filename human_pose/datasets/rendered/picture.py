@@ -1,5 +1,6 @@
 """One picture: the person, lit, in front of what is behind, as a camera records it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +10,8 @@ from PIL import Image, ImageFilter
 from human_pose.datasets.rendered import surroundings, wardrobe
 from human_pose.datasets.rendered.figure import Figure
 from human_pose.datasets.rendered.joints import unit
-from human_pose.datasets.rendered.raycast import Grid, Hits, RoundCones, cast
+from human_pose.datasets.rendered.raycast import Grid, RoundCones, cast
+from human_pose.datasets.rendered.solids import Solid, meet
 from human_pose.geometry.cameras import Camera
 
 SIZE_PX: Final = 224
@@ -71,6 +73,9 @@ def render(
     clothes: wardrobe.Wardrobe,
     rng: np.random.Generator,
     recording: Recording | None = None,
+    *,
+    things: Sequence[Solid] = (),
+    motion_px: tuple[float, float] = (0.0, 0.0),
 ) -> tuple[np.ndarray, np.ndarray]:
     """A picture of a person.
 
@@ -81,10 +86,12 @@ def render(
       clothes: colours.
       rng: source of background, light and noise.
       recording: how the camera spoils it.
+      things: what else is there, in front of the person or behind.
+      motion_px: `(x, y)`, the path that the picture moves while it is exposed.
 
     Returns:
       The picture, uint8 `[224, 224, 3]` RGB, and how much of each pixel the person (and
-      the stool) covers, float32 `[224, 224]` in [0, 1].
+      the stool) covers that is to be seen, float32 `[224, 224]` in [0, 1].
     """
     rays = crop_grid(camera, box_px).directions()
     behind = surroundings.paint(
@@ -93,36 +100,70 @@ def render(
         camera.position_mm,
         figure.start[figure.start[:, 2].argmin(), :2],
     )
-    hits = cast(crop_grid(camera, box_px, _SUPERSAMPLING), in_camera(figure, camera))
+    grid = crop_grid(camera, box_px, _SUPERSAMPLING)
+    hits = cast(grid, in_camera(figure, camera))
+    light = _Light.drawn(rng)
     colours = wardrobe.colours_at(clothes, figure, hits, camera.rotation)
-    colours *= _light(rng, hits, camera)
-    front, cover = _averaged(hits, colours)
-    picture = front + (1 - cover[..., None]) * behind
+    colours *= light.on(hits.normals, camera)
+    front, cover = _averaged(hits.pixels, colours)
+    covered = cover
+    if things:
+        met = meet(grid, things, camera)
+        seen = np.linalg.norm(hits.points, axis=1) < met.distance.ravel()[hits.pixels]
+        pixels, colours = hits.pixels[seen], colours[seen]
+        _, cover = _averaged(pixels, colours)
+        hidden = np.isfinite(met.distance).ravel()
+        hidden[pixels] = False
+        lit = met.colours.reshape(-1, 3)[hidden]
+        lit *= light.on(met.normals.reshape(-1, 3)[hidden], camera)
+        pixels = np.concatenate([pixels, np.flatnonzero(hidden)])
+        front, covered = _averaged(pixels, np.concatenate([colours, lit]))
+    picture = front + (1 - covered[..., None]) * behind
+    picture = _moved(picture, motion_px)
     return _recorded(picture, rng, recording or Recording()), cover
 
 
-def _light(rng: np.random.Generator, hits: Hits, camera: Camera) -> np.ndarray:
-    """Lambert's law with a lamp, a weaker one, and light from all around, `[N, 3]`."""
-    light = np.zeros((len(hits.pixels), 3), np.float32)
-    up = camera.rotation[:, 2]
-    sky = 0.75 + 0.25 * (hits.normals @ up.astype("f4"))
-    light += sky[:, None] * _tinted(rng, rng.uniform(0.25, 0.5))
-    for strength in (rng.uniform(0.45, 0.8), rng.uniform(0.0, 0.3)):
-        lamp = unit(rng.normal((0.0, 0.0, 0.8)))
-        towards = camera.rotation @ (lamp * [1, 1, np.sign(lamp[2])])
-        facing = np.maximum(hits.normals @ towards.astype("f4"), 0)
-        light += facing[:, None] * _tinted(rng, strength)
-    return light
+@dataclass(frozen=True)
+class _Light:
+    """Light from all around and of two lamps, the second weaker.
+
+    Attributes:
+      sky: `[3]`, RGB.
+      lamps: a direction in the world, `[3]`, and a colour, `[3]`, of each.
+    """
+
+    sky: np.ndarray
+    lamps: tuple[tuple[np.ndarray, np.ndarray], ...]
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> "_Light":
+        sky = _tinted(rng, rng.uniform(0.25, 0.5))
+        lamps = []
+        for strength in (rng.uniform(0.45, 0.8), rng.uniform(0.0, 0.3)):
+            lamp = unit(rng.normal((0.0, 0.0, 0.8)))
+            lamps.append((lamp * [1, 1, np.sign(lamp[2])], _tinted(rng, strength)))
+        return cls(sky, tuple(lamps))
+
+    def on(self, normals: np.ndarray, camera: Camera) -> np.ndarray:
+        """What falls on surfaces by Lambert's law; normals `[N, 3]`, camera frame."""
+        light = np.zeros((len(normals), 3), np.float32)
+        up = camera.rotation[:, 2]
+        light += (0.75 + 0.25 * (normals @ up.astype("f4")))[:, None] * self.sky
+        for lamp, colour in self.lamps:
+            towards = camera.rotation @ lamp
+            facing = np.maximum(normals @ towards.astype("f4"), 0)
+            light += facing[:, None] * colour
+        return light
 
 
 def _tinted(rng: np.random.Generator, strength: float) -> np.ndarray:
     return (strength * rng.uniform(0.9, 1.1, 3)).astype(np.float32)
 
 
-def _averaged(hits: Hits, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _averaged(pixels: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sums of colour `[H, W, 3]`, times coverage, and coverage `[H, W]`, per pixel."""
     fine = SIZE_PX * _SUPERSAMPLING
-    row, column = np.divmod(hits.pixels, fine)
+    row, column = np.divmod(pixels, fine)
     pixel = row // _SUPERSAMPLING * SIZE_PX + column // _SUPERSAMPLING
     planes = [
         np.bincount(pixel, weights, SIZE_PX**2).reshape(SIZE_PX, SIZE_PX)
@@ -130,6 +171,29 @@ def _averaged(hits: Hits, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     ]
     stacked = np.stack(planes, axis=-1).astype(np.float32) / _SUPERSAMPLING**2
     return stacked[..., :3], stacked[..., 3]
+
+
+def _moved(picture: np.ndarray, motion_px: tuple[float, float]) -> np.ndarray:
+    """The mean of a picture over a straight path; its edges go on beyond them."""
+    length = float(np.hypot(*motion_px))
+    if not length:
+        return picture
+    # Points of the path, a quarter of a pixel apart, as weights of whole pixels.
+    reach = int(np.ceil(length / 2)) + 1
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1))
+    steps = np.linspace(-0.5, 0.5, int(4 * length) + 2)
+    x, y = (reach + steps * motion for motion in motion_px)
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    for column, u in ((left, 1 - (x - left)), (left + 1, x - left)):
+        for row, v in ((top, 1 - (y - top)), (top + 1, y - top)):
+            np.add.at(kernel, (row, column), u * v / len(steps))
+    height, width = picture.shape[:2]
+    padded = np.pad(picture, [(reach, reach), (reach, reach), (0, 0)], "edge")
+    moved = np.zeros_like(picture)
+    for row, column in np.argwhere(kernel):
+        part = padded[row : row + height, column : column + width]
+        moved += np.float32(kernel[row, column]) * part
+    return moved
 
 
 def _recorded(

@@ -1,6 +1,7 @@
 """The files of one rendered picture, as `human_pose.datasets.images` reads them."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -60,12 +61,14 @@ def write_shot(
     picture.save(Path(root) / "images" / f"{index}.png", compress_level=_COMPRESSION)
 
 
-def readme(count: int, seed: int) -> str:
-    """What stands in the folder's README.md."""
+def readme(count: int, seed: int, hard: Sequence[str] = ()) -> str:
+    """What stands in the folder's README.md, of what a recipe has."""
     used = ", ".join(JOINT_NAMES_16)
+    chosen = f", hard={tuple(hard)}" if hard else ""
     return _README.format(
         count=count,
-        seed=seed,
+        recipe=f"Recipe(count={count}, seed={seed}{chosen})",
+        harder=_HARDER.format(kinds=", ".join(hard)) if hard else "",
         train=", ".join(map(str, TRAIN_SUBJECTS)),
         test=" and ".join(map(str, TEST_SUBJECTS)),
         joints=", ".join(JOINT_NAMES_32),
@@ -86,17 +89,22 @@ def _camera(shot: Shot) -> str:
     return "\n".join(f"{k}: {writing.numbers(v, '{:.9f}')}" for k, v in fields.items())
 
 
+_HARDER: Final = """
+Some of the pictures are hard: {kinds}. Joints are where they are, seen or
+not.
+"""
+
 _README: Final = """\
 # Rendered pictures of invented people
 
 {count} pictures, 224 x 224 px RGB, made by
 
-    human_pose.datasets.rendered.generate(folder, Recipe(count={count}, seed={seed}))
+    human_pose.datasets.rendered.generate(folder, {recipe})
 
 Subjects {train} are for training, {test} for tests; they differ in body, and
 each has four cameras of its own. Nobody was recorded or photographed; bodies, motions
 and pictures are this project's own, under its licence (Apache-2.0).
-
+{harder}
 `<i>.txt` in each folder is about picture i; `index_range/S1_Directions_range.txt` holds
 the first and last picture (inclusive) of a subject's action.
 

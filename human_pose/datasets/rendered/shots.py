@@ -1,14 +1,14 @@
 """Moments of embedded people, each filmed by four cameras: joints, boxes, pictures."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from human_pose.datasets.images.crop import to_picture
 from human_pose.datasets.protocol import IMAGE_ACTIONS, POSE_ACTIONS
-from human_pose.datasets.rendered import wardrobe
+from human_pose.datasets.rendered import hard, wardrobe
 from human_pose.datasets.rendered.figure import GIRTHS, Figure, build
 from human_pose.datasets.rendered.joints import to_32_joints
 from human_pose.datasets.rendered.picture import render
@@ -23,8 +23,8 @@ _STOOL_SHARE: Final = 0.7
 # Each moment is from a take of its own, this long at `motion.RATE_HZ`.
 _TAKE_FRAMES: Final = 40
 
-# No other purpose of the seed has this number (see `synthetic.dataset`).
-_PICTURES: Final = 2
+# No other purpose of the seed has these numbers (see `synthetic.dataset`).
+_PICTURES, _STANDING = 2, 3
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,12 @@ class Shot:
 
 
 def moment(
-    subject: int, action: str, number: int, views: int, seed: int
+    subject: int,
+    action: str,
+    number: int,
+    views: int,
+    seed: int,
+    kinds: tuple[hard.Kind, ...] = (),
 ) -> Iterator[Shot]:
     """One moment of a subject, seen by the first cameras of its rig.
 
@@ -77,19 +82,26 @@ def moment(
       number: which moment; each has random numbers of its own.
       views: how many cameras, 1 to 4.
       seed: everything random follows from it.
+      kinds: what makes pictures hard; without them the same pictures are easier.
     """
     key = [seed, _PICTURES, subject, IMAGE_ACTIONS.index(action), number]
-    streams = np.random.SeedSequence(key).spawn(2 + CAMERAS)
-    motion, look, *pictures = map(np.random.default_rng, streams)
+    streams = np.random.SeedSequence(key)
+    motion, look, *pictures = map(np.random.default_rng, streams.spawn(2 + CAMERAS))
+    # Further ones, which change nothing about those.
+    alike, *troubles = streams.spawn(1 + CAMERAS)
     take = perform(POSE_ACTIONS[action], BODIES[subject], motion, _TAKE_FRAMES)
     frame = int(motion.integers(_TAKE_FRAMES))
     joints = to_32_joints(take.joints_3d_mm[frame])
-    clothes = wardrobe.draw(look)
+    clothes = replace(wardrobe.draw(look), alike=hard.is_mirrored(alike, kinds))
     girth = GIRTHS[subject] * look.uniform(*Framing().girth)
     seated = action in _SEATED and bool(look.uniform() < _STOOL_SHARE)
     person = build(joints, girth, seated=seated)
     for view, camera in enumerate(subject_cameras(subject, seed)[:views]):
-        yield _shot(person, joints, clothes, camera, view, frame, pictures[view])
+        standing = np.random.default_rng([seed, _STANDING, subject, view])
+        trouble = hard.trouble(troubles[view], kinds, camera, joints, standing)
+        yield _shot(
+            person, joints, clothes, camera, view, frame, pictures[view], trouble
+        )
 
 
 def _shot(
@@ -100,10 +112,15 @@ def _shot(
     view: int,
     frame: int,
     rng: np.random.Generator,
+    trouble: hard.Trouble,
 ) -> Shot:
     points = camera.project(joints_mm)
     box = _box(points, rng)
-    picture, _ = render(person, camera, box, clothes, rng)
+    picture, _ = render(
+        *(person, camera, box, clothes, rng, trouble.recording),
+        things=trouble.things,
+        motion_px=trouble.motion_px,
+    )
     return Shot(
         camera=camera,
         view=view,

@@ -50,25 +50,30 @@ def rendered_source(
         )
         for part, subjects in of_parts.items()
     }
+    harder = f", hard: {', '.join(recipe.hard)}" if recipe.hard else ""
     return Source(
         "synthetic_images",
         variant.name,
         IMAGE_SCHEMA,
-        f"rendered, {recipe}, {variant.name}, {encoding}",
-        partial(_samples, recipe.seed, encoding),
+        f"rendered, {recipe}, {variant.name}, {encoding}{harder}",
+        partial(_samples, recipe, encoding),
         parts,
-        f"Rendered pictures of invented people: {variant.description}.",
+        f"Rendered pictures of invented people: {variant.description}{harder}.",
     )
 
 
-def _samples(seed: int, encoding: Encoding, piece: Piece) -> Iterator[Good]:
+def _samples(recipe: Recipe, encoding: Encoding, piece: Piece) -> Iterator[Good]:
     block: Block = piece.place
     wanted: dict[int, list[int]] = {}  # by the number of a moment, its views
     for index in piece.indices:
         number, view = divmod(index - block.first, CAMERAS)
         wanted.setdefault(number, []).append(view)
     for number, views in wanted.items():
-        shots = moment(block.subject, block.action, number, views[-1] + 1, seed)
+        shots = moment(
+            *(block.subject, block.action, number, views[-1] + 1),
+            recipe.seed,
+            recipe.hard,
+        )
         for view, shot in enumerate(shots):
             if view in views:
                 index = block.first + CAMERAS * number + view

@@ -50,16 +50,17 @@ def clouds(rng: np.random.Generator, size: int, cells: int) -> np.ndarray:
     return np.asarray(image)
 
 
-def _colour(rng: np.random.Generator) -> np.ndarray:
-    colour = rng.uniform(0.05, 0.95, 3)
-    return colour + (colour.mean() - colour) * rng.choice([0.3, 0.8])
+def colour(rng: np.random.Generator) -> np.ndarray:
+    """Of a thing: RGB, `[3]`, rather gray."""
+    drawn = rng.uniform(0.05, 0.95, 3)
+    return drawn + (drawn.mean() - drawn) * rng.choice([0.3, 0.8])
 
 
 def _wall(rng: np.random.Generator, size: int) -> np.ndarray:
     step = np.linspace(0, 1, size)
     mix = step[:, None] if rng.uniform() < 0.5 else step[None, :]
-    first = _colour(rng)
-    second = first + 0.5 * (_colour(rng) - first)
+    first = colour(rng)
+    second = first + 0.5 * (colour(rng) - first)
     picture = first + np.broadcast_to(mix, (size, size))[..., None] * (second - first)
     spots = clouds(rng, size, int(rng.integers(3, 40))) * rng.uniform(0, 0.08)
     return (picture + spots[..., None]).astype(np.float32)
@@ -74,7 +75,7 @@ def _put_thing(rng: np.random.Generator, picture: np.ndarray) -> None:
     columns = slice(max(left, 0), max(left + width, 0))
     place = picture[rows, columns]
     tilt = np.linspace(-0.1, 0.1, place.shape[1])[None, :, None] * rng.choice([-1, 1])
-    place[:] = _colour(rng) + tilt
+    place[:] = colour(rng) + tilt
 
 
 def _floor(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -85,4 +86,4 @@ def _floor(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray
     cell = np.floor(u) + (np.floor(v) if rng.uniform() < 0.6 else 0)
     contrast = rng.choice([0.0, 0.06, 0.2])
     pattern = contrast * (np.mod(cell, 2) - 0.5)
-    return (_colour(rng) + pattern[:, None]).astype(np.float32)
+    return (colour(rng) + pattern[:, None]).astype(np.float32)

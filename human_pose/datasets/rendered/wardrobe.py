@@ -46,6 +46,7 @@ class Wardrobe:
       hair, eyes, stripe, front: `[3]`, further colours; the last two of the shirt.
       stripe_m: width of the shirt's stripes; 0 for none.
       open_jacket: whether the front is what a jacket leaves free, or a print.
+      alike: whether the back looks like the front, and hair hides the face.
     """
 
     colours: np.ndarray
@@ -55,6 +56,7 @@ class Wardrobe:
     front: np.ndarray
     stripe_m: float
     open_jacket: bool
+    alike: bool = False
 
 
 def draw(rng: np.random.Generator) -> Wardrobe:
@@ -69,6 +71,7 @@ def draw(rng: np.random.Generator) -> Wardrobe:
     shirt, trousers, shoes, furniture = cloth
     long, shorts = rng.uniform() < _LONG_SLEEVES, rng.uniform() < _SHORTS
     colours[Material.SKIN] = colours[Material.HEAD] = skin
+    colours[Material.NOSE] = skin
     colours[Material.SHIRT] = colours[Material.SLEEVE] = shirt
     colours[Material.FOREARM] = shirt if long else skin
     colours[Material.TROUSERS] = trousers
@@ -122,6 +125,9 @@ def _paint_head(
     material: np.ndarray,
     frame: np.ndarray,
 ) -> None:
+    if wardrobe.alike:
+        colours[np.isin(material, (Material.HEAD, Material.NOSE))] = wardrobe.hair
+        return
     on = np.flatnonzero(material == Material.HEAD)
     local = hits.normals[on] @ frame.T.astype(np.float32)  # right, forward, up
     eyes = (local @ _EYES.T > _EYE_COSINE).any(axis=1)
@@ -143,6 +149,8 @@ def _paint_shirt(
         height = hits.points[on] @ frame[2]
         colours[on[np.mod(height / wardrobe.stripe_m, 2) < 1]] = wardrobe.stripe
     sideways, forward = hits.normals[on] @ frame[0], hits.normals[on] @ frame[1]
+    if wardrobe.alike:
+        forward = np.abs(forward)
     if wardrobe.open_jacket:
         front = (np.abs(sideways) < _JACKET_EDGE) & (forward > 0)
     else:
