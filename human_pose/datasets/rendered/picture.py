@@ -11,7 +11,7 @@ from human_pose.datasets.rendered import surroundings, wardrobe
 from human_pose.datasets.rendered.figure import Figure
 from human_pose.datasets.rendered.joints import unit
 from human_pose.datasets.rendered.raycast import Grid, RoundCones, cast
-from human_pose.datasets.rendered.solids import Solid, meet
+from human_pose.datasets.rendered.solids import Solid, Surfaces, meet
 from human_pose.geometry.cameras import Camera
 
 SIZE_PX: Final = 224
@@ -106,19 +106,13 @@ def render(
     colours = wardrobe.colours_at(clothes, figure, hits, camera.rotation)
     colours *= light.on(hits.normals, camera)
     front, cover = _averaged(hits.pixels, colours)
-    covered = cover
+    picture = front + (1 - cover[..., None]) * behind
     if things:
         met = meet(grid, things, camera)
-        seen = np.linalg.norm(hits.points, axis=1) < met.distance.ravel()[hits.pixels]
-        pixels, colours = hits.pixels[seen], colours[seen]
-        _, cover = _averaged(pixels, colours)
-        hidden = np.isfinite(met.distance).ravel()
-        hidden[pixels] = False
-        lit = met.colours.reshape(-1, 3)[hidden]
-        lit *= light.on(met.normals.reshape(-1, 3)[hidden], camera)
-        pixels = np.concatenate([pixels, np.flatnonzero(hidden)])
-        front, covered = _averaged(pixels, np.concatenate([colours, lit]))
-    picture = front + (1 - covered[..., None]) * behind
+        first = np.linalg.norm(hits.points, axis=1) < met.distance.flat[hits.pixels]
+        picture, cover = _with_things(
+            met, hits.pixels[first], colours[first], light, camera, behind
+        )
     picture = _moved(picture, motion_px)
     return _recorded(picture, rng, recording or Recording()), cover
 
@@ -171,6 +165,28 @@ def _averaged(pixels: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.n
     ]
     stacked = np.stack(planes, axis=-1).astype(np.float32) / _SUPERSAMPLING**2
     return stacked[..., :3], stacked[..., 3]
+
+
+def _with_things(
+    met: Surfaces,
+    pixels: np.ndarray,
+    colours: np.ndarray,
+    light: _Light,
+    camera: Camera,
+    behind: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Things beside what is in front of them: rays `[N]` and colours `[N, 3]`.
+
+    Returns:
+      The picture, and how much of each pixel is of those `pixels`.
+    """
+    own, cover = _averaged(pixels, colours)
+    shown = np.isfinite(met.distance).ravel()
+    shown[pixels] = False
+    lit = met.colours.reshape(-1, 3)[shown]
+    lit *= light.on(met.normals.reshape(-1, 3)[shown], camera)
+    front, covered = _averaged(np.flatnonzero(shown), lit)
+    return own + front + (1 - cover - covered)[..., None] * behind, cover
 
 
 def _moved(picture: np.ndarray, motion_px: tuple[float, float]) -> np.ndarray:

@@ -87,6 +87,9 @@ def test_only_one_at_a_time(pictures, tmp_path):
             ["--dataset=h36m_lifting", "--count=3"],
             "count has no effect",
         ),
+        (["--dataset=h36m_images", "--hard=dark"], "hard has no effect on h36m_images"),
+        (["--dataset=synthetic_lifting", "--hard=dark"], "hard has no effect"),
+        (["--dataset=synthetic_images", "--hard=fog"], "hard must be of occluders, b"),
         (["--dataset=h36m_images", "--fps=3"], "fps has no effect on h36m_images"),
         (["--dataset=recordings", "--encoding=png"], "encoding has no effect"),
         (

@@ -95,7 +95,7 @@ def test_missing_subjects_are_refused(folder):
 
 def test_rendered_pictures_are_those_of_the_files(tmp_path):
     """Bit for bit, but rendered as they are wanted."""
-    recipe = Recipe(count=315, seed=3)
+    recipe = Recipe(count=315, seed=3, hard=("occluders", "dark"))
     made = rendered_source(recipe)
     for name in FOLDERS:
         (tmp_path / name).mkdir()
@@ -105,7 +105,8 @@ def test_rendered_pictures_are_those_of_the_files(tmp_path):
         write_range(tmp_path, block.subject, block.action, block.first, block.last)
         views = block.last + 1 - block.first
         for index, shot in enumerate(
-            moment(block.subject, block.action, 0, views, recipe.seed), block.first
+            moment(block.subject, block.action, 0, views, recipe.seed, recipe.hard),
+            block.first,
         ):
             write_shot(tmp_path, index, block.subject, block.action, 0, shot)
     of_files = open_source(tmp_path, data_set="synthetic_images")

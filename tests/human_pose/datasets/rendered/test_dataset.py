@@ -1,14 +1,17 @@
 """The folder: readable by the image data's reader, consistent, whole or not there."""
 
 import filecmp
+import signal
 import subprocess
 import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from absl import flags
 from PIL import Image
 
+from human_pose.commands import make_pictures
 from human_pose.datasets.images import ACTIONS, IndexRange, open_dataset, read_sample
 from human_pose.datasets.images.index_range import read_ranges
 from human_pose.datasets.images.layout import read_camera, read_info
@@ -143,6 +146,28 @@ def test_a_failure_leaves_nothing_and_success_replaces(tmp_path):
     generate(place, Recipe(count=105, seed=1), overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["images"]
     assert len(list((place / "images").iterdir())) == 105
+
+
+def made_by_command(*words):
+    flag_values = flags.FlagValues()
+    make_pictures.define_flags(flag_values)
+    flag_values(["make_pictures", *words])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        make_pictures.work(flag_values)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_the_command_makes_pictures_hard(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        make_pictures, "generate", lambda folder, recipe, **rest: asked.append(recipe)
+    )
+    made_by_command(f"--data_dir={tmp_path}", "--hard=blur,occluders", "--seed=4")
+    assert asked == [Recipe(seed=4, hard=("occluders", "blur"))]
+    with pytest.raises(InputError, match=r"^hard must be of occluders, .*; received"):
+        made_by_command(f"--data_dir={tmp_path}", "--hard=fog")
 
 
 def test_the_command_names_a_mistake(tmp_path):
