@@ -3,7 +3,9 @@
 joints                 the 17 embedded joints as Human3.6M's 32
 figure, wardrobe       a body around them, and what it wears
 raycast, surroundings  what a camera sees of it, and behind it
+solids, occluders      things that stand in the world, before a person
 picture, shots         pictures with their truth
+hard                   what makes some of them hard
 dataset                folders of them, for training and test subjects
 
 A source of data to try the image network with, and no more: nobody was photographed.

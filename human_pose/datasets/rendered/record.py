@@ -90,8 +90,8 @@ def _camera(shot: Shot) -> str:
 
 
 _HARDER: Final = """
-Some of the pictures are hard: {kinds}. Joints are where they are, seen or
-not.
+Some of the pictures are hard: {kinds}.
+Joints are where they are, seen or not.
 """
 
 _README: Final = """\
