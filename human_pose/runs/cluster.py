@@ -8,7 +8,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -76,7 +77,7 @@ def check_alike(
     """Refuses processes that would not do the same.
 
     Args:
-      strategy: that they train by.
+      strategy: that they work by.
       conditions: what must be equal in all, JSON values by name.
 
     Raises:
@@ -103,6 +104,14 @@ def check_alike(
                     f"worker {number}: {name} must be that of worker 0, {chiefs}; "
                     f"it is {its}"
                 )
+
+
+def checksum(arrays: Iterable[Any]) -> str:
+    """CRC-32 of the bytes of arrays or variables in order, by which to compare them."""
+    found = 0
+    for array in arrays:
+        found = zlib.crc32(np.asarray(array).tobytes(), found)
+    return f"{found:08x}"
 
 
 @contextmanager

@@ -115,7 +115,7 @@ class Saver(Leaver):
         return self._path
 
 
-def train(folder, strategy, batch_size=BATCH):
+def train(folder, strategy):
     """Trains to the end; returns the losses of this start, and the variables."""
     place = distribution.place_of(strategy)
     path, progress, losses = folder / "state.npz", Progress(), []
@@ -129,7 +129,7 @@ def train(folder, strategy, batch_size=BATCH):
         if path.exists():
             progress = read_progress(path, CONDITIONS, Progress)
             restore_variables(path, variables)
-        cluster.check_alike(strategy, {"batch_size": batch_size} | vars(progress))
+        cluster.check_alike(strategy, CONDITIONS | vars(progress))
         model.notice = notice
         saver = Saver(notice, path, progress, variables)
         leaver = saver if place.number == 0 else Leaver(notice)
@@ -151,16 +151,10 @@ def train(folder, strategy, batch_size=BATCH):
 if __name__ == "__main__":
     where = Path(sys.argv[1])
     used = cluster.make_strategy(sys.argv[2], 60)
-    size = BATCH
-    if len(sys.argv) > 3 and distribution.place_of(used).number == 1:
-        size = int(sys.argv[3])  # another one than the chief's
     try:
-        found, _ = train(where, used, size)
+        found, _ = train(where, used)
     except cluster.LostWorker as error:
         print(error, file=sys.stderr)
         sys.exit(error.EXIT_CODE)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
     if distribution.is_chief(used):
         np.save(where / "losses.npy", found)

@@ -34,12 +34,12 @@ def measured(
 
     Returns:
       `index` and `actions` int `[F]`, `truth_mm` `[F, 16, 3]`, and by each readout r
-      `r_pose_mm` `[F, 16, 3]`, `r_error_mm` and `r_published_mm` `[F]`.
+      `r_pose_mm` `[F, 16, 3]`, `r_error_mm` and `r_published_mm` `[F]`; F is 0 for a
+      process that has none of the samples.
 
     Raises:
       FloatingPointError: naming the sample, if a prediction is not finite.
     """
-    parts: list[Found] = []
     shown = 1 if sys.stdout.isatty() else 2
     progress = keras.utils.Progbar(
         count,
@@ -49,6 +49,7 @@ def measured(
     )
     done, total_mm = 0, 0.0
     measure = _measure(network, depth_bins, stream.element_spec)
+    parts = [_of_nothing(measure.structured_outputs)]
     for batch in stream:
         if not len(batch["index"]):
             continue  # of a process that has none of the last batch
@@ -63,6 +64,14 @@ def measured(
     )
 
 
+def _of_nothing(specs: Mapping[str, tf.TensorSpec]) -> Found:
+    """What is found in no samples: the others' kinds and sizes, with F = 0."""
+    return {
+        name: np.zeros([0, *spec.shape[1:]], spec.dtype.as_numpy_dtype)
+        for name, spec in specs.items()
+    }
+
+
 def in_order(found: Found) -> Found:
     """The same, sorted by the indices."""
     order = np.argsort(found["index"], kind="stable")
@@ -71,7 +80,7 @@ def in_order(found: Found) -> Found:
 
 def _measure(
     network: Network, depth_bins: int, spec: Mapping[str, tf.TensorSpec]
-) -> Callable[[Any], Mapping[str, Any]]:
+) -> Any:
     """Heatmaps stay in the graph: only poses leave it.
 
     It is traced here, once for batches of any size. TensorFlow counts traces by calls,

@@ -113,7 +113,8 @@ def evaluate(
 
     Raises:
       InputError: if a sample breaks a rule, there is no such readout, `folder` cannot
-        be written, or another evaluation is at work there.
+        be written, another evaluation is at work there, or a process has another
+        network, other samples or other options than the first.
       FloatingPointError: naming the sample, if a prediction is not finite.
     """
     check_readout(readout)
@@ -130,6 +131,15 @@ def evaluate(
     # batch are those that the network learned with only if batches are mixed here too.
     strategy = strategy or tf.distribute.get_strategy()
     place = distribution.place_of(strategy)
+    conditions = {
+        "readout": readout,
+        "batch_size": batch_size,
+        "samples": dataset.identity,
+        "depth_bins": depth_bins,
+        "input_size": input_size,
+        "checksum of the weights": cluster.checksum(getattr(network, "variables", ())),
+    }
+    cluster.check_alike(strategy, conditions)
     stream = batches(
         dataset,
         Stream(

@@ -26,6 +26,7 @@ from human_pose.lifting.evaluation import report
 from human_pose.lifting.evaluation.frames import ActionFrames, read_test_frames
 from human_pose.lifting.evaluation.pictures import frame_figure
 from human_pose.lifting.evaluation.scores import Scores, score
+from human_pose.lifting.lifter import PPCALifter
 from human_pose.runs import cluster, distribution, drawing, results
 from human_pose.runs.measures import action_means, mean_over_frames
 
@@ -105,12 +106,15 @@ def evaluate(
 
     Raises:
       InputError: if no test file is there, one is no pose file, a set is not as it was
-        prepared, `folder` cannot be written, or another evaluation is at work there.
+        prepared, `folder` cannot be written, another evaluation is at work there, or a
+        process has another lifter, other frames or other options than the first.
       FloatingPointError: naming the frame, if a reconstruction is not finite.
     """
     frames = read_test_frames(data_dir, subsample)
     strategy = strategy or tf.distribute.get_strategy()
     writes = distribution.is_chief(strategy)
+    options = {"metric": metric, "subsample": subsample, "batch_size": batch_size}
+    cluster.check_alike(strategy, options | _identity(lifter, frames))
     with results.evaluating(folder) if writes else contextlib.nullcontext():
         own = _own_frames(strategy, len(frames), batch_size)
         truth, reconstruction = reconstruct(
@@ -133,6 +137,17 @@ def evaluate(
             with results.replaced(folder) as new:
                 _write(evaluation, new, subsample, description or {})
     return evaluation
+
+
+def _identity(lifter: Lifter, frames: ActionFrames) -> dict[str, str]:
+    """What tells lifters and frames apart, by name."""
+    poses = (frames.poses.joints_2d_px, frames.poses.joints_3d_mm, frames.actions)
+    found = {"frames": f"{len(frames)} (checksum {cluster.checksum(poses)})"}
+    if isinstance(lifter, PPCALifter):
+        found["solver"] = str(lifter.formulation)
+        found["checksum of the weights"] = cluster.checksum(lifter.variables)
+        found["checksum of the cameras"] = cluster.checksum([lifter.cameras])
+    return found
 
 
 def _own_frames(

@@ -1,11 +1,14 @@
 """Two processes that train together: alike, killed, told to end, and unlike."""
 
+import contextlib
+import io
 import signal
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
+import evaluators
+import made_up_images
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,14 +18,16 @@ from human_pose.files.errors import InputError
 from human_pose.runs import cluster
 from human_pose.runs.supervision import TERMINATED, Supervisor
 
-_HELPER = Path(workers.__file__)
 
-
-def launched(folder, *options, restarts=1):
+def launched(folder):
     """Runs both workers; returns the exit code, and what was said."""
     folder.mkdir(exist_ok=True)
+    return supervised([workers.__file__, str(folder), "multiworker"], restarts=1)
+
+
+def supervised(words, restarts):
     said = []
-    command = [sys.executable, str(_HELPER), str(folder), "multiworker", *options]
+    command = [sys.executable, *words]
     code = Supervisor(command, command, 2, restarts, said.append).run()
     return code, said
 
@@ -70,12 +75,37 @@ def test_a_killed_worker_and_one_that_is_told_to_end_change_nothing(
         assert np.array_equal(ended[name], values), name
 
 
-def test_workers_that_differ_are_refused(tmp_path, capfd):
-    code, said = launched(tmp_path / "unlike", "12", restarts=0)
+@pytest.fixture(scope="module")
+def evaluation(tmp_path_factory):
+    """Of one sample by two workers, and then with networks that differ."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    (folder / "pictures").mkdir()
+    made_up_images.write_set(folder / "pictures")
+    words = [evaluators.__file__, str(folder / "pictures"), str(folder)]
+    error = io.StringIO()
+    with contextlib.redirect_stderr(error):
+        code, said = supervised(words, restarts=0)
+    return folder, code, said, error.getvalue()
+
+
+def test_fewer_samples_than_workers_are_evaluated_as_by_one(evaluation, tmp_path):
+    folder = evaluation[0]
+    alone = evaluators.evaluated(folder / "pictures", tmp_path / "alone")
+    assert alone.errors_mm.shape == (1,)
+    for name in ("errors.npy", "poses.npy", "truth.npy", "evaluations/report.md"):
+        one, two = tmp_path / "alone" / name, folder / "shared" / name
+        assert one.read_bytes() == two.read_bytes(), name
+
+
+def test_workers_that_differ_are_refused(evaluation):
+    folder, code, said, error = evaluation
     assert code == 1
     assert "ended" in said[0]
-    line = "worker 1: batch_size must be that of worker 0, 6; it is 12"
-    assert line in capfd.readouterr().err
+    weights = [cluster.checksum([np.float32(weight)]) for weight in (1, 2)]
+    name = "checksum of the weights"
+    line = "[worker 1] worker 1: {} must be that of worker 0, {}; it is {}"
+    assert line.format(name, *weights) in error
+    assert not (folder / "unlike").exists()
 
 
 @pytest.mark.parametrize(

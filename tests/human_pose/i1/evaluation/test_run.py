@@ -1,8 +1,10 @@
 """Evaluation of a stand-in whose heatmaps are known: both protocols in closed form."""
 
 import csv
+from types import SimpleNamespace
 from unittest import mock
 
+import evaluators
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -222,6 +224,27 @@ def test_many_evaluations_in_a_process_cause_no_warning(dataset, tmp_path, caplo
 def test_refuses_another_readout(dataset, tmp_path):
     with pytest.raises(InputError, match="integral or argmax; received 'mean'"):
         evaluated(dataset, tmp_path, readout="mean")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, set()),
+        ({"weights": (1, 2)}, {"checksum of the weights"}),
+        ({"readout": "argmax"}, {"readout"}),
+        ({"batch_size": 3}, {"batch_size"}),
+        ({"every": 10}, {"samples"}),
+    ],
+)
+def test_processes_tell_each_other_what_decides_the_results(
+    root, tmp_path, changed, told
+):
+    def work(weights=(1, 1), every=1, **options):
+        network = SimpleNamespace(variables=[weights])
+        samples = open_dataset(root, part="test", every=every)
+        evaluated(samples, tmp_path, network, **options)
+
+    assert evaluators.differences(work, **changed) == told
 
 
 def _joints(index):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import evaluators
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -16,6 +17,7 @@ from human_pose.lifting import PPCALifter, read_cameras, read_mixture
 from human_pose.lifting.evaluation import run as evaluation
 from human_pose.lifting.evaluation.frames import read_action_frames
 from human_pose.lifting.sizes import centred, pose_size
+from human_pose.runs import distribution
 
 GOLDEN = Path(__file__).parents[3] / "golden"
 
@@ -310,6 +312,49 @@ def test_the_lifter_gives_the_originals_results(tmp_path, solver):
     np.testing.assert_allclose(
         result.scores.training_errors_mm, expected["errors"], rtol=0, atol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, set()),
+        ({"weight": 0.5}, {"checksum of the weights"}),
+        ({"turned": 2}, {"checksum of the cameras"}),
+        # Another order of the weights, too.
+        ({"solver": "l2"}, {"solver", "checksum of the weights"}),
+        ({"metric": 0}, {"metric"}),
+        ({"batch_size": 3}, {"batch_size"}),
+        ({"subsample": 2}, {"subsample", "frames"}),
+    ],
+)
+def test_processes_tell_each_other_what_decides_the_results(
+    data, tmp_path, changed, told
+):
+    def work(solver="huber", weight=1.0, turned=1, **options):
+        lifter = PPCALifter(
+            read_mixture(GOLDEN / "model_parameters.h5", 3),
+            turned * read_cameras(GOLDEN / "avg_cameras.h5"),
+            solver=solver,
+        )
+        lifter.parameters["exp_weights"].assign([[weight]] * 3)
+        run(data, tmp_path / "run", lifter=lifter, **options)
+
+    assert evaluators.differences(work, **changed) == told
+
+
+def test_a_last_worker_may_have_no_frames(monkeypatch, data):
+    """Three batches of 14 frames, by five workers."""
+    poses = read_action_frames(data / "testing", 1).poses
+    shares = []
+    for number in range(5):
+        place = distribution.Place(5, number)
+        monkeypatch.setattr(distribution, "place_of", lambda _, place=place: place)
+        shares.append(evaluation._own_frames(tf.distribute.get_strategy(), 14, 5))
+    parts = [poses[own].joints_3d_mm for own in shares]
+    assert [len(part) for part in parts] == [5, 5, 4, 0, 0]
+    np.testing.assert_array_equal(np.concatenate(parts), poses.joints_3d_mm)
+    found = evaluation.reconstruct(MovedTruth(), poses[shares[-1]], batch_size=5)
+    assert [part.shape for part in found] == [(0, 17, 3)] * 2
 
 
 def test_a_progress_bar_is_shown_on_request(data, capsys):
