@@ -5,7 +5,8 @@
 What stands behind `--` are the flags of `main.py`; `--distribute=multiworker` is added.
 When a worker is killed, or loses another, all are started again with
 `--resume_or_start`. SIGTERM, to this process or to one worker, saves the run and ends
-all with exit code 143. Several machines: docs/scale.md.
+all with exit code 143; SIGKILL to this process kills the workers. Several machines:
+docs/scale.md.
 """
 
 import re

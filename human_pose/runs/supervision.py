@@ -12,11 +12,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import FrameType
 from typing import Any, Final, TextIO
 
 from human_pose.files.errors import LostWorker
+from human_pose.runs.orphans import watched
 
 TERMINATED: Final = 128 + signal.SIGTERM  # the exit code that shells expect
 
@@ -60,21 +61,23 @@ class Supervisor:
         self._told = False
         self._told_at = 0.0
         self._hurried = False
+        self._watch: Callable[[Iterable[int]], None]
 
     def run(self) -> int:
         """Runs them; returns the exit code of all: 0, 143, or that of a failure.
 
         SIGTERM, Ctrl-C and a closed terminal let them save and end; Ctrl-C once more
-        ends them at once.
+        ends them at once, as a kill of this process does.
         """
         heard = [n for n in _ENDING if signal.getsignal(n) is not signal.SIG_IGN]
         before = {n: signal.signal(n, self._take) for n in heard}
-        try:
-            return self._until_done()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            self._kill()
+        with watched() as self._watch:
+            try:
+                return self._until_done()
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+                self._kill()
 
     def _until_done(self) -> int:
         command, restarts = self._first, 0
@@ -118,6 +121,7 @@ class Supervisor:
                     **(_PIPED if number else {}),
                 )
             )
+            self._watch(process.pid for process in self._running)
             if number:
                 self._relays.append(_relay(self._running[-1], f"[worker {number}] "))
 
@@ -141,6 +145,7 @@ class Supervisor:
             failed = TERMINATED if self._told else next(iter(own), failed)
             if failed == -signal.SIGTERM:  # told before it could listen
                 failed = TERMINATED
+        self._watch([])
         for relay in self._relays:
             relay.join(_SAYING_S)
         self._relays.clear()

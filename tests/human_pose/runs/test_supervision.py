@@ -1,5 +1,6 @@
 """Several processes under one supervisor: which code all end with, and how."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -79,3 +80,27 @@ def test_what_is_sent_to_the_whole_group_reaches_workers_as_sigterm(tmp_path, se
     names = sorted(path.name for path in tmp_path.iterdir())
     told = signal.SIGTERM.value
     assert names == [f"0-{told}", "0-ready", f"1-{told}", "1-ready"]
+
+
+def test_workers_do_not_outlive_a_supervisor_that_is_killed(tmp_path):
+    worker = NUMBER + (
+        "import fcntl\n"
+        f"held = open({str(tmp_path)!r} + f'/{{number}}', 'w')\n"
+        "fcntl.flock(held, fcntl.LOCK_EX)\n"
+        f"open({str(tmp_path)!r} + f'/{{number}}-ready', 'w').close()\n"
+        "time.sleep(60)\n"
+    )
+    program = (
+        "from human_pose.runs.supervision import Supervisor\n"
+        f"command = [{sys.executable!r}, '-c', {worker!r}]\n"
+        "Supervisor(command, command, 2, 0, print).run()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
+        until = time.monotonic() + 30
+        while len(list(tmp_path.glob("*-ready"))) < 2 and time.monotonic() < until:
+            time.sleep(0.02)
+        process.kill()
+    for number in range(2):
+        with open(tmp_path / str(number)) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # as soon as its holder is gone
+    assert time.monotonic() < until  # they would have slept longer
