@@ -1,5 +1,6 @@
 """Evaluation of a stand-in whose heatmaps are known: both protocols in closed form."""
 
+import contextlib
 import csv
 from types import SimpleNamespace
 from unittest import mock
@@ -55,16 +56,15 @@ def dataset(root):
     return open_dataset(root, part="test")
 
 
-def evaluated(dataset, tmp_path, network=None, **options):
-    return evaluation.evaluate(
-        network or Answers(dataset),
-        dataset,
-        tmp_path / "run",
-        depth_bins=DEPTH_BINS,
-        input_size=4 * SIZE,
-        verbose=False,
-        **options,
-    )
+def evaluated(dataset, tmp_path, network=None, *, drawn=False, **options):
+    """Evaluates; pictures take most of the time, so that one test alone has them."""
+    options |= {"depth_bins": DEPTH_BINS, "input_size": 4 * SIZE, "verbose": False}
+    network = network or Answers(dataset)
+    with contextlib.ExitStack() as stack:
+        if not drawn:
+            nothing = mock.patch.object(evaluation, "_write_pictures", return_value={})
+            stack.enter_context(nothing)
+        return evaluation.evaluate(network, dataset, tmp_path / "run", **options)
 
 
 def published_error_mm(dataset):
@@ -102,7 +102,7 @@ def test_batches_are_mixed_and_results_are_in_order(root, tmp_path):
     dataset = open_dataset(root, part="train")
     network = Answers(dataset)
     found = evaluated(dataset, tmp_path, network, batch_size=4)
-    order = network.seen[: len(found.index)]  # drawn samples follow
+    order = network.seen
     assert order != sorted(order)
     assert found.index.tolist() == sorted(order) == dataset.annotations.index.tolist()
 
@@ -136,7 +136,9 @@ def test_the_published_protocol_has_its_depth_error(dataset, tmp_path, monkeypat
 
 
 def test_writes_arrays_report_and_pictures(dataset, tmp_path):
-    found = evaluated(dataset, tmp_path, readout="argmax", description={"Name": "x"})
+    found = evaluated(
+        dataset, tmp_path, readout="argmax", description={"Name": "x"}, drawn=True
+    )
     folder = tmp_path / "run"
     poses, truth = (np.load(folder / f"{name}.npy") for name in ("poses", "truth"))
     assert poses.shape == truth.shape == (3, 1, 3, 16)
