@@ -1,6 +1,7 @@
-"""Trains on one device and on two: `python replicas.py CASE FILE OPTIONS`.
+"""Trains on one device and on two: `python replicas.py FOLDER CASE ...`.
 
-Logical devices must be set before TensorFlow starts. FILE, npz, gets what both have
+Logical devices must be set before TensorFlow starts. A case is the name of a function
+here and its options, with commas between; `FOLDER/<case>.npz` gets what both have
 found, `one/<name>` and `two/<name>`.
 """
 
@@ -174,8 +175,11 @@ def _pictures(number):
 
 
 if __name__ == "__main__":
-    found = {}
-    for name, strategy in strategies().items():
-        result = globals()[sys.argv[1]](strategy, *map(_value, sys.argv[3:]))
-        found |= {f"{name}/{key}": value for key, value in result.items()}
-    np.savez(sys.argv[2], **found)
+    used = strategies()
+    for case in sys.argv[2:]:
+        function, *options = case.split(",")
+        found = {}
+        for name, strategy in used.items():
+            result = globals()[function](strategy, *map(_value, options))
+            found |= {f"{name}/{key}": value for key, value in result.items()}
+        np.savez(Path(sys.argv[1]) / f"{case}.npz", **found)
