@@ -1,6 +1,7 @@
 """The rules of imports: rooms from left to right. Code is read, and never run."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,9 +42,16 @@ def modules(root):
     }
 
 
+@cache
+def nodes(text):
+    """Of a text that most tests read again: those that are looked at here."""
+    looked_at = (ast.Import, ast.ImportFrom, ast.Constant)
+    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, looked_at)]
+
+
 def imports(text, known):
     """The modules that a text imports, wherever the statement stands."""
-    for node in ast.walk(ast.parse(text)):
+    for node in nodes(text):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -191,7 +199,7 @@ def test_no_library_speaks_in_flags(texts):
             continue
         words = [
             node.value
-            for node in ast.walk(ast.parse(text))
+            for node in nodes(text)
             if isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and "--" in node.value.replace("---", "")

@@ -6,6 +6,7 @@ import evaluators
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib.figure import Figure
 
 from human_pose.datasets.lifting_sets.pose_tree import tree_source
 from human_pose.datasets.pose_files import PoseSet, action_file_names, write_pose_file
@@ -59,6 +60,14 @@ class MovedTruth:
         shift = views[:, 1, :, 1:] * tf.constant([2 / 3, -2 / 3, 1 / 3], views.dtype)
         moved = self.scale * centred(joints) + shift
         return {"pose": moved / pose_size(joints)[:, None, None]}
+
+
+@pytest.fixture(autouse=True)
+def soon_drawn(monkeypatch, request):
+    """Pictures take as long as all the rest, and one test looks at them."""
+    if request.function is not test_results_have_the_original_names_layouts_and_values:
+        small = Figure(figsize=(2, 1), dpi=100)
+        monkeypatch.setattr(evaluation, "frame_figure", lambda *_, **__: small)
 
 
 @pytest.fixture
