@@ -10,10 +10,18 @@ from absl import flags
 
 from human_pose.commands import shell
 from human_pose.files.paths import PROJECT_ROOT
-from ransac import settings, toy
+from ransac import experiment, settings, toy
 from ransac.problems import SETTINGS, DrawnStream
 
 SCRIPT = PROJECT_ROOT / "ransac" / "toy.py"
+
+
+@pytest.fixture(autouse=True)
+def soon_drawn(monkeypatch, request):
+    """Pictures take longer than short runs, and one test looks at them."""
+    if request.function is not test_a_run_leaves_everything_that_shows_it:
+        for name in ("draw_energies", "draw_learning"):
+            monkeypatch.setattr(experiment.pictures, name, lambda *_: None)
 
 
 def run(tmp_path, *arguments):

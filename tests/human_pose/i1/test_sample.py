@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from absl import flags
+from matplotlib.figure import Figure
 
 from human_pose import Sample
 from human_pose.commands import flags as settings
@@ -15,9 +16,11 @@ from human_pose.commands import shell
 from human_pose.datasets.images import open_dataset
 from human_pose.files.errors import InputError
 from human_pose.i1 import build_network, codec, readout, sample
+from human_pose.i1.evaluation import pictures as drawn
 from human_pose.i1.evaluation import run as evaluation
 from human_pose.i1.input import picture as picture_input
 from human_pose.i1.input.picture import cut_out, network_inputs, square_about, whole_box
+from human_pose.i1.network import checkpoint
 from human_pose.i1.network.checkpoint import save_network
 from human_pose.media import pictures
 from human_pose.media.pictures import read_picture
@@ -286,11 +289,11 @@ def run(*arguments):
 
 
 def test_the_command_prints_draws_and_writes(root, network, tmp_path, capsys):
-    checkpoint = tmp_path / "net.keras"
-    save_network(network, checkpoint)
+    saved = tmp_path / "net.keras"
+    save_network(network, saved)
     image = root / "images" / "10.png"
     code = run(
-        f"--image={image}", f"--check_path={checkpoint}", "--noshow",
+        f"--image={image}", f"--check_path={saved}", "--noshow",
         f"--results_dir={tmp_path}/out",
     )  # fmt: skip
     assert code == 0
@@ -323,12 +326,15 @@ def test_the_command_prints_draws_and_writes(root, network, tmp_path, capsys):
     ],
 )
 def test_the_command_says_what_it_assumed(
-    root, network, tmp_path, capsys, arguments, line
+    root, network, tmp_path, capsys, arguments, line, monkeypatch
 ):
-    checkpoint = tmp_path / "net.keras"
-    save_network(network, checkpoint)
+    """How files are read and pictures drawn is seen above, and takes longer."""
+    (tmp_path / "net.keras").touch()
+    small = Figure(figsize=(2, 1), dpi=100)
+    monkeypatch.setattr(checkpoint, "load_network", lambda path: network)
+    monkeypatch.setattr(drawn, "sample_figure", lambda *_: small)
     assert run(
-        f"--image={root / 'images' / '10.png'}", f"--check_path={checkpoint}",
+        f"--image={root / 'images' / '10.png'}", f"--check_path={tmp_path}/net.keras",
         "--noshow", f"--results_dir={tmp_path}", *arguments,
     ) == 0  # fmt: skip
     lines = capsys.readouterr().out.splitlines(keepends=True)

@@ -69,8 +69,13 @@ def shrink(monkeypatch):
     monkeypatch.setitem(curriculum.RECIPES, "published", recipe)
 
 
-def stand_in(monkeypatch):
-    """A few layers in the place of the network, and a picture that is soon drawn."""
+def stand_in(monkeypatch, sampled=True):
+    """A few layers in the place of the network, and a picture that is soon drawn.
+
+    Its sample is read where that is wanted: it takes as long as a step's graph.
+    """
+    if not sampled:
+        monkeypatch.setattr(stages.evaluation, "sample", lambda *_: None)
     monkeypatch.setattr(hourglass, "assemble", few_layers)
     monkeypatch.setattr(
         stages.evaluation,
@@ -84,7 +89,7 @@ def small(monkeypatch, request):
     """Stand-ins, but for the tests in which the network's blocks matter."""
     shrink(monkeypatch)
     if "large" not in request.keywords:
-        stand_in(monkeypatch)
+        stand_in(monkeypatch, sampled=False)
 
 
 def few_layers(make, depth_bins, joints, input_size, *others):
