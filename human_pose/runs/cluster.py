@@ -6,8 +6,6 @@ the others run: all end, and all are started again (`runs.supervision`, or a sch
 
 import json
 import os
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,16 +19,11 @@ import wiberg_tf
 from human_pose.files.errors import InputError, LostWorker, one_line
 from human_pose.runs import distribution
 from human_pose.runs.kinds import Distribution
+from human_pose.runs.watches import killed_after
 
 # How long a process waits for the others to start. One that is started alone, when the
 # others are gone, would wait for ever, and TensorFlow hears no signal meanwhile.
 MEETING_S: Final = 300.0
-_WATCH: Final = """
-import os, select, signal, sys
-if not select.select([0], [], [], float(sys.argv[1]))[0]:
-    print(sys.argv[3], file=sys.stderr, flush=True)
-    os.kill(int(sys.argv[2]), signal.SIGKILL)
-"""
 _CONFIG: Final = "TF_CONFIG"
 
 # What a step raises where another process has gone, or never came.
@@ -57,7 +50,11 @@ def make_strategy(
     """
     if kind == "multiworker":
         _check_config(os.environ.get(_CONFIG))
-        with _waiting(meeting_s):
+        line = (
+            f"the other workers have not come in {meeting_s:g} s; all must be started "
+            "again, together"
+        )
+        with killed_after(meeting_s, line):
             # Of every reduction that it traces it says how many tensors it has.
             tf.get_logger().setLevel("WARNING")
             return tf.distribute.MultiWorkerMirroredStrategy()
@@ -187,28 +184,6 @@ def _check_config(text: str | None) -> None:
         raise InputError(_CONFIG, form, text) from error
     if not known:
         raise InputError(_CONFIG, form, text)
-
-
-@contextmanager
-def _waiting(seconds: float) -> Iterator[None]:
-    """Kills this process if the block takes longer: no other way leads out of it.
-
-    By another process, because TensorFlow lets no thread of Python run meanwhile.
-    """
-    line = (
-        f"the other workers have not come in {seconds:g} s; all must be started again, "
-        "together"
-    )
-    words = [sys.executable, "-c", _WATCH, str(seconds), str(os.getpid()), line]
-    # Of its own session, so that it hears no Ctrl-C.
-    with subprocess.Popen(
-        words, stdin=subprocess.PIPE, start_new_session=True
-    ) as watch:
-        try:
-            yield
-        finally:
-            assert watch.stdin is not None
-            watch.stdin.close()  # as the end of this process does
 
 
 def gathered(

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, Final, TextIO
 
 from human_pose.files.errors import LostWorker
-from human_pose.runs.orphans import watched
+from human_pose.runs.watches import watched
 
 TERMINATED: Final = 128 + signal.SIGTERM  # the exit code that shells expect
 

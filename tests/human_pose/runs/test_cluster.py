@@ -2,8 +2,6 @@
 
 import contextlib
 import io
-import signal
-import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -130,23 +128,6 @@ def test_a_bad_configuration_is_named(monkeypatch, text):
         monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(InputError, match="TF_CONFIG must be like"):
         cluster.make_strategy("multiworker")
-
-
-def test_nobody_waits_for_ever():
-    """TensorFlow holds Python's lock while it waits, so that no thread could end it."""
-    code = (
-        "import ctypes, os\n"
-        "from human_pose.runs.cluster import _waiting\n"
-        "with _waiting(60):\n"
-        "    pass\n"
-        "with _waiting(0.5):\n"
-        "    ctypes.PyDLL(None).sleep(50)\n"  # holds the lock
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
-    assert "have not come in 0.5 s" in done.stderr
 
 
 def test_one_gpu_is_no_mirror(monkeypatch):

@@ -1,17 +1,25 @@
-"""Processes that do not outlive the one that started them, however that ends.
+"""Processes that watch over others, and kill them where nothing within them can.
 
-Nothing is called in a process that gets SIGKILL, and what it started goes on alone. So
-another one holds the end of a pipe whose other end closes with the first.
+Native code may hold Python's lock as long as it waits, so that no thread could end it.
+And nothing is called in a process that gets SIGKILL: what it started goes on alone. A
+watch sees both, by the end of a pipe whose other end closes with the process.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+_OF_TIME: Final = """
+import os, select, signal, sys
+if not select.select([0], [], [], float(sys.argv[1]))[0]:
+    print(sys.argv[3], file=sys.stderr, flush=True)
+    os.kill(int(sys.argv[2]), signal.SIGKILL)
+"""
 # Each line names all that are to be killed; the last one counts.
-_WATCH: Final = """
+_OF_ENDS: Final = """
 import os, sys
 last = ""
 for last in sys.stdin:
@@ -34,7 +42,7 @@ def watched() -> Iterator[Callable[[Iterable[int]], None]]:
         become another's.
     """
     with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _WATCH],
+        [sys.executable, "-I", "-S", "-c", _OF_ENDS],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -53,3 +61,23 @@ def watched() -> Iterator[Callable[[Iterable[int]], None]]:
             yield tell
         finally:
             tell([])
+
+
+@contextmanager
+def killed_after(seconds: float, line: str) -> Iterator[None]:
+    """Kills this process if the block takes longer.
+
+    Args:
+      seconds: how long it may take.
+      line: told then.
+    """
+    words = [sys.executable, "-c", _OF_TIME, str(seconds), str(os.getpid()), line]
+    # Of its own session, so that it hears no Ctrl-C.
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, start_new_session=True
+    ) as watch:
+        try:
+            yield
+        finally:
+            assert watch.stdin is not None
+            watch.stdin.close()  # as the end of this process does
