@@ -780,7 +780,7 @@ def test_a_state_has_the_name_that_is_resumed(config, tmp_path):
 def test_trains_on_shards_as_on_the_folder(config, tmp_path):
     for part in ("train", "test"):
         write_shards(config.data_dir, tmp_path / "shards", part, bad=[7])
-    options = {"skip_bad": True, "validation_samples": 2}
+    options = {"stage": "d4_ada", "skip_bad": True, "validation_samples": 2}
     camera = config.data_dir / "camera_all" / "7.txt"
     camera.write_text("nothing")
     networks = []
