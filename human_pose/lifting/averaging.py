@@ -23,6 +23,24 @@ class Averaging(NamedTuple):
     between: tf.Tensor
     offset: tf.Tensor
 
+    def of_equal_models(self) -> "Averaging":
+        """The same, but every model weighs alike, so that none is left out."""
+        return self._replace(
+            between=tf.zeros_like(self.between), offset=tf.zeros_like(self.offset)
+        )
+
+
+class Averaged(NamedTuple):
+    """The average of N frames.
+
+    Attributes:
+      poses: `[N, 3, 17]`; their size is not normalised.
+      shares: `[M, N]`, of each model in them.
+    """
+
+    poses: tf.Tensor
+    shares: tf.Tensor
+
 
 def averaging(parameters: Mapping[str, tf.Tensor]) -> Averaging:
     """The exponents, from tensors under the checkpoint's names."""
@@ -60,7 +78,8 @@ def average(
     x: Unknowns,
     pair_scores: tf.Tensor,
     best_scores: tf.Tensor,
-) -> tf.Tensor:
+    evidence: tf.Tensor | None = None,
+) -> Averaged:
     """The average pose of each frame, from its live problems.
 
     Args:
@@ -69,9 +88,8 @@ def average(
       x: their minimisers.
       pair_scores: S, `[P]`.
       best_scores: min_i S_i of every model, `[M, N]`, for models with no live problem.
-
-    Returns:
-      `[N, 3, 17]`; its size is not normalised.
+      evidence: logarithm of each problem's evidence, `[P]`, by which models weigh in
+        place of their scores; every model then has a live problem.
     """
     models, frames = best_scores.shape[0], tf.shape(best_scores)[1]
     segment = pairs.model * frames + pairs.frame
@@ -92,11 +110,19 @@ def average(
     grid = [models, frames]
     live = tf.reshape(live, grid)
     scores = tf.where(live, tf.reshape(best, grid), best_scores)
-    logits = model_logits(exponents, scores / 2)
+    if evidence is None:
+        logits = model_logits(exponents, scores / 2)
+    else:
+        share = weights / tf.gather(total, segment)
+        # The average is over these headings, so the evidence is its lower bound there:
+        # it knows of no others, and moves smoothly as one of them fades.
+        bound = share * (evidence - tf.math.log(share))
+        bound = tf.math.unsorted_segment_sum(bound, segment, segments)
+        logits = tf.reshape(bound, grid) - exponents.offset[:, None]
     shares = tf.where(
         live, tf.exp(logits - tf.stop_gradient(tf.reduce_max(logits, 0))), 0
     )
     shares /= tf.reduce_sum(shares, 0)
     # A size left open is not 17 where a replica has no frame.
     model_poses = tf.reshape(model_poses, [models, frames, 3, x.joints.shape[-1]])
-    return tf.reduce_sum(shares[..., None, None] * model_poses, 0)
+    return Averaged(tf.reduce_sum(shares[..., None, None] * model_poses, 0), shares)

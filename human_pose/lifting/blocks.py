@@ -91,9 +91,15 @@ def system_columns(
 
 
 class JointBlocks(NamedTuple):
-    """The entries of Q_j⁻¹ for all joints, `[..., 6, 17]`."""
+    """What solves with Q, and its determinant.
+
+    Attributes:
+      inverse: the entries of Q_j⁻¹ for all joints, `[..., 6, 17]`.
+      determinant: of each Q_j, `[..., 17]`.
+    """
 
     inverse: tf.Tensor
+    determinant: tf.Tensor
 
     def solve(self, right: tf.Tensor) -> tf.Tensor:
         """Q⁻¹ f, for f `[..., 3, 17]` that broadcasts."""
@@ -121,11 +127,12 @@ def invert_joint_blocks(entries: tf.Tensor, shift: tf.Tensor) -> JointBlocks:
     a = yy * zz - yz * yz
     b = xz * yz - xy * zz
     c = xy * yz - xz * yy
-    inverse_determinant = 1 / (xx * a + xy * b + xz * c)
+    determinant = xx * a + xy * b + xz * c
+    inverse_determinant = 1 / determinant
     cofactors = tf.stack(
         [a, b, c, xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy], axis=-2
     )
-    return JointBlocks(cofactors * inverse_determinant[..., None, :])
+    return JointBlocks(cofactors * inverse_determinant[..., None, :], determinant)
 
 
 class Weights(NamedTuple):
@@ -142,6 +149,36 @@ class Weights(NamedTuple):
     crosses: tf.Tensor | None
     stiffness: tf.Tensor
     shift: tf.Tensor
+
+
+class Factors(NamedTuple):
+    """The systems of P problems, factorised.
+
+    Attributes:
+      joints: the blocks Q_j.
+      schur: Cholesky factors of S, `[P, 29, 29]`.
+    """
+
+    joints: JointBlocks
+    schur: tf.Tensor
+
+    def log_determinant(self) -> tf.Tensor:
+        """Of the whole systems, of 80 unknowns each: `[P]`."""
+        diagonal = tf.linalg.diag_part(self.schur)
+        joints = tf.reduce_sum(tf.math.log(self.joints.determinant), -1)
+        return joints + 2 * tf.reduce_sum(tf.math.log(diagonal), -1)
+
+
+def factorise(shared: ModelBlocks, pairs: Pairs, weights: Weights) -> Factors:
+    """Factorises one system per problem; the arguments are those of `solve_pairs`."""
+    entries = tf.gather(shared.squares, pairs.rotation) @ weights.rows
+    if weights.crosses is not None:
+        entries += tf.gather(shared.crosses, pairs.rotation) @ weights.crosses
+    joints = invert_joint_blocks(entries, 1 + weights.shift[:, None, None])
+    columns = system_columns(joints.inverse, weights.stiffness, weights.shift)
+    schur = per_model_product(columns, shared.system, pairs.counts)
+    size = METHOD.coefficients
+    return Factors(joints, tf.linalg.cholesky(tf.reshape(schur, [-1, size, size])))
 
 
 def solve_pairs(
@@ -163,14 +200,7 @@ def solve_pairs(
     Returns:
       a `[P, 29]` and q `[P, 3, 17]`.
     """
-    entries = tf.gather(shared.squares, pairs.rotation) @ weights.rows
-    if weights.crosses is not None:
-        entries += tf.gather(shared.crosses, pairs.rotation) @ weights.crosses
-    joints = invert_joint_blocks(entries, 1 + weights.shift[:, None, None])
-    columns = system_columns(joints.inverse, weights.stiffness, weights.shift)
-    schur = per_model_product(columns, shared.system, pairs.counts)
-    size = METHOD.coefficients
-    factor = tf.linalg.cholesky(tf.reshape(schur, [-1, size, size]))
+    joints, factor = factorise(shared, pairs, weights)
     right_a, right_q = right
     flat = tf.reshape(joints.solve(right_q), [-1, 3 * JOINTS])
     moved = per_model_product(flat, quantities.bases, pairs.counts, transpose=True)

@@ -22,6 +22,7 @@ def build_lifter(config: LifterConfig) -> PPCALifter:
         solver=config.solver,
         derivative=config.derivative,
         damping=config.damping,
+        evidence=config.evidence,
         dtype=config.dtype,
     )
     if config.check_path is not None:

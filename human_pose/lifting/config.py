@@ -13,11 +13,13 @@ from human_pose.runs.kinds import Distribution
 
 Solver = Literal["huber", "l2"]
 Derivative = Literal["trust_region", "unrolled"]
+Evidence = Literal["published", "full"]
 Dtype = Literal["float64", "float32"]
 
 # Sizes of the mixtures that `model_parameters.h5` holds.
 MODEL_COUNTS: Final = (3, 6, 10)
 DERIVATIVES: Final = get_args(Derivative)
+EVIDENCES: Final = get_args(Evidence)
 DTYPES: Final = get_args(Dtype)
 # 0: Procrustes-aligned over 14 joints, 1: over 17, 2: without alignment.
 METRICS: Final = (0, 1, 2)
@@ -37,6 +39,7 @@ class LifterConfig:
       cameras_path: `avg_cameras.h5`.
       check_path: a checkpoint to load, or None for the default parameters.
       as_published: `hl_params` and `ir_reg` stay 1 when the checkpoint is loaded.
+      evidence: one of `EVIDENCES`, by which the mixture's components weigh.
     """
 
     models: int
@@ -48,6 +51,7 @@ class LifterConfig:
     cameras_path: Path
     check_path: Path | None
     as_published: bool
+    evidence: Evidence = "published"
 
 
 @dataclass(frozen=True)

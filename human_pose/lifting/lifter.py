@@ -11,8 +11,15 @@ import wiberg_tf as wt
 from human_pose.geometry.skeletons import JOINTS, VIEWS
 from human_pose.lifting.averaging import average, averaging, live_mask
 from human_pose.lifting.blocks import ModelBlocks, model_blocks
-from human_pose.lifting.config import DERIVATIVES, Derivative, Solver
+from human_pose.lifting.config import (
+    DERIVATIVES,
+    EVIDENCES,
+    Derivative,
+    Evidence,
+    Solver,
+)
 from human_pose.lifting.energy import Unknowns, energy, score
+from human_pose.lifting.evidence import log_evidence
 from human_pose.lifting.method import FORMULATIONS, Formulation
 from human_pose.lifting.pairs import Pairs, pick
 from human_pose.lifting.parameters import MixtureParameters
@@ -48,7 +55,8 @@ class PPCALifter(keras.Model):
     averages over headings and models give the result, see [1] and docs/lifting.md.
     All 17 parameters of the original are variables under the checkpoint's names, with
     its clips as constraints; 14 of them are trained (12 in the L2 formulation, which
-    uses neither `hl_params` nor `ir_reg`).
+    uses neither `hl_params` nor `ir_reg`; one less with the full evidence, which does
+    not use `exp_weights_model`).
 
     Args:
       mixture: the PPCA models to start from.
@@ -59,6 +67,8 @@ class PPCALifter(keras.Model):
       damping: λ of the trust-region derivative, added to the Hessian of the energy
         (of ½|Ax - b|² in the L2 formulation). The Huber energy's Hessian is at least
         0.001 I already, so 0 is safe.
+      evidence: by which the models weigh: "published", by their scores, or "full", by
+        their log evidence less `exp_additive_model`, so that every model learns.
       exhaustive: score every rotation; otherwise rotations that cannot matter are
         left out, which moves poses by less than 1e-6 mm.
       **kwargs: of `keras.Model`; `dtype` is "float64" unless given.
@@ -76,6 +86,7 @@ class PPCALifter(keras.Model):
         solver: Solver | Formulation = "huber",
         derivative: Derivative = "trust_region",
         damping: float = 0.0,
+        evidence: Evidence = "published",
         exhaustive: bool = False,
         **kwargs: Any,
     ):
@@ -94,16 +105,25 @@ class PPCALifter(keras.Model):
             )
         if not damping >= 0:
             raise ValueError(f"`damping` must be >= 0; received {damping}")
+        if evidence not in EVIDENCES:
+            raise ValueError(
+                f"`evidence` must be {' or '.join(EVIDENCES)}; received {evidence!r}"
+            )
         self.mixture = mixture
         self.cameras = np.asarray(cameras, np.float64)
         self.formulation = solver
         self.derivative = derivative
         self.damping = damping
+        self.evidence = evidence
         self.exhaustive = exhaustive
         self._scales = Scales.of(mixture)
         # === Variables ===
         self.parameters = add_variables(
-            self, mixture, self._scales, robust=self.formulation.robust
+            self,
+            mixture,
+            self._scales,
+            robust=self.formulation.robust,
+            evidence=evidence,
         )
         self.built = True
 
@@ -127,7 +147,8 @@ class PPCALifter(keras.Model):
         Returns:
           A dict: `pose` `[N, 17, 3]`, z up, of unit-free size, not centred (a pose in
           mm is `pose_size(truth) * pose`); `score` `[N, M]`, smaller is better; in
-          training the score of a model without weight is that of its first solve.
+          training the score of a model without weight is that of its first solve;
+          `share` `[N, M]`, what each model contributes to the pose.
 
         Raises:
           ValueError: for inputs of another shape.
@@ -138,6 +159,8 @@ class PPCALifter(keras.Model):
         parameters = {k: tf.convert_to_tensor(v) for k, v in self.parameters.items()}
         theta = quantities(parameters, self._scales, self.cameras, self.formulation)
         exponents = averaging(parameters)
+        full = self.evidence == "full"
+        reach = exponents.of_equal_models() if full else exponents
         fixed = tf.nest.map_structure(tf.stop_gradient, theta)
         shared = model_blocks(fixed)
         found = tf.nest.map_structure(
@@ -147,12 +170,12 @@ class PPCALifter(keras.Model):
                 fixed,
                 views,
                 self.formulation,
-                tf.nest.map_structure(tf.stop_gradient, exponents),
+                tf.nest.map_structure(tf.stop_gradient, reach),
                 all_models=not training,
                 exhaustive=self.exhaustive,
             ),
         )
-        live = live_mask(exponents, found.scores)
+        live = live_mask(reach, found.scores)
         pairs = pick(live, views)
         x = self._minimiser(
             theta,
@@ -161,13 +184,22 @@ class PPCALifter(keras.Model):
             Unknowns(*(tf.boolean_mask(part, live) for part in found.minimisers)),
         )
         pair_scores = score(x, theta, pairs, self.formulation)
-        pose = average(exponents, pairs, x, pair_scores, found.best)
-        pose = tf.linalg.matrix_transpose(pose)
+        evidence = None
+        if full:
+            evidence = log_evidence(
+                x, model_blocks(theta), theta, pairs, self.formulation
+            )
+        averaged = average(exponents, pairs, x, pair_scores, found.best, evidence)
+        pose = tf.linalg.matrix_transpose(averaged.poses)
         if by_itself:
             # What is not seen is no part of the views' centre, but of the body's.
             pose -= tf.matmul(views.off_centre[:, None], pose)
         pose *= parameters["scaling_coefficient"] / pose_size(pose)[:, None, None]
-        return {"pose": pose, "score": tf.transpose(found.best) / 2}
+        return {
+            "pose": pose,
+            "score": tf.transpose(found.best) / 2,
+            "share": tf.transpose(averaged.shares),
+        }
 
     def lift(
         self,
@@ -286,6 +318,7 @@ class PPCALifter(keras.Model):
             "solver": dataclasses.asdict(self.formulation),
             "derivative": self.derivative,
             "damping": self.damping,
+            "evidence": self.evidence,
             "exhaustive": self.exhaustive,
         }
 

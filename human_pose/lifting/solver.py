@@ -62,10 +62,6 @@ def solve_hessian(
 ) -> Unknowns:
     """Solves (H + λI) v = u with the energy's exact Hessian at x.
 
-    For each (view, joint) the pseudo-Huber loss has the 2 x 2 Hessian u I -
-    (u³/d²) r rᵀ with u = 1/√(1 + t²/d²), whose eigenvalues lie in [u³, u]: H is
-    positive definite, with the block structure of the Gram matrix.
-
     Args:
       x: where H is taken.
       shared: of `quantities`.
@@ -74,6 +70,30 @@ def solve_hessian(
       formulation: Huber or L2.
       damping: λ, `[P]`.
       right: u, like x.
+    """
+    weights = hessian_weights(x, quantities, pairs, formulation, damping)
+    return Unknowns(*solve_pairs(shared, quantities, pairs, weights, tuple(right)))
+
+
+def hessian_weights(
+    x: Unknowns,
+    quantities: Quantities,
+    pairs: Pairs,
+    formulation: Formulation,
+    damping: tf.Tensor,
+) -> Weights:
+    """The weights by which the structured system is H + λI, H exact and taken at x.
+
+    For each (view, joint) the pseudo-Huber loss has the 2 x 2 Hessian u I -
+    (u³/d²) r rᵀ with u = 1/√(1 + t²/d²), whose eigenvalues lie in [u³, u]: H is
+    positive definite, with the block structure of the Gram matrix.
+
+    Args:
+      x: where H is taken.
+      quantities: the energy's θ.
+      pairs: the problems.
+      formulation: Huber or L2.
+      damping: λ, `[P]`.
     """
     rows = weighted_rows(quantities, pairs)
     squared_rows = tf.square(rows)
@@ -91,8 +111,7 @@ def solve_hessian(
         pulls = rows * residual
         crosses = -bend * pulls[:, :VIEWS] * pulls[:, VIEWS:]
     stiffness = tf.gather(quantities.stiffness, pairs.model)
-    weights = Weights(squared_rows, crosses, stiffness, damping + formulation.ridge)
-    return Unknowns(*solve_pairs(shared, quantities, pairs, weights, tuple(right)))
+    return Weights(squared_rows, crosses, stiffness, damping + formulation.ridge)
 
 
 def pull_of_size(quantities: Quantities) -> tf.Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from human_pose.geometry.skeletons import JOINTS, VIEWS
+from human_pose.lifting.config import Evidence
 from human_pose.lifting.method import METHOD
 from human_pose.lifting.parameters import MixtureParameters
 from human_pose.lifting.quantities import Scales, start_regulariser
@@ -65,6 +66,8 @@ _RULES: Final = {
 
 # Only the Huber formulation uses them.
 ROBUST_NAMES: Final = ("hl_params", "ir_reg")
+# Only the published evidence uses it.
+_PUBLISHED_NAMES: Final = ("exp_weights_model",)
 
 
 def start_values(mixture: MixtureParameters, scales: Scales) -> dict[str, np.ndarray]:
@@ -120,18 +123,26 @@ def parameter_shapes(models: int) -> dict[str, tuple[int, ...]]:
 
 
 def add_variables(
-    layer: keras.Layer, mixture: MixtureParameters, scales: Scales, *, robust: bool
+    layer: keras.Layer,
+    mixture: MixtureParameters,
+    scales: Scales,
+    *,
+    robust: bool,
+    evidence: Evidence,
 ) -> Mapping[str, keras.Variable]:
     """Adds the 17 variables to a layer, each with its clip as a constraint."""
     values = start_values(mixture, scales)
+    # What is not used has no gradient to train with.
+    unused = () if robust else ROBUST_NAMES
+    if evidence == "full":
+        unused += _PUBLISHED_NAMES
     return {
         name: layer.add_weight(
             name=name,
             shape=values[name].shape,
             initializer=keras.initializers.Constant(values[name]),
             constraint=None if rule.clip is None else Clip(*rule.clip),
-            # What the formulation does not use has no gradient to train with.
-            trainable=rule.trainable and (robust or name not in ROBUST_NAMES),
+            trainable=rule.trainable and name not in unused,
         )
         for name, rule in _RULES.items()
     }
