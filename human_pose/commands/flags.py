@@ -44,12 +44,13 @@ _WORK_ON_DATA: Final = _EVERY_TASK | {
 # One command line serves both tasks, as in the original: an evaluation takes the
 # training's flags, and they have no effect on it.
 _LIFTER: Final = _WORK_ON_DATA | {
-    "models", "l2_solver", "dtype", "as_published", "parameters_dir", "metric",
-    "input_path", "wlr", "epochs", "save_f", "shuffle", "seed", "derivative", "damping",
-    "distribute", "dataset",
+    "models", "l2_solver", "evidence", "dtype", "as_published", "parameters_dir",
+    "metric", "input_path", "wlr", "epochs", "save_f", "shuffle", "seed", "derivative",
+    "damping", "distribute", "dataset",
 }  # fmt: skip
 _LIFT: Final = _WORK_ON_DATA | {
-    "lift", "models", "l2_solver", "dtype", "as_published", "parameters_dir",
+    "lift", "models", "l2_solver", "evidence", "dtype", "as_published",
+    "parameters_dir",
 }  # fmt: skip
 _IMAGES: Final = _WORK_ON_DATA | image_flags.TAKES
 
@@ -122,7 +123,7 @@ SAMPLE: Final = Table(
         "views",
         _EVERY_SAMPLE
         | {
-            "models", "l2_solver", "dtype", "as_published", "data_dir",
+            "models", "l2_solver", "evidence", "dtype", "as_published", "data_dir",
             "parameters_dir", "input_path", "frame",
         },
     ),

@@ -16,6 +16,7 @@ from human_pose.files.paths import locate
 from human_pose.lifting.config import (
     DERIVATIVES,
     DTYPES,
+    EVIDENCES,
     METRICS,
     MODEL_COUNTS,
     EvaluationConfig,
@@ -40,6 +41,13 @@ def define_lifter_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_boolean(
         "l2_solver", False, "Least squares instead of the pseudo-Huber energy.", **own
+    )
+    flags.DEFINE_enum(
+        "evidence",
+        EVIDENCES[0],
+        EVIDENCES,
+        "By which components of the mixture weigh: their scores, or full evidence.",
+        **own,
     )
     flags.DEFINE_enum("dtype", DTYPES[0], DTYPES, "Precision of the lifter.", **own)
     flags.DEFINE_string(
@@ -222,6 +230,7 @@ def lifter_config(
             else None
         ),
         as_published=asked.as_published,
+        evidence=asked.evidence,
     )
 
 

@@ -5,7 +5,7 @@ density over coefficients, joints and detections. Its integral over the unknowns
 Laplace's method at the minimiser and exact in the L2 formulation, is the evidence
 
   log p = -E/s - ν/2 log(2π s) - Σ log(1 + s/d²)              the fit, and its noise
-          + Σ log(w v) + ½ log det Λ - ½ log det H             what the model spends on it
+          + Σ log(w v) + ½ log det Λ - ½ log det H             what the model spends
 
 with Λ the precision of the learned coefficients, H the Hessian, and ν the visible image
 rows less the four coefficients of size and place, which have no density of their own.
@@ -85,7 +85,7 @@ def _best_fit(
 def _prior_log_determinant(
     quantities: Quantities, formulation: Formulation
 ) -> tf.Tensor:
-    """log det of the precision of learned coefficients and joints, `[M]`.
+    """The log det of the precision of learned coefficients and joints: `[M]`.
 
     Given size and place. With the joints integrated out the coefficients' precision is
     k DᵀD, and the ridge on both.

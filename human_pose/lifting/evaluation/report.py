@@ -37,6 +37,12 @@ _MEANING: Final = """\
 """
 
 
+_WEIGHED_BY: Final = {
+    "published": "their scores (as published)",
+    "full": "their full evidence",
+}
+
+
 def describe(config: LifterConfig) -> dict[str, str]:
     """What a lifter was made from, in words, for the report's protocol."""
     check_path = config.check_path
@@ -52,6 +58,7 @@ def describe(config: LifterConfig) -> dict[str, str]:
         "Mixture": f"{tables.short(config.mixture_path)}, {config.models} models",
         "Cameras": f"{tables.short(config.cameras_path)} (averages)",
         "Solver": f"{config.solver}, {config.dtype}",
+        "Models weigh by": _WEIGHED_BY[config.evidence],
     }
 
 

@@ -143,12 +143,16 @@ def _conditions(
     lifter_config: LifterConfig, config: TrainingConfig, batches: FrameBatches
 ) -> dict[str, Any]:
     """What must be equal for a run to be continued."""
+    # States older than this choice are of published evidence, and do not name it.
+    chosen = lifter_config.evidence
+    evidence = {} if chosen == "published" else {"evidence": chosen}
     return {
         "models": lifter_config.models,
         "solver": lifter_config.solver,
         "derivative": lifter_config.derivative,
         "damping": lifter_config.damping,
         "dtype": lifter_config.dtype,
+        **evidence,
         "metric": config.metric,
         "wlr": config.learning_rate,
         "batch_size": config.batch_size,

@@ -89,6 +89,12 @@ def test_l2_solver(folder):
     assert main_settings("--l2_solver=False").lifter.solver == "huber"
 
 
+@pytest.mark.parametrize("words", [[], ["--train"], ["--lift=data/train_sh.h5"]])
+def test_evidence(folder, words):
+    assert main_settings(*words).lifter.evidence == "published"
+    assert main_settings(*words, "--evidence=full").lifter.evidence == "full"
+
+
 def test_data_dir_holds_the_training_file_and_parameters(folder):
     (folder / "data").rename(folder / "mine")
     chosen = main_settings("--train", "--data_dir=mine")
@@ -228,6 +234,7 @@ def test_missing_data_names_file_and_remedy(folder):
         (["--damping=-1"], "damping=-1.0: must be 0 or more"),
         (["--derivative=implicit"], "derivative=implicit"),
         (["--dtype=float16"], "dtype=float16"),
+        (["--evidence=none"], "evidence=none"),
         (["--train=maybe"], "train=maybe"),
         (["--name=../up"], "name=../up: must be a plain folder name"),
         (["--name=.."], "must be a plain folder name"),

@@ -416,6 +416,7 @@ def test_the_command_takes_some_flags_only_with_a_picture(flag):
     [
         "--frame=0", "--models=3", "--input_path=x.h5", "--l2_solver",
         "--dtype=float32", "--as_published", "--data_dir=x", "--parameters_dir=x",
+        "--evidence=full",
     ],
 )  # fmt: skip
 def test_the_command_takes_some_flags_only_without_one(flag):

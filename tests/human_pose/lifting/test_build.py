@@ -32,6 +32,9 @@ def test_every_choice_reaches_the_lifter():
     assert not lifter.formulation.robust
     assert (lifter.derivative, lifter.damping) == ("trust_region", 0.5)
     assert lifter.compute_dtype == "float32"
+    assert lifter.evidence == "published"
+    full = build_lifter(dataclasses.replace(CONFIG, evidence="full"))
+    assert full.evidence == "full"
 
 
 @pytest.mark.parametrize("as_published", [False, True])

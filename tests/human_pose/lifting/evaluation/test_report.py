@@ -159,3 +159,6 @@ def test_a_lifter_is_described_by_its_files():
     )
     assert loaded["Checkpoint"].startswith("`results/a.h5`")
     assert "left at 1" in loaded["Checkpoint"]
+    assert "as published" in words["Models weigh by"]
+    full = report.describe(config(evidence="full"))
+    assert full["Models weigh by"] == "their full evidence"

@@ -297,6 +297,9 @@ def test_resume_refuses_other_conditions(configs, tmp_path):
         changed = dataclasses.replace(config, resume=True, **change)
         with pytest.raises(InputError, match=message):
             training.train(lifter, changed, folder)
+    full = dataclasses.replace(lifter, evidence="full")
+    with pytest.raises(InputError, match="evidence was None, is full"):
+        training.train(full, dataclasses.replace(config, resume=True), folder)
     lifter.mixture_path.write_bytes(b"other")
     with pytest.raises(InputError, match=r"checksum of model_parameters\.h5"):
         training.train(lifter, dataclasses.replace(config, resume=True), folder)
