@@ -88,7 +88,7 @@ def average(
       x: their minimisers.
       pair_scores: S, `[P]`.
       best_scores: min_i S_i of every model, `[M, N]`, for models with no live problem.
-      evidence: logarithm of each problem's evidence, `[P]`, by which models weigh in
+      evidence: logarithm of each problem's evidence, tempered, by which models weigh in
         place of their scores; every model then has a live problem.
     """
     models, frames = best_scores.shape[0], tf.shape(best_scores)[1]

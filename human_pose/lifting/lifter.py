@@ -20,7 +20,7 @@ from human_pose.lifting.config import (
 )
 from human_pose.lifting.energy import Unknowns, energy, score
 from human_pose.lifting.evidence import log_evidence
-from human_pose.lifting.method import FORMULATIONS, Formulation
+from human_pose.lifting.method import FORMULATIONS, METHOD, Formulation
 from human_pose.lifting.pairs import Pairs, pick
 from human_pose.lifting.parameters import MixtureParameters
 from human_pose.lifting.quantities import Quantities, Scales, quantities
@@ -68,7 +68,7 @@ class PPCALifter(keras.Model):
         (of ½|Ax - b|² in the L2 formulation). The Huber energy's Hessian is at least
         0.001 I already, so 0 is safe.
       evidence: by which the models weigh: "published", by their scores, or "full", by
-        their log evidence less `exp_additive_model`, so that every model learns.
+        their tempered log evidence less `exp_additive_model`, so that all learn.
       exhaustive: score every rotation; otherwise rotations that cannot matter are
         left out, which moves poses by less than 1e-6 mm.
       **kwargs: of `keras.Model`; `dtype` is "float64" unless given.
@@ -189,6 +189,7 @@ class PPCALifter(keras.Model):
             evidence = log_evidence(
                 x, model_blocks(theta), theta, pairs, self.formulation
             )
+            evidence /= METHOD.evidence_temperature
         averaged = average(exponents, pairs, x, pair_scores, found.best, evidence)
         pose = tf.linalg.matrix_transpose(averaged.poses)
         if by_itself:

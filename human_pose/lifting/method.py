@@ -25,6 +25,9 @@ class Method:
         `ir_reg`, in units of the normalised image times the residual weight.
       distance_floor: added to squared reprojection distances.
       sharpness: scale of the exponents of both soft averages.
+      evidence_temperature: of the models' average by full evidence, in theory 1. A view
+        errs as a whole, by its average camera, so that its 2 x 16 detected rows count as
+        one; chosen by calibration on real motion (docs/lifting.md).
       scaling_coefficient: start value; 0.97 as the original rounds it to float32.
       lambda_scale: start value of the factor on the residual weight.
       exp_additive_model: start value of the offset in the models' exponents.
@@ -42,6 +45,7 @@ class Method:
     huber_threshold: float = 0.1
     distance_floor: float = 1e-6
     sharpness: float = 5000.0
+    evidence_temperature: float = 32.0
     scaling_coefficient: float = 0.9700000286102295
     lambda_scale: float = 10.0
     exp_additive_model: float = 1 + 1e-7

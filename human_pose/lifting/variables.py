@@ -133,7 +133,7 @@ def add_variables(
     """Adds the 17 variables to a layer, each with its clip as a constraint."""
     values = start_values(mixture, scales)
     # What is not used has no gradient to train with.
-    unused = () if robust else ROBUST_NAMES
+    unused: tuple[str, ...] = () if robust else ROBUST_NAMES
     if evidence == "full":
         unused += _PUBLISHED_NAMES
     return {
