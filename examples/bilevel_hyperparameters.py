@@ -66,28 +66,34 @@ def fit(x, y, log_ridge):
     ).value
 
 
+def outer(data, log_ridge):
+    """The validation rows' loss of w(λ), and its gradient by λ."""
+    log_ridge = tf.convert_to_tensor(log_ridge)
+    with tf.GradientTape() as tape:
+        tape.watch(log_ridge)
+        loss = log_loss(fit(*data["training"], log_ridge), *data["validation"])
+    return loss, tape.gradient(loss, log_ridge)
+
+
 def one_for_all(data):
     """The best of a grid: one penalty, by validation rows."""
     losses = []
-    for ridge in GRID:
-        w = fit(*data["training"], tf.fill([FEATURES], ridge))
+    for log_ridge in GRID:
+        w = fit(*data["training"], tf.fill([FEATURES], log_ridge))
         losses.append(float(log_loss(w, *data["validation"])))
     return GRID[np.argmin(losses)]
 
 
 def one_for_each(data, start, steps):
     """Penalties by gradient steps from the grid's best; and the outer loss by step."""
-    log_ridge = keras.Variable(tf.fill([FEATURES], start), dtype="float64")
+    log_ridge = keras.Variable(np.full(FEATURES, start), dtype="float64")
     optimizer = keras.optimizers.Adam(0.1)
-
     losses = []
     for _ in range(steps):
-        with tf.GradientTape() as tape:
-            w = fit(*data["training"], log_ridge.value)
-            loss = log_loss(w, *data["validation"])
-        optimizer.apply([tape.gradient(loss, log_ridge)], [log_ridge])
+        loss, gradient = outer(data, log_ridge)
+        optimizer.apply([gradient], [log_ridge])
         losses.append(float(loss))
-    return log_ridge.value, losses
+    return log_ridge.numpy(), losses
 
 
 def main(steps=60):

@@ -1,10 +1,8 @@
 """The Keras layer: dtypes, training, saving."""
 
-import importlib.util
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,8 +10,6 @@ import pytest
 import tensorflow as tf
 
 import wiberg_tf as wt
-
-_EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "energy_layer.py"
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -163,14 +159,6 @@ def test_what_cannot_be_saved_is_named():
     layer = wt.keras.ArgMin(_ridge, (2,), solver=wt.Newton(damping=tf.constant(0.1)))
     with pytest.raises(ValueError, match="`damping` of Newton must be a number"):
         layer.get_config()
-
-
-def test_the_example_learns():
-    spec = importlib.util.spec_from_file_location("energy_layer", _EXAMPLE)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
-    losses = example.main(epochs=8)
-    assert losses[-1] < 0.3 * losses[0]
 
 
 def test_the_library_does_not_import_keras_by_itself():
