@@ -22,8 +22,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
 import numpy as np
+from real_motion import NECK, REAL, RealMotion, noise_px, off_mm, read, recording
 
 from human_pose.calibrated.baselines import BASELINES
 from human_pose.calibrated.config import CalibratedConfig
@@ -37,21 +37,9 @@ from human_pose.geometry.cameras import Camera, look_at
 from human_pose.geometry.skeletons import LIFTER_17
 
 PARTS = ("accuracy", "speed", "growth")
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data" / "real" / "dev"
-# No detector shows it.
-NECK = 9
-# Frames of the takes of `test_sh.h5`: first those of the actions, then the second ones.
-TAKES = (
-    *(67, 47, 73, 74, 74, 74, 74, 75, 68, 58, 44, 44, 79, 49, 59),
-    *(31, 48, 74, 74, 74, 75, 74, 68, 69, 44, 48, 48, 80, 50, 59),
-)
-REAL_FPS = 24.0
 RIGS = ((0, 1, 2, 3), (0, 1, 2), (1, 3))
 KINDS = ("as is", "30 % missing", "swaps in 10 %", "noise that lasts")
 LIMBS = (([11, 12, 13], [14, 15, 16]), ([4, 5, 6], [1, 2, 3]))
-# Detectors' deviations of the lasting noise, px; of wrists, elbows and ankles more.
-SIGMA_PX, ENDS_PX, ENDS = 4.0, 7.0, [3, 6, 12, 13, 15, 16]
-LASTING, CORRELATION = 0.6, 0.9
 FRAMES_GROWTH = (1_000, 10_000, 100_000)
 VIEWS_GROWTH = (2, 4, 8, 16)
 
@@ -97,16 +85,14 @@ def _accuracy(arguments: argparse.Namespace) -> None:
     if not arguments.data.is_dir():
         print(f"No accuracy: there is no {arguments.data}.")
         return
-    detected, truth, cameras = _real(arguments.data, arguments.frames)
-    sequence = np.repeat(np.arange(len(TAKES)), TAKES)[: len(truth)]
+    motion = read(arguments.data, most=arguments.frames)
+    truth = motion.joints_mm
     session = _session(arguments, temporal=True)
     print(f"Errors in mm, {len(truth)} frames; in brackets joints that are given, %.\n")
     _table("views", "detections", "ours, frames", "ours", *BASELINES)
     for views in RIGS[: arguments.rigs]:
-        rig = [cameras[view] for view in views]
         for kind in arguments.kinds:
-            joints = _corrupted(kind, detected, truth, cameras, sequence)
-            given = _recording(joints[:, list(views)], rig, REAL_FPS, sequence)
+            given, _ = motion.recording(_corrupted(kind, motion), views)
             lifted = session.lift(given)
             found = [lifted.frame_joints_mm, lifted.poses.joints_3d_mm]
             found += [method(given) for method in BASELINES.values()]
@@ -114,52 +100,12 @@ def _accuracy(arguments: argparse.Namespace) -> None:
             print(f"| {len(views)} | {kind} | {' | '.join(cells)} |", flush=True)
 
 
-def _real(
-    folder: Path, most: int | None
-) -> tuple[np.ndarray, np.ndarray, list[Camera]]:
-    """Detections `[F, V, J, 2]`, true joints `[F, J, 3]`, and the cameras."""
-    with h5py.File(folder / "test_sh.h5") as file:
-        detected, truth = (file[key][:most] for key in ("joint_2d", "joint_3d"))
-    with h5py.File(folder / "cameras.h5") as file:
-        rows = zip(file["K"][:], file["R"][:], file["t"][:], strict=True)
-        cameras = [
-            Camera(turn, place, np.diag(inner)[:2], inner[:2, 2], name=f"camera {view}")
-            for view, (inner, turn, place) in enumerate(rows)
-        ]
-    return detected, truth, cameras
-
-
-def _recording(
-    joints_px: np.ndarray,
-    cameras: list[Camera],
-    fps: float,
-    sequence: np.ndarray | None = None,
-) -> Recording:
-    joints = joints_px[:, :, None]
-    return Recording(
-        joints,
-        np.isfinite(joints).all(axis=-1),
-        LIFTER_17,
-        tuple(camera.name for camera in cameras),
-        fps,
-        sequence=np.zeros(len(joints)) if sequence is None else sequence,
-        cameras=tuple(cameras),
-    )
-
-
-def _corrupted(
-    kind: str,
-    detected: np.ndarray,
-    truth: np.ndarray,
-    cameras: list[Camera],
-    sequence: np.ndarray,
-) -> np.ndarray:
+def _corrupted(kind: str, motion: RealMotion) -> np.ndarray:
     """Detections `[F, V, J, 2]` with more wrong about them."""
     rng = np.random.default_rng(0)
-    joints = np.array(detected)
+    joints = np.array(motion.detected)
     if kind == "noise that lasts":
-        exact = np.stack([camera.project(truth) for camera in cameras], axis=1)
-        joints = exact + _lasting(exact.shape, sequence, rng)
+        joints = motion.exact() + noise_px(joints.shape, motion.sequence, rng)
     joints[:, :, NECK] = np.nan
     if kind == "30 % missing":
         joints[rng.random(joints.shape[:3]) < 0.3] = np.nan
@@ -171,26 +117,8 @@ def _corrupted(
     return joints
 
 
-def _lasting(
-    shape: tuple[int, ...], sequence: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """White noise and an AR(1) process, and some outliers, px."""
-    slow = rng.normal(size=shape)
-    for frame in range(1, len(slow)):
-        if sequence[frame] == sequence[frame - 1]:
-            fresh = np.sqrt(1 - CORRELATION**2) * slow[frame]
-            slow[frame] = CORRELATION * slow[frame - 1] + fresh
-    sigma = np.full(shape[2], SIGMA_PX)
-    sigma[ENDS] = ENDS_PX
-    noise = np.sqrt(1 - LASTING) * rng.normal(size=shape) + np.sqrt(LASTING) * slow
-    angle = rng.uniform(0, 2 * np.pi, shape[:3])
-    far = (rng.random(shape[:3]) < 0.02) * rng.uniform(20, 80, shape[:3])
-    away = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    return sigma[:, None] * noise + far[..., None] * away
-
-
 def _error(joints_mm: np.ndarray, truth_mm: np.ndarray) -> str:
-    off = np.delete(np.linalg.norm(joints_mm - truth_mm, axis=-1), NECK, axis=1)
+    off = off_mm(joints_mm, truth_mm)
     given = np.isfinite(off)
     return f"{off[given].mean():.1f} ({100 * given.mean():.0f})"
 
@@ -221,7 +149,7 @@ def _invented(frames: int, views: int, noise_px: float = 4.0) -> Recording:
         )
     rng = np.random.default_rng(4)
     exact = np.stack([camera.project(joints) for camera in cameras], axis=1)
-    return _recording(exact + rng.normal(0, noise_px, exact.shape), cameras, RATE_HZ)
+    return recording(exact + rng.normal(0, noise_px, exact.shape), cameras, RATE_HZ)
 
 
 def _speed(arguments: argparse.Namespace) -> None:
