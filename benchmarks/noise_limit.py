@@ -15,6 +15,10 @@ Prints Markdown; errors in mm over the joints but the neck.
   python benchmarks/noise_limit.py
 """
 
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import argparse
 from pathlib import Path
 

@@ -53,3 +53,21 @@ def test_a_robust_layer_errs_less_than_least_squares():
     assert errors["robust"][1] < 0.5 * errors["robust"][0]
     assert errors["robust"][1] < 0.5 * errors["least squares"][1]
     assert errors["robust"][2] < 0.5 * errors["least squares"][2]
+
+
+def test_the_invented_detector_errs_as_said():
+    example = load("learn_noise_model")
+    rng = np.random.default_rng(0)
+    noise = example.detector_noise(rng, (40, 500, 17, 2), example.LASTING)
+    deviation = np.sqrt(np.mean(noise**2, axis=(0, 1, 3)))
+    assert deviation[0] == pytest.approx(example.SIGMA_PX, rel=0.02)
+    assert deviation[16] == pytest.approx(example.EXTREMITIES_PX, rel=0.02)
+    near = np.mean(noise[1:] * noise[:-1]) / np.mean(noise**2)
+    assert near == pytest.approx(example.LASTING * example.CORRELATION, abs=0.02)
+
+
+@pytest.mark.large
+def test_a_noise_model_learned_through_the_lifter_helps_other_people():
+    errors = load("learn_noise_model").main(epochs=4)
+    before, after = errors["noise that lasts"]
+    assert after < before
