@@ -58,16 +58,22 @@ def test_a_robust_layer_errs_less_than_least_squares():
 def test_the_invented_detector_errs_as_said():
     example = load("learn_noise_model")
     rng = np.random.default_rng(0)
-    noise = example.detector_noise(rng, (40, 500, 17, 2), example.LASTING)
-    deviation = np.sqrt(np.mean(noise**2, axis=(0, 1, 3)))
-    assert deviation[0] == pytest.approx(example.SIGMA_PX, rel=0.02)
-    assert deviation[16] == pytest.approx(example.EXTREMITIES_PX, rel=0.02)
-    near = np.mean(noise[1:] * noise[:-1]) / np.mean(noise**2)
-    assert near == pytest.approx(example.LASTING * example.CORRELATION, abs=0.02)
+    noise = example.detector_noise(rng, (400, 50, 17, 2), example.LASTING)
+    # Of a normal coordinate the median's size is 0.674; outliers move it by little.
+    middle = np.median(np.abs(noise), axis=(0, 1, 3))
+    assert middle[16] / middle[0] == pytest.approx(
+        example.EXTREMITIES_PX / example.SIGMA_PX, rel=0.1
+    )
+    trunk = noise[:, :, 0]
+    far = np.linalg.norm(trunk, axis=-1) > 4.5 * example.SIGMA_PX
+    assert far.mean() == pytest.approx(example.OUTLIERS, rel=0.1)
+    both = ~(far[1:] | far[:-1])
+    near = np.mean((trunk[1:] * trunk[:-1])[both]) / np.mean(trunk[~far] ** 2)
+    assert near == pytest.approx(example.LASTING * example.CORRELATION, abs=0.03)
 
 
 @pytest.mark.large
 def test_a_noise_model_learned_through_the_lifter_helps_other_people():
-    errors = load("learn_noise_model").main(epochs=4)
+    errors = load("learn_noise_model").main()
     before, after = errors["noise that lasts"]
     assert after < before
