@@ -10,7 +10,7 @@ have the prior of all four. What any noise model could gain is said by `noise_li
 Prints Markdown; errors in mm over the joints but the neck.
 
   python benchmarks/noise_model.py
-  python benchmarks/noise_model.py --takes 9 10 13 15 16 --seeds 0 1 --every=3
+  python benchmarks/noise_model.py --takes 9 10 13 15 16 --seeds 0 --every=3
 """
 
 import os
