@@ -76,4 +76,4 @@ def test_the_invented_detector_errs_as_said():
 def test_a_noise_model_learned_through_the_lifter_helps_other_people():
     errors = load("learn_noise_model").main()
     before, after = errors["noise that lasts"]
-    assert after < before
+    assert after < 0.95 * before
