@@ -57,19 +57,16 @@ def main() -> None:
     learned = CalibratedLifter(by_hand.prior, LIFTER_17)
     for name, value in _learned(arguments, train).items():
         learned.weight(WEIGHTS[name]).assign(value)
-    print(f"\n{len(test.joints_mm)} frames of other people, {arguments.seeds} seeds:\n")
-    print(
-        "| views | detections | by hand | learned | change, % |\n|---|---|---|---|---|"
-    )
+    print(f"\n{len(test.joints_mm)} frames of other people, seeds {arguments.seeds}:\n")
+    print("| views | detections | by hand | learned | change by seed, % |")
+    print("|---|---|---|---|---|")
     sessions = [Session(lifter) for lifter in (by_hand, learned)]
     for views in RIGS:
         for kind in arguments.kinds:
-            errors = np.array(
-                [
-                    [_error(session, test, kind, views, seed) for session in sessions]
-                    for seed in arguments.seeds
-                ]
-            )
+            errors = np.array([
+                [_error(session, test, kind, views, seed) for session in sessions]
+                for seed in arguments.seeds
+            ])  # fmt: skip
             changes = 100 * (errors[:, 1] / errors[:, 0] - 1)
             before, after = errors.mean(axis=0)
             each = ", ".join(f"{change:+.1f}" for change in changes)
