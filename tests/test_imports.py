@@ -18,7 +18,7 @@ GROUPS = (
     ("human_pose.datasets.builders",),
     ("human_pose.runs",),
     ("human_pose.lifting", "human_pose.i1", "human_pose.calibrated"),
-    ("human_pose.capture",),
+    ("human_pose.capture", "human_pose.pipeline"),
     ("human_pose.commands",),
     ("human_pose.main", "human_pose.Sample"),
 )

@@ -6,7 +6,13 @@ were chosen on motion capture with invented detectors (CMU, four training subjec
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, get_args
+
+# How a minimiser of frames is differentiated (`wiberg_tf`).
+Derivative = Literal["trust_region", "implicit", "unrolled"]
+DERIVATIVES: Final = get_args(Derivative)
+# λ of the trust region, absolute, or the rule that chooses it for each frame.
+Damping = float | Literal["adaptive"]
 
 
 @dataclass(frozen=True)

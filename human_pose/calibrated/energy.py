@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from human_pose.geometry.projection import by_matrices
+
 # What is nearer to a camera than this, or behind it, is taken to be this far: its image
 # stays finite, and only the joint's other views move it.
 _NEAREST_MM: Final = 300.0
@@ -46,8 +48,8 @@ class Observed(NamedTuple):
       points_px: `[F, V, J, 2]`; 0 where not seen.
       seen: `[F, V, J]`, 1 or 0.
       sigma_px: `[F, V, J]`, the detections' deviations.
-      outlier_px: `[V]`, τ: outliers' deviation besides.
-      projection: `[V, 3, 4]`, world mm to homogeneous pixels.
+      outlier_px: `[V]` or `[F, V]`, τ: outliers' deviation besides.
+      projection: `[V, 3, 4]`, world mm to homogeneous pixels; or `[F, V, 3, 4]`.
     """
 
     points_px: tf.Tensor
@@ -131,8 +133,7 @@ class Fit(NamedTuple):
 
 def project(joints_mm: tf.Tensor, projection: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Images `[..., V, J, 2]` of joints `[..., J, 3]`, px; depths `[..., V, J, 1]`."""
-    linear = tf.einsum("...jc,vdc->...vjd", joints_mm, projection[..., :3])
-    homogeneous = linear + projection[:, None, :, 3]
+    homogeneous = by_matrices(joints_mm, projection)
     depth = tf.maximum(homogeneous[..., 2:], _NEAREST_MM)
     return homogeneous[..., :2] / depth, depth
 
@@ -141,7 +142,7 @@ def fit(images: tf.Tensor, observed: Observed, weights: Weights) -> Fit:
     """How well detections fit images `[F, V, J, 2]`."""
     squared = tf.reduce_sum(tf.square(images - observed.points_px), -1)
     narrow = tf.square(observed.sigma_px)
-    wide = narrow + tf.square(observed.outlier_px)[:, None]
+    wide = narrow + tf.square(observed.outlier_px)[..., None]
     share = weights.outlier_share
     inside = tf.math.log1p(-share) - 0.5 * squared / narrow - tf.math.log(narrow)
     outside = tf.math.log(share) - 0.5 * squared / wide - tf.math.log(wide)

@@ -152,8 +152,10 @@ def image_slopes(
     images: tf.Tensor, depth: tf.Tensor, projection: tf.Tensor
 ) -> tf.Tensor:
     """Derivatives of images by joints, `[F, V, J, 2, 3]`, px / mm."""
-    ahead = projection[:, None, 2:, :3]
-    return (projection[:, None, :2, :3] - images[..., None] * ahead) / depth[..., None]
+    ahead = projection[..., None, 2:, :3]
+    return (projection[..., None, :2, :3] - images[..., None] * ahead) / depth[
+        ..., None
+    ]
 
 
 def prior_precision(poses_mm: tf.Tensor, body: Body, weights: Weights) -> tf.Tensor:

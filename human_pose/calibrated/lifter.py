@@ -10,7 +10,7 @@ import tensorflow as tf
 from human_pose.calibrated import minimise
 from human_pose.calibrated.bodies import Bases, bases_of, make_body
 from human_pose.calibrated.chains import Chain
-from human_pose.calibrated.config import CalibratedConfig
+from human_pose.calibrated.config import CalibratedConfig, Damping, Derivative
 from human_pose.calibrated.energy import (
     Body,
     Layout,
@@ -62,7 +62,8 @@ class CalibratedLifter(keras.Model):
       prior: of poses and their motion.
       detector: the skeleton of the detections.
       config: where the weights start, and how the energy is minimised.
-      damping: λ of the derivative.
+      damping: λ of the derivative, or its rule.
+      derivative: of frames by themselves, see `minimise.of_frames`.
       **kwargs: of `keras.Model`; `dtype` is "float64" unless given.
 
     References:
@@ -76,13 +77,14 @@ class CalibratedLifter(keras.Model):
         detector: Skeleton,
         config: CalibratedConfig | None = None,
         *,
-        damping: float = 0.0,
+        damping: Damping = 0.0,
+        derivative: Derivative = "trust_region",
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"dtype": "float64", **kwargs})
         self.prior = prior
         self.config = config or CalibratedConfig()
-        self.damping = damping
+        self.damping, self.derivative = damping, derivative
         self.joints = ModelJoints.of(prior.skeleton, detector)
         self.layout = Layout(
             self.joints.counterpart, self.joints.exchanges, self.joints.bones
@@ -205,6 +207,7 @@ class CalibratedLifter(keras.Model):
             self.layout,
             self.config.solver,
             self.damping,
+            self.derivative,
         ).value
         return restarted(x, turn)
 
@@ -247,6 +250,7 @@ class CalibratedLifter(keras.Model):
             "detector": asdict(self.joints.detector),
             "config": asdict(self.config),
             "damping": self.damping,
+            "derivative": self.derivative,
         }  # fmt: skip
 
     @classmethod

@@ -8,7 +8,7 @@ import tensorflow as tf
 import wiberg_tf as wt
 from human_pose.calibrated import chains, energy, frames, start
 from human_pose.calibrated.chains import Chain
-from human_pose.calibrated.config import SolverConfig
+from human_pose.calibrated.config import Damping, Derivative, SolverConfig
 from human_pose.calibrated.energy import Body, Layout, Observed, Unknowns, Weights
 from human_pose.geometry.triangulation import Triangulated
 
@@ -42,9 +42,23 @@ def of_frames(
     weights: Weights,
     layout: Layout,
     config: SolverConfig,
-    damping: float = 0.0,
+    damping: Damping = 0.0,
+    derivative: Derivative = "trust_region",
 ) -> wt.Solution:
-    """Minimises each frame by itself from x; arguments as of `of_sequence`."""
+    """Minimises each frame by itself from x.
+
+    Args:
+      x: see `of_sequence`, as what follows up to `damping`.
+      turn: see there.
+      observed: see there.
+      body: see there.
+      weights: see there.
+      layout: see there.
+      config: see there.
+      damping: see there.
+      derivative: "trust_region"; "implicit" without λ, by the Hessian as it stands
+        where that is no minimum's, too; or "unrolled" through the steps.
+    """
 
     def energy_of(
         x: Unknowns, turn: tf.Tensor, observed: Observed, body: Body, weights: Weights
@@ -70,7 +84,11 @@ def of_frames(
         solver=wt.Newton(
             linear_solve=step, max_iterations=config.frame_iterations, rtol=config.rtol
         ),
-        derivative=wt.TrustRegion(damping, exactly(energy_of, step, _alone)),
+        derivative={
+            "trust_region": wt.TrustRegion(damping, exactly(energy_of, step, _alone)),
+            "implicit": wt.Implicit("dense", indefinite="solve"),
+            "unrolled": wt.Unrolled(),
+        }[derivative],
     )
 
 
@@ -84,7 +102,7 @@ def of_sequence(
     layout: Layout,
     config: SolverConfig,
     overlap: tf.Tensor,
-    damping: float = 0.0,
+    damping: Damping = 0.0,
 ) -> wt.Solution:
     """Minimises the frames of sequences together, from x.
 
@@ -98,7 +116,7 @@ def of_sequence(
       layout: see there.
       config: has the solver's limits.
       overlap: frames that chunks of a step's system share, int32.
-      damping: λ of the derivative.
+      damping: λ of the derivative, or its rule.
     """
 
     def energy_of(

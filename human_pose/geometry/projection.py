@@ -38,6 +38,27 @@ _TINY: Final = 1e-8
 _NUMBERS: Final = 8
 
 
+def by_matrices(points_mm: tf.Tensor, projection: tf.Tensor) -> tf.Tensor:
+    """Homogeneous images by pinholes whose matrices are known.
+
+    Args:
+      points_mm: `[F, ..., J, 3]`, world.
+      projection: `[V, 3, 4]`, or `[F, V, 3, 4]` where each frame has its own cameras.
+
+    Returns:
+      `[F, ..., V, J, 3]`: px times depth, and the depth, mm.
+    """
+    linear, shift = projection[..., :3], projection[..., None, :, 3]
+    if projection.shape.rank == 3:
+        return tf.einsum("...jc,vdc->...vjd", points_mm, linear) + shift
+    between = points_mm.shape.rank - 3
+    letters = "abe"[:between]
+    found = tf.einsum(f"f{letters}jc,fvdc->f{letters}vjd", points_mm, linear)
+    for _ in range(between):
+        shift = shift[:, None]
+    return found + shift
+
+
 class Cameras(NamedTuple):
     """V cameras as tensors of one type.
 

@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from human_pose.geometry.projection import by_matrices
+
 # Images that far from a candidate's do not speak for it.
 _INLIER_PX: Final = 15.0
 # Where a residual begins to count as an outlier while points are refined.
@@ -47,7 +49,8 @@ def triangulate(
     Args:
       points_px: `[F, V, J, 2]`, without distortion; any finite value where not seen.
       seen: `[F, V, J]`, 0 where not seen, else the weight of the detection.
-      projection: `[V, 3, 4]`, world mm to homogeneous pixels.
+      projection: `[V, 3, 4]`, world mm to homogeneous pixels; or `[F, V, 3, 4]`, where
+        each frame has its own cameras.
       pairs: `[P, 2]`, of views, as `view_pairs` gives them.
     """
     point, known = _by_pairs(points_px, seen, projection, pairs)
@@ -123,7 +126,8 @@ def _by_pairs(
     if not len(pairs):
         nothing = tf.zeros_like(seen[:, 0])
         return tf.stack([nothing] * 3, -1), tf.zeros_like(nothing, tf.bool)
-    rows = projection[:, None, :2] - points_px[..., None] * projection[:, None, 2:]
+    own = projection[..., None, :, :]
+    rows = own[..., :2, :] - points_px[..., None] * own[..., 2:, :]
     rows /= tf.norm(rows[..., :3], axis=-1, keepdims=True)
     gram = tf.matmul(rows[..., :3], rows[..., :3], transpose_a=True)
     pull = -tf.einsum("...rc,...r->...c", rows[..., :3], rows[..., 3])
@@ -154,8 +158,7 @@ def _by_pairs(
 
 def _images(points_mm: tf.Tensor, projection: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Images `[..., V, J, 2]` and depths `[..., V, J]`."""
-    linear = tf.einsum("...jc,vdc->...vjd", points_mm, projection[..., :3])
-    homogeneous = linear + projection[:, None, :, 3]
+    homogeneous = by_matrices(points_mm, projection)
     depth = homogeneous[..., 2]
     safe = tf.where(tf.abs(depth) > _PLANE_MM, depth, tf.ones_like(depth))
     return homogeneous[..., :2] / safe[..., None], depth
@@ -167,8 +170,8 @@ def _linearised(
     """Images' slopes `[F, V, J, 2, 3]`, residuals, and their weights `[F, V, J]`."""
     images, depth = _images(point, projection)
     residual = images - points_px
-    ahead = projection[:, None, 2:, :3]
+    ahead = projection[..., None, 2:, :3]
     safe = tf.where(tf.abs(depth) > _PLANE_MM, depth, tf.ones_like(depth))
-    slope = projection[:, None, :2, :3] - images[..., None] * ahead
+    slope = projection[..., None, :2, :3] - images[..., None] * ahead
     size = tf.reduce_sum(tf.square(residual), -1) / _HUBER_PX**2
     return slope / safe[..., None, None], residual, seen * tf.math.rsqrt(1 + size)

@@ -123,6 +123,16 @@ def to_frame_px(joints_2d: Any, box: Any, mapping: Mapping = "corrected") -> tf.
     return joints_2d * (box[..., 2:] - box[..., :2]) + box[..., :2]
 
 
+def frame_px_per_crop(box: Any) -> tf.Tensor:
+    """Pixels of the camera's frame that the crop's side spans, `[...]`.
+
+    Args:
+      box: `[..., 4]`, as of `to_frame_px`, of squares.
+    """
+    box = tf.convert_to_tensor(box)
+    return CROP.crop_px * CROP.scale / CROP.picture_px * (box[..., 2] - box[..., 0])
+
+
 def back_project(
     joints_2d: Any,
     z_mm: Any,

@@ -49,7 +49,7 @@ def softmax(
       ValueError: if D is no whole number from 1 or does not divide the channels, or
         `gradient` is neither.
     """
-    volume = tf.transpose(_volume(_wide(heatmap2), depth_bins), [0, 3, 4, 1, 2])
+    volume = tf.transpose(as_volume(heatmap2, depth_bins), [0, 3, 4, 1, 2])
     shape = tf.shape(volume)
     voxels = tf.reshape(volume, [shape[0], shape[1], -1])
     probabilities = _chosen(gradient, tf.nn.softmax, _diagonal_softmax)(scale * voxels)
@@ -114,7 +114,7 @@ def integral(
 
     @tf.custom_gradient
     def fused(heatmap2: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
-        volume = _volume(_wide(heatmap2), depth_bins)
+        volume = as_volume(heatmap2, depth_bins)
         highest = tf.reduce_max(volume, [_ROWS, _COLUMNS, _BINS], keepdims=True)
         exponentials = tf.exp(scale * (volume - highest))
         rows_columns = tf.reduce_sum(exponentials, _BINS)  # [B, H, W, J]
@@ -131,7 +131,7 @@ def integral(
 
         def backward(upstream: tf.Tensor) -> tf.Tensor:
             # Computed anew: cheaper than keeping a second volume alive.
-            volume = _volume(_wide(heatmap2), depth_bins)
+            volume = as_volume(heatmap2, depth_bins)
             probabilities = tf.exp(scale * (volume - highest))
             probabilities /= total[:, None, None, :, None]
             towards = _towards(upstream, volume)
@@ -161,7 +161,7 @@ def argmax(heatmap2: tf.Tensor, depth_bins: int) -> tf.Tensor:
     Raises:
       ValueError: if D is no whole number from 1 or does not divide the channels.
     """
-    volume = tf.stop_gradient(_volume(_wide(heatmap2), depth_bins))
+    volume = tf.stop_gradient(as_volume(heatmap2, depth_bins))
     _, height, width, _, bins = _sizes(volume)
     # One pass over the volume; all else is about one depth bin of each joint.
     by_depth = tf.reduce_max(volume, [_ROWS, _COLUMNS])  # [B, J, D]
@@ -211,8 +211,18 @@ def _wide(heatmap: tf.Tensor) -> tf.Tensor:
     return heatmap if heatmap.dtype == tf.float64 else tf.cast(heatmap, tf.float32)
 
 
-def _volume(heatmap2: tf.Tensor, depth_bins: int) -> tf.Tensor:
+def as_volume(heatmap2: tf.Tensor, depth_bins: int) -> tf.Tensor:
+    """The volumes apart, `[B, H, W, J, D]`, float64 for float64, else float32.
+
+    Args:
+      heatmap2: floating `[B, H, W, J D]`.
+      depth_bins: D.
+
+    Raises:
+      ValueError: if D is no whole number from 1 or does not divide the channels.
+    """
     check_whole("depth_bins", depth_bins, 1)
+    heatmap2 = _wide(heatmap2)
     channels = heatmap2.shape[-1]
     if heatmap2.shape.rank != 4 or channels is None or channels % depth_bins:
         raise ValueError(

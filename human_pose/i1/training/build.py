@@ -1,7 +1,7 @@
 """What trains a stage: the network, its objective and its optimiser."""
 
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import keras
 from absl import logging
@@ -100,11 +100,6 @@ def go_on_from(before: PoseTrainer, trainer: PoseTrainer) -> None:
     if isinstance(trainer.optimizer, CaffeRMSProp):
         hand_over(before.optimizer, trainer.optimizer)
     _take_over(before.network, trainer)
-
-
-def variables_of(trainer: PoseTrainer) -> list[Any]:
-    """Everything that training changes, in the order of a state file."""
-    return [*trainer.network.variables, *trainer.optimizer.variables]
 
 
 def _take_over(start: Start, trainer: PoseTrainer) -> None:

@@ -12,8 +12,7 @@ import keras
 import numpy as np
 
 from human_pose.i1.training.progress import Progress
-from human_pose.i1.training.saving import Keeper
-from human_pose.i1.training.trainer import PoseTrainer
+from human_pose.i1.training.saving import Keeper, Kept
 from human_pose.runs import divergence
 from human_pose.runs.interruption import Leaver, Notice
 from human_pose.runs.tensorboard import Events
@@ -22,7 +21,7 @@ Logs = dict[str, float]
 
 _VALIDATION = "val_"
 # Of the network that is kept beside the last, by validation.
-_BEST_BY = "val_integral_mpjpe_mm"
+BEST_BY = "val_integral_mpjpe_mm"
 
 
 class Counter(keras.callbacks.Callback):
@@ -34,7 +33,7 @@ class Counter(keras.callbacks.Callback):
       accumulate: batches to an update.
     """
 
-    model: PoseTrainer
+    model: Kept
 
     def __init__(self, progress: Progress, stage: str, accumulate: int) -> None:
         super().__init__()
@@ -119,13 +118,14 @@ class Saver(Leaver):
     Args:
       keeper: of the stage.
       notice: to end.
+      best_by: name of the validation's error by which the best is kept.
     """
 
-    def __init__(self, keeper: Keeper, notice: Notice) -> None:
+    def __init__(self, keeper: Keeper, notice: Notice, best_by: str = BEST_BY) -> None:
         super().__init__(notice)
-        self._keeper = keeper
+        self._keeper, self._best_by = keeper, best_by
 
     def save(self, logs: Logs) -> Path:
         """Saves checkpoints and the state."""
-        self._keeper.save(logs.get(_BEST_BY))
+        self._keeper.save(logs.get(self._best_by))
         return self._keeper.state

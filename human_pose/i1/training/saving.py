@@ -1,19 +1,38 @@
 """The state and the checkpoints of a stage, written only while they are good."""
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import tensorflow as tf
 
-from human_pose.i1.network.checkpoint import save_network
-from human_pose.i1.training.build import variables_of
 from human_pose.i1.training.progress import Progress
-from human_pose.i1.training.trainer import PoseTrainer
 from human_pose.runs import divergence
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.state import write_state
+
+
+class Kept(Protocol):
+    """A trainer, as a `Keeper` knows it."""
+
+    @property
+    def state_variables(self) -> list[Any]:
+        """Everything that training changes, in the order of a state file."""
+
+    @property
+    def largest_loss(self) -> float:
+        """The loss above which the model's outputs mean nothing."""
+
+    def loss_now(self, batch: Mapping[str, tf.Tensor]) -> float:
+        """The loss of a batch by the weights as they are."""
+
+    def take_worst_loss(self) -> float:
+        """The largest loss of a step since this was last asked, or NaN."""
+
+    def write_model(self, path: str | os.PathLike[str]) -> None:
+        """Writes the model that is trained, atomically."""
 
 
 class Keeper:
@@ -33,7 +52,7 @@ class Keeper:
         folder: RunFolder,
         conditions: Mapping[str, Any],
         progress: Progress,
-        trainer: PoseTrainer,
+        trainer: Kept,
         stage: str,
         probe: Mapping[str, tf.Tensor],
     ) -> None:
@@ -64,7 +83,7 @@ class Keeper:
             loss means nothing; the files stay.
         """
         divergence.check_left(
-            variables_of(self._trainer),
+            self._trainer.state_variables,
             lambda: self._trainer.loss_now(self._probe),
             f"step {self._progress.step} of stage {self._stage}",
             bound=self._trainer.largest_loss,
@@ -84,8 +103,11 @@ class Keeper:
     def save_state(self) -> None:
         """Saves the state alone."""
         write_state(
-            self.state, self._progress, self._conditions, variables_of(self._trainer)
+            self.state,
+            self._progress,
+            self._conditions,
+            self._trainer.state_variables,
         )
 
     def _write(self, name: str) -> None:
-        save_network(self._trainer.network, self._folder.stage_checkpoint(name))
+        self._trainer.write_model(self._folder.stage_checkpoint(name))

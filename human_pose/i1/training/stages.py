@@ -76,8 +76,7 @@ class Stages:
         """
         trainer = self._trainer(self._progress.stage)
         if self._config.resume:
-            variables = build.variables_of(trainer)
-            restore_variables(self._folder.training_state, variables)
+            restore_variables(self._folder.training_state, trainer.state_variables)
         elif start is not None:
             build.start_from(start, trainer, self._config)
         return trainer

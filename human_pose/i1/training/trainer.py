@@ -1,6 +1,7 @@
 """The network as `keras.Model.fit` trains it on batches of `datasets.images`."""
 
 import math
+import os
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import tensorflow as tf
 
 from human_pose.geometry import metrics
 from human_pose.i1 import readout
+from human_pose.i1.network.checkpoint import save_network
 from human_pose.i1.objective.terms import Objective
 from human_pose.runs import distribution
 
@@ -71,6 +73,15 @@ class PoseTrainer(distribution.BuiltModel):
         """The loss above which heatmaps mean nothing."""
         shapes = [output.shape[1:] for output in self.network.output.values()]
         return _LARGEST_LOSS * sum(math.prod(shape) for shape in shapes)
+
+    @property
+    def state_variables(self) -> list[Any]:
+        """Everything that training changes, in the order of a state file."""
+        return [*self.network.variables, *self.optimizer.variables]
+
+    def write_model(self, path: str | os.PathLike[str]) -> None:
+        """Writes the network, atomically; see `checkpoint.save_network`."""
+        save_network(self.network, path)
 
     def take_worst_loss(self) -> float:
         """The largest loss of a step of training since this was last asked, or NaN."""

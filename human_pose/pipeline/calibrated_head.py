@@ -1,0 +1,118 @@
+"""Detections of calibrated views to 3D joints, through the minimiser of an energy."""
+
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from human_pose.calibrated import start
+from human_pose.calibrated.energy import Observed, Unknowns
+from human_pose.calibrated.lifter import CalibratedLifter, Take
+from human_pose.geometry.skeleton import convert
+from human_pose.geometry.triangulation import triangulate
+from human_pose.pipeline.detections import Detections
+
+# People differ from the prior's body by that much in a bone: in size by 10 %, and by
+# 5 % besides (as of `calibrated.lengths`). Nobody measures whom a picture shows.
+_UNLIKE: Final = 0.11
+# `EnergyConfig.outlier_px` is said beside detections of that deviation.
+_TYPICAL_PX: Final = 4.0
+
+
+@keras.saving.register_keras_serializable("human_pose")
+class CalibratedHead(keras.Model):
+    """A calibrated lifter of single moments, of people whom nobody has measured.
+
+    Args:
+      lifter: its skeleton of detections is that of the network.
+      **kwargs: of `keras.Model`; `dtype` is "float64" unless given.
+    """
+
+    def __init__(self, lifter: CalibratedLifter, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float64", **kwargs})
+        self.lifter = lifter
+        joints = lifter.joints
+        numbers = np.arange(len(joints.detector), dtype=np.float64)[:, None]
+        # Of each joint of the model its place among the detections, -1 for none.
+        self._places = joints.from_detector(numbers, -1.0)[:, 0].astype(np.int32)
+        own = np.arange(len(joints), dtype=np.float64)[:, None]
+        found = convert(own, joints.skeleton, joints.detector)
+        self._back = found[:, 0].astype(np.int32)
+        self.built = True
+
+    def call(self, detections: Detections, projection: tf.Tensor) -> tf.Tensor:
+        """Joints `[F, D, 3]`, world mm, of the detections' skeleton.
+
+        Args:
+          detections: of V views and D joints.
+          projection: `[F, V, 3, 4]`, world mm to homogeneous pixels.
+        """
+        x = self.minimiser(detections, projection)
+        return tf.gather(x.joints_mm, self._back, axis=1)
+
+    def minimiser(self, detections: Detections, projection: tf.Tensor) -> Unknowns:
+        """All joints of the model, differentiable in detections and weights."""
+        x, turn, observed, body, terms = self.problem(detections, projection)
+        found, _ = self.lifter.refined(x, turn, observed, body, terms)
+        return found
+
+    def problem(self, detections: Detections, projection: tf.Tensor) -> tuple[Any, ...]:
+        """Unknowns where the minimiser starts, and its energy's parameters."""
+        lifter, prior = self.lifter, self.lifter.prior
+        take = Take(
+            prior.lengths_mm,
+            _UNLIKE * prior.lengths_mm,
+            np.ones((1, 1)),
+            0.0,
+            prior.fps,
+        )
+        body, terms = lifter.body(take), lifter.terms(take, temporal=False)
+        observed = self._observed(detections, projection)
+        held = tf.nest.map_structure(tf.stop_gradient, (observed, body, terms))
+        x, turn = self._begin(*held)
+        return x, turn, observed, body, terms
+
+    def _observed(self, detections: Detections, projection: tf.Tensor) -> Observed:
+        there = tf.constant(self._places >= 0)
+        places = np.maximum(self._places, 0)
+        points = tf.gather(detections.points_px, places, axis=2)
+        sigma = tf.gather(detections.sigma_px, places, axis=2)
+        ratio = tf.exp(tf.convert_to_tensor(self.lifter.weight("log_outlier_px")))
+        typical = tf.reduce_mean(detections.sigma_px, -1)
+        return Observed(
+            points,
+            tf.cast(there, points.dtype) + tf.zeros_like(sigma),
+            sigma,
+            ratio / _TYPICAL_PX * typical,
+            projection,
+        )
+
+    def _begin(self, observed: Observed, body: Any, terms: Any) -> tuple[Any, Any]:
+        """Where the minimiser starts: triangulated joints, completed by the prior."""
+        weight = observed.seen / tf.square(observed.sigma_px)
+        # Of a size near 1, that what `triangulate` holds for an outlier is one.
+        typical = tf.reduce_mean(weight, [1, 2], keepdims=True)
+        pairs = _all_pairs(observed.points_px.shape[1])
+        points = triangulate(
+            observed.points_px, weight / typical, observed.projection, pairs
+        )
+        turn, joints = start.complete(points.points_mm, points.known, body, terms)
+        return Unknowns(joints, tf.zeros_like(joints[:, 0])), turn
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the model, as JSON keeps them."""
+        lifter = keras.saving.serialize_keras_object(self.lifter)
+        return {**super().get_config(), "lifter": lifter}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "CalibratedHead":
+        """The model of what `get_config` gives, before its weights are loaded."""
+        lifter = keras.saving.deserialize_keras_object(config.pop("lifter"))
+        return cls(lifter, **config)
+
+
+def _all_pairs(views: int) -> np.ndarray:
+    return np.array(
+        [(a, b) for a in range(views) for b in range(a + 1, views)], np.int32
+    ).reshape(-1, 2)

@@ -1,0 +1,98 @@
+"""From heatmaps to what a lifter takes: places in frames, and their deviations."""
+
+from typing import Any, Final, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from human_pose.i1 import codec
+from human_pose.i1.readout.plane import in_picture
+
+# Before anything is measured: pixels of the 256 px crop, a share of the distribution's
+# deviation, and no say of the confidence.
+_FLOOR_PX: Final = 3.0
+_SPREAD: Final = 0.5
+_CONFIDENCE: Final = 0.1
+
+
+class Detections(NamedTuple):
+    """Joints in the views' frames, float64.
+
+    Attributes:
+      points_px: `[F, V, J, 2]`, px of the camera's whole frame.
+      sigma_px: `[F, V, J]`, their deviations.
+      confidence: `[F, V, J]`, as of `plane.InPicture`.
+    """
+
+    points_px: tf.Tensor
+    sigma_px: tf.Tensor
+    confidence: tf.Tensor
+
+
+@keras.saving.register_keras_serializable("human_pose")
+class VolumeReadout(keras.layers.Layer):
+    """Reads detections out of volumes, by a noise model that is learned.
+
+    A joint's variance is that of its distribution, and what is left where that is
+    narrow, over a power of the confidence:
+
+        σ² = (floor_j² + spread² tr(Σ) / 2) / confidence^power
+
+    Args:
+      depth_bins: D of the volumes.
+      joints: J.
+      **kwargs: of `keras.layers.Layer`; `dtype` is "float64" unless given.
+    """
+
+    def __init__(self, depth_bins: int, joints: int, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float64", "autocast": False, **kwargs})
+        self.depth_bins, self.joints = depth_bins, joints
+        floor = np.log(_FLOOR_PX / codec.CROP.crop_px)
+        self.log_floor = self._add("log_floor", np.full(joints, floor))
+        self.log_spread = self._add("log_spread", np.log(_SPREAD))
+        self.log_power = self._add("log_power", np.log(_CONFIDENCE))
+        self.built = True
+
+    def call(self, heatmap2: tf.Tensor, box: tf.Tensor, views: int) -> Detections:
+        """The detections.
+
+        Args:
+          heatmap2: `[F V, H, W, J D]`, frame by frame.
+          box: `[F V, 4]`, x1 y1 x2 y2, px, of each picture in its camera's frame.
+          views: V.
+        """
+        seen = in_picture(heatmap2, self.depth_bins)
+        box = tf.cast(box, tf.float64)
+        mean = tf.cast(seen.mean, tf.float64)
+        spread = 0.5 * tf.cast(tf.linalg.trace(seen.covariance), tf.float64)
+        confidence = tf.cast(seen.confidence, tf.float64)
+        frame_px = codec.to_frame_px(mean, box)
+        variance = tf.exp(2 * tf.convert_to_tensor(self.log_floor))
+        variance += tf.exp(2 * tf.convert_to_tensor(self.log_spread)) * spread
+        power = tf.exp(tf.convert_to_tensor(self.log_power))
+        # A share of 0 would make a deviation infinite, and its slope another.
+        variance *= tf.pow(tf.maximum(confidence, _LEAST), -power)
+        sigma_px = codec.frame_px_per_crop(box)[:, None] * tf.sqrt(variance)
+
+        def apart(values: tf.Tensor) -> tf.Tensor:
+            shape = tf.concat([[-1, views], tf.shape(values)[1:]], 0)
+            return tf.ensure_shape(
+                tf.reshape(values, shape), [None, views, *values.shape[1:]]
+            )
+
+        return Detections(*map(apart, (frame_px, sigma_px, confidence)))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the layer, as JSON keeps them."""
+        own = {"depth_bins": self.depth_bins, "joints": self.joints}
+        return {**super().get_config(), **own}
+
+    def _add(self, name: str, start: Any) -> keras.Variable:
+        start = np.asarray(start, np.float64)
+        variable = self.add_weight(name=name, shape=start.shape, dtype="float64")
+        variable.assign(start)
+        return variable
+
+
+_LEAST: Final = 1e-3

@@ -1,0 +1,1 @@
+"""Training of a pipeline: network and energy together, or apart."""
