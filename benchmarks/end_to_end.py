@@ -30,7 +30,7 @@ from end_to_end_rows.arm import Arm, Outcome
 from end_to_end_rows.moments import Moments
 
 from human_pose.i1.network.checkpoint import load_network
-from human_pose.pipeline.checkpoint import assemble, load_pipeline, save_pipeline
+from human_pose.pipeline.checkpoint import open_pipeline, save_pipeline
 from human_pose.pipeline.config import Outliers, PipelineTrainingConfig
 
 PARTS = ("gradients", "outliers", "views", "derivative", "frozen")
@@ -134,12 +134,7 @@ def started(
         return path
     bare = folder / "bare.keras"
     if not bare.is_file():
-        from human_pose.calibrated.lifter import CalibratedLifter
-        from human_pose.calibrated.prior.files import load_prior
-        from human_pose.geometry.skeletons import IMAGE_16
-
-        lifter = CalibratedLifter(load_prior(), IMAGE_16)
-        save_pipeline(assemble(load_network(network), lifter), bare)
+        save_pipeline(open_pipeline([network]), bare)
     learning = dataclasses.replace(
         config,
         check_path=(bare,),
@@ -160,7 +155,6 @@ def started(
         flush=True,
     )
     save_pipeline(arm.trainer.pipeline, path)
-    load_pipeline(path)
     return path
 
 

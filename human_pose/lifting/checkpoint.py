@@ -31,19 +31,21 @@ class Checkpoint:
     epoch: int
 
 
-def read_checkpoint(path: str | os.PathLike[str], models: int) -> Checkpoint:
-    """Reads a checkpoint of `models` models.
+def read_checkpoint(
+    path: str | os.PathLike[str], models: int | None = None
+) -> Checkpoint:
+    """Reads a checkpoint of `models` models; None: of as many as it has.
 
     Raises:
       InputError: if the file is missing, truncated, of another number of models, or
         holds NaN or a number that no training comes to.
     """
     found = read_h5(path, {"exp_weights": ("M", 1)})["exp_weights"]
-    if len(found) != models:
+    if models is not None and len(found) != models:
         raise InputError(
             f"{path}: is a checkpoint of {len(found)} models; `models` is {models}"
         )
-    arrays = read_h5(path, {**parameter_shapes(models), "epoch": ()})
+    arrays = read_h5(path, {**parameter_shapes(len(found)), "epoch": ()})
     epoch = arrays.pop("epoch")
     check_within(f"{path}: epoch", epoch, 0, _LARGEST_EPOCH)
     for name, array in arrays.items():

@@ -1,5 +1,6 @@
 """Detections of calibrated views to 3D joints, through the minimiser of an energy."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import keras
@@ -7,11 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from human_pose.calibrated import start
+from human_pose.calibrated.config import DERIVATIVES, Damping, Derivative
 from human_pose.calibrated.energy import Observed, Unknowns
 from human_pose.calibrated.lifter import CalibratedLifter, Take
+from human_pose.calibrated.training.config import WEIGHTS
+from human_pose.files.errors import InputError
 from human_pose.geometry.skeleton import convert
 from human_pose.geometry.triangulation import triangulate
-from human_pose.pipeline.detections import Detections
+from human_pose.pipeline.config import LEARNED, chosen_of
+from human_pose.pipeline.detections import Detections, all_pairs, weights_near_one
 
 # People differ from the prior's body by that much in a bone: in size by 10 %, and by
 # 5 % besides (as of `calibrated.lengths`). Nobody measures whom a picture shows.
@@ -40,6 +45,34 @@ class CalibratedHead(keras.Model):
         found = convert(own, joints.skeleton, joints.detector)
         self._back = found[:, 0].astype(np.int32)
         self.built = True
+
+    @property
+    def joints(self) -> int:
+        """Of the detections."""
+        return len(self.lifter.joints.detector)
+
+    def derive(self, derivative: Derivative, damping: Damping) -> None:
+        """Chooses the derivative of the minimiser.
+
+        Raises:
+          InputError: for one that there is not.
+        """
+        if derivative not in DERIVATIVES:
+            rule = f"must be one of {', '.join(DERIVATIVES)}"
+            raise InputError("derivative", rule, derivative)
+        self.lifter.derivative, self.lifter.damping = derivative, damping
+
+    def learnable(self, names: Sequence[str] | None) -> list[keras.Variable]:
+        """The energy's weights that training changes.
+
+        Args:
+          names: of `calibrated.training.config.WEIGHTS`; None for `config.LEARNED`.
+
+        Raises:
+          InputError: for an unknown name.
+        """
+        known = {name: self.lifter.weight(word) for name, word in WEIGHTS.items()}
+        return chosen_of(known, names, LEARNED)
 
     def call(self, detections: Detections, projection: tf.Tensor) -> tf.Tensor:
         """Joints `[F, D, 3]`, world mm, of the detections' skeleton.
@@ -90,12 +123,12 @@ class CalibratedHead(keras.Model):
 
     def _begin(self, observed: Observed, body: Any, terms: Any) -> tuple[Any, Any]:
         """Where the minimiser starts: triangulated joints, completed by the prior."""
-        weight = observed.seen / tf.square(observed.sigma_px)
-        # Of a size near 1, that what `triangulate` holds for an outlier is one.
-        typical = tf.reduce_mean(weight, [1, 2], keepdims=True)
-        pairs = _all_pairs(observed.points_px.shape[1])
+        own = Detections(observed.points_px, observed.sigma_px, observed.seen)
         points = triangulate(
-            observed.points_px, weight / typical, observed.projection, pairs
+            observed.points_px,
+            observed.seen * weights_near_one(own),
+            observed.projection,
+            all_pairs(observed.points_px.shape[1]),
         )
         turn, joints = start.complete(points.points_mm, points.known, body, terms)
         return Unknowns(joints, tf.zeros_like(joints[:, 0])), turn
@@ -110,9 +143,3 @@ class CalibratedHead(keras.Model):
         """The model of what `get_config` gives, before its weights are loaded."""
         lifter = keras.saving.deserialize_keras_object(config.pop("lifter"))
         return cls(lifter, **config)
-
-
-def _all_pairs(views: int) -> np.ndarray:
-    return np.array(
-        [(a, b) for a in range(views) for b in range(a + 1, views)], np.int32
-    ).reshape(-1, 2)

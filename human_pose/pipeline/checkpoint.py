@@ -19,9 +19,17 @@ from human_pose.i1.config import Preset
 from human_pose.i1.curriculum import MODERN, SCALINGS
 from human_pose.i1.network.checkpoint import load_network
 from human_pose.i1.network.hourglass import PoseNetwork, build_network
+from human_pose.lifting import (
+    PPCALifter,
+    load_checkpoint,
+    read_cameras,
+    read_checkpoint,
+    read_mixture,
+)
+from human_pose.pipeline.averaged_head import AveragedHead
 from human_pose.pipeline.calibrated_head import CalibratedHead
 from human_pose.pipeline.detections import VolumeReadout
-from human_pose.pipeline.model import Pipeline
+from human_pose.pipeline.model import Head, Pipeline
 from human_pose.runs import divergence
 
 _SUFFIX: Final = ".keras"
@@ -67,17 +75,21 @@ def open_pipeline(
     damping: Damping = 1e-4,
     preset: Preset = "published",
     seed: int = 0,
+    parameters_dir: str | os.PathLike[str] = "data",
 ) -> Pipeline:
     """A pipeline of files: one of its own, or a network's and a lifter's.
 
     Args:
-      paths: a pipeline's `.keras` file alone; or an image network's, a calibrated
-        lifter's `.npz` file (or its run's folder), or both. What is missing is made
-        anew: a network of `preset`, or a lifter with the embedded prior.
+      paths: a pipeline's `.keras` file alone; or an image network's, a lifter's, or
+        both. A lifter is a calibrated one's `.npz` file (or its run's folder), or a
+        checkpoint `.h5` of the published one. What is missing is made anew: a network
+        of `preset`, or a calibrated lifter with the embedded prior.
       derivative: of the minimiser; that of a pipeline in a file is replaced.
       damping: λ of the trust region, likewise.
       preset: of a new network.
       seed: of its weights.
+      parameters_dir: folder with the published lifter's `model_parameters.h5` and
+        `avg_cameras.h5`.
 
     Raises:
       InputError: naming the file and the rule.
@@ -89,21 +101,38 @@ def open_pipeline(
         if len(found) > 1:
             listed = ", ".join(map(str, found))
             raise InputError("check_path", f"must name one {kind} at most", listed)
-    if networks and not lifters:
-        check_is_file(networks[0])
-        if isinstance(_read(networks[0]), Pipeline):
-            pipeline = load_pipeline(networks[0])
-            lifter = pipeline.head.lifter
-            lifter.derivative, lifter.damping = derivative, damping
-            return pipeline
-    network = load_network(networks[0]) if networks else _fresh(preset, seed)
-    lifter = (
-        load_lifter(lifters[0], IMAGE_16, temporal=False)
-        if lifters
-        else CalibratedLifter(load_prior(), IMAGE_16)
+    pipeline = _whole(networks[0]) if networks and not lifters else None
+    if pipeline is None:
+        network = load_network(networks[0]) if networks else _fresh(preset, seed)
+        pipeline = assemble(
+            network, _head(lifters[0] if lifters else None, parameters_dir)
+        )
+    pipeline.head.derive(derivative, damping)
+    return pipeline
+
+
+def _whole(path: Path) -> Pipeline | None:
+    """The pipeline of a file; None if it holds another model."""
+    check_is_file(path)
+    return load_pipeline(path) if isinstance(_read(path), Pipeline) else None
+
+
+def _head(path: Path | None, parameters_dir: str | os.PathLike[str]) -> Head:
+    """The head of a lifter's file, or one that starts anew."""
+    if path is None:
+        return CalibratedHead(CalibratedLifter(load_prior(), IMAGE_16))
+    if path.suffix != ".h5":
+        return CalibratedHead(load_lifter(path, IMAGE_16, temporal=False))
+    found = read_checkpoint(path)
+    folder = Path(parameters_dir)
+    lifter = PPCALifter(
+        read_mixture(
+            locate(folder / "model_parameters.h5"), len(found.values["exp_weights"])
+        ),
+        read_cameras(locate(folder / "avg_cameras.h5")),
     )
-    lifter.derivative, lifter.damping = derivative, damping
-    return assemble(network, lifter)
+    load_checkpoint(lifter, found)
+    return AveragedHead(lifter)
 
 
 def _fresh(preset: Preset, seed: int) -> PoseNetwork:
@@ -120,14 +149,12 @@ def _fresh(preset: Preset, seed: int) -> PoseNetwork:
     )
 
 
-def assemble(network: PoseNetwork, lifter: CalibratedLifter) -> Pipeline:
+def assemble(network: PoseNetwork, head: Head) -> Pipeline:
     """A pipeline of its parts, with a readout before anything is measured.
 
     Raises:
       InputError: if the network has other joints than the lifter's detections.
     """
-    joints = len(lifter.joints.detector)
-    if network.joints != joints:
-        raise InputError("network", f"must have {joints} joints", network.joints)
-    readout = VolumeReadout(network.depth_bins, network.joints)
-    return Pipeline(network, readout, CalibratedHead(lifter))
+    if network.joints != head.joints:
+        raise InputError("network", f"must have {head.joints} joints", network.joints)
+    return Pipeline(network, VolumeReadout(network.depth_bins, network.joints), head)

@@ -4,12 +4,14 @@
 nothing but the standard library.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Final, Literal, TypeVar, get_args
 
 from human_pose.calibrated.config import DERIVATIVES, Damping, Derivative
 from human_pose.datasets.protocol import Split
+from human_pose.files.errors import InputError
 from human_pose.i1.config import Preset
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     "PipelineEvaluationConfig",
     "PipelineTrainingConfig",
 ]
+
+_T = TypeVar("_T")
 
 # Whether the error of the 3D joints reaches the network, or its readout and the energy
 # alone; then the network has its own loss only.
@@ -87,7 +91,8 @@ class PipelineTrainingConfig:
       derivative: of the minimiser, one of `calibrated.config.DERIVATIVES`.
       damping: λ of the trust region, 1 / mm² beside joints in mm; or "adaptive".
       loss: see `LossWeights`.
-      learned: weights of the energy, names of `LEARNED` and the like.
+      learned: names of the energy's weights; None for the head's own choice, of a
+        calibrated lifter `LEARNED`.
       learning_rate: AdamW's, of the network (dev).
       energy_learning_rate: Adam's, of the logarithms of the readout's and the energy's
         weights (dev).
@@ -117,7 +122,7 @@ class PipelineTrainingConfig:
     derivative: Derivative = "trust_region"
     damping: Damping = 1e-4
     loss: LossWeights = LossWeights()
-    learned: tuple[str, ...] = LEARNED
+    learned: tuple[str, ...] | None = None
     learning_rate: float = 5e-4
     energy_learning_rate: float = 0.02
     network_from: int = 0
@@ -158,3 +163,23 @@ class PipelineEvaluationConfig:
     outliers: Outliers = Outliers()
     seed: int = 0
     skip_bad: bool = False
+
+
+def chosen_of(
+    known: Mapping[str, _T], names: Sequence[str] | None, default: Sequence[str]
+) -> list[_T]:
+    """What names mean.
+
+    Args:
+      known: everything by name.
+      names: those wanted; None for the default ones.
+      default: names of `known`.
+
+    Raises:
+      InputError: for an unknown name.
+    """
+    names = default if names is None else names
+    for name in names:
+        if name not in known:
+            raise InputError("learned", f"must be of {', '.join(known)}", name)
+    return [known[name] for name in names]

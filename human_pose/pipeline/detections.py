@@ -30,6 +30,22 @@ class Detections(NamedTuple):
     confidence: tf.Tensor
 
 
+def weights_near_one(detections: Detections) -> tf.Tensor:
+    """Detections' precisions beside the frame's mean one, `[F, V, J]`, held.
+
+    Triangulation compares residuals in pixels with numbers of its own: its weights say
+    how detections stand to each other, not how exact they are.
+    """
+    precision = tf.stop_gradient(1 / tf.square(detections.sigma_px))
+    return precision / tf.reduce_mean(precision, [1, 2], keepdims=True)
+
+
+def all_pairs(views: int) -> np.ndarray:
+    """Every pair of views, `[P, 2]`."""
+    pairs = [(a, b) for a in range(views) for b in range(a + 1, views)]
+    return np.array(pairs, np.int32).reshape(-1, 2)
+
+
 @keras.saving.register_keras_serializable("human_pose")
 class VolumeReadout(keras.layers.Layer):
     """Reads detections out of volumes, by a noise model that is learned.

@@ -8,13 +8,16 @@ derivative that the lifter was made with.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
+from human_pose.pipeline.averaged_head import AveragedHead
 from human_pose.pipeline.calibrated_head import CalibratedHead
 from human_pose.pipeline.detections import Detections, VolumeReadout
+
+Head: TypeAlias = CalibratedHead | AveragedHead
 
 
 @keras.saving.register_keras_serializable("human_pose")
@@ -35,7 +38,7 @@ class Pipeline(keras.Model):
         self,
         network: keras.Model,
         readout: VolumeReadout,
-        head: CalibratedHead,
+        head: Head,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)

@@ -18,7 +18,6 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from human_pose.calibrated.training.config import WEIGHTS
 from human_pose.files.errors import InputError
 from human_pose.i1.input import Stream
 from human_pose.i1.input.loader import naming_damage
@@ -135,9 +134,6 @@ def stream(
 
 
 def _check(config: PipelineTrainingConfig) -> None:
-    unknown = [name for name in config.learned if name not in WEIGHTS]
-    if unknown:
-        raise InputError("learned", f"must be of {', '.join(WEIGHTS)}", unknown)
     if len(config.views) < 2:
         raise InputError("views", "must be 2 cameras or more", list(config.views))
 

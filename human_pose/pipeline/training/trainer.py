@@ -7,7 +7,6 @@ from typing import Any, Final
 import keras
 import tensorflow as tf
 
-from human_pose.calibrated.training.config import WEIGHTS
 from human_pose.geometry import metrics
 from human_pose.i1.curriculum import BALANCED
 from human_pose.i1.objective.terms import Objective
@@ -33,6 +32,9 @@ class PipelineTrainer(distribution.BuiltModel):
     Args:
       pipeline: the model to train.
       config: the loss, and what reaches which weights.
+
+    Raises:
+      InputError: for an unknown name of a weight.
     """
 
     def __init__(self, pipeline: Pipeline, config: PipelineTrainingConfig) -> None:
@@ -42,10 +44,9 @@ class PipelineTrainer(distribution.BuiltModel):
         depth_bins = pipeline.network.depth_bins
         self._objective = Objective(BALANCED, depth_bins)
         self.network_variables = pipeline.network.trainable_variables
-        lifter = pipeline.head.lifter
         self.energy_variables = [
             *pipeline.readout.trainable_variables,
-            *(lifter.weight(WEIGHTS[name]) for name in config.learned),
+            *pipeline.head.learnable(config.learned),
         ]
         names = (
             _LOSS,

@@ -1,0 +1,143 @@
+"""Detections of the four published views to 3D joints, by the published lifter.
+
+That lifter knows no camera but its own average of four, and gives poses of no size at
+no place. Both are taken from the joints as the true cameras triangulate them: the size
+and the place that bring the pose nearest to these.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from human_pose.calibrated.config import Damping
+from human_pose.files.errors import InputError
+from human_pose.geometry.skeleton import convert
+from human_pose.geometry.skeletons import IMAGE_16, LIFTER_17, VIEWS
+from human_pose.geometry.triangulation import triangulate
+from human_pose.lifting import PPCALifter
+from human_pose.lifting.config import DERIVATIVES, Derivative
+from human_pose.pipeline.config import chosen_of
+from human_pose.pipeline.detections import Detections, all_pairs, weights_near_one
+
+
+@keras.saving.register_keras_serializable("human_pose")
+class AveragedHead(keras.Model):
+    """The published lifter, of detections of the image network's 16 joints.
+
+    A detection weighs by its deviation beside the frame's mean one.
+
+    Args:
+      lifter: made by `lifting.build_lifter`.
+      **kwargs: of `keras.Model`; `dtype` is "float64" unless given.
+    """
+
+    def __init__(self, lifter: PPCALifter, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float64", **kwargs})
+        self.lifter = lifter
+        numbers = np.arange(len(IMAGE_16), dtype=np.float64)[:, None]
+        places = convert(numbers, IMAGE_16, LIFTER_17, -1.0)[:, 0].astype(np.int32)
+        # No detector of the lifter's training has found its neck.
+        places[LIFTER_17.index("neck")] = -1
+        self._places = places
+        own = np.arange(len(LIFTER_17), dtype=np.float64)[:, None]
+        self._back = convert(own, LIFTER_17, IMAGE_16)[:, 0].astype(np.int32)
+        self.built = True
+
+    @property
+    def joints(self) -> int:
+        """Of the detections."""
+        return len(IMAGE_16)
+
+    def derive(self, derivative: str, damping: Damping) -> None:
+        """Chooses the derivative of the minimiser.
+
+        Raises:
+          InputError: for one that the published lifter has not.
+        """
+        if derivative not in DERIVATIVES:
+            rule = f"must be {' or '.join(DERIVATIVES)} with the published lifter"
+            raise InputError("derivative", rule, derivative)
+        if isinstance(damping, str):
+            raise InputError(
+                "damping", "must be a number with the published lifter", damping
+            )
+        self.lifter.derivative = cast(Derivative, derivative)
+        self.lifter.damping = damping
+
+    def learnable(self, names: Sequence[str] | None) -> list[keras.Variable]:
+        """The weights that training changes.
+
+        Args:
+          names: of the lifter's parameters; None for all that it trains.
+
+        Raises:
+          InputError: for an unknown name.
+        """
+        known = {
+            name: variable
+            for name, variable in self.lifter.parameters.items()
+            if variable.trainable
+        }
+        return chosen_of(known, names, tuple(known))
+
+    def call(self, detections: Detections, projection: tf.Tensor) -> tf.Tensor:
+        """Joints `[F, 16, 3]`, world mm.
+
+        Args:
+          detections: of the four views in the order of `skeletons.VIEW_NAMES`.
+          projection: `[F, 4, 3, 4]`, world mm to homogeneous pixels.
+
+        Raises:
+          InputError: if there are not four views.
+        """
+        views = detections.points_px.shape[1]
+        if views != VIEWS:
+            raise InputError("views", f"must be the {VIEWS} of the lifter", views)
+        weight = weights_near_one(detections)
+        places = np.maximum(self._places, 0)
+        there = tf.constant(self._places >= 0, weight.dtype)
+        pose = self.lifter(
+            {
+                "joints_2d_px": tf.gather(detections.points_px, places, axis=2),
+                "visibility": there * tf.gather(weight, places, axis=2),
+            }
+        )["pose"]
+        pose = tf.gather(pose, self._back, axis=1)
+        return _placed(pose, *self._triangulated(detections, weight, projection))
+
+    def _triangulated(
+        self, detections: Detections, weight: tf.Tensor, projection: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Points `[F, 16, 3]` and what they weigh, `[F, 16, 1]`; both held."""
+        pairs = all_pairs(projection.shape[1])
+        points = triangulate(detections.points_px, weight, projection, pairs)
+        known = tf.cast(points.known, weight.dtype)[..., None]
+        return tf.stop_gradient(points.points_mm), known
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of the model, as JSON keeps them."""
+        lifter = keras.saving.serialize_keras_object(self.lifter)
+        return {**super().get_config(), "lifter": lifter}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "AveragedHead":
+        """The model of what `get_config` gives, before its weights are loaded."""
+        lifter = keras.saving.deserialize_keras_object(config.pop("lifter"))
+        return cls(lifter, **config)
+
+
+def _placed(pose: tf.Tensor, points_mm: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
+    """Poses of the size, and at the place, that bring them nearest to points."""
+    total = tf.maximum(tf.reduce_sum(weight, 1, keepdims=True), 1.0)
+
+    def middle(values: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_sum(weight * values, 1, keepdims=True) / total
+
+    shape = pose - middle(pose)
+    offset = points_mm - middle(points_mm)
+    product = tf.reduce_sum(weight * shape * offset, [1, 2], keepdims=True)
+    square = tf.reduce_sum(weight * tf.square(shape), [1, 2], keepdims=True)
+    return product / square * shape + middle(points_mm)
