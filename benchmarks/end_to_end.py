@@ -29,15 +29,18 @@ import numpy as np
 from end_to_end_rows.arm import Arm, Outcome
 from end_to_end_rows.moments import Moments
 
+from human_pose.datasets.protocol import TRAIN_SUBJECTS
 from human_pose.i1.network.checkpoint import load_network
 from human_pose.pipeline.checkpoint import open_pipeline, save_pipeline
-from human_pose.pipeline.config import Outliers, PipelineTrainingConfig
+from human_pose.pipeline.config import LossWeights, Outliers, PipelineTrainingConfig
 
 PARTS = ("gradients", "outliers", "views", "derivative", "frozen")
 SHARES = (0.05, 0.1, 0.2)
 RATES = (2e-4, 5e-4, 1e-3)
 DAMPINGS = (1e-5, 1e-4, 1e-3)
 NEVER = 1 << 30
+# Whom settings are chosen on.
+DEV_SUBJECTS = (8,)
 
 
 def main() -> None:
@@ -52,17 +55,27 @@ def main() -> None:
     options.add_argument("--batch", type=int, default=4)
     options.add_argument("--test", type=int, default=304, help="test moments")
     options.add_argument("--rate", type=float, default=5e-4)
+    options.add_argument("--loss_3d", type=float, default=LossWeights().joints_3d)
+    options.add_argument("--loss_network", type=float, default=LossWeights().network)
+    options.add_argument(
+        "--dev", action="store_true", help="to choose settings: test a training subject"
+    )
     chosen = options.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     size = load_network(chosen.network).input_size
     train = Moments(chosen.data, "train", size)
-    test = Moments(chosen.data, "test", size, chosen.test)
+    if chosen.dev:
+        test = train.of(DEV_SUBJECTS)
+        train = train.of(tuple(set(TRAIN_SUBJECTS) - set(DEV_SUBJECTS)))
+    else:
+        test = Moments(chosen.data, "test", size, chosen.test)
     print(f"{len(train)} moments to learn from, {len(test)} to test", flush=True)
     base = PipelineTrainingConfig(
         chosen.data,
         batch_size=chosen.batch,
         iterations=chosen.updates,
         learning_rate=chosen.rate,
+        loss=LossWeights(chosen.loss_3d, chosen.loss_network),
     )
     outcomes = Outcomes(chosen.out / "outcomes.jsonl")
     for part in chosen.parts:

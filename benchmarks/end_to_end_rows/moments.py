@@ -40,10 +40,19 @@ class Moments:
                     value = value.reshape(-1, len(VIEWS), *value.shape[1:])
                 parts.setdefault(name, []).append(value)
         self.arrays = {name: np.concatenate(some) for name, some in parts.items()}
+        # A stream keeps a short last batch.
         self.subject = data.moments.subject
 
     def __len__(self) -> int:
         return len(self.subject)
+
+    def of(self, subjects: tuple[int, ...]) -> "Moments":
+        """Those of some subjects."""
+        chosen = object.__new__(Moments)
+        rows = np.isin(self.subject, subjects)
+        chosen.subject = self.subject[rows]
+        chosen.arrays = {name: array[rows] for name, array in self.arrays.items()}
+        return chosen
 
     def batch(self, rows: np.ndarray, views: tuple[int, ...]) -> dict[str, Any]:
         """A batch as `MomentSet.batches` gives it."""
