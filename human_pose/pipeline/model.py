@@ -1,6 +1,6 @@
 """Pictures of several views to one 3D pose, as one Keras model.
 
-    pictures --network--> volumes --readout--> detections --head--> joints in the world
+    pictures (network) volumes (readout) detections (head) joints in the world
 
 The network sees each view by itself, with shared weights, in float32 (or less); places,
 deviations and the minimiser are float64. All is differentiable, the minimiser by the
