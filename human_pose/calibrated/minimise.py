@@ -157,8 +157,9 @@ def exactly(
 
     Conjugate gradients on products of the Hessian with vectors, preconditioned by the
     steps' matrix, which is near it. Where a direction shows the Hessian of a group of
-    frames to be indefinite, so that they are at no minimum, their solution ends before
-    it (Steihaug): one such frame among thousands must not end a training.
+    frames to be indefinite (the Hessian itself, without λ), so that they are at no
+    minimum, their solution ends before it (Steihaug): one such frame among thousands
+    must not end a training.
 
     Args:
       energy_of: of x and parameters.
@@ -189,6 +190,7 @@ def exactly(
             lambda r: step(x, parameters, damping, r),
             right,
             groups(parameters),
+            damping,
         )
 
     return solve
@@ -216,8 +218,12 @@ def _conjugate_gradients(
     precondition: Callable[[Any], Any],
     right: Any,
     group: tf.Tensor,
+    damping: tf.Tensor,
 ) -> Any:
-    """The solutions of all groups, a nest like `right`, side by side."""
+    """The solutions of all groups, a nest like `right`, side by side.
+
+    A group ends before a direction along which the matrix without λ is not convex.
+    """
 
     def dot(a: Any, b: Any) -> tf.Tensor:
         """Of each frame's group, `[F]`."""
@@ -244,7 +250,9 @@ def _conjugate_gradients(
     ) -> Any:
         image = product(direction)
         curvature = dot(direction, image)
-        open_ &= curvature > 0
+        # λ bounds the solution at a minimum. Where there is none, H may be -λ along a
+        # direction, and the sum of both next to 0: that is no curvature to divide by.
+        open_ &= curvature > damping * dot(direction, direction)
         size = tf.where(open_, tf.math.divide_no_nan(rho, curvature), 0.0)
         x, residual = add(x, size, direction), add(residual, -size, image)
         better = precondition(residual)

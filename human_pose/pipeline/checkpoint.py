@@ -8,7 +8,12 @@ from typing import Final
 import keras
 
 from human_pose.calibrated.checkpoint import load_lifter
-from human_pose.calibrated.config import Damping, Derivative
+from human_pose.calibrated.config import (
+    CalibratedConfig,
+    Damping,
+    Derivative,
+    SolverConfig,
+)
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.files.arrays import refusing
@@ -32,6 +37,9 @@ from human_pose.pipeline.detections import VolumeReadout
 from human_pose.pipeline.model import Head, Pipeline
 from human_pose.runs import divergence
 
+# Detections of a network that is still learning are so far off that a fifth of the
+# minimisers take more steps than twelve (dev).
+_ITERATIONS: Final = 30
 _SUFFIX: Final = ".keras"
 
 
@@ -120,7 +128,10 @@ def _whole(path: Path) -> Pipeline | None:
 def _head(path: Path | None, parameters_dir: str | os.PathLike[str]) -> Head:
     """The head of a lifter's file, or one that starts anew."""
     if path is None:
-        return CalibratedHead(CalibratedLifter(load_prior(), IMAGE_16))
+        config = CalibratedConfig(
+            temporal=False, solver=SolverConfig(frame_iterations=_ITERATIONS)
+        )
+        return CalibratedHead(CalibratedLifter(load_prior(), IMAGE_16, config))
     if path.suffix != ".h5":
         return CalibratedHead(load_lifter(path, IMAGE_16, temporal=False))
     found = read_checkpoint(path)
