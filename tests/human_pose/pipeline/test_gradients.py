@@ -1,0 +1,127 @@
+"""The 3D loss' gradient through network, readout and minimiser, by differences."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from made_up_moments import bumps, made_up_batch, small_network
+
+from human_pose.calibrated.config import CalibratedConfig, SolverConfig
+from human_pose.calibrated.lifter import CalibratedLifter
+from human_pose.calibrated.prior.files import load_prior
+from human_pose.geometry.skeletons import IMAGE_16
+from human_pose.pipeline import CalibratedHead, Pipeline, VolumeReadout
+from human_pose.pipeline.config import LEARNED
+
+# Steps to the last digit: what the minimiser leaves is an error of the differences.
+SOLVER = SolverConfig(frame_iterations=200, rtol=1e-11)
+WEIGHTS = 20
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A pipeline in float64, a batch, and the loss as a compiled function."""
+    network = small_network(seed=3)
+    config = CalibratedConfig(temporal=False, solver=SOLVER)
+    lifter = CalibratedLifter(load_prior(), IMAGE_16, config)
+    readout = VolumeReadout(network.depth_bins, 16)
+    pipeline = Pipeline(network, readout, CalibratedHead(lifter))
+    batch = made_up_batch(moments=2, views=3, input_size=network.input_size)
+    network.template = bumps(batch["joints_2d"])
+    return pipeline, batch
+
+
+def loss_of(pipeline, batch):
+    joints = pipeline(batch)
+    return tf.reduce_mean(tf.norm(joints - batch["joints_world_mm"], axis=-1))
+
+
+def gradients_of(pipeline, batch, variables, derivative):
+    pipeline.head.derive(derivative, 0.0)
+
+    @tf.function(autograph=False)
+    def found():
+        with tf.GradientTape() as tape:
+            loss = loss_of(pipeline, batch)
+        return tape.gradient(loss, [variable.value for variable in variables])
+
+    return [gradient.numpy() for gradient in found()]
+
+
+@pytest.fixture(scope="module")
+def loss(made):
+    pipeline, batch = made
+    compiled = tf.function(lambda: loss_of(pipeline, batch), autograph=False)
+    return lambda: float(compiled())
+
+
+@pytest.fixture(scope="module")
+def found(made):
+    """Gradients by all that is learned."""
+    pipeline, batch = made
+    variables = variables_of(pipeline)
+    return gradients_of(pipeline, batch, variables, "trust_region")
+
+
+def of_network(pipeline):
+    """What the volumes depend on."""
+    layers = pipeline.network.first, pipeline.network.last
+    return [variable for layer in layers for variable in layer.trainable_variables]
+
+
+def variables_of(pipeline):
+    energy = pipeline.head.learnable(LEARNED)
+    return [
+        *of_network(pipeline),
+        *pipeline.readout.trainable_variables,
+        *energy,
+    ]
+
+
+def difference(loss, variable, place, step):
+    """(f(w + h) - f(w - h)) / 2h of one entry of a variable."""
+    value = np.asarray(variable.numpy())
+    ends = []
+    for sign in (1, -1):
+        moved = np.array(value)
+        moved[place] += sign * step
+        variable.assign(moved)
+        ends.append(loss())
+    variable.assign(value)
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+def test_the_networks_weights(made, loss, found):
+    pipeline, _ = made
+    variables = of_network(pipeline)
+    rng = np.random.default_rng(0)
+    scale = max(np.abs(g).max() for g in found[: len(variables)])
+    for _ in range(WEIGHTS):
+        number = rng.integers(len(variables))
+        place = tuple(rng.integers(n) for n in variables[number].shape)
+        expected = difference(loss, variables[number], place, 1e-5)
+        assert found[number][place] == pytest.approx(
+            expected, rel=1e-4, abs=1e-7 * scale
+        )
+
+
+def test_the_energys_weights(made, loss, found):
+    pipeline, _ = made
+    first = len(of_network(pipeline))
+    variables = variables_of(pipeline)[first:]
+    scale = max(np.abs(g).max() for g in found[first:])
+    for variable, gradient in zip(variables, found[first:], strict=True):
+        place = (0,) * len(variable.shape)
+        expected = difference(loss, variable, place, 1e-4)
+        assert gradient[place] == pytest.approx(expected, rel=1e-6, abs=1e-8 * scale), (
+            variable.path
+        )
+
+
+@pytest.mark.large
+@pytest.mark.parametrize("derivative", ["implicit", "unrolled"])
+def test_derivatives_agree(made, found, derivative):
+    pipeline, batch = made
+    others = gradients_of(pipeline, batch, variables_of(pipeline), derivative)
+    scale = max(np.abs(g).max() for g in found)
+    for one, other in zip(found, others, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7 * scale)
