@@ -9,6 +9,8 @@ Usage:
   python human_pose/main.py --lift=<2D detections> --check_path=<a checkpoint>
   python human_pose/main.py --model=i1 --train=1 --preset=tiny --curriculum=modern
   python human_pose/main.py --model=i1 --check_path=<a .keras checkpoint>
+  python human_pose/main.py --model=pipeline --train=1 --check_path=<an i1 checkpoint>
+  python human_pose/main.py --model=pipeline --check_path=<a pipeline checkpoint>
   python human_pose/main.py --model=calibrated --recording=<detections> --cameras=<file>
   python human_pose/main.py --model=calibrated --train=1 --recording=<detections> ...
   python human_pose/main.py --model=capture --videos=<folder> --cameras=<file>
@@ -37,6 +39,10 @@ from human_pose.lifting.config import (
     LiftingConfig,
     TrainingConfig,
 )
+from human_pose.pipeline.config import (
+    PipelineEvaluationConfig,
+    PipelineTrainingConfig,
+)
 
 if TYPE_CHECKING:
     from absl import flags
@@ -49,6 +55,8 @@ def main(flag_values: "flags.FlagValues") -> None:
     """Does what the flags ask for."""
     if flag_values.model == "i1":
         work_on_images(settings.image_settings(flag_values))
+    elif flag_values.model == "pipeline":
+        work_on_moments(settings.pipeline_settings(flag_values))
     elif flag_values.model == "prior":
         fit_prior(settings.prior_settings(flag_values))
     elif flag_values.model == "capture":
@@ -196,6 +204,25 @@ def convert_weights(config: ConversionConfig, path: Path) -> None:
             overwrite=config.overwrite,
         )
     print(f"checkpoint: {path}")
+
+
+def work_on_moments(chosen: settings.PipelineSettings) -> None:
+    """Trains or evaluates a pipeline of pictures of several views."""
+    from human_pose.runs.folder import RunFolder
+
+    folder = RunFolder(chosen.run_folder)
+    folder.check_writable()
+    shell.load_tensorflow()
+    match chosen.task:
+        case PipelineTrainingConfig() as config:
+            from human_pose.pipeline.training import run as training
+
+            training.train(config, folder)
+        case PipelineEvaluationConfig() as config:
+            from human_pose.pipeline.evaluation import run as evaluation
+
+            print(evaluation.evaluate_files(config, folder.path).table())
+            print(f"report: {folder.path / evaluation.REPORT}")
 
 
 def work_on_recording(chosen: settings.CalibratedSettings) -> None:

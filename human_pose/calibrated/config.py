@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, get_args
 Derivative = Literal["trust_region", "implicit", "unrolled"]
 DERIVATIVES: Final = get_args(Derivative)
 # λ of the trust region, absolute, or the rule that chooses it for each frame.
+ADAPTIVE: Final = "adaptive"
 Damping = float | Literal["adaptive"]
 
 

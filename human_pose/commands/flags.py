@@ -18,6 +18,7 @@ from human_pose.commands import (
     image_flags,
     lifter_flags,
     picture_flags,
+    pipeline_flags,
     places,
     prior_flags,
     recording_flags,
@@ -53,6 +54,7 @@ _LIFT: Final = _WORK_ON_DATA | {
     "parameters_dir",
 }  # fmt: skip
 _IMAGES: Final = _WORK_ON_DATA | image_flags.TAKES
+_MOMENTS: Final = (_WORK_ON_DATA - {"subsample"}) | pipeline_flags.TAKES
 
 MAIN: Final = Table(
     Task(
@@ -95,6 +97,19 @@ MAIN: Final = Table(
         word="--train=1",
         model="calibrated",
         defaults=calibrated_flags.TRAINING_DEFAULTS,
+    ),
+    Task(
+        "pipeline training",
+        _MOMENTS | pipeline_flags.TRAINING_TAKES,
+        word="--train=1",
+        model="pipeline",
+        defaults=pipeline_flags.TRAINING_DEFAULTS,
+    ),
+    Task(
+        "pipeline evaluation",
+        _MOMENTS,
+        model="pipeline",
+        defaults=pipeline_flags.EVALUATION_DEFAULTS,
     ),
     Task("recording lifting", _EVERY_TASK | calibrated_flags.TAKES, model="calibrated"),
     Task("capture", _EVERY_TASK | capture_flags.TAKES, model="capture"),
@@ -161,6 +176,7 @@ class RunSettings(Generic[TaskT]):
 PriorSettings = RunSettings[prior_flags.PriorFit]
 CalibratedSettings = RunSettings[calibrated_flags.CalibratedTask]
 CaptureSettings = RunSettings[CaptureConfig]
+PipelineSettings = RunSettings[pipeline_flags.PipelineTask]
 ImageSettings = RunSettings[image_flags.ImageTask]
 
 
@@ -171,9 +187,9 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
         "model",
         MAIN.models[0],
         MAIN.models,
-        "Views to a pose, i1: an image to a pose, calibrated: detections of any "
-        "cameras to motion, capture: their videos to motion, or prior: fits one to "
-        "motion.",
+        "Views to a pose, i1: an image to a pose, pipeline: images of several views to "
+        "a pose, calibrated: detections of any cameras to motion, capture: their "
+        "videos to motion, or prior: fits one to motion.",
         **own,
     )
     flags.DEFINE_boolean("train", False, "Train; without it, evaluate.", **own)
@@ -199,6 +215,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     recording_flags.define_flags(flag_values)
     calibrated_flags.define_flags(flag_values)
     capture_flags.define_flags(flag_values)
+    pipeline_flags.define_flags(flag_values)
     prior_flags.define_flags(flag_values)
     MAIN.rule(flag_values)
     _check_together(flag_values)
@@ -316,6 +333,16 @@ def capture_settings(flag_values: flags.FlagValues) -> CaptureSettings:
     """
     task = capture_flags.task(MAIN.asked(flag_values))
     return CaptureSettings(_run_folder(flag_values), task)
+
+
+def pipeline_settings(flag_values: flags.FlagValues) -> PipelineSettings:
+    """Turns the parsed flags of `main.py --model=pipeline` into its settings.
+
+    Raises:
+      InputError: if a file or folder that the flags name does not exist.
+    """
+    task = pipeline_flags.task(MAIN.asked(flag_values))
+    return PipelineSettings(_run_folder(flag_values), task)
 
 
 def prior_settings(flag_values: flags.FlagValues) -> PriorSettings:

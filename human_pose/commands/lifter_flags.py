@@ -5,10 +5,12 @@ Part of `flags.py`, for which it imports no TensorFlow either.
 
 import math
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from absl import flags
 
+from human_pose.calibrated.config import ADAPTIVE
+from human_pose.calibrated.config import DERIVATIVES as PIPELINE_DERIVATIVES
 from human_pose.commands import places, shell
 from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
@@ -158,9 +160,10 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_enum(
         "derivative",
-        DERIVATIVES[0],
-        DERIVATIVES,
-        "Derivative of the solution: exact at the minimum, or of the original's steps.",
+        PIPELINE_DERIVATIVES[0],
+        PIPELINE_DERIVATIVES,
+        "Derivative of the solution: exact at the minimum, or of the solver's steps; "
+        "pipeline: implicit is the first without λ, by the Hessian as it stands.",
         **own,
     )
     flags.DEFINE_enum(
@@ -178,9 +181,12 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
         "which repeat a command.",
         **own,
     )
-    flags.DEFINE_float("damping", 0.0, "λ of the trust-region derivative.", **own)
-    flags.register_validator(
-        "damping", lambda x: 0 <= x < math.inf, "must be 0 or more", flag_values
+    flags.DEFINE(
+        _DampingParser(),
+        "damping",
+        0.0,
+        "λ of the trust-region derivative; pipeline: or adaptive.",
+        **own,
     )
     flags.register_multi_flags_validator(
         ["derivative", "damping"],
@@ -188,6 +194,37 @@ def _define_training_flags(flag_values: flags.FlagValues) -> None:
         "--damping belongs to --derivative=trust_region",
         flag_values,
     )
+    flags.register_multi_flags_validator(
+        ["model", "derivative", "damping"],
+        lambda values: (
+            values["model"] == "pipeline"
+            or (values["derivative"] in DERIVATIVES and values["damping"] != ADAPTIVE)
+        ),
+        "--derivative=implicit and --damping=adaptive need --model=pipeline",
+        flag_values,
+    )
+
+
+class _DampingParser(flags.ArgumentParser):
+    """Reads a number from 0, or the word for the rule."""
+
+    syntactic_help = "a number from 0, or adaptive"
+
+    def parse(self, argument: Any) -> Any:
+        """The number, or the word."""
+        if argument == ADAPTIVE:
+            return argument
+        try:
+            number = float(argument)
+        except ValueError:
+            number = math.nan
+        if not 0 <= number < math.inf:
+            raise ValueError("must be 0 or more, or adaptive")
+        return number
+
+    def flag_type(self) -> str:
+        """What `--help` calls it."""
+        return "number or word"
 
 
 def task(asked: Asked) -> TrainingConfig | LiftingConfig | EvaluationConfig:

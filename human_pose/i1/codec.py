@@ -133,6 +133,22 @@ def frame_px_per_crop(box: Any) -> tf.Tensor:
     return CROP.crop_px * CROP.scale / CROP.picture_px * (box[..., 2] - box[..., 0])
 
 
+def to_crop(frame_px: Any, box: Any) -> tf.Tensor:
+    """The inverse of `to_frame_px`, corrected: pixels of the frame in the crop.
+
+    Args:
+      frame_px: floating `[..., J, 2]`.
+      box: `[..., 4]`, see `to_frame_px`.
+
+    Returns:
+      `[..., J, 2]`, [0, 1] across the crop.
+    """
+    frame_px = tf.convert_to_tensor(frame_px)
+    box = tf.cast(box, frame_px.dtype)[..., None, :]
+    picture = (frame_px - box[..., :2]) / (box[..., 2:] - box[..., :2])
+    return (picture * CROP.picture_px / CROP.scale + CROP.offset_px) / CROP.crop_px
+
+
 def back_project(
     joints_2d: Any,
     z_mm: Any,

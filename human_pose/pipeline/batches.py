@@ -34,7 +34,11 @@ class MomentSet:
 
     def some(self, count: int) -> "MomentSet":
         """`count` moments at even distances, or all if there are fewer."""
-        places = np.unique(np.linspace(0, len(self) - 1, count).astype(int))
+        return self.some_of(np.unique(np.linspace(0, len(self) - 1, count).astype(int)))
+
+    def some_of(self, numbers: Sequence[int] | np.ndarray) -> "MomentSet":
+        """The moments of some numbers, in their order."""
+        places = np.asarray(numbers)
         chosen = {
             name: value[places]
             for name, value in vars(self.moments).items()

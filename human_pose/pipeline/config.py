@@ -105,6 +105,7 @@ class PipelineTrainingConfig:
       iterations: updates.
       batch_size: moments in a batch.
       skip_bad: leave out samples that break a rule.
+      parameters_dir: folder of the published lifter's parameters, where it is a part.
       save_every: updates between two saved states.
       validation_moments: of the test subjects, measured with every saved state.
       seed: of the order of the moments.
@@ -132,6 +133,7 @@ class PipelineTrainingConfig:
     iterations: int = 2_000
     batch_size: int = 8
     skip_bad: bool = False
+    parameters_dir: Path = Path("data")
     save_every: int = 200
     validation_moments: int = 64
     seed: int = 0
@@ -153,6 +155,7 @@ class PipelineEvaluationConfig:
       outliers: see `Outliers`.
       seed: of the outliers.
       skip_bad: leave out samples that break a rule.
+      parameters_dir: see there.
     """
 
     data_dir: Path
@@ -163,6 +166,7 @@ class PipelineEvaluationConfig:
     outliers: Outliers = Outliers()
     seed: int = 0
     skip_bad: bool = False
+    parameters_dir: Path = Path("data")
 
 
 def chosen_of(

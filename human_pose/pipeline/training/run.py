@@ -40,8 +40,8 @@ _STATE_NAME: Final = "training_state.npz"
 _BEST_BY: Final = "val_mpjpe_mm"
 # What may change in a run that goes on.
 _FREE: Final = (
-    "data_dir", "check_path", "skip_bad", "resume", "overwrite", "resume_or_start",
-    "validation_moments",
+    "data_dir", "check_path", "parameters_dir", "skip_bad", "resume", "overwrite",
+    "resume_or_start", "validation_moments",
 )  # fmt: skip
 
 
@@ -111,6 +111,7 @@ def make_trainer(config: PipelineTrainingConfig) -> PipelineTrainer:
         damping=config.damping,
         preset=config.preset,
         seed=config.seed,
+        parameters_dir=config.parameters_dir,
     )
     trainer = PipelineTrainer(pipeline, config)
     trainer.compile_as_configured()

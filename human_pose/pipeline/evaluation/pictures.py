@@ -1,0 +1,78 @@
+"""Pictures of one moment: what was found in each view, and the pose in the world."""
+
+from typing import Any, Final
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.collections import EllipseCollection
+from matplotlib.figure import Figure
+
+from human_pose.geometry.skeletons import IMAGE_16
+from human_pose.i1.evaluation.pictures import draw_on_image
+from human_pose.runs import drawing
+
+_ROOM_SHARE: Final = 0.42
+
+
+def moment_figure(
+    images: Any,
+    joints_2d: Any,
+    sigma: Any,
+    reprojected: Any,
+    pose_mm: Any,
+    truth_mm: Any,
+    title: str,
+) -> Figure:
+    """Draws one moment.
+
+    Args:
+      images: `[V, S, S, 3]`, as the network takes them.
+      joints_2d: `[V, J, 2]`, detections, [0, 1] across the images.
+      sigma: `[V, J]`, their deviations in that unit, drawn as circles.
+      reprojected: `[V, J, 2]`, images of the pose, likewise, drawn as crosses.
+      pose_mm: `[J, 3]`, world, z up.
+      truth_mm: likewise.
+      title: above everything.
+    """
+    views = len(images)
+    figure = Figure(figsize=(13, 7.5), dpi=110)
+    grid = figure.add_gridspec(2, 12, height_ratios=(1, 1.25), wspace=0.1)
+    wide = 12 // views
+    for view in range(views):
+        axes = figure.add_subplot(grid[0, view * wide : (view + 1) * wide])
+        draw_on_image(axes, images[view], joints_2d[view])
+        _draw_doubt(axes, joints_2d[view], sigma[view], len(images[view]))
+        places = np.asarray(reprojected[view]) * len(images[view]) - 0.5
+        axes.plot(*places.T, "+", color="white", markersize=5, markeredgewidth=1.2)
+        axes.set(xlim=(-0.5, len(images[view]) - 0.5))
+        axes.set(ylim=(len(images[view]) - 0.5, -0.5))
+        axes.set_title(f"view {view + 1}", fontsize="small")
+    for column, azimuth_deg in enumerate(drawing.AZIMUTHS_DEG):
+        with rc_context(drawing.ROOM_LOOK):
+            room = figure.add_subplot(
+                grid[1, 6 * column : 6 * column + 6], projection="3d"
+            )
+        poses = (np.asarray(pose_mm), np.asarray(truth_mm))
+        drawing.draw_poses(room, *poses, skeleton=IMAGE_16, azimuth_deg=azimuth_deg)
+    figure.suptitle(drawing.plain(title), fontsize="medium")
+    return figure
+
+
+def _draw_doubt(axes: Axes, joints_2d: Any, sigma: Any, size: int) -> None:
+    """Circles of one deviation about detections."""
+    diameter = 2 * np.asarray(sigma) * size
+    axes.add_collection(
+        EllipseCollection(
+            diameter,
+            diameter,
+            np.zeros_like(diameter),
+            units="xy",
+            offsets=np.asarray(joints_2d) * size - 0.5,
+            transOffset=axes.transData,
+            facecolors="none",
+            edgecolors="white",
+            linewidths=0.6,
+            alpha=0.8,
+        )
+    )
