@@ -36,7 +36,7 @@ from human_pose.pipeline.config import LossWeights, Outliers, PipelineTrainingCo
 
 PARTS = ("gradients", "outliers", "views", "derivative", "frozen")
 SHARES = (0.05, 0.1, 0.2)
-RATES = (2e-4, 5e-4, 1e-3)
+RATES = (3e-4, 1e-3)
 DAMPINGS = (1e-5, 1e-4, 1e-3)
 NEVER = 1 << 30
 # Whom settings are chosen on.
@@ -51,10 +51,10 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     options.add_argument("--seeds", type=int, default=5)
-    options.add_argument("--updates", type=int, default=200)
-    options.add_argument("--batch", type=int, default=4)
+    options.add_argument("--updates", type=int, default=400)
+    options.add_argument("--batch", type=int, default=8)
     options.add_argument("--test", type=int, default=304, help="test moments")
-    options.add_argument("--rate", type=float, default=5e-4)
+    options.add_argument("--rate", type=float, default=1e-3)
     options.add_argument("--loss_3d", type=float, default=LossWeights().joints_3d)
     options.add_argument("--loss_network", type=float, default=LossWeights().network)
     options.add_argument(
