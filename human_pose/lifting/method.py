@@ -25,9 +25,10 @@ class Method:
         `ir_reg`, in units of the normalised image times the residual weight.
       distance_floor: added to squared reprojection distances.
       sharpness: scale of the exponents of both soft averages.
-      evidence_temperature: of the models' average by full evidence, in theory 1. By
-        its average camera a view errs as a whole, so its 2 x 16 detected rows count as
-        one; calibration on real motion gives 36 to 48 (docs/lifting.md).
+      evidence_temperature: of the models' average by full evidence, in theory 1,
+        where one model takes all frames again. Calibration on real training frames
+        gives 36 to 48, on embedded ones 5; 32 counts the 2 x 16 detected rows of a
+        view as one (docs/lifting.md).
       scaling_coefficient: start value; 0.97 as the original rounds it to float32.
       lambda_scale: start value of the factor on the residual weight.
       exp_additive_model: start value of the offset in the models' exponents.

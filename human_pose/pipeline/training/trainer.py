@@ -15,9 +15,12 @@ from human_pose.pipeline.checkpoint import save_pipeline
 from human_pose.pipeline.config import PipelineTrainingConfig
 from human_pose.pipeline.model import Pipeline
 from human_pose.pipeline.outliers import displaced
+from human_pose.pipeline.training.schedule import Later
 from human_pose.runs import distribution, divergence
 
 _LOSS: Final = "loss"
+# Of any batch; the others are of a step backwards.
+_MEASURED: Final = (_LOSS, "network_loss", "joints_3d_mm", "mpjpe_mm")
 _TINY: Final = 1e-30
 
 
@@ -49,10 +52,7 @@ class PipelineTrainer(distribution.BuiltModel):
             *pipeline.head.learnable(config.learned),
         ]
         names = (
-            _LOSS,
-            "network_loss",
-            "joints_3d_mm",
-            "mpjpe_mm",
+            *_MEASURED,
             "gradient_joints",
             "gradient_detections",
             "clipped",
@@ -144,7 +144,8 @@ class PipelineTrainer(distribution.BuiltModel):
         """Measures a batch."""
         joints, parts = self._forward(batch, training=False)
         self._measure(parts, joints, batch, {})
-        return self.get_metrics_result()
+        found = self.get_metrics_result()
+        return {name: found[name] for name in _MEASURED}
 
     def _forward(
         self,
@@ -238,37 +239,6 @@ class PipelineTrainer(distribution.BuiltModel):
 _DECAY: Final = 1e-2
 # Beside the error of the joints, a loss of the network that is none of a picture's.
 _FAR_OFF: Final = 1e6
-
-
-class Later(keras.optimizers.schedules.LearningRateSchedule):
-    """A cosine from a rate to almost 0, that is 0 before its start.
-
-    Args:
-      rate: at the start.
-      start: updates before it.
-      end: updates in all.
-    """
-
-    def __init__(self, rate: float, start: int, end: int) -> None:
-        self._options = {"rate": rate, "start": start, "end": end}
-        self._start = start
-        self._cosine = keras.optimizers.schedules.CosineDecay(
-            rate, max(end - start, 1), alpha=_LAST
-        )
-
-    def __call__(self, step: Any) -> Any:
-        """The rate when `step` updates have gone before."""
-        step = tf.cast(step, tf.float32)
-        rate = self._cosine(tf.maximum(step - self._start, 0.0))
-        return tf.where(step < self._start, tf.zeros_like(rate), rate)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal schedule."""
-        return dict(self._options)
-
-
-# Part of the rate that a cosine ends with.
-_LAST: Final = 0.01
 
 
 def clip_gradient(values: tf.Tensor, norm: float) -> tf.Tensor:
