@@ -4,10 +4,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from human_pose.calibrated.config import CalibratedConfig, SolverConfig
+from human_pose.calibrated.lifter import CalibratedLifter
+from human_pose.calibrated.prior.files import load_prior
 from human_pose.datasets.synthetic import BODIES, subject_cameras
 from human_pose.datasets.synthetic.motion import perform
 from human_pose.geometry.skeleton import convert
 from human_pose.geometry.skeletons import IMAGE_16, LIFTER_17
+from human_pose.pipeline import CalibratedHead, Pipeline, VolumeReadout
 
 JOINTS = 16
 DEPTH_BINS = 2
@@ -92,3 +96,13 @@ def made_up_batch(moments, views, input_size, dtype=tf.float64, seed=0):
         "joints_world_mm": tf.constant(joints),
         "moment": tf.range(moments, dtype=tf.int64),
     }
+
+
+def small_pipeline(batch, dtype="float64", **solver):
+    """A pipeline whose network finds the joints of a batch, but for a little."""
+    network = small_network(3, dtype)
+    network.template = bumps(batch["joints_2d"], dtype)
+    config = CalibratedConfig(temporal=False, solver=SolverConfig(**solver))
+    lifter = CalibratedLifter(load_prior(), IMAGE_16, config)
+    readout = VolumeReadout(network.depth_bins, network.joints)
+    return Pipeline(network, readout, CalibratedHead(lifter))

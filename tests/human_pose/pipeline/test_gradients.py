@@ -3,30 +3,19 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_up_moments import bumps, made_up_batch, small_network
+from made_up_moments import made_up_batch, small_pipeline
 
-from human_pose.calibrated.config import CalibratedConfig, SolverConfig
-from human_pose.calibrated.lifter import CalibratedLifter
-from human_pose.calibrated.prior.files import load_prior
-from human_pose.geometry.skeletons import IMAGE_16
-from human_pose.pipeline import CalibratedHead, Pipeline, VolumeReadout
 from human_pose.pipeline.config import LEARNED
 
-# Steps to the last digit: what the minimiser leaves is an error of the differences.
-SOLVER = SolverConfig(frame_iterations=200, rtol=1e-11)
 WEIGHTS = 20
 
 
 @pytest.fixture(scope="module")
 def made():
     """A pipeline in float64, a batch, and the loss as a compiled function."""
-    network = small_network(seed=3)
-    config = CalibratedConfig(temporal=False, solver=SOLVER)
-    lifter = CalibratedLifter(load_prior(), IMAGE_16, config)
-    readout = VolumeReadout(network.depth_bins, 16)
-    pipeline = Pipeline(network, readout, CalibratedHead(lifter))
-    batch = made_up_batch(moments=2, views=3, input_size=network.input_size)
-    network.template = bumps(batch["joints_2d"])
+    batch = made_up_batch(moments=2, views=3, input_size=16)
+    # Steps to the last digit: what is left would be an error of the differences.
+    pipeline = small_pipeline(batch, frame_iterations=200, rtol=1e-11)
     return pipeline, batch
 
 
