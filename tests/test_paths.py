@@ -84,6 +84,7 @@ READERS = (
     ("human_pose.i1.caffe.convert:convert", ("a.keras", 8), ""),
     ("human_pose.i1.input.picture:pixels_of", (), ""),
     ("human_pose.i1.network.checkpoint:load_network", (), ".keras"),
+    ("human_pose.pipeline.checkpoint:load_pipeline", (), ".keras"),
     ("human_pose.lifting:read_cameras", (), ""),
     ("human_pose.lifting:read_checkpoint", (3,), ""),
     ("human_pose.lifting:read_mixture", (3,), ""),

@@ -4,7 +4,6 @@ Only the commands import this module. It defines nothing until a `define_*_flags
 function is called, and imports no TensorFlow, so that `--help` is immediate.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, TypeVar
@@ -22,6 +21,7 @@ from human_pose.commands import (
     places,
     prior_flags,
     recording_flags,
+    rules,
     sample_flags,
     shell,
 )
@@ -218,7 +218,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     pipeline_flags.define_flags(flag_values)
     prior_flags.define_flags(flag_values)
     MAIN.rule(flag_values)
-    _check_together(flag_values)
+    rules.check_together(flag_values)
     shell.show_in_help(flag_values, __name__)
 
 
@@ -236,42 +236,6 @@ def define_sample_flags(flag_values: flags.FlagValues) -> None:
     picture_flags.define_picture_flags(flag_values)
     SAMPLE.rule(flag_values)
     shell.show_in_help(flag_values, __name__)
-
-
-def _check_together(flag_values: flags.FlagValues) -> None:
-    """Refuses flags that would have no effect."""
-
-    def register(names: list[str], rule: Callable[..., bool], message: str) -> None:
-        flags.register_multi_flags_validator(
-            names, lambda values: rule(**values), message, flag_values
-        )
-
-    register(
-        ["resume", "overwrite", "resume_or_start"],
-        lambda **given: sum(map(bool, given.values())) <= 1,
-        "--resume, --resume_or_start and --overwrite exclude each other",
-    )
-    register(
-        ["dataset", "input_path"],
-        lambda dataset, input_path: (
-            dataset is None or not flag_values["input_path"].present
-        ),
-        "--dataset and --input_path exclude each other",
-    )
-    register(
-        ["distribute", "jit"],
-        lambda distribute, jit: not jit or distribute == "none",
-        "--jit needs --distribute=none: XLA compiles no step that devices share",
-    )
-    register(
-        ["model", "train", "resume", "overwrite", "convert_caffemodel"],
-        lambda model, train, resume, overwrite, convert_caffemodel: (
-            model in ("prior", "calibrated")
-            or train
-            or not (resume or (overwrite and convert_caffemodel is None))
-        ),
-        "--resume and --overwrite need --train",
-    )
 
 
 def main_settings(flag_values: flags.FlagValues) -> MainSettings:

@@ -231,7 +231,7 @@ def test_missing_data_names_file_and_remedy(folder):
         (["--metric=3"], "metric=3: must be 0, 1 or 2"),
         (["--wlr=0"], "wlr=0.0: must be positive"),
         (["--wlr=nan"], "wlr=nan: must be positive"),
-        (["--damping=-1"], "damping=-1.0: must be 0 or more"),
+        (["--damping=-1"], "damping=-1: must be 0 or more"),
         (["--derivative=implicit"], "derivative=implicit"),
         (["--dtype=float16"], "dtype=float16"),
         (["--evidence=none"], "evidence=none"),

@@ -9,6 +9,7 @@ from human_pose.commands import (
     image_flags,
     lifter_flags,
     picture_flags,
+    pipeline_flags,
     prior_flags,
     sample_flags,
 )
@@ -171,6 +172,7 @@ def assert_read(name, table, define, folder, monkeypatch):
         "calibrated": calibrated_flags.task,
         "capture": capture_flags.task,
         "i1": image_flags.task,
+        "pipeline": pipeline_flags.task,
         "prior": prior_flags.task,
         "lifter": lambda asked: (
             settings.lifter_config(asked),
