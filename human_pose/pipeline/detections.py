@@ -70,6 +70,11 @@ class VolumeReadout(keras.layers.Layer):
         self.log_power = self._add("log_power", np.log(_CONFIDENCE))
         self.built = True
 
+    @property
+    def crop_px(self) -> float:
+        """The crop's side, in whose parts floors are kept."""
+        return codec.CROP.crop_px
+
     def call(self, heatmap2: tf.Tensor, box: tf.Tensor, views: int) -> Detections:
         """The detections.
 

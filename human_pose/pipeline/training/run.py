@@ -29,14 +29,20 @@ from human_pose.i1.training.saving import Keeper
 from human_pose.pipeline.batches import MomentSet, open_moments
 from human_pose.pipeline.checkpoint import open_pipeline
 from human_pose.pipeline.config import PipelineTrainingConfig
+from human_pose.pipeline.evaluation.run import moment_picture
 from human_pose.pipeline.training.trainer import PipelineTrainer
+from human_pose.pipeline.training.watching import Watcher
+from human_pose.runs.drawing import figure_image
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.interruption import noticed
 from human_pose.runs.state import read_progress, restore_variables
+from human_pose.runs.tensorboard import Events
 
 # Of the checkpoint in the run's folder, and of what messages are about.
 STAGE: Final = "pipeline"
 _STATE_NAME: Final = "training_state.npz"
+# Moments whose minimisers TensorBoard tells of.
+_WATCHED: Final = 4
 _BEST_BY: Final = "val_mpjpe_mm"
 # What may change in a run that goes on.
 _FREE: Final = (
@@ -169,16 +175,24 @@ def _fit(
     if not config.resume:
         keeper.save_state()
     notice = trainer.notice = stack.enter_context(noticed())
-    recorder = Recorder(folder.logger, progress, None)
+    recorder = Recorder(
+        folder.logger,
+        progress,
+        lambda: figure_image(
+            moment_picture(trainer.pipeline, validation, 0, "moment 0")
+        ),
+    )
     stack.enter_context(contextlib.closing(recorder))
+    events = stack.enter_context(Events(folder.logger / "minimiser"))
+    size = trainer.pipeline.network.input_size
+    watched = validation.some(_WATCHED).batches(Stream(_WATCHED, input_size=size))
     callbacks: list[keras.callbacks.Callback] = [
         Counter(progress, STAGE, 1),
         recorder,
+        Watcher(trainer.pipeline, next(iter(watched)), progress, events),
         Saver(keeper, notice, _BEST_BY),
     ]
-    held = validation.batches(
-        Stream(config.batch_size, input_size=trainer.pipeline.network.input_size)
-    )
+    held = validation.batches(Stream(config.batch_size, input_size=size))
     for first, last, steps in rounds(
         progress.step, config.iterations, config.save_every
     ):

@@ -1,0 +1,53 @@
+"""Figures of an evaluation, by hand."""
+
+import numpy as np
+import pytest
+
+from human_pose.pipeline.evaluation.measuring import GAUSSIAN_WITHIN, Measured
+from human_pose.pipeline.evaluation.run import Evaluation
+
+MOMENTS, VIEWS, JOINTS = 3, 2, 16
+
+
+@pytest.fixture
+def found():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0, 300, (MOMENTS, JOINTS, 3))
+    # All joints but the hip are 10 mm off, the whole body 100 mm along x.
+    poses = truth + np.array([100.0, 0, 0])
+    poses[:, 1:, 2] += 10
+    images = rng.uniform(0, 1000, (MOMENTS, VIEWS, JOINTS, 2))
+    points = images + np.array([3.0, 4.0])
+    points[0] += [3.0, 4.0]
+    sigma = np.full((MOMENTS, VIEWS, JOINTS), 6.0)
+    return Measured(poses, truth, points, sigma, images)
+
+
+def test_errors_about_the_hip_and_in_the_world(found):
+    assert found.standard[:, 0] == pytest.approx(10 * 15 / 16)
+    far = np.hypot(100, 10)
+    assert found.absolute_mm == pytest.approx((100 + 15 * far) / 16)
+    assert found.joint_errors_mm[0] == pytest.approx(0, abs=1e-9)
+    assert found.joint_errors_mm[1:] == pytest.approx(10)
+
+
+def test_detections_and_their_deviations(found):
+    assert found.detection_errors_px[0] == pytest.approx(10)
+    assert found.detection_errors_px[1:] == pytest.approx(5)
+    # 5 px are within 6, 10 px only within 12.
+    assert found.share_within(1) == pytest.approx(2 / 3)
+    assert found.share_within(2) == 1
+
+
+def test_a_gaussian_in_the_plane():
+    radius = np.linalg.norm(np.random.default_rng(0).normal(size=(200_000, 2)), axis=1)
+    for deviations, share in GAUSSIAN_WITHIN.items():
+        assert (radius <= deviations).mean() == pytest.approx(share, abs=0.005)
+
+
+def test_the_table(found):
+    table = Evaluation(np.zeros(MOMENTS, int), found).table()
+    assert "3 moments" in table
+    assert "MPJPE (mm)" in table
+    assert f"{10 * 15 / 16:9.2f}" in table
+    assert "detections' mean error (px)" in table

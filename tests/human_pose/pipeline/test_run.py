@@ -1,0 +1,94 @@
+"""Trainings of pictures, from the command's configuration to the report."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from human_pose.datasets.rendered import Recipe, generate
+from human_pose.files.errors import InputError
+from human_pose.i1.training.saving import Keeper
+from human_pose.pipeline.batches import open_moments
+from human_pose.pipeline.checkpoint import load_pipeline
+from human_pose.pipeline.config import PipelineEvaluationConfig, PipelineTrainingConfig
+from human_pose.pipeline.evaluation import run as evaluation
+from human_pose.pipeline.training import run
+
+# Four pictures, one moment, of each subject's actions.
+COUNT = 7 * 15 * 4
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data") / "images"
+    generate(folder, Recipe(COUNT, seed=1, test_share=2 / 7, hard=("mirrored",)))
+    return folder
+
+
+@pytest.fixture
+def config(pictures):
+    return PipelineTrainingConfig(
+        pictures, preset="tiny", views=(0, 1), batch_size=2, iterations=4,
+        save_every=2, validation_moments=4,
+    )  # fmt: skip
+
+
+@pytest.mark.large
+def test_a_moments_pictures_are_of_its_cameras(pictures):
+    from human_pose.geometry.projection import by_matrices
+    from human_pose.i1 import codec
+    from human_pose.i1.input import Stream
+
+    data = open_moments(pictures, "corrected", "train", (0, 2, 3))
+    batch = next(iter(data.batches(Stream(4, shuffle=True, seed=1, input_size=64))))
+    homogeneous = by_matrices(batch["joints_world_mm"], batch["projection"])
+    images = np.array(homogeneous[..., :2] / homogeneous[..., 2:])
+    labels = np.array(codec.to_frame_px(batch["joints_2d"], batch["box"]))
+    np.testing.assert_allclose(labels.reshape(images.shape), images, atol=0.02)
+
+
+@pytest.mark.large
+def test_a_training_that_is_stopped_goes_on_as_it_would_have(
+    config, tmp_path, monkeypatch
+):
+    straight = run.run_folder(tmp_path / "straight")
+    run.train(config, straight)
+    stopped = run.run_folder(tmp_path / "stopped")
+    save, saved = Keeper.save, []
+
+    def once(self, *arguments):
+        save(self, *arguments)
+        saved.append(self)
+        if len(saved) == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "save", once)
+        with pytest.raises(KeyboardInterrupt):
+            run.train(config, stopped)
+    with pytest.raises(InputError, match="other conditions: seed was 0, is 1"):
+        run.train(dataclasses.replace(config, seed=1, resume=True), stopped)
+    run.train(dataclasses.replace(config, resume=True), stopped)
+    ends = [load_pipeline(f.stage_checkpoint(run.STAGE)) for f in (straight, stopped)]
+    pairs = zip(*(end.variables for end in ends), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+    events = [*straight.logger.rglob("events.out.tfevents.*")]
+    assert {path.parent.name for path in events} == {"train", "validation", "minimiser"}
+    found = evaluation.evaluate_files(
+        PipelineEvaluationConfig(
+            config.data_dir, (straight.stage_checkpoint(run.STAGE),), views=config.views
+        ),
+        straight.path,
+    )
+    assert len(found.actions) == 2 * 15
+    report = (straight.path / evaluation.REPORT).read_text()
+    assert f"{found.found.standard[:, 0].mean():.2f}" in report
+    np.testing.assert_allclose(
+        np.load(straight.path / "errors.npy"), found.found.standard[:, 0]
+    )
+
+
+def test_one_view_cannot_be_lifted(tmp_path):
+    config = PipelineTrainingConfig(tmp_path, views=(1,))
+    with pytest.raises(InputError, match="views must be 2 cameras or more"):
+        run.train(config, run.run_folder(tmp_path / "run"))
