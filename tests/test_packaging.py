@@ -23,6 +23,7 @@ DOCUMENTS = (
     "docs/calibrated.md",
     "docs/comparison.md",
     "docs/data.md",
+    "docs/end_to_end.md",
     "docs/fidelity.md",
     "docs/formats.md",
     "docs/i1.md",
