@@ -5,6 +5,7 @@ import tensorflow as tf
 import wiberg_tf as wt
 from human_pose.calibrated.config import Damping
 from human_pose.calibrated.energy import Unknowns, frame_energy
+from human_pose.calibrated.minimise import rule
 from human_pose.pipeline.calibrated_head import CalibratedHead
 from human_pose.pipeline.detections import Detections
 
@@ -39,6 +40,6 @@ def diagnose(
         energy,
         tf.nest.map_structure(tf.stop_gradient, found),
         (observed.points_px,),
-        damping=head.lifter.damping if damping is None else damping,
+        damping=rule(head.lifter.damping if damping is None else damping),
         batch_dims=1,
     )

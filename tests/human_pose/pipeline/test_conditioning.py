@@ -5,9 +5,15 @@ import pytest
 import tensorflow as tf
 from made_up_moments import bumps, made_up_batch, small_pipeline
 
+from human_pose.calibrated.minimise import rule
 from human_pose.pipeline.conditioning import diagnose
 
 DAMPING = 1e-3
+
+
+def test_the_rule_leaves_the_conditions_of_these_unknowns():
+    assert rule(0.5) == 0.5
+    assert rule("adaptive").condition == 1e7
 
 
 @pytest.fixture(scope="module")
