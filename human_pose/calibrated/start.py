@@ -134,9 +134,11 @@ def place_by_size(observed: Observed, body: Body) -> tuple[tf.Tensor, tf.Tensor]
     real_mm = tf.sqrt(2 / 3 * spread)
     linear, shift = observed.projection[..., :3], observed.projection[..., 3]
     # The third row has length 1, so that the determinant is that of both focal lengths.
-    focal_px = tf.gather(tf.sqrt(tf.abs(tf.linalg.det(linear))), view)
+    own = int(linear.shape.rank == 4)  # cameras of each frame's own
+    focal_px = tf.gather(tf.sqrt(tf.abs(tf.linalg.det(linear))), view, batch_dims=own)
     depth = focal_px * real_mm / tf.maximum(shown_px, 1)
     homogeneous = tf.concat([points, tf.ones_like(points[..., :1])], -1)
-    inverse = tf.gather(tf.linalg.inv(linear), view)
-    place = depth[:, None, None] * homogeneous - tf.gather(shift, view)[:, None]
+    inverse = tf.gather(tf.linalg.inv(linear), view, batch_dims=own)
+    shift = tf.gather(shift, view, batch_dims=own)
+    place = depth[:, None, None] * homogeneous - shift[:, None]
     return tf.matmul(place, inverse, transpose_b=True), seen > 0

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from human_pose.calibrated import start
+from human_pose.calibrated import minimise
 from human_pose.calibrated.config import DERIVATIVES, Damping, Derivative
 from human_pose.calibrated.energy import Observed, Unknowns
 from human_pose.calibrated.lifter import CalibratedLifter, Take
@@ -122,7 +122,7 @@ class CalibratedHead(keras.Model):
         )
 
     def _begin(self, observed: Observed, body: Any, terms: Any) -> tuple[Any, Any]:
-        """Where the minimiser starts: triangulated joints, completed by the prior."""
+        """Unknowns and turns where the minimiser starts, as of `minimise.begin`."""
         own = Detections(observed.points_px, observed.sigma_px, observed.seen)
         points = triangulate(
             observed.points_px,
@@ -130,8 +130,8 @@ class CalibratedHead(keras.Model):
             observed.projection,
             all_pairs(observed.points_px.shape[1]),
         )
-        turn, joints = start.complete(points.points_mm, points.known, body, terms)
-        return Unknowns(joints, tf.zeros_like(joints[:, 0])), turn
+        turn, x = minimise.begin(points, observed, body, terms)
+        return x, turn
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the model, as JSON keeps them."""
