@@ -2,9 +2,9 @@
 
     ./set.sh data --images --hard=occluders,blur,dark,mirrored --data_dir=hard
     python human_pose/main.py --model=i1 --train=1 --preset=tiny --curriculum=modern \
-        --iterations=3000 --data_dir=hard --name=tiny_hard
-    python benchmarks/end_to_end.py --data=hard/images \
-        --network=results/tiny_hard/check/d16.keras --out=results/end_to_end
+        --iterations=6500 --data_dir=hard/images --name=tiny_hard
+    python benchmarks/end_to_end.py --data_dir=hard/images \
+        --check_path=results/tiny_hard/check/d16.keras --out=results/end_to_end
 
 All arms start from one pipeline: that network, and a readout and an energy that have
 learned from the same moments with the network held. Then each makes the same number of
@@ -46,8 +46,8 @@ DEV_SUBJECTS = (8,)
 def main() -> None:
     """Runs what is chosen, and prints the tables of all outcomes in the folder."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--data", type=Path, required=True)
-    options.add_argument("--network", type=Path, required=True)
+    options.add_argument("--data_dir", type=Path, required=True)
+    options.add_argument("--check_path", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     options.add_argument("--seeds", type=int, default=5)
@@ -62,16 +62,16 @@ def main() -> None:
     )
     chosen = options.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    size = load_network(chosen.network).input_size
-    train = Moments(chosen.data, "train", size)
+    size = load_network(chosen.check_path).input_size
+    train = Moments(chosen.data_dir, "train", size)
     if chosen.dev:
         test = train.of(DEV_SUBJECTS)
         train = train.of(tuple(set(TRAIN_SUBJECTS) - set(DEV_SUBJECTS)))
     else:
-        test = Moments(chosen.data, "test", size, chosen.test)
+        test = Moments(chosen.data_dir, "test", size, chosen.test)
     print(f"{len(train)} moments to learn from, {len(test)} to test", flush=True)
     base = PipelineTrainingConfig(
-        chosen.data,
+        chosen.data_dir,
         batch_size=chosen.batch,
         iterations=chosen.updates,
         learning_rate=chosen.rate,
@@ -83,7 +83,7 @@ def main() -> None:
             missing = [s for s in range(chosen.seeds) if not outcomes.has(name, s)]
             if not missing:
                 continue
-            start = started(config, chosen.network, chosen.out, train, test)
+            start = started(config, chosen.check_path, chosen.out, train, test)
             arm = Arm(
                 name, dataclasses.replace(config, check_path=(start,)), train, test
             )

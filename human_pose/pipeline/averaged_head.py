@@ -140,4 +140,5 @@ def _placed(pose: tf.Tensor, points_mm: tf.Tensor, weight: tf.Tensor) -> tf.Tens
     offset = points_mm - middle(points_mm)
     product = tf.reduce_sum(weight * shape * offset, [1, 2], keepdims=True)
     square = tf.reduce_sum(weight * tf.square(shape), [1, 2], keepdims=True)
-    return product / square * shape + middle(points_mm)
+    # Where nothing is triangulated there is neither size nor place.
+    return tf.math.divide_no_nan(product, square) * shape + middle(points_mm)
