@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import tensorflow as tf
 
 from human_pose.datasets.images import ACTIONS
 from human_pose.geometry.projection import by_matrices
@@ -133,20 +134,37 @@ def evaluate(
 
 def moment_picture(pipeline: Pipeline, data: MomentSet, number: int, title: str) -> Any:
     """Draws one moment of a set by a pipeline as it is."""
-    size = pipeline.network.input_size
-    batch = next(iter(data.some_of([number]).batches(Stream(1, input_size=size))))
+    batch = _moment(pipeline, data, number)
     heatmap2 = pipeline.network(batch["image"], training=False)["heatmap2"]
     detections = pipeline.read(heatmap2, batch)
     pose = pipeline.lift(detections, batch)
-    homogeneous = by_matrices(pose, batch["projection"])
+    found = (pose, detections.points_px, detections.sigma_px)
+    return _figure(batch, *(value[0].numpy() for value in found), title)
+
+
+def _moment(pipeline: Pipeline, data: MomentSet, number: int) -> dict[str, Any]:
+    """The batch of one moment."""
+    size = pipeline.network.input_size
+    return next(iter(data.some_of([number]).batches(Stream(1, input_size=size))))
+
+
+def _figure(
+    batch: Mapping[str, Any],
+    pose_mm: np.ndarray,
+    points_px: np.ndarray,
+    sigma_px: np.ndarray,
+    title: str,
+) -> Any:
+    """Draws what was found of the moment of a batch."""
+    homogeneous = by_matrices(tf.constant(pose_mm[None]), batch["projection"])
     images = homogeneous[0, ..., :2] / homogeneous[0, ..., 2:]
     scale = codec.frame_px_per_crop(batch["box"]).numpy()[:, None]
     return pictures.moment_figure(
         batch["image"].numpy(),
-        codec.to_crop(detections.points_px[0], batch["box"]).numpy(),
-        detections.sigma_px[0].numpy() / scale,
+        codec.to_crop(points_px, batch["box"]).numpy(),
+        sigma_px / scale,
         codec.to_crop(images, batch["box"]).numpy(),
-        pose[0].numpy(),
+        pose_mm,
         batch["joints_world_mm"][0].numpy(),
         title,
     )
@@ -156,12 +174,19 @@ def _draw(
     pipeline: Pipeline, data: MomentSet, evaluation: Evaluation, folder: Path
 ) -> dict[str, str]:
     """Draws the moments of note; returns their captions."""
-    captions = {}
-    errors = evaluation.found.standard[:, 0]
+    captions, found = {}, evaluation.found
+    errors = found.standard[:, 0]
     for name, number in results.frames_of_note(errors).items():
         action = ACTIONS[evaluation.actions[number]]
         captions[name] = f"moment {number}, {action}, {errors[number]:.1f} mm"
-        figure = moment_picture(pipeline, data, number, f"{name}: {captions[name]}")
+        # As measured: outliers are not in the pictures, and not found again there.
+        figure = _figure(
+            _moment(pipeline, data, number),
+            found.poses_mm[number],
+            found.points_px[number],
+            found.sigma_px[number],
+            f"{name}: {captions[name]}",
+        )
         drawing.save(figure, folder / "images" / f"{name}.png")
     return captions
 

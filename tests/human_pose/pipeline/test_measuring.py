@@ -1,8 +1,13 @@
 """Figures of an evaluation, by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from made_up_moments import made_up_batch
 
+from human_pose.i1 import codec
+from human_pose.pipeline.evaluation import run
 from human_pose.pipeline.evaluation.measuring import GAUSSIAN_WITHIN, Measured
 from human_pose.pipeline.evaluation.run import Evaluation
 
@@ -51,3 +56,28 @@ def test_the_table(found):
     assert "MPJPE (mm)" in table
     assert f"{10 * 15 / 16:9.2f}" in table
     assert "detections' mean error (px)" in table
+
+
+def test_pictures_show_what_was_measured(found, tmp_path, monkeypatch):
+    """Outliers are in no picture, so nothing is found anew to draw it."""
+    batch = made_up_batch(moments=1, views=VIEWS, input_size=16)
+    data = SimpleNamespace(
+        some_of=lambda numbers: SimpleNamespace(batches=lambda stream: [batch])
+    )
+    pipeline = SimpleNamespace(network=SimpleNamespace(input_size=16))
+    drawn = []
+    monkeypatch.setattr(
+        run.pictures, "moment_figure", lambda *shown: drawn.append(shown)
+    )
+    monkeypatch.setattr(run.drawing, "save", lambda figure, path: None)
+    found.poses_mm[1, 1:] += 7  # the worst one
+    captions = run._draw(
+        pipeline, data, Evaluation(np.zeros(MOMENTS, int), found), tmp_path
+    )
+    assert captions["worst"].startswith("moment 1, ")
+    _, points, _, _, pose, _, title = drawn[[*captions].index("worst")]
+    assert title == f"worst: {captions['worst']}"
+    np.testing.assert_array_equal(pose, found.poses_mm[1])
+    np.testing.assert_allclose(
+        codec.to_frame_px(points, batch["box"]), found.points_px[1]
+    )
