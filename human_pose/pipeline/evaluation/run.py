@@ -215,16 +215,16 @@ def _report(
     description: Mapping[str, str],
     captions: Mapping[str, str],
 ) -> str:
-    found = evaluation.found
+    found, px = evaluation.found, evaluation.found.detection_errors_px
     table = tables.markdown_table(
         evaluation.actions, found.standard, tables.COMMON_NAMES, ACTIONS
     )
     joints = [
-        [name, f"{error:.1f}", f"{px:.1f}"]
-        for name, error, px in zip(
+        [name, f"{error:.1f}", f"{off:.1f}"]
+        for name, error, off in zip(
             IMAGE_16.names,
             found.joint_errors_mm,
-            found.detection_errors_px.mean(axis=(0, 1)),
+            px.mean(axis=(0, 1)),
             strict=True,
         )
     ]
@@ -235,9 +235,9 @@ def _report(
     sections = {
         "About the hip": table,
         "Joints": tables.markdown(["joint", "error (mm)", "detections (px)"], joints),
-        "Detections' deviations": tables.markdown(
-            ["within", "detections", "of a Gaussian"], within
-        ),
+        "Detections": f"Error in the frames: {px.mean():.2f} px in the mean, "
+        f"{np.median(px):.2f} px in the median.\n\n"
+        + tables.markdown(["within", "detections", "of a Gaussian"], within),
         "Protocol": "\n".join(f"- {word}: {text}" for word, text in description.items())
         + f"\n- MPJPE in the world, not aligned: {found.absolute_mm.mean():.2f} mm",
         "Moments of note": "\n\n".join(
