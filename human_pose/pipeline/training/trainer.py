@@ -214,7 +214,7 @@ class PipelineTrainer(distribution.BuiltModel):
             # What the clipping leaves has just that norm.
             sums["clipped"] = (
                 tf.cast(norms["detections"] > (1 - 1e-6) * clip, joints.dtype)
-                if clip
+                if clip is not None
                 else tf.zeros_like(norms["joints"])
             )
             largest = tf.reduce_max(norms["detections"])
