@@ -26,7 +26,7 @@ TAKES: Final = frozenset({
 TRAINING_TAKES: Final = frozenset({
     "preset", "iterations", "wlr", "energy_wlr", "save_f", "resume_or_start",
     "derivative", "damping", "gradients", "network_from", "energy_from", "clip",
-    "loss_3d", "loss_network", "validation_moments",
+    "loss_3d", "loss_network", "learned", "validation_moments",
 })  # fmt: skip
 _TRAINING: Final = PipelineTrainingConfig(Path())
 _EVALUATION: Final = PipelineEvaluationConfig(Path(), ())
@@ -92,6 +92,12 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         ("loss_network", loss.network, "network's own loss"),
     ):
         flags.DEFINE_float(name, value, f"Weight of the {of}.", lower_bound=0.0, **own)
+    flags.DEFINE_list(
+        "learned",
+        None,
+        "Names of the energy's weights that learn (default: the head's own choice).",
+        **own,
+    )
     flags.DEFINE_integer(
         "validation_moments",
         _TRAINING.validation_moments,
@@ -130,6 +136,7 @@ def task(asked: Asked) -> PipelineTask:
         derivative=asked.derivative,
         damping=asked.damping if asked.derivative == "trust_region" else 0.0,
         loss=LossWeights(asked.loss_3d, asked.loss_network),
+        learned=None if asked.learned is None else tuple(asked.learned),
         learning_rate=asked.wlr,
         energy_learning_rate=asked.energy_wlr,
         network_from=asked.network_from,

@@ -44,7 +44,7 @@ def test_a_training_by_its_flags(folder):
             "--wlr=0.1", "--energy_wlr=0.2", "--network_from=3", "--energy_from=4",
             "--clip=0.5", "--outliers=0.1", "--iterations=7", "--batch_size=6",
             "--save_f=5", "--seed=8", "--loss_3d=0.3", "--loss_network=0.7",
-            "--validation_moments=9",
+            "--validation_moments=9", "--learned=outlier_px,swaps",
         )
     )  # fmt: skip
     assert chosen.task == PipelineTrainingConfig(
@@ -66,6 +66,7 @@ def test_a_training_by_its_flags(folder):
         seed=8,
         loss=LossWeights(0.3, 0.7),
         validation_moments=9,
+        learned=("outlier_px", "swaps"),
     )
 
 
