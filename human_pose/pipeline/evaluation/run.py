@@ -138,8 +138,13 @@ def moment_picture(pipeline: Pipeline, data: MomentSet, number: int, title: str)
     heatmap2 = pipeline.network(batch["image"], training=False)["heatmap2"]
     detections = pipeline.read(heatmap2, batch)
     pose = pipeline.lift(detections, batch)
-    found = (pose, detections.points_px, detections.sigma_px)
-    return _figure(batch, *(value[0].numpy() for value in found), title)
+    return _figure(
+        batch,
+        pose[0].numpy(),
+        detections.points_px[0].numpy(),
+        detections.sigma_px[0].numpy(),
+        title,
+    )
 
 
 def _moment(pipeline: Pipeline, data: MomentSet, number: int) -> dict[str, Any]:
