@@ -39,6 +39,8 @@ SHARES = (0.05, 0.1, 0.2)
 RATES = (3e-4, 1e-3)
 DAMPINGS = (1e-5, 1e-4, 1e-3)
 NEVER = 1 << 30
+# Updates of the readout and the energy before all arms.
+CALIBRATING = 150
 # Whom settings are chosen on.
 DEV_SUBJECTS = (8,)
 
@@ -169,10 +171,6 @@ def started(
     )
     save_pipeline(arm.trainer.pipeline, path)
     return path
-
-
-# Updates of the readout and the energy before all arms.
-CALIBRATING = 150
 
 
 class Outcomes:

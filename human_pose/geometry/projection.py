@@ -48,15 +48,13 @@ def by_matrices(points_mm: tf.Tensor, projection: tf.Tensor) -> tf.Tensor:
     Returns:
       `[F, ..., V, J, 3]`: px times depth, and the depth, mm.
     """
+    equation = "...jc,vdc->...vjd"
+    if projection.shape.rank == 4:
+        equation = "...jc,...vdc->...vjd"
+        for _ in range(points_mm.shape.rank - 3):
+            projection = projection[:, None]
     linear, shift = projection[..., :3], projection[..., None, :, 3]
-    if projection.shape.rank == 3:
-        return tf.einsum("...jc,vdc->...vjd", points_mm, linear) + shift
-    between = points_mm.shape.rank - 3
-    letters = "abe"[:between]
-    found = tf.einsum(f"f{letters}jc,fvdc->f{letters}vjd", points_mm, linear)
-    for _ in range(between):
-        shift = shift[:, None]
-    return found + shift
+    return tf.einsum(equation, points_mm, linear) + shift
 
 
 class Cameras(NamedTuple):

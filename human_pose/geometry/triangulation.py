@@ -68,6 +68,12 @@ def triangulate(
     return Triangulated(point, known, information, off)
 
 
+def all_pairs(views: int) -> np.ndarray:
+    """Every pair of views, `[P, 2]`; empty for a single one."""
+    pairs = [*itertools.combinations(range(views), 2)]
+    return np.array(pairs, np.int32).reshape(-1, 2)
+
+
 def view_pairs(projection: np.ndarray) -> np.ndarray:
     """Pairs of views to start from, `[P, 2]`; empty for a single view.
 
@@ -78,7 +84,7 @@ def view_pairs(projection: np.ndarray) -> np.ndarray:
       projection: `[V, 3, 4]`.
     """
     views = len(projection)
-    pairs = list(itertools.combinations(range(views), 2))
+    pairs = all_pairs(views).tolist()
     axes = projection[:, 2, :3] / np.linalg.norm(projection[:, 2, :3], axis=-1)[:, None]
     slant = [abs(float(axes[a] @ axes[b])) for a, b in pairs]
     order = sorted(range(len(pairs)), key=slant.__getitem__)

@@ -14,17 +14,17 @@ import tensorflow as tf
 
 from human_pose.calibrated.config import Damping
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeleton import convert
 from human_pose.geometry.skeletons import IMAGE_16, LIFTER_17, VIEWS
-from human_pose.geometry.triangulation import triangulate
+from human_pose.geometry.triangulation import all_pairs, triangulate
 from human_pose.lifting import PPCALifter
 from human_pose.lifting.config import DERIVATIVES, Derivative
 from human_pose.pipeline.config import chosen_of
-from human_pose.pipeline.detections import Detections, all_pairs, weights_near_one
+from human_pose.pipeline.detections import Detections, weights_near_one
+from human_pose.pipeline.head import Head
 
 
 @keras.saving.register_keras_serializable("human_pose")
-class AveragedHead(keras.Model):
+class AveragedHead(Head):
     """The published lifter, of detections of the image network's 16 joints.
 
     A detection weighs by its deviation beside the frame's mean one.
@@ -35,21 +35,9 @@ class AveragedHead(keras.Model):
     """
 
     def __init__(self, lifter: PPCALifter, **kwargs: Any) -> None:
-        super().__init__(**{"dtype": "float64", **kwargs})
-        self.lifter = lifter
-        numbers = np.arange(len(IMAGE_16), dtype=np.float64)[:, None]
-        places = convert(numbers, IMAGE_16, LIFTER_17, -1.0)[:, 0].astype(np.int32)
+        super().__init__(lifter, IMAGE_16, LIFTER_17, **kwargs)
         # No detector of the lifter's training has found its neck.
-        places[LIFTER_17.index("neck")] = -1
-        self._places = places
-        own = np.arange(len(LIFTER_17), dtype=np.float64)[:, None]
-        self._back = convert(own, LIFTER_17, IMAGE_16)[:, 0].astype(np.int32)
-        self.built = True
-
-    @property
-    def joints(self) -> int:
-        """Of the detections."""
-        return len(IMAGE_16)
+        self.places[LIFTER_17.index("neck")] = -1
 
     def derive(self, derivative: str, damping: Damping) -> None:
         """Chooses the derivative of the minimiser.
@@ -97,15 +85,15 @@ class AveragedHead(keras.Model):
         if views != VIEWS:
             raise InputError("views", f"must be the {VIEWS} of the lifter", views)
         weight = weights_near_one(detections)
-        places = np.maximum(self._places, 0)
-        there = tf.constant(self._places >= 0, weight.dtype)
+        places = np.maximum(self.places, 0)
+        there = tf.constant(self.places >= 0, weight.dtype)
         pose = self.lifter(
             {
                 "joints_2d_px": tf.gather(detections.points_px, places, axis=2),
                 "visibility": there * tf.gather(weight, places, axis=2),
             }
         )["pose"]
-        pose = tf.gather(pose, self._back, axis=1)
+        pose = tf.gather(pose, self.back, axis=1)
         return _placed(pose, *self._triangulated(detections, weight, projection))
 
     def _triangulated(
@@ -116,17 +104,6 @@ class AveragedHead(keras.Model):
         points = triangulate(detections.points_px, weight, projection, pairs)
         known = tf.cast(points.known, weight.dtype)[..., None]
         return tf.stop_gradient(points.points_mm), known
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the model, as JSON keeps them."""
-        lifter = keras.saving.serialize_keras_object(self.lifter)
-        return {**super().get_config(), "lifter": lifter}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "AveragedHead":
-        """The model of what `get_config` gives, before its weights are loaded."""
-        lifter = keras.saving.deserialize_keras_object(config.pop("lifter"))
-        return cls(lifter, **config)
 
 
 def _placed(pose: tf.Tensor, points_mm: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:

@@ -13,10 +13,10 @@ from human_pose.calibrated.energy import Observed, Unknowns
 from human_pose.calibrated.lifter import CalibratedLifter, Take
 from human_pose.calibrated.training.config import WEIGHTS
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeleton import convert
-from human_pose.geometry.triangulation import triangulate
+from human_pose.geometry.triangulation import all_pairs, triangulate
 from human_pose.pipeline.config import LEARNED, chosen_of
-from human_pose.pipeline.detections import Detections, all_pairs, weights_near_one
+from human_pose.pipeline.detections import Detections, weights_near_one
+from human_pose.pipeline.head import Head
 
 # People differ from the prior's body by that much in a bone: in size by 10 %, and by
 # 5 % besides (as of `calibrated.lengths`). Nobody measures whom a picture shows.
@@ -26,7 +26,7 @@ _TYPICAL_PX: Final = 4.0
 
 
 @keras.saving.register_keras_serializable("human_pose")
-class CalibratedHead(keras.Model):
+class CalibratedHead(Head):
     """A calibrated lifter of single moments, of people whom nobody has measured.
 
     Args:
@@ -35,21 +35,8 @@ class CalibratedHead(keras.Model):
     """
 
     def __init__(self, lifter: CalibratedLifter, **kwargs: Any) -> None:
-        super().__init__(**{"dtype": "float64", **kwargs})
-        self.lifter = lifter
         joints = lifter.joints
-        numbers = np.arange(len(joints.detector), dtype=np.float64)[:, None]
-        # Of each joint of the model its place among the detections, -1 for none.
-        self._places = joints.from_detector(numbers, -1.0)[:, 0].astype(np.int32)
-        own = np.arange(len(joints), dtype=np.float64)[:, None]
-        found = convert(own, joints.skeleton, joints.detector)
-        self._back = found[:, 0].astype(np.int32)
-        self.built = True
-
-    @property
-    def joints(self) -> int:
-        """Of the detections."""
-        return len(self.lifter.joints.detector)
+        super().__init__(lifter, joints.detector, joints.skeleton, **kwargs)
 
     def derive(self, derivative: Derivative, damping: Damping) -> None:
         """Chooses the derivative of the minimiser.
@@ -82,7 +69,7 @@ class CalibratedHead(keras.Model):
           projection: `[F, V, 3, 4]`, world mm to homogeneous pixels.
         """
         x = self.minimiser(detections, projection)
-        return tf.gather(x.joints_mm, self._back, axis=1)
+        return tf.gather(x.joints_mm, self.back, axis=1)
 
     def minimiser(self, detections: Detections, projection: tf.Tensor) -> Unknowns:
         """All joints of the model, differentiable in detections and weights."""
@@ -107,8 +94,8 @@ class CalibratedHead(keras.Model):
         return x, turn, observed, body, terms
 
     def _observed(self, detections: Detections, projection: tf.Tensor) -> Observed:
-        there = tf.constant(self._places >= 0)
-        places = np.maximum(self._places, 0)
+        there = tf.constant(self.places >= 0)
+        places = np.maximum(self.places, 0)
         points = tf.gather(detections.points_px, places, axis=2)
         sigma = tf.gather(detections.sigma_px, places, axis=2)
         ratio = tf.exp(tf.convert_to_tensor(self.lifter.weight("log_outlier_px")))
@@ -132,14 +119,3 @@ class CalibratedHead(keras.Model):
         )
         turn, x = minimise.begin(points, observed, body, terms)
         return x, turn
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments of the model, as JSON keeps them."""
-        lifter = keras.saving.serialize_keras_object(self.lifter)
-        return {**super().get_config(), "lifter": lifter}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "CalibratedHead":
-        """The model of what `get_config` gives, before its weights are loaded."""
-        lifter = keras.saving.deserialize_keras_object(config.pop("lifter"))
-        return cls(lifter, **config)

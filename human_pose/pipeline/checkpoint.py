@@ -16,13 +16,12 @@ from human_pose.calibrated.config import (
 )
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior
-from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
-from human_pose.files.paths import atomic, check_is_file, locate
+from human_pose.files.paths import atomic, locate
 from human_pose.geometry.skeletons import IMAGE_16
 from human_pose.i1.config import Preset
 from human_pose.i1.curriculum import MODERN, SCALINGS
-from human_pose.i1.network.checkpoint import load_network
+from human_pose.i1.network.checkpoint import as_network, read_model
 from human_pose.i1.network.hourglass import PoseNetwork, build_network
 from human_pose.lifting import (
     PPCALifter,
@@ -34,7 +33,8 @@ from human_pose.lifting import (
 from human_pose.pipeline.averaged_head import AveragedHead
 from human_pose.pipeline.calibrated_head import CalibratedHead
 from human_pose.pipeline.detections import VolumeReadout
-from human_pose.pipeline.model import Head, Pipeline
+from human_pose.pipeline.head import Head
+from human_pose.pipeline.model import Pipeline
 from human_pose.runs import divergence
 
 # Detections of a network that is still learning are so far off that a fifth of the
@@ -61,19 +61,15 @@ def load_pipeline(path: str | os.PathLike[str]) -> Pipeline:
         weights that are not finite.
     """
     path = locate(path)
-    check_is_file(path)
-    pipeline = _read(path)
-    if not isinstance(pipeline, Pipeline):
+    return _as_pipeline(read_model(path), path)
+
+
+def _as_pipeline(model: keras.Model, path: Path) -> Pipeline:
+    if not isinstance(model, Pipeline):
         raise InputError(f"{path}: is not a pipeline")
-    if not divergence.are_finite(pipeline.variables):
+    if not divergence.are_finite(model.variables):
         raise InputError(f"{path}: has weights that are not finite")
-    return pipeline
-
-
-def _read(path: Path) -> keras.Model:
-    with refusing(path, "is not a readable checkpoint"):
-        # Nothing in the file may name a function to be run.
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+    return model
 
 
 def open_pipeline(
@@ -109,20 +105,17 @@ def open_pipeline(
         if len(found) > 1:
             listed = ", ".join(map(str, found))
             raise InputError("check_path", f"must name one {kind} at most", listed)
-    pipeline = _whole(networks[0]) if networks and not lifters else None
-    if pipeline is None:
-        network = load_network(networks[0]) if networks else _fresh(preset, seed)
-        pipeline = assemble(
-            network, _head(lifters[0] if lifters else None, parameters_dir)
+    model = read_model(networks[0]) if networks else None
+    if isinstance(model, Pipeline) and not lifters:
+        pipeline = _as_pipeline(model, networks[0])
+    else:
+        network = (
+            _fresh(preset, seed) if model is None else as_network(model, networks[0])
         )
+        head = _head(lifters[0] if lifters else None, parameters_dir)
+        pipeline = assemble(network, head)
     pipeline.head.derive(derivative, damping)
     return pipeline
-
-
-def _whole(path: Path) -> Pipeline | None:
-    """The pipeline of a file; None if it holds another model."""
-    check_is_file(path)
-    return load_pipeline(path) if isinstance(_read(path), Pipeline) else None
 
 
 def _head(path: Path | None, parameters_dir: str | os.PathLike[str]) -> Head:

@@ -14,6 +14,8 @@ from human_pose.i1.readout.plane import in_picture
 _FLOOR_PX: Final = 3.0
 _SPREAD: Final = 0.5
 _CONFIDENCE: Final = 0.1
+# A share of 0 would make a deviation infinite, and its slope another.
+_LEAST: Final = 1e-3
 
 
 class Detections(NamedTuple):
@@ -38,12 +40,6 @@ def weights_near_one(detections: Detections) -> tf.Tensor:
     """
     precision = tf.stop_gradient(1 / tf.square(detections.sigma_px))
     return precision / tf.reduce_mean(precision, [1, 2], keepdims=True)
-
-
-def all_pairs(views: int) -> np.ndarray:
-    """Every pair of views, `[P, 2]`."""
-    pairs = [(a, b) for a in range(views) for b in range(a + 1, views)]
-    return np.array(pairs, np.int32).reshape(-1, 2)
 
 
 @keras.saving.register_keras_serializable("human_pose")
@@ -92,7 +88,6 @@ class VolumeReadout(keras.layers.Layer):
         variance = tf.exp(2 * tf.convert_to_tensor(self.log_floor))
         variance += tf.exp(2 * tf.convert_to_tensor(self.log_spread)) * spread
         power = tf.exp(tf.convert_to_tensor(self.log_power))
-        # A share of 0 would make a deviation infinite, and its slope another.
         variance *= tf.pow(tf.maximum(confidence, _LEAST), -power)
         sigma_px = codec.frame_px_per_crop(box)[:, None] * tf.sqrt(variance)
 
@@ -114,6 +109,3 @@ class VolumeReadout(keras.layers.Layer):
         variable = self.add_weight(name=name, shape=start.shape, dtype="float64")
         variable.assign(start)
         return variable
-
-
-_LEAST: Final = 1e-3

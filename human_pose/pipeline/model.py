@@ -8,16 +8,13 @@ derivative that the lifter was made with.
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from human_pose.pipeline.averaged_head import AveragedHead
-from human_pose.pipeline.calibrated_head import CalibratedHead
 from human_pose.pipeline.detections import Detections, VolumeReadout
-
-Head: TypeAlias = CalibratedHead | AveragedHead
+from human_pose.pipeline.head import Head
 
 
 @keras.saving.register_keras_serializable("human_pose")

@@ -1,5 +1,7 @@
 """Detections put elsewhere, to learn with, and to measure what that costs."""
 
+import math
+
 import tensorflow as tf
 
 from human_pose.pipeline.config import Outliers
@@ -32,6 +34,6 @@ def displaced(
         outliers.nearest_px + reach * distance,
         tf.zeros_like(distance),
     )
-    turn = 2 * tf.constant(3.141592653589793, tf.float64) * angle
+    turn = 2 * math.pi * angle
     move = far[..., None] * tf.stack([tf.cos(turn), tf.sin(turn)], -1)
     return detections._replace(points_px=detections.points_px + move)

@@ -182,6 +182,34 @@ class LocalMean(keras.metrics.Mean):
         return super().add_variable(shape, initializer, dtype, own, name)
 
 
+class Largest:
+    """The largest of a model's values since it was last asked for; NaN stays.
+
+    A mean hides one bad step among many good ones. Each replica keeps it up; it is
+    equal on all where the values are.
+
+    Args:
+      model: the one whose state it is.
+      name: of the variable.
+    """
+
+    def __init__(self, model: keras.Model, name: str) -> None:
+        self._value = model.add_weight(
+            name=name, shape=(), initializer="zeros", trainable=False
+        )
+
+    def note(self, value: tf.Tensor) -> None:
+        """Takes a value in."""
+        value = tf.cast(value, tf.float32)
+        self._value.assign(tf.maximum(self._value.value, value))
+
+    def take(self) -> float:
+        """The largest, which is forgotten then."""
+        largest = float(self._value.numpy())
+        self._value.assign(0.0)
+        return largest
+
+
 class BuiltModel(keras.Model):
     """A model whose layers have their variables before `fit`, for any strategy.
 

@@ -73,6 +73,16 @@ class Grid:
     columns: np.ndarray
     rows: np.ndarray
 
+    def window(
+        self, columns: tuple[float, float], rows: tuple[float, float]
+    ) -> tuple[slice, slice] | None:
+        """The rows and columns of pixels between ends of x/z and of y/z, or None."""
+        left, right = np.searchsorted(self.columns, columns)
+        top, bottom = np.searchsorted(self.rows, rows)
+        if left == right or top == bottom:
+            return None
+        return slice(top, bottom), slice(left, right)
+
     def directions(self) -> np.ndarray:
         """Rays of length 1, float32 `[3, H, W]`."""
         x, y = np.meshgrid(self.columns.astype("f4"), self.rows.astype("f4"))
@@ -123,11 +133,7 @@ def _window(grid: Grid, cones: RoundCones, number: int) -> tuple[slice, slice] |
         for plane in (near, ends[:, 2:] + radius)
     ]
     low, high = np.min(corners, axis=(0, 1)), np.max(corners, axis=(0, 1))
-    left, right = np.searchsorted(grid.columns, [low[0], high[0]])
-    top, bottom = np.searchsorted(grid.rows, [low[1], high[1]])
-    if left == right or top == bottom:
-        return None
-    return slice(top, bottom), slice(left, right)
+    return grid.window((low[0], high[0]), (low[1], high[1]))
 
 
 def _first_hit(

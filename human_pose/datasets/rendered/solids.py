@@ -92,11 +92,8 @@ def _window(grid: Grid, solid: Solid, camera: Camera) -> tuple[slice, slice] | N
     x, y, depth = camera.to_camera(corners).T / _MM_PER_M
     if depth.min() < _NEAREST_M:
         return None
-    left, right = np.searchsorted(grid.columns, [(x / depth).min(), (x / depth).max()])
-    top, bottom = np.searchsorted(grid.rows, [(y / depth).min(), (y / depth).max()])
-    if left == right or top == bottom:
-        return None
-    return slice(top, bottom), slice(left, right)
+    columns, rows = x / depth, y / depth
+    return grid.window((columns.min(), columns.max()), (rows.min(), rows.max()))
 
 
 def _first_hit(

@@ -15,7 +15,7 @@ from human_pose.files.paths import atomic, check_is_file
 from human_pose.i1.network.hourglass import LAST_LAYER, PoseNetwork
 from human_pose.i1.network.layers_only import from_layers
 
-__all__ = ["LAST_LAYER", "load_network", "save_network"]
+__all__ = ["LAST_LAYER", "as_network", "load_network", "read_model", "save_network"]
 
 
 def save_network(network: PoseNetwork, path: str | os.PathLike[str]) -> None:
@@ -48,15 +48,39 @@ def load_network(path: str | os.PathLike[str]) -> PoseNetwork:
             f"{path}: must be a .keras checkpoint of an I1 network; "
             "`convert_caffemodel` makes one from Caffe's"
         )
+    return as_network(read_model(path), path)
+
+
+def read_model(path: str | os.PathLike[str]) -> keras.Model:
+    """Reads any model whose classes are registered.
+
+    Raises:
+      InputError: naming the file, if it is missing or unreadable.
+    """
+    path = Path(path)
     check_is_file(path)
     with refusing(path, "is not a readable checkpoint"):
-        try:
-            # Nothing in the file may name a function to be run.
-            network = keras.models.load_model(path, compile=False, safe_mode=True)
-            if not isinstance(network, PoseNetwork):
-                network = from_layers(network)
-        except InputError as error:
-            raise InputError(f"{path}: is not an I1 network: {error}") from None
+        # Nothing in the file may name a function to be run.
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def as_network(model: keras.Model, path: str | os.PathLike[str]) -> PoseNetwork:
+    """The network that a model is, be it one of version 0.1.
+
+    Args:
+      model: read from `path`.
+      path: named where it is none.
+
+    Raises:
+      InputError: if it is another model, or has weights that are not finite.
+    """
+    network = model
+    if not isinstance(network, PoseNetwork):
+        with refusing(Path(path), "is not a readable checkpoint"):
+            try:
+                network = from_layers(model)
+            except InputError as error:
+                raise InputError(f"{path}: is not an I1 network: {error}") from None
     if not all(np.isfinite(np.asarray(weight)).all() for weight in network.weights):
         raise InputError(f"{path}: has weights that are not finite")
     return network

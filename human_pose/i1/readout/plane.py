@@ -11,9 +11,14 @@ from typing import Final, NamedTuple
 
 import tensorflow as tf
 
-from human_pose.i1.readout.volume import SOFTMAX_SCALE, as_volume
+from human_pose.i1.readout.volume import (
+    SOFTMAX_SCALE,
+    as_volume,
+    bin_centre,
+    mean_place,
+)
 
-# How far from the mean cells count as near it, to each side; as of `spread`.
+# How far from the mean cells count as near it, to each side.
 NEAR_CELLS: Final = 2.0
 
 
@@ -46,14 +51,12 @@ def in_picture(
       ValueError: see `volume.softmax`.
     """
     plane = over_depth(heatmap2, depth_bins, scale)
-    _, rows, columns, _ = _sizes(plane)
-    x, y = (_centres(count, plane.dtype) for count in (columns, rows))
+    _, rows, columns, _ = tf.unstack(tf.shape(plane))
+    x, y = (bin_centre(tf.range(n), n, plane.dtype) for n in (columns, rows))
     over_columns = tf.reduce_sum(plane, 1)  # [B, W, J]
     over_rows = tf.reduce_sum(plane, 2)  # [B, H, J]
-    mean = tf.stack(
-        [tf.einsum("bwj,w->bj", over_columns, x), tf.einsum("bhj,h->bj", over_rows, y)],
-        -1,
-    )
+    sides = (over_columns, over_rows)
+    mean = tf.stack([mean_place(tf.linalg.matrix_transpose(s)) for s in sides], -1)
     off_x = x[:, None] - mean[:, None, :, 0]  # [B, W, J]
     off_y = y[:, None] - mean[:, None, :, 1]
     within = [1 / (12 * tf.square(tf.cast(n, plane.dtype))) for n in (columns, rows)]
@@ -99,14 +102,6 @@ def over_depth(heatmap2: tf.Tensor, depth_bins: int, scale: float) -> tf.Tensor:
         return plane, backward
 
     return fused(tf.convert_to_tensor(heatmap2))
-
-
-def _sizes(plane: tf.Tensor) -> list[tf.Tensor]:
-    return tf.unstack(tf.shape(plane))
-
-
-def _centres(count: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    return (tf.cast(tf.range(count), dtype) + 0.5) / tf.cast(count, dtype)
 
 
 def _near(off: tf.Tensor, count: tf.Tensor) -> tf.Tensor:

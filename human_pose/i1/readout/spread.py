@@ -1,13 +1,11 @@
 """How sure a volume is of a joint: the spread of its distribution over voxels."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from human_pose.i1.readout.plane import NEAR_CELLS
 from human_pose.i1.readout.volume import SOFTMAX_SCALE
-
-# How far from the mean voxels count as near it, in voxels, to each side.
-_NEAR: Final = 2.0
 
 
 class Spread(NamedTuple):
@@ -51,5 +49,5 @@ def spread(heatmap2: np.ndarray, scale: float = SOFTMAX_SCALE) -> Spread:
         np.abs(x[..., 0] - mean[..., None, None, 0]) * columns,
         np.abs(y[..., 0] - mean[..., None, None, 1]) * rows,
     )
-    confidence = np.where(far <= _NEAR, plane, 0.0).sum(axis=(-2, -1))
+    confidence = np.where(far <= NEAR_CELLS, plane, 0.0).sum(axis=(-2, -1))
     return Spread(covariance, confidence.clip(0.0, 1.0))

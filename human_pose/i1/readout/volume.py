@@ -67,7 +67,7 @@ def integrate(probabilities: tf.Tensor) -> tf.Tensor:
     Returns:
       `[B, J, 3]`: x, y, z in [0, 1], where bin k of n has its centre at (k + 0.5) / n.
     """
-    means = [_mean(weights) for weights in marginals(probabilities)]
+    means = [mean_place(weights) for weights in marginals(probabilities)]
     return tf.stack(means, axis=-1)
 
 
@@ -123,9 +123,9 @@ def integral(
         columns = tf.reduce_sum(rows_columns, _ROWS)  # [B, W, J]
         rows = tf.reduce_sum(rows_columns, _COLUMNS)  # [B, H, J]
         sums = [
-            _mean(tf.linalg.matrix_transpose(columns)),
-            _mean(tf.linalg.matrix_transpose(rows)),
-            _mean(bins),
+            mean_place(tf.linalg.matrix_transpose(columns)),
+            mean_place(tf.linalg.matrix_transpose(rows)),
+            mean_place(bins),
         ]
         position = tf.stack(sums, axis=-1) / total[..., None]
 
@@ -175,9 +175,9 @@ def argmax(heatmap2: tf.Tensor, depth_bins: int) -> tf.Tensor:
     place = _first(lines >= highest - _ARGMAX_MARGIN)  # [B, J], row by row
     position = tf.stack(
         [
-            _centre(place % width, width, volume.dtype),
-            _centre(place // width, height, volume.dtype),
-            _centre(depth, bins, volume.dtype),
+            bin_centre(place % width, width, volume.dtype),
+            bin_centre(place // width, height, volume.dtype),
+            bin_centre(depth, bins, volume.dtype),
         ],
         axis=-1,
     )
@@ -265,9 +265,9 @@ def _towards(upstream: tf.Tensor, volume: tf.Tensor) -> tf.Tensor:
     _, height, width, _, bins = _sizes(volume)
     dtype = volume.dtype
     x, y, z = tf.unstack(upstream[:, None, None, :, :, None], axis=4)  # [B,1,1,J,1]
-    columns = _centre(tf.range(width), width, dtype)[None, None, :, None, None]
-    rows = _centre(tf.range(height), height, dtype)[None, :, None, None, None]
-    depths = _centre(tf.range(bins), bins, dtype)
+    columns = bin_centre(tf.range(width), width, dtype)[None, None, :, None, None]
+    rows = bin_centre(tf.range(height), height, dtype)[None, :, None, None, None]
+    depths = bin_centre(tf.range(bins), bins, dtype)
     return (x * columns + y * rows) + z * depths
 
 
@@ -291,11 +291,12 @@ def _published_slope(
     return probabilities * (1 - probabilities) * towards
 
 
-def _centre(index: tf.Tensor, count: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+def bin_centre(index: tf.Tensor, count: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Where bin number `index` of `count` has its centre, in [0, 1]."""
     return (tf.cast(index, dtype) + 0.5) / tf.cast(count, dtype)
 
 
-def _mean(weights: tf.Tensor) -> tf.Tensor:
+def mean_place(weights: tf.Tensor) -> tf.Tensor:
     """Σ weight · centre over the last axis."""
     count = tf.shape(weights)[-1]
-    return tf.linalg.matvec(weights, _centre(tf.range(count), count, weights.dtype))
+    return tf.linalg.matvec(weights, bin_centre(tf.range(count), count, weights.dtype))

@@ -53,14 +53,7 @@ class PoseTrainer(distribution.BuiltModel):
                 *(f"{name}_mpjpe_mm" for name in readout.READOUTS),
             )
         }
-        # The logged loss is a mean in which one bad step among many good ones is lost.
-        self._worst_loss = self.add_weight(
-            name="worst_loss",
-            shape=(),
-            initializer="zeros",
-            trainable=False,
-            # Each replica keeps it up; it is equal on all.
-        )
+        self._worst_loss = distribution.Largest(self, "worst_loss")
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -85,9 +78,7 @@ class PoseTrainer(distribution.BuiltModel):
 
     def take_worst_loss(self) -> float:
         """The largest loss of a step of training since this was last asked, or NaN."""
-        worst = float(self._worst_loss.numpy())
-        self._worst_loss.assign(0.0)
-        return worst
+        return self._worst_loss.take()
 
     def loss_now(self, batch: Mapping[str, tf.Tensor]) -> float:
         """The loss of a batch by the weights as they are, measured nowhere."""
@@ -131,7 +122,7 @@ class PoseTrainer(distribution.BuiltModel):
         part = tf.add_n(list(terms.values()))
         loss = self._measure({_LOSS: part, **terms}, self._errors_mm(y_pred, x))
         if training:
-            self._worst_loss.assign(tf.maximum(self._worst_loss.value, loss))
+            self._worst_loss.note(loss)
         return part
 
     def _measure(

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import keras
@@ -41,7 +42,7 @@ class Measured:
     sigma_px: np.ndarray
     images_px: np.ndarray
 
-    @property
+    @cached_property
     def standard(self) -> np.ndarray:
         """`measures.COMMON_MEASURES` of each moment, `[N, 5]`."""
         return measures.common(self.truth_mm, self.poses_mm)
@@ -57,7 +58,7 @@ class Measured:
         off = metrics.root_centred(self.poses_mm) - metrics.root_centred(self.truth_mm)
         return np.asarray(np.linalg.norm(off, axis=-1).mean(axis=0))
 
-    @property
+    @cached_property
     def detection_errors_px(self) -> np.ndarray:
         """`[N, V, J]`."""
         off = self.points_px - self.images_px
@@ -120,6 +121,7 @@ def measured(
             raise FloatingPointError(f"the pose of moment {number} is not finite")
         parts.append(found)
         done += len(found[0])
-        total += float(measures.common(found[1], found[0])[:, 0].sum())
+        poses, truth = map(metrics.root_centred, found[:2])
+        total += float(np.sum(metrics.mpjpe(truth, poses)))
         progress.update(done, [("mpjpe_mm", total / done)])
     return Measured(*(np.concatenate(column) for column in zip(*parts, strict=True)))

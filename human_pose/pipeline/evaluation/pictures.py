@@ -1,6 +1,6 @@
 """Pictures of one moment: what was found in each view, and the pose in the world."""
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -11,8 +11,6 @@ from matplotlib.figure import Figure
 from human_pose.geometry.skeletons import IMAGE_16
 from human_pose.i1.evaluation.pictures import draw_on_image
 from human_pose.runs import drawing
-
-_ROOM_SHARE: Final = 0.42
 
 
 def moment_figure(

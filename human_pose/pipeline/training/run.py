@@ -8,10 +8,8 @@ that was stopped is continued exactly.
 import contextlib
 import dataclasses
 import json
-import os
 import sys
 import zlib
-from pathlib import Path
 from typing import Any, Final
 
 import keras
@@ -25,6 +23,7 @@ from human_pose.i1.training.batches import list_skipped
 from human_pose.i1.training.callbacks import Counter, Recorder, Saver
 from human_pose.i1.training.progress import Progress
 from human_pose.i1.training.rounds import rounds
+from human_pose.i1.training.run import run_folder
 from human_pose.i1.training.saving import Keeper
 from human_pose.pipeline.batches import MomentSet, open_moments
 from human_pose.pipeline.checkpoint import open_pipeline
@@ -40,7 +39,6 @@ from human_pose.runs.tensorboard import Events
 
 # Of the checkpoint in the run's folder, and of what messages are about.
 STAGE: Final = "pipeline"
-_STATE_NAME: Final = "training_state.npz"
 # Moments whose minimisers TensorBoard tells of.
 _WATCHED: Final = 4
 _BEST_BY: Final = "val_mpjpe_mm"
@@ -49,11 +47,6 @@ _FREE: Final = (
     "data_dir", "check_path", "parameters_dir", "skip_bad", "resume", "overwrite",
     "resume_or_start", "validation_moments",
 )  # fmt: skip
-
-
-def run_folder(path: str | os.PathLike[str]) -> RunFolder:
-    """The folder of a training of the pipeline, with its state's own name."""
-    return RunFolder(Path(path), state_name=_STATE_NAME)
 
 
 def train(config: PipelineTrainingConfig, folder: RunFolder) -> None:

@@ -58,12 +58,8 @@ class PipelineTrainer(distribution.BuiltModel):
             "clipped",
         )
         self._meters = {name: distribution.LocalMean(name) for name in names}
-        self._worst_loss = self.add_weight(
-            name="worst_loss", shape=(), initializer="zeros", trainable=False
-        )
-        self._largest_gradient = self.add_weight(
-            name="largest_gradient", shape=(), initializer="zeros", trainable=False
-        )
+        self._worst_loss = distribution.Largest(self, "worst_loss")
+        self._largest_gradient = distribution.Largest(self, "largest_gradient")
 
     def compile_as_configured(self) -> None:
         """Makes both optimisers, with their slots."""
@@ -104,15 +100,11 @@ class PipelineTrainer(distribution.BuiltModel):
 
     def take_worst_loss(self) -> float:
         """The largest loss of a step since this was last asked, or NaN."""
-        worst = float(self._worst_loss.numpy())
-        self._worst_loss.assign(0.0)
-        return worst
+        return self._worst_loss.take()
 
     def take_largest_gradient(self) -> float:
         """The largest norm of a moment's gradient by its detections, likewise."""
-        largest = float(self._largest_gradient.numpy())
-        self._largest_gradient.assign(0.0)
-        return largest
+        return self._largest_gradient.take()
 
     def loss_now(self, batch: Mapping[str, Any]) -> float:
         """The loss of a batch by the weights as they are, measured nowhere."""
@@ -217,10 +209,7 @@ class PipelineTrainer(distribution.BuiltModel):
                 if clip is not None
                 else tf.zeros_like(norms["joints"])
             )
-            largest = tf.reduce_max(norms["detections"])
-            self._largest_gradient.assign(
-                tf.maximum(self._largest_gradient, tf.cast(largest, tf.float32))
-            )
+            self._largest_gradient.note(tf.reduce_max(norms["detections"]))
         loss = tf.cast(tf.add_n([*parts.values()]), tf.float64)
         own = tf.cast(parts["network"], tf.float64)
         number = tf.cast(tf.shape(joints)[0], tf.float64)
@@ -231,8 +220,7 @@ class PipelineTrainer(distribution.BuiltModel):
         for name, value in {_LOSS: loss, "network_loss": own, **means}.items():
             self._meters[name].update_state(value, sample_weight=number)
         if gradients:
-            worst = tf.maximum(self._worst_loss.value, tf.cast(loss, tf.float32))
-            self._worst_loss.assign(worst)
+            self._worst_loss.note(loss)
 
 
 # Of AdamW, as the modern curriculum's.

@@ -7,6 +7,9 @@ import pytest
 
 from human_pose.datasets.rendered import Recipe, generate
 from human_pose.files.errors import InputError
+from human_pose.geometry.projection import by_matrices
+from human_pose.i1 import codec
+from human_pose.i1.input import Stream
 from human_pose.i1.training.saving import Keeper
 from human_pose.pipeline.batches import open_moments
 from human_pose.pipeline.checkpoint import load_pipeline
@@ -35,10 +38,6 @@ def config(pictures):
 
 @pytest.mark.large
 def test_a_moments_pictures_are_of_its_cameras(pictures):
-    from human_pose.geometry.projection import by_matrices
-    from human_pose.i1 import codec
-    from human_pose.i1.input import Stream
-
     data = open_moments(pictures, "corrected", "train", (0, 2, 3))
     batch = next(iter(data.batches(Stream(4, shuffle=True, seed=1, input_size=64))))
     homogeneous = by_matrices(batch["joints_world_mm"], batch["projection"])
