@@ -16,7 +16,7 @@ from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._diagnostics import Diagnostics, diagnose
 from wiberg_tf._differentiability import Differentiability
 from wiberg_tf._equations import Equations
-from wiberg_tf._iterate import Solver, ended, given
+from wiberg_tf._iterate import Compacted, Solver, ended, given
 from wiberg_tf._linear.conjugate_gradient import CG
 from wiberg_tf._linear.damping import Adaptive
 from wiberg_tf._linear.dense import Dense
@@ -45,6 +45,7 @@ __all__ = [
     "MINRES",
     "Adaptive",
     "Anderson",
+    "Compacted",
     "Dense",
     "Derivative",
     "Diagnostics",

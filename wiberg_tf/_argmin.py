@@ -9,7 +9,14 @@ from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
 from wiberg_tf._equality import feasible, reduced, refuse_beside
 from wiberg_tf._failures import OnFailure, check_on_failure, heed_failures
-from wiberg_tf._iterate import CallableSolver, Seeded, Solver, given, solve
+from wiberg_tf._iterate import (
+    CallableSolver,
+    Compacted,
+    Seeded,
+    Solver,
+    given,
+    solve,
+)
 from wiberg_tf._linear.lanczos import smallest_eigenvalue as smallest_eigenvalue_of
 from wiberg_tf._nest import Packing, as_inputs
 from wiberg_tf._problem import Energy, Problem
@@ -24,7 +31,7 @@ def argmin(
     initial: Any,
     parameters: Any = (),
     *,
-    solver: Solver | CallableSolver | Seeded | None = None,
+    solver: Solver | CallableSolver | Compacted | Seeded | None = None,
     derivative: Derivative | None = None,
     batch_dims: int = 0,
     bounds: tuple[Any, Any] | None = None,
@@ -47,7 +54,7 @@ def argmin(
         to what the energy captures, as it was at this call.
       solver: a `Solver` (default `Newton()`), or any callable `solver(objective,
         initial) -> value`, with `objective(x)` the energy at θ; `GridSeeds` chooses a
-        start for either.
+        start for any, `Compacted` saves steps of problems that are done.
       derivative: `Implicit()` (default), `TrustRegion(damping)` or `Unrolled()`.
       batch_dims: how many leading axes of `initial` index independent problems.
       bounds: (lower, upper) for x, each a number, or a nest like `initial` of what

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from wiberg_tf._iterate import Seeded
+from wiberg_tf._iterate import Compacted, Seeded
 from wiberg_tf._linear.checks import insist
 from wiberg_tf._linear.choice import is_own
 from wiberg_tf._problem import round_off
@@ -144,6 +144,7 @@ def refuse_beside(bounds: Any, solver: Any, derivative: Any) -> None:
         raise ValueError("`bounds` do not go with `equality`")
     if isinstance(solver, Seeded):
         raise ValueError("`solver` with wt.GridSeeds does not go with `equality`")
+    solver = solver.solver if isinstance(solver, Compacted) else solver
     own: Any = getattr(derivative, "linear_solve", "auto")
     if getattr(solver, "linear_solve", None) is not None or is_own(own):
         raise ValueError("`linear_solve` of your own does not go with `equality`")

@@ -1,4 +1,4 @@
-"""The one loop that every iterative solver runs in."""
+"""What a solver is, and how one solves."""
 
 import abc
 from collections.abc import Callable
@@ -9,9 +9,12 @@ import tensorflow as tf
 
 from wiberg_tf._autodiff import refuse_forward_mode
 from wiberg_tf._box import Box
+from wiberg_tf._compaction import iterate_compacted
 from wiberg_tf._differentiability import Differentiability, Step, checkpointed
 from wiberg_tf._isolation import Isolation, set_aside
-from wiberg_tf._nest import Packing, as_like, select
+from wiberg_tf._loop import flag_not_finite, iterate
+from wiberg_tf._nest import Packing, as_like
+from wiberg_tf._operations import is_for_xla
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
 from wiberg_tf._stopping import default_rtol
@@ -89,11 +92,59 @@ class Seeds(Protocol):
 
 
 @dataclass(frozen=True)
+class Compacted(TracedByValue):
+    """A solver that leaves problems behind once they are done.
+
+    Without it a batch takes as long as if each problem were its slowest one: steps of
+    problems that are done are computed, and dropped. With it the others go on in a
+    smaller batch. What comes of it is the same, but for round-off.
+
+    Everything that is a problem's own must begin with the batch's axis and be one of
+    the parameters, and the energy must take any number of problems. An energy that
+    changes with the others' absence raises an error where the batch is first made
+    smaller. Nothing goes back through the steps, so not with `Unrolled`; nor under
+    `jit_compile=True`, for XLA must know all sizes.
+
+    Attributes:
+      solver: whose steps are made.
+      share: of the problems that go on together: when no more are left, the others are
+        left behind.
+      least: problems that always go on together.
+
+    Raises:
+      TypeError: for a `solver` that is none of the library's kind.
+      ValueError: for a `share` that is not between 0 and 1, a `least` below 0, or a
+        solver with a damping of each problem.
+    """
+
+    solver: Solver
+    share: float = 0.75
+    least: int = 32
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.solver, Solver):
+            raise TypeError(
+                "`solver` must be a solver of steps, such as wt.Newton(); received "
+                f"{self.solver!r}"
+            )
+        if not 0 < self.share < 1:
+            raise ValueError(f"`share` must be > 0 and < 1; received {self.share}")
+        if self.least < 0:
+            raise ValueError(f"`least` must be >= 0; received {self.least}")
+        damping = getattr(self.solver, "damping", 0.0)
+        if not isinstance(damping, int | float) and tf.rank(damping) > 0:
+            raise ValueError(
+                "`solver` must have one damping for all problems within wt.Compacted; "
+                f"received one of shape {damping.shape}"
+            )
+
+
+@dataclass(frozen=True)
 class Seeded(TracedByValue):
     """A solver whose start is chosen."""
 
     seeds: Seeds
-    solver: "Solver | CallableSolver | Seeded"
+    solver: "Solver | CallableSolver | Compacted | Seeded"
 
 
 def given(objective: Callable[[Any], tf.Tensor], initial: Any) -> Any:
@@ -106,7 +157,7 @@ def given(objective: Callable[[Any], tf.Tensor], initial: Any) -> Any:
 
 
 def solve(
-    solver: Solver | CallableSolver | Seeded,
+    solver: Solver | CallableSolver | Compacted | Seeded,
     energy: Energy,
     initial: Any,
     parameters: Any,
@@ -146,12 +197,11 @@ def solve(
             box,
             differentiability,
         )
+    if isinstance(solver, Compacted):
+        x = packing.pack(initial)
+        return _solve_compacted(solver, problem, x, differentiability)
     if isinstance(solver, Solver):
-        if box is not None and not solver.takes_bounds:
-            raise ValueError(
-                f"{type(solver).__name__} does not take `bounds`; use Newton, "
-                "LBFGS, GaussNewton, LevenbergMarquardt, IRLS or GradientDescent"
-            )
+        _check_bounds(solver, box)
         kept = checkpointed if checkpoint else _plain
         init, step = kept(solver.init), kept(solver.step)
         # XLA sees through a single step, but not into a loop. The step of a problem
@@ -180,66 +230,43 @@ def solve(
     )
 
 
+def _solve_compacted(
+    compacted: Compacted,
+    problem: Problem,
+    x: tf.Tensor,
+    differentiability: Differentiability,
+) -> Solution:
+    solver, axes = compacted.solver, problem.packing.batch_dims
+    _check_bounds(solver, problem.box)
+    if differentiability is not Differentiability.NONE:
+        raise ValueError(
+            "`solver` wt.Compacted has no steps to differentiate through: use "
+            "Implicit() or TrustRegion(damping); received derivative=Unrolled()"
+        )
+    if axes > 1:
+        raise ValueError(
+            f"`batch_dims` must be 0 or 1 with wt.Compacted; received {axes}"
+        )
+    if is_for_xla():
+        raise ValueError(
+            "`solver` wt.Compacted does not go with jit_compile=True: XLA must know "
+            "all sizes, and batches become smaller; use the solver within it"
+        )
+    if axes == 0 or (x.shape[0] is not None and x.shape[0] <= compacted.least):
+        return iterate(solver, solver.init, solver.step, problem, x, loop=True)
+    return iterate_compacted(solver, problem, x, compacted.share, compacted.least)
+
+
+def _check_bounds(solver: Solver, box: Box | None) -> None:
+    if box is not None and not solver.takes_bounds:
+        raise ValueError(
+            f"{type(solver).__name__} does not take `bounds`; use Newton, "
+            "LBFGS, GaussNewton, LevenbergMarquardt, IRLS or GradientDescent"
+        )
+
+
 def _plain(step: Step) -> Step:
     return step
-
-
-def iterate(
-    solver: Any,
-    init: Callable[..., Any],
-    step: Callable[..., Any],
-    problem: Any,
-    x: tf.Tensor,
-    loop: bool,
-    aside: Callable[[tf.Tensor, Any, Any], Any] | None = None,
-) -> Solution:
-    """The loop, for a `Solver` and its `Problem`, or a `RootSolver` and `Equations`.
-
-    Args:
-      solver: whose other methods are called.
-      init: its own, or one that computes the same.
-      step: its own, or one that computes the same.
-      problem: what they take.
-      x: the start, `[*batch, n]`.
-      loop: False for a single step, which is not put into a loop.
-      aside: `aside(done, state, first)`, the state that a step is made from, if done
-        problems need another one than theirs.
-    """
-    first = state = init(problem, x)
-    done, status = solver.terminate(state)
-    iterations = tf.zeros_like(status)
-
-    def go_on(_: Any, done: tf.Tensor, __: Any, ___: Any) -> tf.Tensor:
-        return tf.logical_not(tf.reduce_all(done))
-
-    def body(
-        state: Any, done: tf.Tensor, _: tf.Tensor, iterations: tf.Tensor
-    ) -> tuple[Any, tf.Tensor, tf.Tensor, tf.Tensor]:
-        several = done.shape.rank > 0
-        begun = aside(done, state, first) if aside and several else state
-        stepped = step(problem, begun)
-        if loop and not several:
-            state = stepped  # The loop ends with its one problem.
-        else:
-            state = select(done, state, stepped)
-        iterations += tf.cast(~done, iterations.dtype)
-        done, status = solver.terminate(state)
-        return state, done, status, iterations
-
-    start = state, done, status, iterations
-    if loop:
-        limit = solver.max_iterations
-        end = tf.while_loop(go_on, body, start, maximum_iterations=limit)
-    else:
-        end = body(*start)
-    state, done, status, iterations = end
-    status = tf.where(done, status, int(Status.MAX_ITERATIONS))
-    x, energy, gradient = solver.postprocess(state)
-    return Solution(
-        problem.packing.unpack(x),
-        flag_not_finite(status, energy, gradient),
-        Stats(iterations, energy, tf.norm(gradient, axis=-1)),
-    )
 
 
 def as_solved(initial: Any, value: Any) -> Any:
@@ -247,12 +274,3 @@ def as_solved(initial: Any, value: Any) -> Any:
     tf.nest.assert_same_structure(initial, value)
     names = ["initial"] * len(tf.nest.flatten(initial))
     return as_like(initial, value, "solver", names)
-
-
-def flag_not_finite(
-    status: tf.Tensor, energy: tf.Tensor, gradient: tf.Tensor
-) -> tf.Tensor:
-    finite = tf.math.is_finite(energy) & tf.reduce_all(
-        tf.math.is_finite(gradient), axis=-1
-    )
-    return tf.where(finite, status, int(Status.NOT_FINITE))

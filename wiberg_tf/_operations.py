@@ -56,12 +56,15 @@ def depends(before: int, tensor: tf.Tensor, source: tf.Tensor) -> bool:
     return tensor.name in moved
 
 
-def captured(before: int, known: list[tf.Tensor]) -> list[tf.Tensor] | None:
+def captured(
+    before: int, known: list[tf.Tensor], constants: bool = False
+) -> list[tf.Tensor] | None:
     """What tapes may know more of than constants, in what was computed since.
 
     Args:
       before: what `count_operations` said.
       known: tensors that do not count.
+      constants: whether constants count, as which TensorFlow takes small tensors in.
 
     Returns:
       Tensors of elsewhere, the handles of variables among them, that floating results
@@ -70,17 +73,40 @@ def captured(before: int, known: list[tf.Tensor]) -> list[tf.Tensor] | None:
     if tf.executing_eagerly():
         return None
     made = _graph().get_operations()[before:]
-    here = {operation.name for operation in made if operation.type != "Placeholder"}
+    outer = {"Placeholder", "Const"} if constants else {"Placeholder"}
+    here = {operation.name for operation in made if operation.type not in outer}
     here |= {tensor.op.name for tensor in known}
     entries = [entry for operation in made for entry in operation.inputs]
     found = {
         entry.name: entry
         for entry in entries
         if (entry.dtype.is_floating or entry.dtype == tf.resource)
-        and entry.op.type != "Const"
+        and (constants or entry.op.type != "Const")
         and entry.op.name not in here
     }
     return list(found.values())
+
+
+def in_reach(tensor: tf.Tensor) -> bool:
+    """Whether the graph that is being made is that of the tensor or within it."""
+    graph = _graph()
+    while graph is not None and graph is not tensor.graph:
+        graph = getattr(graph, "outer_graph", None)
+    return graph is not None
+
+
+def is_for_xla() -> bool:
+    """Whether a graph is being made that XLA shall compile, by `jit_compile=True`."""
+    graph = None if tf.executing_eagerly() else _graph()
+    while graph is not None:
+        # TensorFlow itself tells its traces apart by this, and says it nowhere else.
+        context = getattr(graph, "_get_control_flow_context", lambda: None)()
+        while context is not None:
+            if type(context).__name__ == "XLAControlFlowContext":
+                return True
+            context = context.outer_context
+        graph = getattr(graph, "outer_graph", None)
+    return False
 
 
 def _graph() -> tf.Graph:

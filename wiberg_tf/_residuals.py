@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._operations import count_operations, depends, is_plain
+from wiberg_tf._operations import count_operations, depends, in_reach, is_plain
 from wiberg_tf._problem import Problem, call_energy, each_direction, refuse_nest
 from wiberg_tf._tracing import TracedByValue
 from wiberg_tf.losses import Loss, Squared
@@ -141,7 +141,7 @@ class ResidualEnergy(TracedByValue):
         if tf.executing_eagerly() or problem.unrolled:
             return problem.traced("residuals", lambda x: _jacobian(evaluate, x), x)
         known = problem.kept.get("jacobian")
-        if known is not None and _in_reach(known):
+        if known is not None and in_reach(known):
             return evaluate(x), known
         before = count_operations()
         x = tf.identity(x)  # Which may be a parameter, too.
@@ -163,14 +163,6 @@ def residual_energy(problem: Problem, solver: object) -> ResidualEnergy:
             f"received {type(problem.energy).__name__}"
         )
     return problem.energy
-
-
-def _in_reach(tensor: tf.Tensor) -> bool:
-    """Whether the graph that is being made is that of the tensor or within it."""
-    graph = tf.compat.v1.get_default_graph()
-    while graph is not None and graph is not tensor.graph:
-        graph = getattr(graph, "outer_graph", None)
-    return graph is not None
 
 
 def _pull(jacobian: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:

@@ -13,12 +13,13 @@ from wiberg_tf._autodiff import (
 from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._equations import Equations, Function, Linearised, linearise
-from wiberg_tf._iterate import as_solved, flag_not_finite, iterate
+from wiberg_tf._iterate import as_solved
 from wiberg_tf._linear.checks import NAN, insist
 from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
 from wiberg_tf._linear.gmres import GMRES
 from wiberg_tf._linear.square import solve_square
 from wiberg_tf._linearised import floating_of, spread
+from wiberg_tf._loop import flag_not_finite, iterate
 from wiberg_tf._nest import as_inputs
 from wiberg_tf._second_order import pull
 from wiberg_tf._solution import Status, raise_if_failed

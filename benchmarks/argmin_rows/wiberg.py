@@ -125,6 +125,9 @@ def robust(problem: problems.Robust) -> dict[str, Callable]:
 
     return {
         "wiberg_tf, IRLS": row(wt.IRLS(tolerance=problems.TOLERANCE)),
+        "wiberg_tf, IRLS, compacted": row(
+            wt.Compacted(wt.IRLS(tolerance=problems.TOLERANCE))
+        ),
         "wiberg_tf, Gauss-Newton": row(wt.GaussNewton(tolerance=problems.TOLERANCE)),
     }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from wiberg_tf._iterate import CallableSolver, Seeded, Solver
+from wiberg_tf._iterate import CallableSolver, Compacted, Seeded, Solver
 from wiberg_tf._nest import Packing, entry_names
 from wiberg_tf._problem import Problem
 from wiberg_tf._tracing import TracedByValue
@@ -26,7 +26,7 @@ class GridSeeds(TracedByValue):
 
     points: Any
 
-    def __call__(self, solver: Solver | CallableSolver) -> Seeded:
+    def __call__(self, solver: Solver | CallableSolver | Compacted) -> Seeded:
         """The solver, started from the best candidate."""
         check_solver(solver)
         return Seeded(self, solver)
@@ -87,7 +87,7 @@ def check_solver(solver: Any) -> None:
             "wt.GridSeeds(points)(wt.Newton())"
         )
     if isinstance(solver, type) or not (
-        isinstance(solver, Solver | Seeded) or callable(solver)
+        isinstance(solver, Solver | Compacted | Seeded) or callable(solver)
     ):
         raise TypeError(
             f"`solver` must be a solver, such as wt.Newton(); received {solver!r}"
