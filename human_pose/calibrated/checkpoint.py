@@ -1,8 +1,8 @@
 """A calibrated lifter in one file: its prior, its detector's joints, its weights.
 
 `lifter.npz` holds the arrays of `prior.npz` by their names, each weight as
-`weight_NAME`, and `settings`: JSON with the detector's skeleton, the config and the
-derivative's damping. One file, so that no part can be of another training.
+`weight_NAME`, and `settings`: JSON with the detector's skeleton, the config, the
+derivative and its damping. One file, so that no part can be of another training.
 """
 
 import json
@@ -51,6 +51,7 @@ def save_lifter(path: str | os.PathLike[str], lifter: CalibratedLifter) -> None:
         "detector": asdict(lifter.joints.detector),
         "config": asdict(lifter.config),
         "damping": lifter.damping,
+        "derivative": lifter.derivative,
     }
     weights = {f"weight_{name}": lifter.weight(name).numpy() for name in _SHAPES}
     write_npz(
@@ -97,7 +98,14 @@ def load_lifter(
         config = CalibratedConfig.of(settings["config"])
         if temporal is not None:
             config = replace(config, temporal=temporal)
-        lifter = CalibratedLifter(prior, skeleton, config, damping=settings["damping"])
+        lifter = CalibratedLifter(
+            prior,
+            skeleton,
+            config,
+            damping=settings["damping"],
+            # Files of before there were others have none.
+            derivative=settings.get("derivative", "trust_region"),
+        )
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{path}: settings: {one_line(error)}") from error
     _check_detector(path, skeleton, detector)

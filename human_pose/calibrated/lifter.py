@@ -10,7 +10,12 @@ import tensorflow as tf
 from human_pose.calibrated import minimise
 from human_pose.calibrated.bodies import Bases, bases_of, make_body
 from human_pose.calibrated.chains import Chain
-from human_pose.calibrated.config import CalibratedConfig, Damping, Derivative
+from human_pose.calibrated.config import (
+    DERIVATIVES,
+    CalibratedConfig,
+    Damping,
+    Derivative,
+)
 from human_pose.calibrated.energy import (
     Body,
     Layout,
@@ -21,6 +26,7 @@ from human_pose.calibrated.energy import (
 )
 from human_pose.calibrated.joints import ModelJoints
 from human_pose.calibrated.prior.pose_prior import PosePrior
+from human_pose.files.errors import InputError
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.geometry.triangulation import Triangulated
 
@@ -84,7 +90,7 @@ class CalibratedLifter(keras.Model):
         super().__init__(**{"dtype": "float64", **kwargs})
         self.prior = prior
         self.config = config or CalibratedConfig()
-        self.damping, self.derivative = damping, derivative
+        self.derive(derivative, damping)
         self.joints = ModelJoints.of(prior.skeleton, detector)
         self.layout = Layout(
             self.joints.counterpart, self.joints.exchanges, self.joints.bones
@@ -108,6 +114,17 @@ class CalibratedLifter(keras.Model):
         for name, value in bases_of(prior).items():
             self._add(name, value)
         self.built = True
+
+    def derive(self, derivative: Derivative, damping: Damping) -> None:
+        """Chooses the derivative of frames by themselves.
+
+        Raises:
+          InputError: for one that there is not.
+        """
+        if derivative not in DERIVATIVES:
+            rule = f"must be one of {', '.join(DERIVATIVES)}"
+            raise InputError("derivative", rule, derivative)
+        self.derivative, self.damping = derivative, damping
 
     def profile_px(self) -> np.ndarray:
         """The detector's deviations beside each other, `[J]`, before a take is seen."""

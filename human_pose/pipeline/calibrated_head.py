@@ -8,11 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from human_pose.calibrated import minimise
-from human_pose.calibrated.config import DERIVATIVES, Damping, Derivative
+from human_pose.calibrated.config import Damping, Derivative
 from human_pose.calibrated.energy import Observed, Unknowns
 from human_pose.calibrated.lifter import CalibratedLifter, Take
 from human_pose.calibrated.training.config import WEIGHTS
-from human_pose.files.errors import InputError
 from human_pose.geometry.triangulation import all_pairs, triangulate
 from human_pose.pipeline.config import LEARNED, chosen_of
 from human_pose.pipeline.detections import Detections, weights_near_one
@@ -44,10 +43,7 @@ class CalibratedHead(Head):
         Raises:
           InputError: for one that there is not.
         """
-        if derivative not in DERIVATIVES:
-            rule = f"must be one of {', '.join(DERIVATIVES)}"
-            raise InputError("derivative", rule, derivative)
-        self.lifter.derivative, self.lifter.damping = derivative, damping
+        self.lifter.derive(derivative, damping)
 
     def learnable(self, names: Sequence[str] | None) -> list[keras.Variable]:
         """The energy's weights that training changes.

@@ -97,7 +97,7 @@ class PipelineTrainingConfig:
       energy_learning_rate: Adam's, of the logarithms of the readout's and the energy's
         weights (dev).
       network_from: update with which the network begins to learn; later than the last
-        one keeps it as it is.
+        one keeps it as it is. Until then its batch statistics stay, too, and serve.
       energy_from: the same of the readout and the energy.
       clip: largest norm of each moment's gradient by its detections, of the loss per
         px; None for none.

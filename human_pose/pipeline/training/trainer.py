@@ -148,7 +148,7 @@ class PipelineTrainer(distribution.BuiltModel):
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Joints, and the parts of the loss of this replica's moments."""
         config, pipeline = self._config, self.pipeline
-        outputs = pipeline.network(batch["image"], training=training)
+        outputs = self._outputs(batch["image"], training)
         heatmap2 = outputs["heatmap2"]
         if config.gradients == "apart":
             heatmap2 = tf.stop_gradient(heatmap2)
@@ -170,6 +170,17 @@ class PipelineTrainer(distribution.BuiltModel):
             "joints_3d": config.loss.joints_3d * tf.cast(mean, dtype),
             "network": config.loss.network * own,
         }
+
+    def _outputs(self, image: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
+        """The network's; one that does not learn yet keeps its batch statistics."""
+        network, first = self.pipeline.network, self._config.network_from
+        if not training or first == 0 or first >= self._config.iterations:
+            return network(image, training=training and first == 0)
+        return tf.cond(
+            self.optimizer.iterations.value >= first,
+            lambda: network(image, training=True),
+            lambda: network(image, training=False),
+        )
 
     def _seeds(self, moment: tf.Tensor, training: bool) -> tf.Tensor:
         """Of each moment's outliers, `[F, 2]`: others in each step of training."""

@@ -20,7 +20,9 @@ CONFIG = CalibratedConfig(temporal=False, energy=EnergyConfig(flat_mm=4.0))
 
 @pytest.fixture(scope="module")
 def lifter():
-    made = CalibratedLifter(load_prior(), COCO, CONFIG, damping=1e-6)
+    made = CalibratedLifter(
+        load_prior(), COCO, CONFIG, damping=1e-6, derivative="unrolled"
+    )
     rng = np.random.default_rng(0)
     for name in WEIGHTS.values():
         variable = made.weight(name)
@@ -37,6 +39,7 @@ def saved(lifter, tmp_path_factory):
 
 def assert_alike(found, lifter):
     assert (found.config, found.damping) == (lifter.config, lifter.damping)
+    assert found.derivative == lifter.derivative
     assert found.joints.detector == lifter.joints.detector
     assert found.prior.skeleton == lifter.prior.skeleton
     for name in ("lengths_mm", "shares", "means_mm", "acceleration_mm2"):

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from made_up_moments import made_up_batch, small_pipeline
+from made_up_moments import CELLS, SmallNetwork, bumps, made_up_batch, small_pipeline
 
 from human_pose.i1.curriculum import BALANCED
 from human_pose.i1.objective.terms import Objective
+from human_pose.pipeline import Pipeline
 from human_pose.pipeline.config import LossWeights, PipelineTrainingConfig
 from human_pose.pipeline.training.trainer import PipelineTrainer
 
@@ -19,6 +21,19 @@ LOSS = LossWeights(joints_3d=0.1, network=0.5)
 @pytest.fixture(scope="module")
 def batch():
     return made_up_batch(moments=2, views=2, input_size=16)
+
+
+class Normalised(SmallNetwork):
+    """With batch statistics."""
+
+    def build(self, shape):
+        self.normal = keras.layers.BatchNormalization(dtype="float64")
+        self.normal.build([None, CELLS, CELLS, 4])
+        super().build(shape)
+
+    def call(self, image, training=False):
+        x = self.normal(self.first(image), training=training)
+        return {"heatmap": self.early(x), "heatmap2": self.template + self.last(x)}
 
 
 def trainer_of(batch, **options):
@@ -67,6 +82,31 @@ def test_a_part_stays_as_it_is_until_its_start(apart):
     }
     learned = {variable.path for variable in trainer.energy_variables}
     assert changed == learned
+
+
+def test_batch_statistics_stay_until_the_network_learns(batch):
+    network = Normalised(3)
+    network.template = bumps(batch["joints_2d"])
+    whole = small_pipeline(batch)
+    config = PipelineTrainingConfig(Path(), loss=LOSS, iterations=4, network_from=2)
+    pipeline = Pipeline(network, whole.readout, whole.head)
+    trainer = PipelineTrainer(pipeline, config)
+    trainer.compile_as_configured()
+    step = tf.function(trainer.train_step, autograph=False)
+    trainer.test_step(batch)
+    tested = float(trainer.get_metrics_result()["network_loss"])
+    held = [np.asarray(v) for v in network.variables]
+    for metric in trainer.metrics:
+        metric.reset_state()
+    # By the statistics that it has, not by those of the batch.
+    assert float(step(batch)["network_loss"]) == pytest.approx(tested, rel=1e-9)
+    step(batch)
+    for before, variable in zip(held, network.variables, strict=True):
+        np.testing.assert_array_equal(variable, before)
+    step(batch)
+    mean = network.normal.moving_mean
+    assert np.abs(np.asarray(mean)).max() > 0
+    assert not np.array_equal(network.first.kernel, held[0])
 
 
 def test_what_is_logged(batch, apart):
