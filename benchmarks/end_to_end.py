@@ -13,7 +13,7 @@ test subjects' joints about the hip, mm. Every outcome is a line of `outcomes.js
 the folder, so that a run that was stopped goes on; `--parts` chooses:
 
 gradients    joint training against training apart
-outliers     the same with 5, 10 and 20 % of the detections put elsewhere
+outliers     the same with 5, 10 and 20 % of the detections put elsewhere (--shares)
 views        the same with 2 and 3 views
 derivative   the derivatives, each at the best learning rate of the grid
 frozen       the energy alone, the network alone
@@ -22,7 +22,7 @@ frozen       the energy alone, the network alone
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,7 @@ from human_pose.pipeline.config import LossWeights, Outliers, PipelineTrainingCo
 PARTS = ("gradients", "outliers", "views", "derivative", "frozen")
 SHARES = (0.05, 0.1, 0.2)
 RATES = (3e-4, 1e-3)
-DAMPINGS = (1e-5, 1e-4, 1e-3)
+DAMPINGS = (1e-5, 1e-4, 1e-3, 1e-2)
 NEVER = 1 << 30
 # Updates of the readout and the energy before all arms.
 CALIBRATING = 150
@@ -57,6 +57,12 @@ def main() -> None:
     options.add_argument("--batch", type=int, default=8)
     options.add_argument("--test", type=int, default=304, help="test moments")
     options.add_argument("--rate", type=float, default=1e-3)
+    options.add_argument(
+        "--damping", type=float, default=PipelineTrainingConfig.damping
+    )
+    options.add_argument(
+        "--shares", type=float, nargs="+", default=SHARES, help="of outliers"
+    )
     options.add_argument("--loss_3d", type=float, default=LossWeights().joints_3d)
     options.add_argument("--loss_network", type=float, default=LossWeights().network)
     options.add_argument(
@@ -77,11 +83,12 @@ def main() -> None:
         batch_size=chosen.batch,
         iterations=chosen.updates,
         learning_rate=chosen.rate,
+        damping=chosen.damping,
         loss=LossWeights(chosen.loss_3d, chosen.loss_network),
     )
     outcomes = Outcomes(chosen.out / "outcomes.jsonl")
     for part in chosen.parts:
-        for name, config in arms(part, base):
+        for name, config in arms(part, base, chosen.shares):
             missing = [s for s in range(chosen.seeds) if not outcomes.has(name, s)]
             if not missing:
                 continue
@@ -95,7 +102,7 @@ def main() -> None:
 
 
 def arms(
-    part: str, base: PipelineTrainingConfig
+    part: str, base: PipelineTrainingConfig, shares: Iterable[float]
 ) -> Iterator[tuple[str, PipelineTrainingConfig]]:
     """Names and settings of a part's arms."""
     change = dataclasses.replace
@@ -103,7 +110,7 @@ def arms(
     if part == "gradients":
         yield from pairs
     if part == "outliers":
-        for share in SHARES:
+        for share in shares:
             for word, config in pairs:
                 changed = change(config, outliers=Outliers(share))
                 yield f"{word}, {share:.0%} outliers", changed
@@ -154,7 +161,7 @@ def started(
         config,
         check_path=(bare,),
         derivative="trust_region",
-        damping=1e-4,
+        damping=PipelineTrainingConfig.damping,
         clip=None,
         gradients="apart",
         network_from=NEVER,

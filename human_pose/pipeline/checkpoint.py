@@ -76,7 +76,7 @@ def open_pipeline(
     paths: Sequence[str | os.PathLike[str]],
     *,
     derivative: Derivative = "trust_region",
-    damping: Damping = 1e-4,
+    damping: Damping = 1e-3,
     preset: Preset = "published",
     seed: int = 0,
     parameters_dir: str | os.PathLike[str] = "data",
