@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written, entry
 from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._bounds import make_box
 from wiberg_tf._derivatives import Derivative, Implicit
@@ -26,6 +27,7 @@ from wiberg_tf._solvers.seeds import check_solver
 from wiberg_tf._unrolled import Unrolled
 
 
+@entry
 def argmin(
     energy: Energy,
     initial: Any,
@@ -104,7 +106,7 @@ def argmin(
         points, start = feasible(equality, initial, batch_dims)
         alone, theta = reduced(alone, parameters, points)
         packing = Packing(start, batch_dims)
-    value, status, stats, _ = derivative.attach(
+    value, status, stats, _ = as_written(derivative.attach)(
         lambda inputs, **options: solve(
             solver, alone, start, inputs, batch_dims, box, **options
         ),

@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import later
+
 Tangents = list[tf.Tensor | None]
 
 _REFUSAL = (
@@ -137,6 +139,7 @@ def with_backward(
     returned = list[bool]()
     if not sources:
         return list(values)
+    pull = later(pull)
     if not forward:
         values = [_untraced(value, sources) for value in values]
 

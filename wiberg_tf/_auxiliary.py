@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._nest import as_tensors
 from wiberg_tf._problem import call_energy
 from wiberg_tf._residuals import ResidualEnergy
@@ -27,7 +28,7 @@ def without_aux(function: Any, name: str) -> Any:
         return dataclasses.replace(function, residuals=alone)
 
     def first(*args: Any, **named: Any) -> Any:
-        return _pair(function(*args, **named), name)[0]
+        return _pair(as_written(function)(*args, **named), name)[0]
 
     return first
 

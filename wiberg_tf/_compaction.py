@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._box import Box
 from wiberg_tf._linear.checks import insist
 from wiberg_tf._loop import Run, advance, begin, finish
@@ -45,6 +46,10 @@ def iterate_compacted(
       least: as of `Compacted`.
     """
     limit = solver.max_iterations
+    init, step, terminate, postprocess = map(
+        as_written,
+        (solver.init, solver.step, solver.terminate, solver.postprocess),
+    )
 
     def together(problem: Problem, run: Run, count: tf.Tensor) -> tuple[Run, tf.Tensor]:
         """Steps until few go on, and how many have been made."""
@@ -56,16 +61,16 @@ def iterate_compacted(
 
         def body(count: tf.Tensor, *entries: Any) -> tuple[Any, ...]:
             run = advance(
-                solver, lambda state: solver.step(problem, state), Run(*entries), False
+                terminate, lambda state: step(problem, state), Run(*entries), False
             )
             return count + 1, *run
 
         count, *entries = tf.while_loop(go_on, body, (count, *run))
         return Run(*entries), count
 
-    run = begin(solver, solver.init(problem, x))
+    run = begin(terminate, init(problem, x))
     run, count = together(problem, run, tf.constant(0))
-    results = _Results(*run[1:], *solver.postprocess(run.state))
+    results = _Results(*run[1:], *postprocess(run.state))
     rows, state = _going_on(tf.range(tf.size(run.done)), run)
 
     def unfinished(count: tf.Tensor, rows: tf.Tensor, *_: Any) -> tf.Tensor:
@@ -79,9 +84,9 @@ def iterate_compacted(
         energy = _evaluated(part, known.x, results.done.shape[0])
         with insist(_alike(energy, known.energy), _CHANGED, known.energy, energy):
             rows = tf.identity(rows)
-        done, status = solver.terminate(state)
+        done, status = terminate(state)
         run, count = together(part, Run(state, done, status, known.iterations), count)
-        found = _Results(*run[1:], *solver.postprocess(run.state))
+        found = _Results(*run[1:], *postprocess(run.state))
         results = _Results(
             *(
                 tf.tensor_scatter_nd_update(entry, rows[:, None], new)

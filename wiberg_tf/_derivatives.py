@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._box import Box
 from wiberg_tf._implicit import with_derivative
 from wiberg_tf._linear.checks import insist
@@ -146,7 +147,7 @@ class TrustRegion(Derivative):
         solver = linear_solver(self.linear_solve, problem.packing.size, indefinite)
         if isinstance(damping, Adaptive) and solver.matrix_free:
             damping = adaptive_damping(damping, problem, x, right)
-        return solver.solve(problem, x, damping, right, indefinite)
+        return as_written(solver.solve)(problem, x, damping, right, indefinite)
 
 
 def refuse_complex(parameters: Any) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Literal, NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import entry
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
 from wiberg_tf._linear.dense import eigen
 from wiberg_tf._nest import Packing, as_parameters, as_tensors
@@ -38,6 +39,7 @@ class Diagnostics(NamedTuple):
     change: tf.Tensor
 
 
+@entry
 def diagnose(
     energy: Energy,
     value: Any,

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import later
 from wiberg_tf._autodiff import first_order
 from wiberg_tf._box import Box
 from wiberg_tf._linear.checks import NAN, insist
@@ -52,6 +53,7 @@ def checkpointed(plain: Step) -> Step:
         inputs = tf.nest.flatten(given)
         after = list[Any]()
 
+        @later
         def run(flat: Sequence[tf.Tensor]) -> list[tf.Tensor]:
             parameters, limits, before = tf.nest.pack_sequence_as(given, list(flat))
             box = Box(*limits) if limits else None

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._iterate import Compacted, Seeded
 from wiberg_tf._linear.checks import insist
 from wiberg_tf._linear.choice import is_own
@@ -110,7 +111,7 @@ def reduced(energy: Any, parameters: Any, points: Feasible) -> tuple[Any, Any]:
         def of_y(y: tf.Tensor, *inputs: Any, **named: Any) -> Any:
             offset, basis = named.pop(_OURS) if named else inputs[-1]
             x = Feasible(offset, basis).x(y)
-            return function(x, *inputs[:-1], **named)
+            return as_written(function)(x, *inputs[:-1], **named)
 
         return of_y
 
@@ -129,7 +130,7 @@ def _without_x(loss: Callable[..., Loss]) -> Callable[..., Loss]:
 
     def of_all(*inputs: Any, **named: Any) -> Loss:
         named.pop(_OURS, None)
-        return loss(*inputs[:-1], **named)
+        return as_written(loss)(*inputs[:-1], **named)
 
     return of_all
 

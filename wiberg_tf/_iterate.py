@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._autodiff import refuse_forward_mode
 from wiberg_tf._box import Box
 from wiberg_tf._compaction import iterate_compacted
@@ -203,7 +204,7 @@ def solve(
     if isinstance(solver, Solver):
         _check_bounds(solver, box)
         kept = checkpointed if checkpoint else _plain
-        init, step = kept(solver.init), kept(solver.step)
+        init, step = kept(as_written(solver.init)), kept(as_written(solver.step))
         # XLA sees through a single step, but not into a loop. The step of a problem
         # that is done already may have no derivative, so it is only skipped in a loop.
         x = packing.pack(initial)
@@ -218,7 +219,7 @@ def solve(
         return faults.give_back(solution, initial)
     if checkpoint:
         raise ValueError("`checkpoint` needs a `Solver`; received a callable")
-    value = solver(lambda x: call_energy(energy, x, parameters), initial)
+    value = as_written(solver)(lambda x: call_energy(energy, x, parameters), initial)
     value = as_solved(initial, value)
     x = packing.pack(value)
     found, gradient = problem.value_and_free_gradient(x)
@@ -253,7 +254,8 @@ def _solve_compacted(
             "all sizes, and batches become smaller; use the solver within it"
         )
     if axes == 0 or (x.shape[0] is not None and x.shape[0] <= compacted.least):
-        return iterate(solver, solver.init, solver.step, problem, x, loop=True)
+        init, step = as_written(solver.init), as_written(solver.step)
+        return iterate(solver, init, step, problem, x, loop=True)
     return iterate_compacted(solver, problem, x, compacted.share, compacted.least)
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._nest import Packing, select
 from wiberg_tf._solution import Solution, Stats, Status
 
@@ -25,14 +26,18 @@ class Run(NamedTuple):
     iterations: tf.Tensor
 
 
-def begin(solver: Any, state: Any) -> Run:
+# A solver's own: which problems are done, and their statuses.
+Terminate = Callable[[Any], tuple[tf.Tensor, tf.Tensor]]
+
+
+def begin(terminate: Terminate, state: Any) -> Run:
     """The run at its first state."""
-    done, status = solver.terminate(state)
+    done, status = terminate(state)
     return Run(state, done, status, tf.zeros_like(status))
 
 
 def advance(
-    solver: Any,
+    terminate: Terminate,
     step: Callable[[Any], Any],
     run: Run,
     lone: bool,
@@ -40,7 +45,7 @@ def advance(
     """The run after a step of the problems that are not done.
 
     Args:
-      solver: whose `terminate` is called.
+      terminate: of a state.
       step: of a state.
       run: before it.
       lone: whether the only problem is known not to be done.
@@ -48,7 +53,7 @@ def advance(
     stepped = step(run.state)
     state = stepped if lone else select(run.done, run.state, stepped)
     iterations = run.iterations + tf.cast(~run.done, run.iterations.dtype)
-    done, status = solver.terminate(state)
+    done, status = terminate(state)
     return Run(state, done, status, iterations)
 
 
@@ -73,8 +78,9 @@ def iterate(
       aside: `aside(done, state, first)`, the state that a step is made from, if done
         problems need another one than theirs.
     """
+    terminate = as_written(solver.terminate)
     first = init(problem, x)
-    start = begin(solver, first)
+    start = begin(terminate, first)
     several = start.done.shape.rank > 0
 
     def body(*entries: Any) -> tuple[Any, ...]:
@@ -85,7 +91,7 @@ def iterate(
             return step(problem, begun)
 
         # The loop ends with its one problem.
-        return tuple(advance(solver, made, run, lone=loop and not several))
+        return tuple(advance(terminate, made, run, lone=loop and not several))
 
     if loop:
         end = tf.while_loop(
@@ -97,7 +103,8 @@ def iterate(
     else:
         end = body(*start)
     state, done, status, iterations = end
-    return finish(problem.packing, done, status, iterations, solver.postprocess(state))
+    found = as_written(solver.postprocess)(state)
+    return finish(problem.packing, done, status, iterations, found)
 
 
 def finish(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._autodiff import refuse_without_tapes
 from wiberg_tf._box import Box
 from wiberg_tf._nest import Packing, with_none
@@ -40,6 +41,7 @@ def refuse_nest(value: Any, name: str) -> None:
 def call_energy(energy: Energy, x: Any, parameters: Any) -> tf.Tensor:
     """`energy(x, *parameters)`, or `energy(x, **parameters)` for a dict."""
     parameters = with_none(parameters)
+    energy = as_written(energy)
     if isinstance(parameters, dict):
         return energy(x, **parameters)
     return energy(x, *parameters)

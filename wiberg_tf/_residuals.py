@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._operations import count_operations, depends, in_reach, is_plain
 from wiberg_tf._problem import Problem, call_energy, each_direction, refuse_nest
 from wiberg_tf._tracing import TracedByValue
@@ -43,10 +44,10 @@ class ResidualEnergy(TracedByValue):
         """The energy, `[*batch]`."""
         residuals = self._evaluate(x, *parameters, **named)
         loss = self._loss(*parameters, **named)
-        return 0.5 * tf.reduce_sum(loss(self._squared(residuals)), -1)
+        return 0.5 * tf.reduce_sum(as_written(loss)(self._squared(residuals)), -1)
 
     def _evaluate(self, x: Any, *parameters: Any, **named: Any) -> tf.Tensor:
-        residuals = self.residuals(x, *parameters, **named)
+        residuals = as_written(self.residuals)(x, *parameters, **named)
         refuse_nest(residuals, "residuals")
         return residuals
 
@@ -54,7 +55,7 @@ class ResidualEnergy(TracedByValue):
         return (
             self.loss
             if isinstance(self.loss, Loss)
-            else self.loss(*parameters, **named)
+            else as_written(self.loss)(*parameters, **named)
         )
 
     def _squared(self, residuals: tf.Tensor) -> tf.Tensor:
@@ -89,7 +90,7 @@ class ResidualEnergy(TracedByValue):
         squared = self._squared(residuals)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(squared)
-            each = loss(squared)
+            each = as_written(loss)(squared)
         # As `_curvature` takes it, so that in graphs it is computed once.
         weight = tape.gradient(each, squared)
         energy = 0.5 * tf.reduce_sum(each, -1)
@@ -111,7 +112,7 @@ class ResidualEnergy(TracedByValue):
         self, residuals: tf.Tensor, jacobian: tf.Tensor, loss: Loss, exact: bool
     ) -> tf.Tensor:
         squared = self._squared(residuals)
-        weight, bend = loss.weight_and_curvature(squared)
+        weight, bend = as_written(loss.weight_and_curvature)(squared)
         # ρ′ + 2 s ρ″ is the curvature along the residual itself.
         safe = tf.where(squared > 0, squared, tf.ones_like(squared))
         bend = tf.where(squared > 0, tf.maximum(2 * bend, -weight / safe), 0 * bend)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written, entry
 from wiberg_tf._autodiff import (
     refuse_forward_mode,
     refuse_without_tapes,
@@ -73,6 +74,7 @@ class Root(NamedTuple):
         return self
 
 
+@entry
 def root(
     function: Function,
     initial: Any,
@@ -125,6 +127,7 @@ def root(
     )
 
 
+@entry
 def fixed_point(
     function: Function,
     initial: Any,
@@ -230,15 +233,15 @@ def _run(
     if isinstance(solver, RootSolver):
         ended = iterate(
             solver,
-            solver.init,
-            solver.step,
+            as_written(solver.init),
+            as_written(solver.step),
             equations,
             packing.pack(initial),
             loop=True,
         )
         stats = RootStats(ended.stats.iterations, ended.stats.gradient_norm)
         return Root(ended.value, ended.status, stats)
-    value = solver(equations.call, initial)
+    value = as_written(solver)(equations.call, initial)
     value = as_solved(initial, value)
     residual = equations.residual(packing.pack(value))
     size = tf.norm(residual, axis=-1)

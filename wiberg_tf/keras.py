@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import wiberg_tf as wt
+from wiberg_tf._as_written import as_written
 
 
 @keras.saving.register_keras_serializable("wiberg_tf")
@@ -95,7 +96,7 @@ class ArgMin(keras.layers.Layer):
             name: self._cast(weight) for name, weight in self.energy_weights.items()
         }
         return wt.argmin(
-            lambda x, inputs, weights: self.energy(x, inputs, **weights),
+            lambda x, inputs, weights: as_written(self.energy)(x, inputs, **weights),
             tf.broadcast_to(start, [batch, *self.shape]),
             (tf.nest.map_structure(self._cast, inputs), weights),
             solver=self.solver,

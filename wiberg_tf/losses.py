@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._tracing import TracedByValue
 
 
@@ -34,7 +35,7 @@ class Loss(TracedByValue, abc.ABC):
             outer.watch(squared)
             with tf.GradientTape(watch_accessed_variables=False) as inner:
                 inner.watch(squared)
-                loss = self(squared)
+                loss = as_written(self)(squared)
             weight = inner.gradient(loss, squared)
         curvature = outer.gradient(weight, squared)
         none = curvature is None  # A loss that is linear in s.

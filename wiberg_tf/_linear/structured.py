@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._linear.checks import insist
 from wiberg_tf._linear.solver import LinearSolver
 from wiberg_tf._nest import as_tensors, entry_names, with_none
@@ -69,7 +70,9 @@ def solve_structured(
         raise ValueError("`linear_solve` of your own does not go with `bounds`")
     unpack = problem.packing.unpack
     wanted = unpack(right)
-    found = linear_solve(unpack(x), with_none(problem.parameters), damping, wanted)
+    found = as_written(linear_solve)(
+        unpack(x), with_none(problem.parameters), damping, wanted
+    )
     try:
         tf.nest.assert_same_structure(wanted, found)
     except (TypeError, ValueError) as error:

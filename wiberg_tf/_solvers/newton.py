@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._as_written import as_written
 from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
 from wiberg_tf._linear.positive import positive, regular
@@ -160,7 +161,7 @@ class Newton(Solver):
     def _dense_step(self, problem: Problem, state: Iterate) -> tuple[_Taken, Correct]:
         here = state.matrix
         if isinstance(here, tuple):
-            here = self.curvature(problem, state.x)
+            here = as_written(self.curvature)(problem, state.x)
         hessian = self._damped(here)
         if problem.box is not None:
             at_bound = problem.box.touched(state.x)
@@ -216,7 +217,7 @@ class Newton(Solver):
         if problem.unrolled:  # XLA differentiates no loops within branches.
             return self._shortened(problem, state, direction)
         x = problem.project(state.x + direction)
-        energy, gradient, matrix = self.expand(problem, x)
+        energy, gradient, matrix = as_written(self.expand)(problem, x)
         start = state.x, state.energy, state.gradient
         whole = descends(start, x, energy, self.sufficient_decrease)
         try:
@@ -260,7 +261,8 @@ class Newton(Solver):
         return problem.project(state.x + size[..., None] * direction), accepted
 
     def _evaluated(self, problem: Problem, x: tf.Tensor, obstacle: tf.Tensor) -> _Taken:
-        return _Taken(x, *self.expand(problem, x), obstacle)
+        energy, gradient, matrix = as_written(self.expand)(problem, x)
+        return _Taken(x, energy, gradient, matrix, obstacle)
 
 
 def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
