@@ -1,6 +1,7 @@
 """The stages of one training, one after the other."""
 
 import contextlib
+import functools
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,8 @@ class Stages:
         )
         self._strategy = strategy
         self._writes = distribution.is_chief(strategy)
+        # The probe's and the first round's are one, which takes a second to make.
+        self._made = functools.lru_cache(maxsize=1)(self._make_stream)
 
     def first_trainer(self, start: build.Start | None) -> PoseTrainer:
         """What the first of the stages that are left is trained by.
@@ -181,6 +184,12 @@ class Stages:
         self, stage: Stage, workers: int = 1, worker: int = 0
     ) -> tf.data.Dataset:
         """The running stage's batches that are left, or a worker's part of each."""
+        progress = self._progress
+        return self._made(stage, progress.stage, progress.step, workers, worker)
+
+    def _make_stream(
+        self, stage: Stage, number: int, step: int, workers: int, worker: int
+    ) -> tf.data.Dataset:
         recipe = self._chosen.recipe
         return batches(
             self._data,
@@ -190,8 +199,8 @@ class Stages:
                 shuffle=True,
                 sampling=recipe.sampling,
                 # Stages see other orders and augmentations.
-                seed=self._config.seed + SEEDS_APART * self._progress.stage,
-                start_step=self._progress.step,
+                seed=self._config.seed + SEEDS_APART * number,
+                start_step=step,
                 input_size=self._chosen.input_size,
                 repeat=True,
                 skip_bad=self._config.skip_bad,

@@ -7,6 +7,7 @@ that was stopped is continued exactly.
 
 import contextlib
 import dataclasses
+import functools
 import json
 import sys
 import zlib
@@ -163,7 +164,11 @@ def _fit(
     folder: RunFolder,
     stack: contextlib.ExitStack,
 ) -> None:
-    probe = next(iter(stream(data, trainer, config, progress.step)))
+    @functools.lru_cache(maxsize=1)  # The probe's and the first round's are one.
+    def left(step: int) -> tf.data.Dataset:
+        return stream(data, trainer, config, step)
+
+    probe = next(iter(left(progress.step)))
     keeper = Keeper(folder, conditions, progress, trainer, STAGE, probe)
     if not config.resume:
         keeper.save_state()
@@ -190,7 +195,7 @@ def _fit(
         progress.step, config.iterations, config.save_every
     ):
         trainer.fit(
-            stream(data, trainer, config, progress.step),
+            left(progress.step),
             initial_epoch=first,
             epochs=last,
             steps_per_epoch=steps,
