@@ -7,6 +7,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from human_pose.geometry.skeletons import IMAGE_16
 from human_pose.i1.evaluation.pictures import draw_on_image
@@ -54,7 +55,30 @@ def moment_figure(
         poses = (np.asarray(pose_mm), np.asarray(truth_mm))
         drawing.draw_poses(room, *poses, skeleton=IMAGE_16, azimuth_deg=azimuth_deg)
     figure.suptitle(drawing.plain(title), fontsize="medium")
+    _explain(figure)
     return figure
+
+
+def _explain(figure: Figure) -> None:
+    """Says in one line what is drawn."""
+    line, grey = "#404040", "#808080"
+    marks = {"color": grey, "linestyle": "none"}
+    looks: dict[str, dict[str, Any]] = {
+        "detections": {"color": line, "marker": "o", "markersize": 4},
+        "one deviation": {**marks, "marker": "o", "fillstyle": "none", "markersize": 9},
+        "the pose in the view": {**marks, "marker": "+", "markersize": 8},
+        "pose": {"color": line, "linewidth": 2.5},
+        "truth": {"color": line, "linestyle": "--"},
+    }
+    handles = [Line2D([], [], label=name, **look) for name, look in looks.items()]
+    figure.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.96),
+        ncols=len(handles),
+        frameon=False,
+        fontsize="small",
+    )
 
 
 def _draw_doubt(axes: Axes, joints_2d: Any, sigma: Any, size: int) -> None:
