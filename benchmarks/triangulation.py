@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from real_motion import NECK, REAL, RealMotion, noise_px, off_mm, read, recording
@@ -168,9 +169,12 @@ def _speed(arguments: argparse.Namespace) -> None:
         first, second = (_seconds(method, given) for _ in range(2))
         compiling = max(first - second, 0)
         print(f"| {name} | {len(given) / second:.0f} | {compiling:.0f} |", flush=True)
+    for name, session in (("frames", frames), ("sequence", sequences)):
+        seconds = _seconds(session.solve, session.measured(given))
+        print(f"| ours, {name}, of a measured take | {len(given) / seconds:.0f} | |")
 
 
-def _seconds(method: Callable[[Recording], object], given: Recording) -> float:
+def _seconds(method: Callable[[Any], object], given: Any) -> float:
     start = time.perf_counter()
     method(given)
     return time.perf_counter() - start

@@ -41,19 +41,25 @@ def system(
     body: Body,
     weights: Weights,
     layout: Layout,
+    damping: tf.Tensor | None = None,
 ) -> System:
-    """The matrices at x; arguments as of `energy.frame_energy`."""
+    """The matrices at x; arguments as of `energy.frame_energy`, damping λ `[F]`."""
     joints = len(layout.counterpart)
     size = 3 * joints
     turn = start @ energy.rotation(x.turn_rad)
     bones = _bone_blocks(x.joints_mm, body, weights, layout)
     blocks = detection_blocks(x.joints_mm, observed, weights, layout)
     blocks += tf.einsum("jb,fbac->fjac", _ends(layout, bones.dtype), bones)
+    units = tf.eye(3, dtype=blocks.dtype)
+    blocks += _SOMEWHERE * units
+    if damping is not None:
+        blocks += damping[:, None, None, None] * units
     both = tf.concat([blocks, -bones], 1)
-    both = tf.matmul(turn[:, None], both @ turn[:, None], transpose_a=True)
+    both = tf.einsum("fba,fjbc,fcd->fjad", turn, both, turn)
     flat = tf.reshape(both, [-1, 9 * (joints + len(layout.bones))])
-    flat = tf.pad(flat, [[0, 0], [1, 0]])
-    sparse = tf.gather(flat, _places(layout), axis=1)
+    # Of what is gathered by its first axis, whole rows are copied.
+    columns = tf.pad(tf.transpose(flat), [[1, 0], [0, 0]])
+    sparse = tf.transpose(tf.gather(columns, _places(layout)))
     poses = energy.in_body(x, start)
     precision = prior_precision(poses, body, weights)
     # A turn by φ moves the pose p by p x φ.
@@ -61,8 +67,9 @@ def system(
     cross = precision @ wings
     corner = tf.matmul(wings, cross, transpose_a=True)
     corner += energy.tilt_curvature(turn, weights)
+    if damping is not None:
+        corner += damping[:, None, None] * units
     matrix = tf.reshape(sparse, [-1, size, size]) + precision
-    matrix += _SOMEWHERE * tf.eye(size, dtype=matrix.dtype)
     return System(matrix, cross, corner, turn)
 
 
@@ -77,10 +84,10 @@ def solve_frames(
     right: Unknowns,
 ) -> Unknowns:
     """(M + λ)⁻¹ right, M the matrix at x, damping λ `[F]`."""
-    matrix, cross, corner, turn = system(x, start, observed, body, weights, layout)
+    matrix, cross, corner, turn = system(
+        x, start, observed, body, weights, layout, damping
+    )
     size = matrix.shape[-1]
-    matrix = tf.linalg.set_diag(matrix, tf.linalg.diag_part(matrix) + damping[:, None])
-    corner += damping[:, None, None] * tf.eye(3, dtype=corner.dtype)
     force = tf.reshape(right.joints_mm @ turn, [-1, size, 1])
     factor = tf.linalg.cholesky(matrix)
     solved = tf.linalg.cholesky_solve(factor, tf.concat([force, cross], -1))

@@ -213,6 +213,7 @@ class CalibratedLifter(keras.Model):
         observed: Observed,
         body: Body,
         terms: Weights,
+        leave_behind: bool = False,
     ) -> tuple[Unknowns, tf.Tensor]:
         """The same from joints and turns that are near."""
         x = minimise.of_frames(
@@ -225,6 +226,7 @@ class CalibratedLifter(keras.Model):
             self.config.solver,
             self.damping,
             self.derivative,
+            leave_behind,
         ).value
         return restarted(x, turn)
 

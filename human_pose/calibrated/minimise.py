@@ -52,6 +52,7 @@ def of_frames(
     config: SolverConfig,
     damping: Damping = 0.0,
     derivative: Derivative = "trust_region",
+    leave_behind: bool = False,
 ) -> wt.Solution:
     """Minimises each frame by itself from x.
 
@@ -66,6 +67,8 @@ def of_frames(
       damping: see there.
       derivative: "trust_region"; "implicit" without λ, by the Hessian as it stands
         where that is no minimum's, too; or "unrolled" through the steps.
+      leave_behind: frames that are done, in a batch of any number; not for XLA, nor
+        with "unrolled".
     """
 
     def energy_of(
@@ -78,20 +81,23 @@ def of_frames(
     ) -> Unknowns:
         return frames.solve_frames(x, *parameters, layout, damping, right)
 
+    # Without what is said of sequences alone: the energy has no derivative by that.
+    parameters = (
+        turn,
+        observed,
+        body._replace(acceleration=()),
+        weights._replace(time=(), time_freedom=()),
+    )
+    steps = wt.Newton(
+        linear_solve=step, max_iterations=config.frame_iterations, rtol=config.rtol
+    )
+    least = _most_that_are_shared(parameters)
     return wt.argmin(
         energy_of,
         x,
-        # Without what is said of sequences alone: the energy has no derivative by that.
-        (
-            turn,
-            observed,
-            body._replace(acceleration=()),
-            weights._replace(time=(), time_freedom=()),
-        ),
+        parameters,
         batch_dims=1,
-        solver=wt.Newton(
-            linear_solve=step, max_iterations=config.frame_iterations, rtol=config.rtol
-        ),
+        solver=wt.Compacted(steps, least=least) if leave_behind else steps,
         derivative={
             "trust_region": wt.TrustRegion(
                 rule(damping), exactly(energy_of, step, _alone)
@@ -100,6 +106,16 @@ def of_frames(
             "unrolled": wt.Unrolled(),
         }[derivative],
     )
+
+
+def _most_that_are_shared(parameters: _OfFrames) -> int:
+    """The longest axis that what all frames share begins with.
+
+    `wt.Compacted` takes for frames' own what begins with their number.
+    """
+    shapes = [entry.shape for entry in tf.nest.flatten(parameters)]
+    lengths = [shape[0] for shape in shapes if shape.rank and shape[0] is not None]
+    return max([wt.Compacted.least, *lengths])
 
 
 def of_sequence(

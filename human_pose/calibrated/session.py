@@ -105,7 +105,10 @@ class Session:
 
         Arguments and errors as of `lift`.
         """
-        work = self.measured(recording, lengths_mm, sigma_px)
+        return self.solve(self.measured(recording, lengths_mm, sigma_px))
+
+    def solve(self, work: Work) -> "Solved":
+        """The same of what `measured` gives."""
         frames = Frames.lifted(work, np.arange(len(work)))
         if self._is_sequence(work):
             return Solved(work, frames, _lift_sequences(work, frames))

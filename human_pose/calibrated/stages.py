@@ -1,12 +1,13 @@
 """The lifter's stages as functions of arrays, compiled once for like rigs."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from human_pose.calibrated import chains, frames, noise
+from human_pose.calibrated import chains, frames, minimise, noise
 from human_pose.calibrated.energy import (
     Body,
     Layout,
@@ -33,7 +34,6 @@ class Stages:
 
     Attributes:
       triangulate: points, what is seen and cameras -> `Triangulated`.
-      frames: `CalibratedLifter.frames`.
       refined: `CalibratedLifter.refined`.
       energies: of frames, `[F]`.
       statistics: `noise.statistics` of frames.
@@ -88,8 +88,15 @@ class Stages:
             spec(None, joints, 3, 3),
             spec(None, views, joints),
         )
-        self.frames = compile(lifter.frames, triangulated, *problem)
-        self.refined = compile(lifter.refined, unknowns, turn, *problem)
+        self._begin = compile(minimise.begin, triangulated, *problem)
+        # Frames take 5 steps in the mean and 12 at most.
+        leave = lifter.derivative != "unrolled"
+        self.refined = compile(
+            functools.partial(lifter.refined, leave_behind=leave),
+            unknowns,
+            turn,
+            *problem,
+        )
         self.energies = compile(
             lambda x, turn, observed, body, terms: frame_energy(
                 x, turn, observed, body, terms, layout
@@ -133,6 +140,16 @@ class Stages:
             observed,
             terms,
         )
+
+    def frames(
+        self, triangulated: Triangulated, observed: Observed, body: Body, terms: Weights
+    ) -> tuple[Unknowns, tf.Tensor]:
+        """`CalibratedLifter.frames`, of functions that are compiled anyway."""
+        turn, x = self._begin(triangulated, observed, body, terms)
+        refined: tuple[Unknowns, tf.Tensor] = self.refined(
+            x, turn, observed, body, terms
+        )
+        return refined
 
 
 def _covariances(
