@@ -8,5 +8,5 @@ import pytest
 def root(tmp_path):
     folder = tmp_path / "images"
     folder.mkdir()
-    made_up_images.write_set(folder)
+    made_up_images.write_set(folder, made_up_images.unrelated_joints_3d)
     return folder

@@ -152,7 +152,7 @@ def make_images(work):
     os.chdir(work)
     data = Path("images")
     data.mkdir()
-    made_up_images.write_set(data)
+    made_up_images.write_set(data, made_up_images.unrelated_joints_3d)
     config = ImageTrainingConfig(
         data_dir=data,
         split="corrected",

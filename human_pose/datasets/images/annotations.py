@@ -29,6 +29,7 @@ from human_pose.datasets.images.file_state import (
 from human_pose.datasets.images.index_range import IndexRange
 from human_pose.datasets.images.kept_index import (
     ARRAYS,
+    NUMBERS,
     Shard,
     Skipped,
     read_shard,
@@ -37,6 +38,7 @@ from human_pose.datasets.images.kept_index import (
 )
 from human_pose.datasets.images.layout import STORED, TEXT_FOLDERS, Sample, read_texts
 from human_pose.datasets.images.picture_file import check_image
+from human_pose.datasets.images.plausibility import check_bodies, misfit
 from human_pose.files.errors import InputError
 from human_pose.geometry import skeletons
 
@@ -47,6 +49,8 @@ _READERS: Final = 8
 # has 105 ranges, and whoever holds one of them alone may leave the others out.
 _MOST_MISSING: Final = 1000
 _MOST_DIGITS: Final = 7  # of an index
+# Samples of a set whose pictures' joints are compared with those in 3D.
+_MOST_COMPARED: Final = 1024
 
 Progress = Callable[[IndexRange, int, int], None]
 
@@ -99,7 +103,8 @@ def read_annotations(
       progress: called after each range with it, its place from 1, and their number.
 
     Raises:
-      InputError: if next to none of the samples is there.
+      InputError: if next to none of the samples is there, or a range's joints are not
+        mm in the camera's frame.
     """
     root = Path(root)
     if not all(shard_path(root, item).exists() for item in ranges):
@@ -108,10 +113,16 @@ def read_annotations(
     for place, item in enumerate(ranges, 1):
         wanted = indices[(indices >= item.first) & (indices <= item.last)]
         if len(wanted):
-            parts.append(_chosen(root, _range(root, item, trust_index), item, wanted))
+            shard = _range(root, item, trust_index)
+            check_bodies(f"{root}: {item.name}", shard.arrays["joints_3d_mm"])
+            parts.append(_chosen(root, shard, item, wanted))
         if progress:
             progress(item, place, len(ranges))
-    return _joined(parts)
+    found = _joined(parts)
+    some = slice(None, None, -(-len(found) // _MOST_COMPARED) or 1)
+    if doubt := misfit(*(getattr(found, name)[some] for name in NUMBERS)):
+        logging.warning("%s: %s", root, doubt)
+    return found
 
 
 def _check_present(root: Path, ranges: Sequence[IndexRange]) -> None:
@@ -184,7 +195,7 @@ def _parse(root: Path, item: IndexRange, texts_state: str) -> Shard:
                 good.append((index, result))
     return Shard(
         np.array([index for index, _ in good], np.int64),
-        _arrays([sample for _, sample in good]),
+        arrays_of([sample for _, sample in good]),
         tuple(skipped),
         np.array([picture.name for picture in pictures], "S"),
         texts_state,
@@ -212,7 +223,8 @@ def _read(root: Path, index: int) -> tuple[_Picture | None, Sample | Skipped]:
     return picture, sample
 
 
-def _arrays(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+def arrays_of(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
+    """`ARRAYS` of samples, by name."""
     joints = list(skeletons.JOINTS_16_OF_32)
 
     def stack(rows: list[np.ndarray], *shape: int) -> np.ndarray:

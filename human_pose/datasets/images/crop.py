@@ -50,8 +50,9 @@ def box_of(joints_px: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
 
 
 def to_picture(points_px: np.ndarray, box_px: np.ndarray) -> np.ndarray:
-    """Points of a camera's frame `[..., 2]` in the 224 px picture of a box."""
-    return (points_px - box_px[:2]) * IMAGE_SIZE_PX / (box_px[2:] - box_px[:2])
+    """Points of a camera's frame `[..., 2]` in the 224 px pictures of `[..., 4]`."""
+    corner = box_px[..., :2]
+    return (points_px - corner) * IMAGE_SIZE_PX / (box_px[..., 2:] - corner)
 
 
 def cropped(frame: np.ndarray, box_px: np.ndarray) -> np.ndarray:

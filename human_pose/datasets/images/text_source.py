@@ -2,19 +2,29 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from absl import logging
 
+from human_pose.datasets.images.annotations import arrays_of
 from human_pose.datasets.images.encoding import Encoding, check_encoding, encoded
 from human_pose.datasets.images.index_range import (
     IndexRange,
     read_ranges,
     split_ranges,
 )
-from human_pose.datasets.images.layout import read_info, read_sample, text_path
+from human_pose.datasets.images.kept_index import NUMBERS
+from human_pose.datasets.images.layout import (
+    read_info,
+    read_sample,
+    read_texts,
+    text_path,
+)
+from human_pose.datasets.images.plausibility import check_bodies, misfit
 from human_pose.datasets.images.schema import IMAGE_SCHEMA, image_sample
 from human_pose.datasets.images.variants import Variant
 from human_pose.datasets.protocol import PARTS, TEST_SUBJECTS, TRAIN_SUBJECTS
@@ -26,6 +36,8 @@ from human_pose.files.paths import locate
 from human_pose.media.pictures import read_picture
 
 _SUBJECTS: Final = (*TRAIN_SUBJECTS, *TEST_SUBJECTS)
+# Samples of a folder that are looked at before all of them are read.
+_LOOKED_AT: Final = 64
 
 
 def text_source(
@@ -54,6 +66,7 @@ def text_source(
     root = locate(root)
     ranges = read_ranges(root / "index_range")
     check_subjects(root, {item.subject for item in ranges}, partial_set)
+    _check_some(root, ranges[0])
     summary = summary_of(f"{item.name} {item.first} {item.last}" for item in ranges)
     return Source(
         data_set,
@@ -64,6 +77,24 @@ def text_source(
         pieces_of(ranges, variant),
         f"Pictures of people with 3D joints: {variant.description}.",
     )
+
+
+def _check_some(root: Path, item: IndexRange) -> None:
+    """Refuses, or warns of, numbers that are not what the layout says they are.
+
+    Raises:
+      InputError: see `check_bodies`.
+    """
+    found = []
+    for index in range(item.first, min(item.last + 1, item.first + _LOOKED_AT)):
+        # What is wrong with a sample is said where it would be used.
+        with suppress(InputError):
+            found.append(read_texts(root, index))
+    if found:
+        numbers = arrays_of(found)
+        check_bodies(f"{root}: {item.name}", numbers["joints_3d_mm"])
+        if doubt := misfit(*(numbers[name] for name in NUMBERS)):
+            logging.warning("%s: %s", root, doubt)
 
 
 def check_subjects(

@@ -9,6 +9,7 @@ import evaluators
 import numpy as np
 import pytest
 import tensorflow as tf
+from made_up_images import joints_3d
 from made_up_shards import write_shards
 
 from human_pose.datasets.images import Skipped, open_dataset, open_sharded
@@ -142,7 +143,9 @@ def test_writes_arrays_report_and_pictures(dataset, tmp_path):
     folder = tmp_path / "run"
     poses, truth = (np.load(folder / f"{name}.npy") for name in ("poses", "truth"))
     assert poses.shape == truth.shape == (3, 1, 3, 16)
-    joints = np.stack([_joints(index) for index in (9, 10, 11)])
+    joints = np.stack(
+        [joints_3d(index)[list(JOINTS_16_OF_32)] for index in (9, 10, 11)]
+    )
     np.testing.assert_allclose(truth[:, 0].swapaxes(1, 2), joints, rtol=1e-6)
     np.testing.assert_array_equal(poses[1, 0].T, found.poses_mm["argmax"][1])
     table = np.load(folder / "tabled_res.npy")
@@ -247,11 +250,6 @@ def test_processes_tell_each_other_what_decides_the_results(
         evaluated(samples, tmp_path, network, **options)
 
     assert evaluators.differences(work, **changed) == told
-
-
-def _joints(index):
-    offsets = np.random.default_rng([3, index]).normal(0, 300, (32, 3))
-    return (offsets + np.array([0, 0, 5000])).round(6)[list(JOINTS_16_OF_32)]
 
 
 def test_shards_are_evaluated_as_the_folder(root, dataset, tmp_path):
