@@ -75,24 +75,42 @@ def doubts(
             f"{100 * upside_down:.0f} % of frames"
         )
     # Files without cameras have zeros.
-    said = _misfit(points, truth, turns) if turns.any() else 0.0
+    if not turns.any():
+        return
+    misfits = _misfits(points, _seen(truth, turns))
+    said = float(np.median(misfits))
     if said <= _FITS:
+        for view in np.flatnonzero(np.median(misfits, axis=0) > _FITS):
+            alone = points[:, [view]], truth, turns[:, [view]]
+            word, least = _explained(*alone, flip_order)
+            if least < _BETTER * np.median(misfits[:, view]):
+                yield f"joint_2d of view {view} is off joint_3d: {word}"
         return
     order = _order(points, truth, turns)
-    others = {
-        "left and right seem to be exchanged": points[:, :, list(flip_order)],
-        "x seems to point to the left": _mirrored(points, 0),
-        "y seems to point upwards": _mirrored(points, 1),
-        f"views seem to be in the order {', '.join(map(str, order))}": points[:, order],
-    }
-    misfits = {w: _misfit(p, truth, turns) for w, p in others.items()}
-    word, least = min(misfits.items(), key=lambda item: item[1])
+    word, least = _explained(points, truth, turns, flip_order)
+    ordered = _misfit(points[:, order], truth, turns)
+    if ordered < least:
+        word = f"views seem to be in the order {', '.join(map(str, order))}"
+        least = ordered
     known = word if least < _BETTER * said else "they may not belong together"
     yield (
         f"joint_2d is off joint_3d, seen by the cameras, by {100 * said:.0f} % of the "
         f"person's size in the median view; {known}"
         + (f" (then by {100 * least:.0f} %)" if known == word else "")
     )
+
+
+def _explained(
+    points: np.ndarray, truth: np.ndarray, turns: np.ndarray, flip_order: Sequence[int]
+) -> tuple[str, float]:
+    """What explains best that pictures do not fit the truth, and the misfit then."""
+    others = {
+        "left and right seem to be exchanged": points[:, :, list(flip_order)],
+        "x seems to point to the left": _mirrored(points, 0),
+        "y seems to point upwards": _mirrored(points, 1),
+    }
+    misfits = {word: _misfit(p, truth, turns) for word, p in others.items()}
+    return min(misfits.items(), key=lambda item: item[1])
 
 
 def _mirrored(points: np.ndarray, axis: int) -> np.ndarray:
@@ -104,13 +122,18 @@ def _mirrored(points: np.ndarray, axis: int) -> np.ndarray:
 
 def _misfit(points: np.ndarray, truth: np.ndarray, turns: np.ndarray) -> float:
     """How far pictures are from the truth's, by any scale and place: a median share."""
-    return float(np.median(_misfits(points, np.einsum("fvij,fkj->fvki", turns, truth))))
+    return float(np.median(_misfits(points, _seen(truth, turns))))
+
+
+def _seen(truth: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """The truth along the cameras' axes, `[F, V, J, 3]`."""
+    seen: np.ndarray = np.einsum("fvij,fkj->fvki", turns, truth)
+    return seen
 
 
 def _order(points: np.ndarray, truth: np.ndarray, turns: np.ndarray) -> list[int]:
     """For each camera the view that fits it best."""
-    seen = np.einsum("fvij,fkj->fvki", turns, truth)
-    views = points.shape[1]
+    seen, views = _seen(truth, turns), points.shape[1]
     cost = np.empty((views, views))
     for view in range(views):
         each = np.broadcast_to(points[:, view : view + 1], points.shape)

@@ -63,6 +63,33 @@ def test_what_is_not_is_named(frames, change, words):
     assert words in " | ".join(said(*change(*frames)))
 
 
+def of_one(points, view, change):
+    changed = points.copy()
+    changed[:, view] = change(points)[:, view]
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda p: p[:, :, list(FLIP)], "left and right seem to be exchanged"),
+        (lambda p: turned(p, 0), "x seems to point to the left"),
+        (lambda p: turned(p, 1), "y seems to point upwards"),
+    ],
+)
+def test_a_view_that_differs_from_the_others_is_named(frames, change, words):
+    found = said(of_one(frames[0], 2, change), *frames[1:])
+    assert found == [f"joint_2d of view 2 is off joint_3d: {words}"]
+
+
+def test_a_view_of_another_person_is_no_exchanged_one(frames):
+    """Nothing explains it, and the other views are as said."""
+    other = perform("Sitting", BODIES[1], np.random.default_rng(9), 30).joints_3d_mm
+    camera = subject_cameras(9, 0)[1]
+    points = of_one(frames[0], 1, lambda p: np.stack([camera.project(other)] * 4, 1))
+    assert said(points, *frames[1:]) == []
+
+
 @pytest.mark.parametrize(
     ("factor", "words"),
     [
