@@ -69,6 +69,8 @@ def iterate_compacted(
         return Run(*entries), count
 
     run = begin(terminate, init(problem, x))
+    # Where all ends at 0, energies there are nothing but round-off.
+    scale = _largest(postprocess(run.state)[1])
     run, count = together(problem, run, tf.constant(0))
     results = _Results(*run[1:], *postprocess(run.state))
     rows, state = _going_on(tf.range(tf.size(run.done)), run)
@@ -82,7 +84,9 @@ def iterate_compacted(
         part = _part(problem, rows, tf.size(results.done))
         known = _Results(*(tf.gather(entry, rows) for entry in results))
         energy = _evaluated(part, known.x, results.done.shape[0])
-        with insist(_alike(energy, known.energy), _CHANGED, known.energy, energy):
+        with insist(
+            _alike(energy, known.energy, scale), _CHANGED, known.energy, energy
+        ):
             rows = tf.identity(rows)
         done, status = terminate(state)
         run, count = together(part, Run(state, done, status, known.iterations), count)
@@ -186,8 +190,20 @@ def _evaluated(part: Problem, x: tf.Tensor, size: int | None) -> tf.Tensor:
     return energy
 
 
-def _alike(energy: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
-    """Whether energies `[A]` are what they were, but for round-off; bool scalar."""
-    size = tf.reduce_max(tf.abs(before))
+def _alike(energy: tf.Tensor, before: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """Whether energies `[A]` are what they were, but for round-off; bool scalar.
+
+    Args:
+      energy: of the problems that go on, now.
+      before: the same, before.
+      scale: of energies where all began, a scalar.
+    """
+    size = tf.maximum(_largest(before), scale)
     near = tf.abs(energy - before) <= round_off(energy.dtype) ** 0.5 * size
     return tf.reduce_all(near) & (tf.size(energy) == tf.size(before))
+
+
+def _largest(energy: tf.Tensor) -> tf.Tensor:
+    """Of finite energies `[B]` the largest size."""
+    size = tf.where(tf.math.is_finite(energy), tf.abs(energy), tf.zeros_like(energy))
+    return tf.reduce_max(size)

@@ -218,6 +218,20 @@ def test_an_energy_that_shares_what_begins_with_the_batch_is_refused(graph):
         run(lambda x: steep(x) + tf.reduce_sum((x - shared[:, None]) ** 2, -1))
 
 
+def test_round_off_is_no_other_energy():
+    """Where energies end at 0, another order of sums changes all digits of them."""
+    start = tf.constant(np.linspace(-9, 9, _SIZE)[:, None])
+
+    def energy(x):
+        round_off = 1e-17 * tf.cast(tf.shape(x)[0], x.dtype)
+        return tf.reduce_sum(tf.cosh(x) - 1, -1) + round_off
+
+    solver = wt.Compacted(wt.Newton(), least=2)
+    found = wt.argmin(energy, start, solver=solver, batch_dims=1)
+    np.testing.assert_allclose(found.value, 0, atol=1e-6)
+    found.raise_if_failed()
+
+
 def test_what_it_cannot_do_is_refused(problems):
     with pytest.raises(ValueError, match="no steps to differentiate through"):
         _learned(wt.Compacted(wt.IRLS()), problems, derivative=wt.Unrolled())
