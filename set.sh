@@ -74,11 +74,12 @@ make_environment() {
 }
 
 # One process per core, up to four, with one thread each: a third less work than threads
-# that wait for each other, and half the time.
+# that wait for each other, and half the time. A file stays with one of them, so that what
+# its tests share is made once.
 run_tests() {
     cd "$root"
     TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-        "$python" -m pytest --numprocesses=auto --maxprocesses=4 "$@"
+        "$python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile "$@"
 }
 
 # Paths in the arguments are the caller's, so both stay in the caller's folder.

@@ -115,7 +115,9 @@ def assert_golden(checkpoint, golden, prefixes, tolerance):
         assert min(differences) < tolerance, (name, differences)
 
 
-@pytest.mark.parametrize("solver", ["huber", "l2"])
+@pytest.mark.parametrize(
+    "solver", ["huber", pytest.param("l2", marks=pytest.mark.large)]
+)
 def test_five_steps_end_at_the_originals_parameters(
     synthetic, places, tmp_path, solver
 ):

@@ -83,6 +83,7 @@ def results(folder):
     return sorted(path.suffix for path in (folder / "out" / "sample").iterdir())
 
 
+@pytest.mark.large
 def test_pictures_of_one_odd_name_have_results_of_their_own(
     checkpoint, picture, tmp_path, capsys, inherited
 ):

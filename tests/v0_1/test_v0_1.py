@@ -155,6 +155,7 @@ def vector(arrays, network):
 
 
 @pytest.mark.filterwarnings("ignore:Even though the `tf.config")
+@pytest.mark.large
 def test_goes_on_training_the_image_network(
     few_channels, eager, expected, root, tmp_path
 ):

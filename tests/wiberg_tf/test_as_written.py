@@ -149,6 +149,7 @@ def test_without_autograph_there_is_none():
         run(_THETA)
 
 
+@pytest.mark.large
 def test_a_minimiser_within_an_energy():
     def outer(y, t):
         if t[0] > 0:

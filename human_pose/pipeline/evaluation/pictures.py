@@ -68,7 +68,7 @@ def _explain(figure: Figure) -> None:
         "one deviation": {**marks, "marker": "o", "fillstyle": "none", "markersize": 9},
         "the pose in the view": {**marks, "marker": "+", "markersize": 8},
         "pose": {"color": line, "linewidth": 2.5},
-        "truth": {"color": line, "linestyle": "--"},
+        "truth": {"color": line, "linestyle": "dashed"},
     }
     handles = [Line2D([], [], label=name, **look) for name, look in looks.items()]
     figure.legend(

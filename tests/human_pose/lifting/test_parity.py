@@ -94,7 +94,9 @@ def _random_masks(frames):
     return masks
 
 
-@pytest.mark.parametrize("models", [3, 6, 10])
+@pytest.mark.parametrize(
+    "models", [3, *(pytest.param(n, marks=pytest.mark.large) for n in (6, 10))]
+)
 @pytest.mark.parametrize("solver", ["huber", "l2"])
 def test_equals_dense_oracle_with_masks(
     models, solver, golden, mixture, cameras, larger_mixture

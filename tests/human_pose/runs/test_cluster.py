@@ -86,6 +86,7 @@ def evaluation(tmp_path_factory):
     return folder, code, said, error.getvalue()
 
 
+@pytest.mark.large
 def test_fewer_samples_than_workers_are_evaluated_as_by_one(evaluation, tmp_path):
     folder = evaluation[0]
     alone = evaluators.evaluated(folder / "pictures", tmp_path / "alone")

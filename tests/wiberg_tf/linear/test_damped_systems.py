@@ -63,7 +63,7 @@ def test_single_precision(solve, rng):
 
 
 @every
-@pytest.mark.parametrize("size", [2, 40])
+@pytest.mark.parametrize("size", [2, pytest.param(40, marks=pytest.mark.large)])
 def test_a_singular_hessian_is_refused_and_damping_mends_it(solve, size, rng):
     # Rotated: its smallest eigenvalues come out as round-off, of either sign.
     hessian = _rotated(rng, [0.0] * (size // 2) + [1.0] * (size // 2))

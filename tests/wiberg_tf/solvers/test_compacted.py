@@ -62,7 +62,7 @@ def _learned(solver, problems, mode="graph", **options):
             wt.GaussNewton(tolerance=1e-7, steps_per_hessian=2), marks=pytest.mark.large
         ),
         wt.LevenbergMarquardt(),
-        wt.LBFGS(),
+        pytest.param(wt.LBFGS(), marks=pytest.mark.large),
         pytest.param(wt.GradientDescent(max_iterations=30), marks=pytest.mark.large),
     ],
     ids=lambda solver: type(solver).__name__,

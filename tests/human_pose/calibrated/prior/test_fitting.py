@@ -176,6 +176,7 @@ def test_parts_of_any_size_give_the_same(motions, fitted):
     assert all(each.unseen < each.seen for each in fitted.held_out)
 
 
+@pytest.mark.large
 def test_memory_does_not_grow_with_the_motion():
     """Poses of ten times as many files would be 3 MB more."""
     frames = np.random.default_rng(0).normal((0, 0, 900), 300, (800, 17, 3))

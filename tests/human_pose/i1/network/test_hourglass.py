@@ -88,7 +88,10 @@ def test_whole_network_agrees_with_the_original(reference, batch_norm, key, tole
         check(found[name][:, :, grid][..., grid], f"{name}_{key}_grid4")
 
 
-@pytest.mark.parametrize(("bins", "count"), [(4, 40_164_304), (64, 40_411_024)])
+@pytest.mark.parametrize(
+    ("bins", "count"),
+    [pytest.param(4, 40_164_304, marks=pytest.mark.large), (64, 40_411_024)],
+)
 def test_parameters_are_as_many_as_published(bins, count):
     network = build_network(bins)
     assert sum(np.prod(v.shape) for v in network.trainable_variables) == count

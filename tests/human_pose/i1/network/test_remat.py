@@ -29,6 +29,7 @@ def step(model, weights, image):
     return compute(image)
 
 
+@pytest.mark.large
 def test_gradients_and_statistics_are_the_same(networks):
     network, lean = networks
     image = tf.constant(

@@ -630,6 +630,7 @@ def test_refuses_a_state_of_no_such_training(config, folder):
             training.train(dataclasses.replace(config, resume=True), folder)
 
 
+@pytest.mark.large
 def test_more_iterations_at_a_constant_rate_are_those_of_a_longer_run(
     config, tmp_path, monkeypatch
 ):
@@ -777,6 +778,7 @@ def test_a_state_has_the_name_that_is_resumed(config, tmp_path):
     )
 
 
+@pytest.mark.large
 def test_trains_on_shards_as_on_the_folder(config, tmp_path):
     for part in ("train", "test"):
         write_shards(config.data_dir, tmp_path / "shards", part, bad=[7])
