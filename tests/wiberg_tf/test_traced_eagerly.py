@@ -137,6 +137,7 @@ def test_gradients_reach_parameters_and_captures(derivative, residuals):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.large
 def test_second_derivatives_and_forward_mode_of_unrolled_steps():
     def solve(target):
         return tf.reduce_sum(

@@ -88,6 +88,7 @@ def test_average_cameras_are_nearly_rotations():
     assert np.all(cameras[:, 1, 2] < -0.9)  # image y points down
 
 
+@pytest.mark.large
 def test_errors_before_and_after_training(tmp_path):
     generate(tmp_path, Recipe())
     frames = read_pose_file(tmp_path / "test_sh.h5")[::40]

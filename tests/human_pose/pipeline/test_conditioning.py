@@ -29,6 +29,7 @@ def found():
     return function()
 
 
+@pytest.mark.large
 def test_a_minimiser_is_one(found):
     smallest, largest = found.smallest_eigenvalue, found.largest_eigenvalue
     assert float(smallest[0]) > 0
@@ -37,6 +38,7 @@ def test_a_minimiser_is_one(found):
     )
 
 
+@pytest.mark.large
 def test_damping_bounds_and_biases(found):
     assert float(found.bound[0]) <= float(found.mixed_norm[0]) / DAMPING
     # It takes most where the Hessian is flattest, and there 1 - s / (s + λ).

@@ -48,6 +48,7 @@ def assert_equal(found, tolerance, scale=None):
         )
 
 
+@pytest.mark.large
 def test_the_lifters_training_is_that_of_one_device(folder):
     """Batches of 7, 7 and 1: parts differ in size, and one replica has none."""
     found = on_one_and_two(folder, "lifter")

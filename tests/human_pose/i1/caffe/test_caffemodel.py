@@ -340,6 +340,7 @@ def test_converts_to_no_other_depth(tmp_path, blobs, depth_bins):
     assert not target.exists()
 
 
+@pytest.mark.large
 def test_a_conversion_replaces_only_what_it_may(tmp_path, blobs):
     source, target = tmp_path / "net.caffemodel", tmp_path / "d4.keras"
     caffemodel.write(source, blobs)

@@ -212,6 +212,7 @@ def _caffe_gradient(by_path, layer, blob):
     return None
 
 
+@pytest.mark.large
 def test_scaled_weights_carry_a_signal_through_the_network():
     """Published ones make the features of fc_2 too small to learn from."""
     image = np.random.default_rng(0).normal(0, 0.3, (4, 64, 64, 3)).astype(np.float32)

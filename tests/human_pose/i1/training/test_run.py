@@ -741,6 +741,7 @@ def test_one_bad_step_among_good_ones_stops(
         training.train(config, folder_of(tmp_path / "run"))
 
 
+@pytest.mark.large
 def test_only_the_chief_writes(config, tmp_path, monkeypatch):
     """The others validate and end as it does."""
     at_once(monkeypatch, steps_per_execution=1)
