@@ -81,7 +81,7 @@ def iterate_compacted(
     def fewer(
         count: tf.Tensor, rows: tf.Tensor, state: Any, results: _Results
     ) -> tuple[tf.Tensor, tf.Tensor, Any, _Results]:
-        part = _part(problem, rows, tf.size(results.done))
+        part = _part(problem, rows, tf.size(results.done), least)
         known = _Results(*(tf.gather(entry, rows) for entry in results))
         energy = _evaluated(part, known.x, results.done.shape[0])
         with insist(
@@ -136,8 +136,8 @@ def _going_on(rows: tf.Tensor, run: Run) -> tuple[tf.Tensor, Any]:
     )
 
 
-def _part(problem: Problem, rows: tf.Tensor, size: tf.Tensor) -> Problem:
-    """The problems of these numbers, of `size` problems."""
+def _part(problem: Problem, rows: tf.Tensor, size: tf.Tensor, least: int) -> Problem:
+    """The problems of these numbers; there are `size`, which is more than `least`."""
 
     def of_rows(entry: tf.Tensor) -> tf.Tensor:
         if entry.shape.rank == 0:
@@ -145,6 +145,9 @@ def _part(problem: Problem, rows: tf.Tensor, size: tf.Tensor) -> Problem:
         known = tf.get_static_value(size)
         if known is not None and entry.shape.rank and entry.shape[0] is not None:
             return tf.gather(entry, rows) if entry.shape[0] == known else entry
+        if entry.shape.rank and entry.shape[0] and entry.shape[0] <= max(least, 1):
+            # Shared, and keeps the sizes that are known of it.
+            return entry
         own = (tf.rank(entry) > 0) & (tf.shape(entry)[:1] == size)[0]
         chosen = tf.cond(own, lambda: tf.gather(entry, rows), lambda: entry)
         if entry.shape.rank:

@@ -176,6 +176,37 @@ def test_what_all_share_stays_whole(problems):
     np.testing.assert_array_equal(fewer.status, plain.status)
 
 
+@pytest.mark.parametrize("views", [2, 3])
+def test_what_all_share_keeps_its_sizes_where_the_batch_is_of_any(views):
+    """Energies reshape by sizes that are known beforehand."""
+    shared = tf.constant(np.linspace(1, 2, 2 * views).reshape(views, 2))
+    targets = tf.constant(np.linspace(-4, 4, _SIZE)[:, None] * np.ones(2))
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 2], tf.float64),
+            tf.TensorSpec([views, 2], tf.float64),
+        ]
+    )
+    def run(targets, shared):
+        def energy(x, targets, shared):
+            seen = (x - targets)[:, None] * shared
+            flat = tf.reshape(seen, [-1, 2 * seen.shape[1]])
+            return tf.reduce_sum(flat**4 + flat**2, -1)
+
+        return wt.argmin(
+            energy,
+            tf.zeros_like(targets),
+            (targets, shared),
+            solver=wt.Compacted(wt.Newton(), least=3),
+            batch_dims=1,
+        )
+
+    found = run(targets, shared)
+    found.raise_if_failed()
+    np.testing.assert_allclose(found.value, targets, atol=1e-7)
+
+
 @pytest.mark.parametrize("mode", ["graph", "unknown batch"])
 def test_a_lost_problem_and_an_endless_one_stay_their_own(mode, problems):
     features, targets, width = problems
