@@ -29,7 +29,6 @@ from human_pose.datasets.images.file_state import (
 from human_pose.datasets.images.index_range import IndexRange
 from human_pose.datasets.images.kept_index import (
     ARRAYS,
-    NUMBERS,
     Shard,
     Skipped,
     read_shard,
@@ -38,7 +37,7 @@ from human_pose.datasets.images.kept_index import (
 )
 from human_pose.datasets.images.layout import STORED, TEXT_FOLDERS, Sample, read_texts
 from human_pose.datasets.images.picture_file import check_image
-from human_pose.datasets.images.plausibility import check_bodies, misfit
+from human_pose.datasets.images.plausibility import check_bodies, warn_of_misfit
 from human_pose.files.errors import InputError
 from human_pose.geometry import skeletons
 
@@ -49,8 +48,6 @@ _READERS: Final = 8
 # has 105 ranges, and whoever holds one of them alone may leave the others out.
 _MOST_MISSING: Final = 1000
 _MOST_DIGITS: Final = 7  # of an index
-# Samples of a set whose pictures' joints are compared with those in 3D.
-_MOST_COMPARED: Final = 1024
 
 Progress = Callable[[IndexRange, int, int], None]
 
@@ -119,9 +116,7 @@ def read_annotations(
         if progress:
             progress(item, place, len(ranges))
     found = _joined(parts)
-    some = slice(None, None, -(-len(found) // _MOST_COMPARED) or 1)
-    if doubt := misfit(*(getattr(found, name)[some] for name in NUMBERS)):
-        logging.warning("%s: %s", root, doubt)
+    warn_of_misfit(root, vars(found))
     return found
 
 

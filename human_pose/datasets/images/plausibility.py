@@ -2,15 +2,19 @@
 
 Joints in metres, about the hip or in another camera's frame, and boxes as x, y, width,
 height, are numbers like any others: nothing fails, and every result is wrong. What
-bodies' sizes say, and joints seen by the camera beside those in the picture, is looked
-at for each range.
+bodies' sizes say is looked at for each range; joints seen by the camera, beside those
+in the picture, for a set.
 """
 
+import os
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
+from absl import logging
 
 from human_pose.datasets.images.crop import to_picture
+from human_pose.datasets.images.kept_index import NUMBERS
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.files.errors import InputError
 from human_pose.geometry.limits import MIN_BOX_PX
@@ -22,6 +26,8 @@ _MOST_BEHIND: Final = 0.5
 # Between the joints in the picture and those in 3D seen by the camera, px of the
 # picture. A lens bends by less; boxes of another form are off by more.
 _MOST_OFF_PX: Final = 0.1 * IMAGE_SIZE_PX
+# Samples of a set that are looked at.
+_MOST_COMPARED: Final = 1024
 # Joints are kept so far in front of the camera where they are seen by it.
 _NEAREST_MM: Final = 1.0
 
@@ -42,6 +48,20 @@ def check_bodies(where: str, joints_3d_mm: np.ndarray) -> None:
             f"{where}: joints must be in the camera's frame, z forwards; in "
             f"{100 * behind:.0f} % of samples some are at depth 0 or behind it"
         )
+
+
+def warn_of_misfit(
+    root: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Warns if the numbers of a folder's samples do not fit each other.
+
+    Args:
+      root: the folder.
+      arrays: `kept_index.NUMBERS` of N samples, of which some are looked at.
+    """
+    every = -(-len(arrays["box"]) // _MOST_COMPARED) or 1
+    if doubt := misfit(*(arrays[name][::every] for name in NUMBERS)):
+        logging.warning("%s: %s", root, doubt)
 
 
 def misfit(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from absl import logging
 
 from human_pose.datasets.images.annotations import arrays_of
 from human_pose.datasets.images.encoding import Encoding, check_encoding, encoded
@@ -17,14 +16,13 @@ from human_pose.datasets.images.index_range import (
     read_ranges,
     split_ranges,
 )
-from human_pose.datasets.images.kept_index import NUMBERS
 from human_pose.datasets.images.layout import (
     read_info,
     read_sample,
     read_texts,
     text_path,
 )
-from human_pose.datasets.images.plausibility import check_bodies, misfit
+from human_pose.datasets.images.plausibility import check_bodies, warn_of_misfit
 from human_pose.datasets.images.schema import IMAGE_SCHEMA, image_sample
 from human_pose.datasets.images.variants import Variant
 from human_pose.datasets.protocol import PARTS, TEST_SUBJECTS, TRAIN_SUBJECTS
@@ -93,8 +91,7 @@ def _check_some(root: Path, item: IndexRange) -> None:
     if found:
         numbers = arrays_of(found)
         check_bodies(f"{root}: {item.name}", numbers["joints_3d_mm"])
-        if doubt := misfit(*(numbers[name] for name in NUMBERS)):
-            logging.warning("%s: %s", root, doubt)
+        warn_of_misfit(root, numbers)
 
 
 def check_subjects(
