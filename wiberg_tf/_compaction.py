@@ -143,9 +143,10 @@ def _part(problem: Problem, rows: tf.Tensor, size: tf.Tensor, least: int) -> Pro
         if entry.shape.rank == 0:
             return entry
         known = tf.get_static_value(size)
-        if known is not None and entry.shape.rank and entry.shape[0] is not None:
-            return tf.gather(entry, rows) if entry.shape[0] == known else entry
-        if entry.shape.rank and entry.shape[0] and entry.shape[0] <= max(least, 1):
+        first = entry.shape[0] if entry.shape.rank else None
+        if first is not None and known is not None:
+            return tf.gather(entry, rows) if first == known else entry
+        if first is not None and first <= max(least, 1):
             # Shared, and keeps the sizes that are known of it.
             return entry
         own = (tf.rank(entry) > 0) & (tf.shape(entry)[:1] == size)[0]

@@ -41,9 +41,9 @@ def system(
     body: Body,
     weights: Weights,
     layout: Layout,
-    damping: tf.Tensor | None = None,
+    damping: tf.Tensor | float = 0.0,
 ) -> System:
-    """The matrices at x; arguments as of `energy.frame_energy`, damping λ `[F]`."""
+    """The matrices at x, damped; arguments as of `energy.frame_energy`, and λ `[F]`."""
     joints = len(layout.counterpart)
     size = 3 * joints
     turn = start @ energy.rotation(x.turn_rad)
@@ -51,9 +51,8 @@ def system(
     blocks = detection_blocks(x.joints_mm, observed, weights, layout)
     blocks += tf.einsum("jb,fbac->fjac", _ends(layout, bones.dtype), bones)
     units = tf.eye(3, dtype=blocks.dtype)
-    blocks += _SOMEWHERE * units
-    if damping is not None:
-        blocks += damping[:, None, None, None] * units
+    damped = tf.convert_to_tensor(damping, blocks.dtype)[..., None, None] * units
+    blocks += damped[..., None, :, :] + _SOMEWHERE * units
     both = tf.concat([blocks, -bones], 1)
     both = tf.einsum("fba,fjbc,fcd->fjad", turn, both, turn)
     flat = tf.reshape(both, [-1, 9 * (joints + len(layout.bones))])
@@ -67,8 +66,7 @@ def system(
     cross = precision @ wings
     corner = tf.matmul(wings, cross, transpose_a=True)
     corner += energy.tilt_curvature(turn, weights)
-    if damping is not None:
-        corner += damping[:, None, None] * units
+    corner += damped
     matrix = tf.reshape(sparse, [-1, size, size]) + precision
     return System(matrix, cross, corner, turn)
 
