@@ -31,7 +31,7 @@ def logistic_energy(
 
 def logistic_loss(x: jax.Array, features: jax.Array) -> jax.Array:
     """The misfit of some examples."""
-    return jnp.sum(jax.nn.softplus(-features @ x))
+    return jnp.sum(jax.nn.softplus(features @ -x))
 
 
 def chain_energy(

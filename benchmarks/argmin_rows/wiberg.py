@@ -193,7 +193,7 @@ def _tridiagonal_solve(
 
 
 def _misfit(features: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(tf.nn.softplus(-tf.linalg.matvec(features, x)), -1)
+    return tf.reduce_sum(tf.nn.softplus(tf.linalg.matvec(features, -x)), -1)
 
 
 def _function(loss: Callable, *inputs: tf.Tensor, jit_compile: bool = True) -> Callable:

@@ -46,7 +46,7 @@ def logistic(problem: problems.Logistic) -> dict[str, Callable]:
     features, held_out, log_penalty = map(torch.from_numpy, problem)
 
     def misfit(x: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.softplus(-features @ x).sum()
+        return torch.nn.functional.softplus(features @ -x).sum()
 
     def energy(x: torch.Tensor, f: torch.Tensor, theta: torch.Tensor) -> torch.Tensor:
         return misfit(x, f) + 0.5 * torch.exp(theta) * (x**2).sum()
