@@ -1,7 +1,8 @@
 """Motion in C3D, the binary files of motion capture; ezc3d writes them.
 
 Points are floats, which keep a ten-thousandth of a millimetre (whole numbers of 16 bits
-would cut them to one); NaN stays NaN. z is up, unless the reader is told otherwise.
+would cut them to one); those that are missing are zeros of residual -1, as the format
+has them. z is up, unless the reader is told otherwise.
 """
 
 import os
@@ -14,6 +15,7 @@ from absl import logging
 
 from human_pose.exchange.c3d_file import MARK, read_c3d_file
 from human_pose.exchange.format import Format
+from human_pose.exchange.markers import joints, markers
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.files.arrays import refusing
@@ -22,6 +24,9 @@ from human_pose.files.paths import atomic
 
 # Frames beyond it need two words.
 _WORD: Final = 1 << 16
+_INTEGER: Final = 2  # the format's number for parameters of whole numbers
+_LOST: Final = -1.0  # residual of points that are missing
+_CAMERAS: Final = 7  # that the format has a bit for
 
 
 def read_c3d(
@@ -43,7 +48,7 @@ def read_c3d(
     content = read_c3d_file(path)
     return named_motion(
         path,
-        _names(content.labels, content.points.shape[1]),
+        joints(_names(content.labels, content.points.shape[1])),
         content.points,
         fps=content.rate or None,
         frames=content.first + np.arange(len(content.points)),
@@ -56,6 +61,8 @@ def read_c3d(
 def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
     """Writes a C3D file of floats in millimetres, z up.
 
+    Points have Pose2Sim's names (`markers`).
+
     Raises:
       InputError: if the frame rate is not known, or the file cannot be written.
     """
@@ -66,15 +73,23 @@ def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
     content = needed("ezc3d", str(path)).c3d()
     content["parameters"]["POINT"]["RATE"]["value"] = [fps]
     content["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
-    content["parameters"]["POINT"]["LABELS"]["value"] = list(motion.skeleton.names)
+    content["parameters"]["POINT"]["LABELS"]["value"] = markers(motion.skeleton.names)
     points = np.ones((4, len(motion.skeleton), len(motion)))
     points[:3] = motion.joints_3d_mm.transpose(2, 1, 0)
-    content["data"]["points"] = points
+    lost = np.isnan(points[:3]).any(axis=0)
+    content["data"]["points"] = np.where(lost, [[[0.0]]] * 3 + [[[1.0]]], points)
+    content["data"]["meta_points"] = {
+        "residuals": np.where(lost, _LOST, 0.0)[None],
+        "camera_masks": np.zeros((_CAMERAS, *lost.shape), bool),
+    }
     first = max(int(motion.frames[0]), 0) if len(motion) else 0
     content["header"]["points"]["first_frame"] = first
     for end, number in (("START", first + 1), ("END", first + len(motion))):
-        words = [float(number % _WORD), float(number // _WORD)]
-        content.add_parameter("TRIAL", f"ACTUAL_{end}_FIELD", words)
+        words = [number % _WORD, number // _WORD]
+        field = f"ACTUAL_{end}_FIELD"
+        content.add_parameter("TRIAL", field, words)
+        # ezc3d takes them for floats, which others cannot read as two words.
+        content["parameters"]["TRIAL"][field] |= {"type": _INTEGER, "value": words}
     if len(motion) >= _WORD:
         logging.warning(
             "%s: many programs read the first %d frames of a C3D file alone",

@@ -1,7 +1,8 @@
 """Motion in TRC, OpenSim's text files of markers, as Pose2Sim writes them.
 
 Tabs part the columns: frame, time, and x y z of each marker. Pose2Sim's files are in
-metres with y up: (x, y, z) there is (y, z, x) of our world. Blank cells are missing.
+metres with y up: (x, y, z) there is (y, z, x) of our world. Cells that are blank or NaN
+are missing; NaN is written, since OpenSim 4.6 refuses rows that end in blanks.
 """
 
 import os
@@ -13,6 +14,7 @@ import numpy as np
 from absl import logging
 
 from human_pose.exchange.format import Format
+from human_pose.exchange.markers import joints, markers
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.exchange.sources import head
@@ -65,7 +67,7 @@ def read_trc(
         )  # fmt: skip
     return named_motion(
         path,
-        names,
+        joints(names),
         rows[:, _BEFORE:].reshape(len(rows), len(names), 3),
         fps=_number(path, "DataRate", heading["DataRate"]),
         frames=_whole(path, rows[:, 0]),
@@ -78,6 +80,8 @@ def read_trc(
 def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
     """Writes a TRC file in metres, y up, to a hundred-thousandth of a millimetre.
 
+    Markers have Pose2Sim's names (`markers`).
+
     Raises:
       InputError: if the frame rate is not known, or the file cannot be written.
     """
@@ -86,7 +90,7 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
     tell_gaps(path, motion, numbered=True)
     motion = motion.z_up
     points = motion.joints_3d_mm[..., _TO_TRC] / MILLIMETRES["m"]
-    names, count = motion.skeleton.names, len(motion)
+    names, count = markers(motion.skeleton.names), len(motion)
     start = int(motion.frames[0]) if count else 0
     values = (fps, fps, count, len(names), "m", fps, start, count)
     axes = [f"{axis}{n + 1}" for n in range(len(names)) for axis in "XYZ"]
@@ -94,8 +98,9 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
         file.write(f"{_MARK}\t4\t(X/Y/Z)\t{path.name}\n")
         file.write("\t".join(_HEADINGS) + "\n")
         file.write("\t".join(map(_short, values)) + "\n")
-        file.write("Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\n")
-        file.write("\t\t" + "\t".join(axes) + "\n")
+        # The tabs at the ends are Pose2Sim's, whose tools look for them.
+        file.write("Frame#\tTime\t" + "\t\t\t".join(names) + "\t\t\t\n")
+        file.write("\t\t" + "\t".join(axes) + "\t\n")
         times = _times(motion, fps)
         for number, time, point in zip(motion.frames, times, points, strict=True):
             cells = [str(number), f"{time:.6f}", *map(_cell, point.ravel())]
@@ -108,10 +113,9 @@ def is_trc(path: str | os.PathLike[str]) -> bool:
 
 
 def _times(motion: Motion, fps: float) -> np.ndarray:
-    """Seconds of each frame, by its number, which leaves gaps, where numbers ascend."""
-    steps = np.diff(motion.frames, prepend=motion.frames[:1])
-    ascends = bool((steps[1:] > 0).all())
-    return np.cumsum(steps) / fps if ascends else np.arange(len(motion)) / fps
+    """Seconds of each frame, by its number, as Pose2Sim, where numbers ascend."""
+    ascends = bool((np.diff(motion.frames) > 0).all())
+    return (motion.frames if ascends else np.arange(len(motion))) / fps
 
 
 def _rows(path: Path, lines: Sequence[str], columns: int) -> np.ndarray:
@@ -157,7 +161,7 @@ def _short(value: object) -> str:
 
 
 def _cell(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.8f}"
+    return "NaN" if np.isnan(value) else f"{value:.8f}"
 
 
 FORMATS: Final = (

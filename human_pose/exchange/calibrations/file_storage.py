@@ -84,6 +84,11 @@ def write_file_storage(path: str | os.PathLike[str], cameras: Sequence[Camera]) 
             )
     inner, outer = _inner(cameras), _outer(cameras)
     if path.suffix.lower() in _ENDINGS:
+        if path.stem in _PAIR:
+            raise InputError(
+                f"{path}: is the name of one file of EasyMocap's two; name their "
+                "folder, or one file otherwise"
+            )
         text = _text(path, cameras, inner | outer)
         with atomic(path) as temporary:
             temporary.write_text(text, "utf-8")

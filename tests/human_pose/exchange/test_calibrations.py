@@ -63,6 +63,8 @@ def test_easymocaps_pair_by_any_of_its_paths(tmp_path):
     file_storage.write_file_storage(tmp_path, rig())
     for path in (tmp_path, tmp_path / "intri.yml", tmp_path / "extri.yml"):
         assert_same(file_storage.read_file_storage(path), rig())
+    with pytest.raises(InputError, match=r"intri\.yml: is the name of one file of"):
+        file_storage.write_file_storage(tmp_path / "new" / "intri.yml", rig())
     (tmp_path / "extri.yml").unlink()
     with pytest.raises(InputError, match=r"with intri.yml and extri.yml in one folder"):
         file_storage.read_file_storage(tmp_path)
