@@ -50,6 +50,9 @@ class Observed(NamedTuple):
       sigma_px: `[F, V, J]`, the detections' deviations.
       outlier_px: `[V]` or `[F, V]`, τ: outliers' deviation besides.
       projection: `[V, 3, 4]`, world mm to homogeneous pixels; or `[F, V, 3, 4]`.
+      whitening: `[F, V, J, 2, 2]`, matrices W of determinant 1: of W r the deviation is
+        σ in every direction, and σ² the root of the determinant of r's covariance; or
+        () where it is so of r itself.
     """
 
     points_px: tf.Tensor
@@ -57,6 +60,7 @@ class Observed(NamedTuple):
     sigma_px: tf.Tensor
     outlier_px: tf.Tensor
     projection: tf.Tensor
+    whitening: tf.Tensor | tuple[()] = ()
 
 
 class Body(NamedTuple):
@@ -122,7 +126,8 @@ class Fit(NamedTuple):
 
     Attributes:
       log_density: `[F, V, J]`, of f; 0 where not seen.
-      precision: `[F, V, J]`, expected 1 / σ² beside outliers, 1 / px²: E-step.
+      precision: `[F, V, J]`, expected 1 / σ² beside outliers, 1 / px²: E-step; matrices
+        `[F, V, J, 2, 2]` where directions differ.
       inlier: `[F, V, J]`, probability that a detection is none.
     """
 
@@ -140,17 +145,42 @@ def project(joints_mm: tf.Tensor, projection: tf.Tensor) -> tuple[tf.Tensor, tf.
 
 def fit(images: tf.Tensor, observed: Observed, weights: Weights) -> Fit:
     """How well detections fit images `[F, V, J, 2]`."""
-    squared = tf.reduce_sum(tf.square(images - observed.points_px), -1)
+    residual = images - observed.points_px
+    distance = tf.reduce_sum(tf.square(residual), -1)
+    squared = distance
+    if not isinstance(observed.whitening, tuple):
+        squared = tf.reduce_sum(
+            tf.square(tf.linalg.matvec(observed.whitening, residual)), -1
+        )
     narrow = tf.square(observed.sigma_px)
     wide = narrow + tf.square(observed.outlier_px)[..., None]
     share = weights.outlier_share
     inside = tf.math.log1p(-share) - 0.5 * squared / narrow - tf.math.log(narrow)
-    outside = tf.math.log(share) - 0.5 * squared / wide - tf.math.log(wide)
+    # Outliers lie in any direction.
+    outside = tf.math.log(share) - 0.5 * distance / wide - tf.math.log(wide)
     gap = tf.abs(inside - outside)
     density = tf.maximum(inside, outside) + tf.math.log1p(tf.exp(-gap))
     inlier = tf.sigmoid(inside - outside)
-    precision = observed.seen * (inlier / narrow + (1 - inlier) / wide)
-    return Fit(observed.seen * (density - math.log(2 * math.pi)), precision, inlier)
+    inside, outside = (
+        observed.seen * inlier / narrow,
+        observed.seen * (1 - inlier) / wide,
+    )
+    return Fit(
+        observed.seen * (density - math.log(2 * math.pi)),
+        _precision(inside, outside, observed.whitening),
+        inlier,
+    )
+
+
+def _precision(
+    inside: tf.Tensor, outside: tf.Tensor, whitening: tf.Tensor | tuple[()]
+) -> tf.Tensor:
+    """Of both shares together, as of `Fit`."""
+    if isinstance(whitening, tuple):
+        return inside + outside
+    shape = tf.matmul(whitening, whitening, transpose_a=True)
+    units = tf.eye(2, dtype=shape.dtype)
+    return inside[..., None, None] * shape + outside[..., None, None] * units
 
 
 def flipped(images: tf.Tensor, layout: Layout) -> tf.Tensor:

@@ -144,13 +144,24 @@ def detection_blocks(
     shares = tf.nn.softmax(logits + tf.math.log(weights.swaps), -1)
     members = tf.constant(layout.exchanges, images.dtype)
     crossed = tf.einsum("...s,sj->...j", shares, members)
+    directed = not isinstance(observed.whitening, tuple)
+    if directed:
+        crossed = crossed[..., None, None]
     # An exchanged detection speaks of its joint's counterpart.
-    other = tf.gather(crossed * exchanged.precision, layout.counterpart, axis=-1)
+    other = tf.gather(crossed * exchanged.precision, layout.counterpart, axis=2)
     precision = (1 - crossed) * straight.precision + other
     slope = image_slopes(images, depth, observed.projection)
-    rows = tf.transpose(tf.sqrt(precision)[..., None, None] * slope, [0, 2, 1, 3, 4])
-    rows = tf.reshape(rows, [-1, rows.shape[1], 2 * rows.shape[2], 3])
+    if directed:
+        weighted = precision @ slope
+        return tf.matmul(_rows(slope), _rows(weighted), transpose_a=True)
+    rows = _rows(tf.sqrt(precision)[..., None, None] * slope)
     return tf.matmul(rows, rows, transpose_a=True)
+
+
+def _rows(slopes: tf.Tensor) -> tf.Tensor:
+    """Slopes `[F, V, J, 2, 3]` of all views below each other, `[F, J, 2V, 3]`."""
+    rows = tf.transpose(slopes, [0, 2, 1, 3, 4])
+    return tf.reshape(rows, [-1, rows.shape[1], 2 * rows.shape[2], 3])
 
 
 def image_slopes(

@@ -173,10 +173,12 @@ class CalibratedLifter(keras.Model):
         confidence: tf.Tensor,
         projection: tf.Tensor,
         take: Take,
+        whitening: tf.Tensor | tuple[()] = (),
     ) -> Observed:
         """Detections `[F, V, J, 2]` with their deviations.
 
-        A detection of confidence c has the deviation σ / √c.
+        A detection of confidence c has the deviation σ / √c; of `Observed.whitening`
+        it is that of its directions together.
         """
         dtype = points_px.dtype
         seen = tf.cast(confidence > 0, dtype)
@@ -184,7 +186,7 @@ class CalibratedLifter(keras.Model):
         sigma = own * tf.math.rsqrt(tf.where(confidence > 0, confidence, 1.0))
         typical = tf.reduce_mean(own / self.profile_px(), -1)
         ratio = self._positive("outlier_px") / _RATIO_PX
-        return Observed(points_px, seen, sigma, ratio * typical, projection)
+        return Observed(points_px, seen, sigma, ratio * typical, projection, whitening)
 
     def sigma_px(self, take: Take) -> tf.Tensor:
         """Deviations of detections with confidence 1, `[V, J]`.

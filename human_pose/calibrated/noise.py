@@ -70,9 +70,12 @@ def statistics(
     images, depth = energy.project(x.joints_mm, observed.projection)
     found = energy.fit(images, observed, weights)
     inlier = observed.seen * found.inlier
-    residual = (images - observed.points_px) / observed.sigma_px[..., None]
+    plain = residual = (images - observed.points_px) / observed.sigma_px[..., None]
     covariance = frames.covariances(x, start, observed, body, weights, layout)
     slope = frames.image_slopes(images, depth, observed.projection)
+    if not isinstance(observed.whitening, tuple):
+        residual = tf.linalg.matvec(observed.whitening, residual)
+        slope = observed.whitening @ slope
     taken = tf.einsum("fvjra,fjab,fvjrb->fvj", slope, covariance, slope)
     taken /= tf.square(observed.sigma_px)
     weighted = tf.sqrt(inlier)[..., None] * residual
@@ -85,7 +88,7 @@ def statistics(
         2 * tf.reduce_sum(inlier, 0),
         tf.reduce_sum(inlier * tf.minimum(taken, 2.0), 0),
         tf.stack(lags),
-        tf.reduce_sum((inlier / observed.sigma_px)[..., None] * residual, [0, 2]),
+        tf.reduce_sum((inlier / observed.sigma_px)[..., None] * plain, [0, 2]),
         tf.reduce_sum(inlier / tf.square(observed.sigma_px), [0, 2]),
     )
 

@@ -14,6 +14,7 @@ _LOG: Final = logging.getLogger(__name__)
 # How far a detection's own variance may be from the median, each way: a detector that
 # is sure of a mistake must not outweigh all others.
 _MOST_EXACT: Final = 25.0
+_ROUND: Final = np.eye(2)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +26,13 @@ class Sight:
       confidence: float64 `[F, V, J]`; 0 where not seen, above 1 where the detector says
         that it is surer than of most.
       projection: float64 `[V, 3, 4]`, of pinholes, world mm to homogeneous pixels.
+      whitening: float64 `[F, V, J, 2, 2]`, as of `energy.Observed`, or None.
     """
 
     points_px: np.ndarray
     confidence: np.ndarray
     projection: np.ndarray
+    whitening: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.points_px)
@@ -82,7 +85,8 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
             f"{recording.source}: no view shows any joint that the prior knows, in any "
             "frame"
         )
-    return Sight(ordered, weights, np.stack([c.projection for c in recording.cameras]))
+    projection = np.stack([c.projection for c in recording.cameras])
+    return Sight(ordered, weights, projection, _whitening(recording, joints))
 
 
 def _weights(recording: Recording) -> np.ndarray:
@@ -95,13 +99,42 @@ def _weights(recording: Recording) -> np.ndarray:
     confidence = recording.confidence[:, :, 0]
     if recording.covariance_px2 is None:
         return confidence
-    variance = np.trace(recording.covariance_px2[:, :, 0], axis1=-2, axis2=-1) / 2
-    known = (confidence > 0) & (variance > 0)
+    covariance, known = _covariances(recording)
+    known &= confidence > 0
     if not known.any():
         return confidence
+    # The root of the determinant: of both directions together.
+    variance = np.sqrt(np.linalg.det(covariance))
     typical = np.median(variance[known])
     exact = typical / np.where(known, variance, typical)
     return np.where(confidence > 0, exact.clip(1 / _MOST_EXACT, _MOST_EXACT), 0.0)
+
+
+def _whitening(recording: Recording, joints: ModelJoints) -> np.ndarray | None:
+    """In which directions detections are exact, where the recording knows it.
+
+    What the lens does to directions, a few degrees at the edges, is left out.
+    """
+    if recording.covariance_px2 is None:
+        return None
+    covariance, _ = _covariances(recording)
+    values, vectors = np.linalg.eigh(covariance)
+    ratio = np.minimum(values[..., 1] / values[..., 0], _MOST_EXACT) ** 0.25
+    scale = np.stack([ratio, 1 / ratio], axis=-1)
+    found = np.einsum("...ik,...k,...jk->...ij", vectors, scale, vectors)
+    flat = joints.from_detector(found.reshape(*found.shape[:-2], 4), np.nan)
+    ordered = flat.reshape(*flat.shape[:-1], 2, 2)
+    return np.where(np.isnan(ordered), _ROUND, ordered)
+
+
+def _covariances(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    """Of detections `[F, V, J, 2, 2]`, round where not known, `[F, V, J]`."""
+    covariance = np.asarray(recording.covariance_px2)[:, :, 0]
+    finite = np.isfinite(covariance).all(axis=(-2, -1))[..., None, None]
+    covariance = np.where(finite, covariance, _ROUND)
+    covariance = 0.5 * (covariance + covariance.swapaxes(-1, -2))
+    known = finite[..., 0, 0] & (np.linalg.eigvalsh(covariance)[..., 0] > 0)
+    return np.where(known[..., None, None], covariance, _ROUND), known
 
 
 def _check_common(recording: Recording, joints: ModelJoints) -> None:

@@ -13,7 +13,7 @@ from human_pose.calibrated.joints import SWAP_NAMES
 from human_pose.calibrated.lengths import size_doubt
 from human_pose.calibrated.lifter import CalibratedLifter, Take
 from human_pose.calibrated.measure import measure
-from human_pose.calibrated.observe import observe
+from human_pose.calibrated.observe import Sight, observe
 from human_pose.calibrated.rivals import undo_exchanged_bodies
 from human_pose.calibrated.stages import Stages
 from human_pose.calibrated.work import Progress, Work
@@ -65,7 +65,7 @@ class Session:
     ) -> None:
         self.lifter = lifter
         self._progress = progress or (lambda stage, share: None)
-        self._stages: dict[tuple[int, bytes], Stages] = {}
+        self._stages: dict[tuple[int, bytes, bool], Stages] = {}
 
     def lift(
         self,
@@ -130,7 +130,7 @@ class Session:
         nothing = np.zeros(0)
         sigma = nothing if sigma_px is None else sigma_px
         take = Take(nothing, nothing, sigma, 0.0, recording.fps or DEFAULT_FPS)
-        stages = self._compiled(sight.projection)
+        stages = self._compiled(sight)
         work = Work(self.lifter, stages, sight, follows, take, self._progress)
         temporal = self._is_sequence(work)
         if temporal:
@@ -155,12 +155,13 @@ class Session:
     def _is_sequence(self, work: Work) -> bool:
         return self.lifter.config.temporal and bool(work.follows.any())
 
-    def _compiled(self, projection: np.ndarray) -> Stages:
+    def _compiled(self, sight: Sight) -> Stages:
         """The stages for a rig, which do not depend on where its cameras stand."""
-        pairs = view_pairs(projection)
-        key = len(projection), pairs.tobytes()
+        pairs, views = view_pairs(sight.projection), len(sight.projection)
+        directed = sight.whitening is not None
+        key = views, pairs.tobytes(), directed
         if key not in self._stages:
-            self._stages[key] = Stages(self.lifter, len(projection), pairs)
+            self._stages[key] = Stages(self.lifter, views, pairs, directed)
         return self._stages[key]
 
 

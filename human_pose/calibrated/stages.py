@@ -31,6 +31,7 @@ class Stages:
       lifter: the model.
       views: how many there are.
       pairs: of views, that are triangulated; see `view_pairs`.
+      directed: whether detections have `Observed.whitening`.
 
     Attributes:
       triangulate: points, what is seen and cameras -> `Triangulated`.
@@ -44,7 +45,13 @@ class Stages:
         exchanges, of joints beside detections.
     """
 
-    def __init__(self, lifter: CalibratedLifter, views: int, pairs: np.ndarray) -> None:
+    def __init__(
+        self,
+        lifter: CalibratedLifter,
+        views: int,
+        pairs: np.ndarray,
+        directed: bool = False,
+    ) -> None:
         joints = len(lifter.joints)
         layout = lifter.layout
 
@@ -57,6 +64,7 @@ class Stages:
             spec(None, views, joints),
             spec(views),
             spec(views, 3, 4),
+            spec(None, views, joints, 2, 2) if directed else (),
         )
         parts, size = len(lifter.prior.shares), 3 * joints
         body = Body(

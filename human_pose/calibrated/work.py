@@ -1,5 +1,6 @@
 """A recording on its way through the lifter's stages: what is known of it so far."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -83,6 +84,7 @@ class Work:
             tf.constant(sight.confidence[part]),
             self._projection,
             self.take,
+            () if sight.whitening is None else tf.constant(sight.whitening[part]),
         )
 
     def triangulated(self, part: slice | np.ndarray) -> Triangulated:
@@ -145,11 +147,12 @@ class Work:
         """Undoes exchanges `[F, V]` of the detections as they were made."""
         original, joints = self.original, self.lifter.joints
         self.exchanges = exchanges
-        self.sight = Sight(
-            swaps.exchanged(original.points_px, exchanges, joints),
-            swaps.exchanged(original.confidence, exchanges, joints),
-            original.projection,
-        )
+        changed = {
+            name: swaps.exchanged(values, exchanges, joints)
+            for name, values in vars(original).items()
+            if name != "projection" and values is not None
+        }
+        self.sight = dataclasses.replace(original, **changed)
 
     def _gains(self, joints_mm: np.ndarray) -> np.ndarray:
         """What exchanges of the original detections would gain beside the joints."""
@@ -165,4 +168,4 @@ class Work:
 def _moved(sight: Sight, shift_px: np.ndarray) -> Sight:
     seen = (sight.confidence > 0)[..., None]
     points = sight.points_px + np.where(seen, shift_px[:, None], 0.0)
-    return Sight(points, sight.confidence, sight.projection)
+    return dataclasses.replace(sight, points_px=points)

@@ -102,6 +102,9 @@ class CalibratedHead(Head):
             sigma,
             ratio / _TYPICAL_PX * typical,
             projection,
+            detections.whitening
+            if isinstance(detections.whitening, tuple)
+            else tf.gather(detections.whitening, places, axis=2),
         )
 
     def _begin(self, observed: Observed, body: Any, terms: Any) -> tuple[Any, Any]:

@@ -25,11 +25,23 @@ class Detections(NamedTuple):
       points_px: `[F, V, J, 2]`, px of the camera's whole frame.
       sigma_px: `[F, V, J]`, their deviations.
       confidence: `[F, V, J]`, as of `plane.InPicture`.
+      whitening: `[F, V, J, 2, 2]`, of directions, as of `calibrated.energy.Observed`;
+        () where all are alike.
     """
 
     points_px: tf.Tensor
     sigma_px: tf.Tensor
     confidence: tf.Tensor
+    whitening: tf.Tensor | tuple[()] = ()
+
+    @property
+    def covariance_px2(self) -> tf.Tensor:
+        """Of the errors, `[F, V, J, 2, 2]`."""
+        sigma = self.sigma_px[..., None, None]
+        root = sigma * tf.eye(2, dtype=sigma.dtype)
+        if not isinstance(self.whitening, tuple):
+            root = tf.linalg.inv(self.whitening) * sigma
+        return tf.matmul(root, root, transpose_b=True)
 
 
 def weights_near_one(detections: Detections) -> tf.Tensor:
@@ -46,10 +58,12 @@ def weights_near_one(detections: Detections) -> tf.Tensor:
 class VolumeReadout(keras.layers.Layer):
     """Reads detections out of volumes, by a noise model that is learned.
 
-    A joint's variance is that of its distribution, and what is left where that is
+    A joint's covariance is that of its distribution, and what is left where that is
     narrow, over a power of the confidence:
 
-        σ² = (floor_j² + spread² tr(Σ) / 2) / confidence^power
+        C = (floor_j² I + spread² Σ) / confidence^power
+
+    σ² is the root of its determinant, and the whitening what is left of it.
 
     Args:
       depth_bins: D of the volumes.
@@ -82,14 +96,16 @@ class VolumeReadout(keras.layers.Layer):
         seen = in_picture(heatmap2, self.depth_bins)
         box = tf.cast(box, tf.float64)
         mean = tf.cast(seen.mean, tf.float64)
-        spread = 0.5 * tf.cast(tf.linalg.trace(seen.covariance), tf.float64)
+        covariance = tf.cast(seen.covariance, tf.float64)
         confidence = tf.cast(seen.confidence, tf.float64)
         frame_px = codec.to_frame_px(mean, box)
-        variance = tf.exp(2 * tf.convert_to_tensor(self.log_floor))
-        variance += tf.exp(2 * tf.convert_to_tensor(self.log_spread)) * spread
+        covariance *= tf.exp(2 * tf.convert_to_tensor(self.log_spread))
+        floor = tf.exp(2 * tf.convert_to_tensor(self.log_floor))
+        covariance += floor[:, None, None] * tf.eye(2, dtype=tf.float64)
+        sigma, whitening = _apart(covariance)
         power = tf.exp(tf.convert_to_tensor(self.log_power))
-        variance *= tf.pow(tf.maximum(confidence, _LEAST), -power)
-        sigma_px = codec.frame_px_per_crop(box)[:, None] * tf.sqrt(variance)
+        sigma *= tf.pow(tf.maximum(confidence, _LEAST), -0.5 * power)
+        sigma_px = codec.frame_px_per_crop(box)[:, None] * sigma
 
         def apart(values: tf.Tensor) -> tf.Tensor:
             shape = tf.concat([[-1, views], tf.shape(values)[1:]], 0)
@@ -97,7 +113,7 @@ class VolumeReadout(keras.layers.Layer):
                 tf.reshape(values, shape), [None, views, *values.shape[1:]]
             )
 
-        return Detections(*map(apart, (frame_px, sigma_px, confidence)))
+        return Detections(*map(apart, (frame_px, sigma_px, confidence, whitening)))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments of the layer, as JSON keeps them."""
@@ -109,3 +125,17 @@ class VolumeReadout(keras.layers.Layer):
         variable = self.add_weight(name=name, shape=start.shape, dtype="float64")
         variable.assign(start)
         return variable
+
+
+def _apart(covariance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """σ `[...]` and whitening `[..., 2, 2]` of covariances, by Cholesky's factors."""
+    xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
+    first = tf.sqrt(xx)
+    slant = xy / first
+    second = tf.sqrt(yy - tf.square(slant))
+    sigma = tf.sqrt(first * second)
+    rows = [
+        [sigma / first, tf.zeros_like(first)],
+        [-sigma * slant / (first * second), sigma / second],
+    ]
+    return sigma, tf.stack([tf.stack(row, -1) for row in rows], -2)

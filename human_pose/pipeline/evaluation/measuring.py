@@ -17,7 +17,7 @@ from human_pose.pipeline.model import Pipeline
 from human_pose.pipeline.outliers import displaced
 from human_pose.runs import measures
 
-# Of the radius of a 2D Gaussian with deviation 1 in each coordinate: shares within one
+# Of the length of a 2D Gaussian with deviation 1 in each direction: shares within one
 # and within two deviations, 1 - exp(-r² / 2).
 GAUSSIAN_WITHIN: Final = {1: 1 - np.exp(-0.5), 2: 1 - np.exp(-2.0)}
 # Marks outliers of evaluations; no step of a training has it.
@@ -32,14 +32,14 @@ class Measured:
       poses_mm: `[N, J, 3]`, world.
       truth_mm: `[N, J, 3]`, likewise.
       points_px: `[N, V, J, 2]`, detections, px of the cameras' frames.
-      sigma_px: `[N, V, J]`, their deviations.
+      covariance_px2: `[N, V, J, 2, 2]`, what they are trusted to.
       images_px: `[N, V, J, 2]`, of the truth.
     """
 
     poses_mm: np.ndarray
     truth_mm: np.ndarray
     points_px: np.ndarray
-    sigma_px: np.ndarray
+    covariance_px2: np.ndarray
     images_px: np.ndarray
 
     @cached_property
@@ -66,8 +66,9 @@ class Measured:
 
     def share_within(self, deviations: float) -> float:
         """Of the detections, those whose error is within so many deviations."""
-        near = self.detection_errors_px <= deviations * self.sigma_px
-        return float(near.mean())
+        off = (self.points_px - self.images_px)[..., None]
+        squared = off.swapaxes(-1, -2) @ np.linalg.solve(self.covariance_px2, off)
+        return float((squared <= deviations**2).mean())
 
 
 def measured(
@@ -109,7 +110,7 @@ def measured(
         homogeneous = by_matrices(truth, batch["projection"])
         images = homogeneous[..., :2] / homogeneous[..., 2:]
         poses = pipeline.lift(detections, batch)
-        return poses, truth, detections.points_px, detections.sigma_px, images
+        return poses, truth, detections.points_px, detections.covariance_px2, images
 
     parts: list[list[np.ndarray]] = []
     done, total = 0, 0.0

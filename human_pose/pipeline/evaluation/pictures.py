@@ -17,7 +17,7 @@ from human_pose.runs import drawing
 def moment_figure(
     images: Any,
     joints_2d: Any,
-    sigma: Any,
+    covariance: Any,
     reprojected: Any,
     pose_mm: Any,
     truth_mm: Any,
@@ -28,7 +28,7 @@ def moment_figure(
     Args:
       images: `[V, S, S, 3]`, as the network takes them.
       joints_2d: `[V, J, 2]`, detections, [0, 1] across the images.
-      sigma: `[V, J]`, their deviations in that unit, drawn as circles.
+      covariance: `[V, J, 2, 2]`, of their errors in that unit, drawn as ellipses.
       reprojected: `[V, J, 2]`, images of the pose, likewise, drawn as crosses.
       pose_mm: `[J, 3]`, world, z up.
       truth_mm: likewise.
@@ -41,7 +41,7 @@ def moment_figure(
     for view in range(views):
         axes = figure.add_subplot(grid[0, view * wide : (view + 1) * wide])
         draw_on_image(axes, images[view], joints_2d[view])
-        _draw_doubt(axes, joints_2d[view], sigma[view], len(images[view]))
+        _draw_doubt(axes, joints_2d[view], covariance[view], len(images[view]))
         places = np.asarray(reprojected[view]) * len(images[view]) - 0.5
         axes.plot(*places.T, "+", color="white", markersize=5, markeredgewidth=1.2)
         axes.set(xlim=(-0.5, len(images[view]) - 0.5))
@@ -81,14 +81,15 @@ def _explain(figure: Figure) -> None:
     )
 
 
-def _draw_doubt(axes: Axes, joints_2d: Any, sigma: Any, size: int) -> None:
-    """Circles of one deviation about detections."""
-    diameter = 2 * np.asarray(sigma) * size
+def _draw_doubt(axes: Axes, joints_2d: Any, covariance: Any, size: int) -> None:
+    """Ellipses of one deviation about detections."""
+    values, vectors = np.linalg.eigh(np.asarray(covariance))
+    across, along = 2 * size * np.sqrt(values.T)
     axes.add_collection(
         EllipseCollection(
-            diameter,
-            diameter,
-            np.zeros_like(diameter),
+            along,
+            across,
+            np.degrees(np.arctan2(vectors[:, 1, 1], vectors[:, 0, 1])),
             units="xy",
             offsets=np.asarray(joints_2d) * size - 0.5,
             transOffset=axes.transData,

@@ -142,7 +142,7 @@ def moment_picture(pipeline: Pipeline, data: MomentSet, number: int, title: str)
         batch,
         pose[0].numpy(),
         detections.points_px[0].numpy(),
-        detections.sigma_px[0].numpy(),
+        detections.covariance_px2[0].numpy(),
         title,
     )
 
@@ -157,17 +157,17 @@ def _figure(
     batch: Mapping[str, Any],
     pose_mm: np.ndarray,
     points_px: np.ndarray,
-    sigma_px: np.ndarray,
+    covariance_px2: np.ndarray,
     title: str,
 ) -> Any:
     """Draws what was found of the moment of a batch."""
     homogeneous = by_matrices(tf.constant(pose_mm[None]), batch["projection"])
     images = homogeneous[0, ..., :2] / homogeneous[0, ..., 2:]
-    scale = codec.frame_px_per_crop(batch["box"]).numpy()[:, None]
+    scale = codec.frame_px_per_crop(batch["box"]).numpy()[:, None, None, None]
     return pictures.moment_figure(
         batch["image"].numpy(),
         codec.to_crop(points_px, batch["box"]).numpy(),
-        sigma_px / scale,
+        covariance_px2 / scale**2,
         codec.to_crop(images, batch["box"]).numpy(),
         pose_mm,
         batch["joints_world_mm"][0].numpy(),
@@ -189,7 +189,7 @@ def _draw(
             _moment(pipeline, data, number),
             found.poses_mm[number],
             found.points_px[number],
-            found.sigma_px[number],
+            found.covariance_px2[number],
             f"{name}: {captions[name]}",
         )
         drawing.save(figure, folder / "images" / f"{name}.png")

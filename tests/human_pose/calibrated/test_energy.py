@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy import linalg, stats
 from scipy.spatial.transform import Rotation
 
-from human_pose.calibrated import chains, energy, frames
+from human_pose.calibrated import chains, energy, frames, noise
 from human_pose.calibrated.energy import Unknowns
 from human_pose.calibrated.lifter import CalibratedLifter, Take
 from human_pose.calibrated.observe import observe
@@ -18,9 +18,13 @@ COUNT = 5
 
 
 class Problem:
-    """Frames near their minimiser: what the energies take."""
+    """Frames near their minimiser: what the energies take.
 
-    def __init__(self):
+    Args:
+      directed: whether detections are more exact in some directions.
+    """
+
+    def __init__(self, directed=False):
         truth = made.truth_mm(COUNT)
         recording = made.recording(truth, noise_px=6.0)
         prior = load_prior()
@@ -39,6 +43,7 @@ class Problem:
         self.observed = lifter.observed(
             *map(tf.constant, (sight.points_px, sight.confidence, sight.projection)),
             take,
+            tf.constant(whitenings(sight.confidence.shape)) if directed else (),
         )
         rng = np.random.default_rng(2)
         there = lifter.joints.from_detector(truth, 0.0)
@@ -58,9 +63,20 @@ class Problem:
         return self.start, self.chain, *self.alone()[1:]
 
 
+def whitenings(shape, seed=3):
+    """Matrices of determinant 1, `[*shape, 2, 2]`."""
+    found = np.random.default_rng(seed).normal(0, 0.6, (*shape, 2, 2)) + 1.5 * np.eye(2)
+    return found / np.sqrt(np.abs(np.linalg.det(found)))[..., None, None]
+
+
 @pytest.fixture(scope="module")
 def problem():
     return Problem()
+
+
+@pytest.fixture(scope="module")
+def directed():
+    return Problem(directed=True)
 
 
 def flat(x):
@@ -105,8 +121,10 @@ def coupled_hessian(of, x):
     return np.stack(columns, -1)
 
 
-def test_detections_are_a_mixture(problem):
+@pytest.mark.parametrize("name", ["problem", "directed"])
+def test_detections_are_a_mixture(name, request):
     """Of a narrow and a wide Gaussian, and of exchanged sides."""
+    problem = request.getfixturevalue(name)
     found = energy.detection_energy(
         problem.x.joints_mm, problem.observed, problem.weights, problem.layout
     ).numpy()
@@ -120,9 +138,10 @@ def test_detections_are_a_mixture(problem):
     def density(images):
         narrow, wide = sigma.numpy(), np.hypot(sigma.numpy(), tau)
         off = points - images
-        inner, outer = (
-            stats.norm.pdf(off / s[..., None]).prod(-1) / s**2 for s in (narrow, wide)
-        )
+        outer = stats.norm.pdf(off / wide[..., None]).prod(-1) / wide**2
+        if name == "directed":
+            off = np.einsum("fvjab,fvjb->fvja", problem.observed.whitening, off)
+        inner = stats.norm.pdf(off / narrow[..., None]).prod(-1) / narrow**2
         return np.where(seen > 0, (1 - share) * inner + share * outer, 1.0)
 
     straight = density(images)
@@ -134,6 +153,58 @@ def test_detections_are_a_mixture(problem):
         )
     )
     np.testing.assert_allclose(found, -np.log(total).sum(-1), rtol=1e-9)
+
+
+def test_blocks_of_directed_detections(directed):
+    """Without outliers and exchanges slopes between inverse covariances."""
+    weights = directed.weights._replace(
+        outlier_share=tf.constant(1e-300, tf.float64),
+        swaps=tf.constant([1.0, 0, 0, 0], tf.float64),
+    )
+    found = frames.detection_blocks(
+        directed.x.joints_mm, directed.observed, weights, directed.layout
+    )
+    observed = directed.observed
+    images, depth = energy.project(directed.x.joints_mm, observed.projection)
+    slope = frames.image_slopes(images, depth, observed.projection)
+    inverse = np.einsum("fvjca,fvjcb->fvjab", *[observed.whitening] * 2)
+    inverse *= (observed.seen / observed.sigma_px**2).numpy()[..., None, None]
+    expected = np.einsum("fvjar,fvjab,fvjbs->fjrs", slope, inverse, slope)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
+
+
+def test_round_whitening_is_none(problem):
+    """Energies, matrices and statistics are those of detections without any."""
+    round_ = problem.observed._replace(
+        whitening=tf.eye(2, batch_shape=problem.observed.seen.shape, dtype=tf.float64)
+    )
+    rest = problem.body, problem.weights, problem.layout
+    follows = tf.ones([COUNT], tf.float64)
+    for observed in (problem.observed, round_):
+        at = problem.x, problem.start, observed, *rest
+        system = frames.system(*at)
+        found = (energy.frame_energy(*at), *system, *noise.statistics(*at, follows))
+        if observed is problem.observed:
+            expected = found
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_statistics_of_directed_residuals(directed):
+    """Squares are Mahalanobis', and shifts are in the picture."""
+    rest = directed.body, directed.weights, directed.layout
+    follows = tf.ones([COUNT], tf.float64)
+    observed = directed.observed
+    found = noise.statistics(directed.x, directed.start, observed, *rest, follows)
+    images, _ = energy.project(directed.x.joints_mm, observed.projection)
+    inlier = observed.seen * energy.fit(images, observed, directed.weights).inlier
+    off = (images - observed.points_px).numpy()
+    inverse = np.einsum("fvjca,fvjcb->fvjab", *[observed.whitening] * 2)
+    squares = np.einsum("fvja,fvjab,fvjb->fvj", off, inverse, off)
+    weight = (inlier / observed.sigma_px**2).numpy()
+    np.testing.assert_allclose(found.squares, (weight * squares).sum(0), rtol=1e-9)
+    shifts = (weight[..., None] * off).sum((0, 2))
+    np.testing.assert_allclose(found.shifts, shifts, rtol=1e-9)
 
 
 def test_bones_leaning_and_poses(problem):

@@ -1,5 +1,6 @@
 """Figures of an evaluation, by hand."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,8 +25,8 @@ def found():
     images = rng.uniform(0, 1000, (MOMENTS, VIEWS, JOINTS, 2))
     points = images + np.array([3.0, 4.0])
     points[0] += [3.0, 4.0]
-    sigma = np.full((MOMENTS, VIEWS, JOINTS), 6.0)
-    return Measured(poses, truth, points, sigma, images)
+    covariance = np.broadcast_to(36 * np.eye(2), (MOMENTS, VIEWS, JOINTS, 2, 2))
+    return Measured(poses, truth, points, covariance, images)
 
 
 def test_errors_about_the_hip_and_in_the_world(found):
@@ -42,6 +43,12 @@ def test_detections_and_their_deviations(found):
     # 5 px are within 6, 10 px only within 12.
     assert found.share_within(1) == pytest.approx(2 / 3)
     assert found.share_within(2) == 1
+    # Errors of 3 and 4 px, or twice that, where x is known to 1 px and y to 20.
+    along = np.broadcast_to(np.diag([1.0, 400.0]), found.covariance_px2.shape)
+    uneven = dataclasses.replace(found, covariance_px2=along)
+    assert uneven.share_within(2.9) == 0
+    assert uneven.share_within(3.1) == pytest.approx(2 / 3)
+    assert uneven.share_within(6.1) == 1
 
 
 def test_a_gaussian_in_the_plane():

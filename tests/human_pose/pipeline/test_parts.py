@@ -6,6 +6,8 @@ import tensorflow as tf
 from made_up_moments import bumps, made_up_batch
 
 from human_pose.files.errors import InputError
+from human_pose.i1 import codec
+from human_pose.i1.readout.plane import in_picture
 from human_pose.pipeline.config import LEARNED, Outliers, chosen_of
 from human_pose.pipeline.detections import Detections, VolumeReadout
 from human_pose.pipeline.outliers import displaced
@@ -83,10 +85,35 @@ def test_detections_lie_in_the_cameras_frame():
     alone = readout(volumes[4:5], batch["box"][4:5], views=1)
     np.testing.assert_allclose(alone.points_px[0, 0], found.points_px[1, 1])
     np.testing.assert_allclose(alone.sigma_px[0, 0], found.sigma_px[1, 1])
-    # σ² = floor² + spread² tr(Σ) / 2 over confidence^power, on a frame 1.28 boxes wide.
-    assert (found.sigma_px.numpy() > 0).all()
     wide = readout(0 * volumes, batch["box"], views=3)
     assert (wide.sigma_px.numpy() > found.sigma_px.numpy()).all()
+
+
+def test_detections_have_the_volumes_covariances():
+    """(floor² I + spread² Σ) over confidence^power, in the frame's pixels."""
+    batch = made_up_batch(moments=2, views=3, input_size=16)
+    readout = VolumeReadout(depth_bins=2, joints=16)
+    readout.log_floor.assign(np.log(np.linspace(0.01, 0.03, 16)))
+    readout.log_spread.assign(np.log(0.8))
+    readout.log_power.assign(np.log(0.4))
+    rng = np.random.default_rng(8)
+    volumes = bumps(batch["joints_2d"])
+    volumes += tf.constant(rng.normal(0, 0.3, volumes.shape), volumes.dtype)
+    found = readout(volumes, batch["box"], views=3)
+    seen = in_picture(volumes, 2)
+    expected = 0.64 * seen.covariance.numpy().astype(float)
+    expected += (np.linspace(0.01, 0.03, 16) ** 2)[:, None, None] * np.eye(2)
+    expected /= seen.confidence.numpy()[..., None, None] ** 0.4
+    scale = codec.frame_px_per_crop(batch["box"]).numpy()[:, None, None, None]
+    expected = (scale**2 * expected).reshape(found.covariance_px2.shape)
+    assert np.abs(expected[..., 0, 1]).max() > 0.1 * expected[..., 0, 0].max()
+    np.testing.assert_allclose(found.covariance_px2, expected, rtol=1e-6)
+    variance = np.sqrt(np.linalg.det(expected))
+    np.testing.assert_allclose(found.sigma_px**2, variance, rtol=1e-6)
+    inverse = np.einsum("fvjca,fvjcb->fvjab", *[found.whitening] * 2)
+    product = inverse @ expected / variance[..., None, None]
+    unit = np.broadcast_to(np.eye(2), product.shape)
+    np.testing.assert_allclose(product, unit, atol=1e-6)
 
 
 def test_weights_are_known_by_name():

@@ -59,12 +59,15 @@ def test_a_body_that_no_two_views_place_starts_in_front_of_one(
     np.testing.assert_allclose(ratio, 1.0, atol=0.35)
 
 
+OF_FRAMES = ("points_px", "seen", "sigma_px", "whitening")
+
+
 def by_frame(function, x, turn, observed):
     """Of each frame by itself, with cameras that all frames share."""
     found = []
     for f in range(2):
         own = observed._replace(
-            **{n: getattr(observed, n)[f : f + 1] for n in observed._fields[:3]},
+            **{n: getattr(observed, n)[f : f + 1] for n in OF_FRAMES},
             outlier_px=observed.outlier_px[f],
             projection=observed.projection[f],
         )
