@@ -74,7 +74,10 @@ class Isolation:
         if known:
             return borrowed() if lost.shape.num_elements() else entry
         same = tf.reduce_all(tf.shape(entry)[:rank] == tf.shape(lost))
-        return tf.cond(same & (tf.size(lost) > 0), borrowed, lambda: entry)
+        found = tf.cond(same & (tf.size(lost) > 0), borrowed, lambda: entry)
+        # Of a batch of any size a branch forgets what the entry's own axes are.
+        found.set_shape(entry.shape)
+        return found
 
     def check(self, energy: tf.Tensor) -> None:
         """Adds the problems whose energy `[*batch]` the borrowed rows have changed."""

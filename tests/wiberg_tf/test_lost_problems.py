@@ -138,6 +138,31 @@ def _failing(on_failure, asked):
     return gradient
 
 
+def test_what_is_shared_keeps_its_size_in_batches_of_any():
+    """Though its first axis, of length 1, may be the batch's."""
+
+    def energy(x, samples, shared):
+        flat = tf.reshape(shared, [shared.shape[0] * 3])
+        return 0.5 * tf.reduce_sum((x - samples) ** 2 + (x - flat) ** 2, -1)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float64)])
+    def gradients(samples):
+        shared = tf.constant([[1.0, -2.0, 0.5]], tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch([samples, shared])
+            x = wt.argmin(
+                energy, tf.zeros_like(samples), (samples, shared), batch_dims=1
+            ).value
+            loss = tf.reduce_sum(x**2)
+        return x, *tape.gradient(loss, [samples, shared])
+
+    samples = np.random.default_rng(0).normal(size=(4, 3))
+    x, of_samples, of_shared = gradients(samples)
+    np.testing.assert_allclose(x, (samples + np.array([1.0, -2.0, 0.5])) / 2, atol=1e-9)
+    np.testing.assert_allclose(of_samples, x, atol=1e-9)
+    np.testing.assert_allclose(of_shared, x.numpy().sum(0)[None], atol=1e-9)
+
+
 @modes
 def test_what_the_gradient_of_a_failed_problem_is(mode):
     theta = [1e-9, 1.0]
