@@ -22,6 +22,7 @@ from human_pose.datasets.lifting_sets.schema import (
 from human_pose.datasets.pose_files import PoseSet, action_file_names, read_people
 from human_pose.datasets.protocol import ACTIONS
 from human_pose.datasets.shards.plan import Piece, Source, stepped, summary_of
+from human_pose.datasets.shards.sidecar import crc32_of
 from human_pose.datasets.shards.writing import Good
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import read_h5
@@ -60,7 +61,7 @@ def tree_source(
         `partial_set`.
     """
     root, name = locate(root), config_name(every)
-    parts, counts = {}, []
+    parts, held = {}, []
     for part, folder in _FOLDERS.items():
         pieces, first = [], 0
         for path, action in _files(root, folder, partial_set):
@@ -68,7 +69,8 @@ def tree_source(
             frames = len(joints)
             indices = stepped(first, first + frames - 1, every)
             pieces.append(Piece(_File(path, action, first), indices))
-            counts.append(f"{path} {frames}")
+            # Other detections of as many frames are another source.
+            held.append(f"{path} {frames} {crc32_of(root / path)}")
             first += frames
         if pieces:
             parts[part] = tuple(piece for piece in pieces if len(piece))
@@ -76,7 +78,7 @@ def tree_source(
         data_set,
         name,
         LIFTING_SCHEMA,
-        f"pose files {summary_of(counts)}, {name}",
+        f"pose files {summary_of(held)}, {name}",
         partial(_samples, root),
         parts,
         "Detections of 17 joints in four views, with their truth and the cameras.",

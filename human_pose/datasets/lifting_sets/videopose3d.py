@@ -30,6 +30,7 @@ from human_pose.datasets.protocol import (
     TRAIN_SUBJECTS,
 )
 from human_pose.datasets.shards.plan import Piece, Source, stepped, summary_of
+from human_pose.datasets.shards.sidecar import crc32_of
 from human_pose.datasets.shards.writing import Good
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
@@ -78,23 +79,25 @@ def videopose3d_source(
     """
     root, name = locate(root), config_name(every)
     detections = _detections_file(root)
-    parts, lengths = {}, []
+    parts = {}
     for part, subjects in _SUBJECTS.items():
         pieces, first = [], 0
         for subject in subjects:
             for take in _takes(root, detections, subject, partial_set):
                 frames = len(_poses(root, detections, subject, take))
-                lengths.append(f"S{subject} {take} {frames}")
                 indices = stepped(first, first + frames - 1, every)
                 pieces.append(Piece(_Take(subject, take, first), indices))
                 first += frames
         if pieces:
             parts[part] = tuple(piece for piece in pieces if len(piece))
+    # Other detections of as many frames are another source.
+    files = (POSITIONS_FILE, detections, CAMERAS_FILE)
+    held = summary_of(f"{file} {crc32_of(root / file)}" for file in files)
     return Source(
         "h36m_lifting",
         name,
         LIFTING_SCHEMA,
-        f"{detections} {summary_of(lengths)}, {name}",
+        f"{detections} {held}, {name}",
         partial(_samples, root, detections),
         parts,
         "Detections of 17 joints in four views, with their truth and the cameras.",

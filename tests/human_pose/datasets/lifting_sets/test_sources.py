@@ -1,5 +1,7 @@
 """Sources of poses: the frames of pose files, in the whole set's order."""
 
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -79,6 +81,24 @@ def test_missing_files_are_named(_tree, tmp_path):
     assert set(stacked(some, "train", "action")) == {2}
 
 
+def test_other_detections_of_as_many_frames_are_prepared_anew(_tree, tmp_path):
+    tree = tmp_path / "tree"
+    shutil.copytree(_tree, tree)
+    before = prepare(tree_source(tree, 5).plan(2), tmp_path / "out")
+    with h5py.File(tree / "training" / "Eating_sh.h5", "r+") as file:
+        file["joint_2d"][...] += 1.0
+    source = tree_source(tree, 5)
+    folder = prepare(source.plan(2), tmp_path / "out")
+    assert folder == before
+    read = record_reader(open_shards(folder, "train"))
+    wanted = stacked(source, "train", "joints_2d_px")
+    found = [
+        parse(read(np.int64(row)), LIFTING_SCHEMA)["joints_2d_px"]
+        for row in range(len(wanted))
+    ]
+    np.testing.assert_array_equal(found, wanted)
+
+
 def test_names_of_steps():
     assert [every_of(config_name(every)) for every in (1, 5, 64)] == [1, 5, 64]
     for name in ("every1", "every05", "every", "5", "every_5", "every\u0665"):
@@ -111,6 +131,19 @@ def npz(tmp_path):
             for view in range(1, 5):
                 file[f"subject{subject}/camera{view}/R"] = np.eye(3) * (subject + view)
     return tmp_path, positions, detections
+
+
+def test_videopose3ds_other_detections_are_another_source(npz):
+    folder, _, detections = npz
+    first = videopose3d_source(folder, partial_set=True).source
+    assert videopose3d_source(folder, partial_set=True).source == first
+    detections["S1"]["WalkDog"][2][0, 0, 0] += 1.0
+    np.savez(
+        folder / "data_2d_h36m_gt.npz",
+        positions_2d=detections,
+        metadata={"layout_name": "h36m", "num_joints": 17},
+    )
+    assert videopose3d_source(folder, partial_set=True).source != first
 
 
 def test_videopose3d_frames(npz):
