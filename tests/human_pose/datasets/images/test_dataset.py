@@ -88,7 +88,9 @@ def test_streams_are_functions_of_seed_and_position(root):
     assert not np.array_equal(other["image"], whole["image"])
 
 
-@pytest.mark.parametrize("augment", ("published", "modern", None))
+@pytest.mark.parametrize(
+    "augment", (pytest.param("published", marks=pytest.mark.large), "modern", None)
+)
 def test_streams_know_their_length(root, augment):
     data = open_dataset(root, part="test")
     for size, options, count in ((2, {}, 2), (3, {}, 1), (2, {"start_step": 1}, 1)):
