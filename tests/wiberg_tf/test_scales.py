@@ -173,14 +173,19 @@ def test_a_singular_jacobian_ends_no_batch():
         total = x[..., 0] + x[..., 1]
         return tf.stack([total + 1, k * total**2 + total - 1], -1)
 
-    solution = wt.argmin(
-        wt.ResidualEnergy(residuals),
-        tf.constant([[0.6, 0.4], [0.1, 0.1]], tf.float64),
-        (tf.constant([0.9, 0.1], tf.float64),),
-        solver=wt.LevenbergMarquardt(),
-        batch_dims=1,
-    )
-    np.testing.assert_allclose(tf.reduce_sum(solution.value, -1), [0, 0], atol=1e-6)
+    @tf.function
+    def run(start, k):
+        return wt.argmin(
+            wt.ResidualEnergy(residuals),
+            start,
+            (k,),
+            solver=wt.LevenbergMarquardt(),
+            batch_dims=1,
+        ).value
+
+    start = tf.constant([[0.6, 0.4], [0.1, 0.1]], tf.float64)
+    found = run(start, tf.constant([0.9, 0.1], tf.float64))
+    np.testing.assert_allclose(tf.reduce_sum(found, -1), [0, 0], atol=1e-6)
 
 
 def test_a_problem_of_no_energy_leaves_unrolled_gradients_finite():
