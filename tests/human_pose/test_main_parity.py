@@ -24,6 +24,14 @@ PUBLISHED = {
     "huber-default-6models": ["--models=6"],
     "huber-default-10models": ["--models=10"],
 }
+# Every option, and every metric; the lifter's own tests have all of them
+# (tests/human_pose/lifting/test_parity.py).
+_QUICK = (
+    "huber-trained",
+    "huber-trained-hlloaded",
+    "l2-default-3models",
+    "huber-default-6models",
+)
 
 
 def evaluate(tmp_path, golden, parameters_dir, metric, arguments):
@@ -106,7 +114,13 @@ def test_invented_parameters(
     assert "Walking" in out
 
 
-@pytest.mark.parametrize("configuration", PUBLISHED)
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        pytest.param(name, marks=() if name in _QUICK else pytest.mark.large)
+        for name in PUBLISHED
+    ],
+)
 def test_published_parameters(configuration, shared, tmp_path):
     golden = np.load(shared / "reference" / "lift_dev.npz")
     tome = shared / "data" / "tome"

@@ -170,7 +170,9 @@ def test_python_floats_take_the_precision_of_the_unknowns():
     assert wt.argmin(_bowl, tf.zeros(2), (0.1,)).value.dtype == tf.float32
 
 
-@pytest.mark.parametrize("linear_solve", ["dense", "cg"])
+@pytest.mark.parametrize(
+    "linear_solve", ["dense", pytest.param("cg", marks=pytest.mark.large)]
+)
 def test_compiled_by_xla(linear_solve):
     theta = tf.constant([[0.5, -1.0], [2.0, 0.0]], tf.float64)
 

@@ -44,7 +44,12 @@ def _learned(solver=None, derivative=None, energy=_energy):
 
 @pytest.mark.parametrize(
     "derivative",
-    [wt.Implicit(), wt.Implicit("cg"), wt.Unrolled(), wt.Unrolled(checkpoint=True)],
+    [
+        wt.Implicit(),
+        pytest.param(wt.Implicit("cg"), marks=pytest.mark.large),
+        pytest.param(wt.Unrolled(), marks=pytest.mark.large),
+        wt.Unrolled(checkpoint=True),
+    ],
     ids=["implicit", "cg", "unrolled", "checkpointed"],
 )
 def test_an_energy_may_branch_and_loop_by_tensors(derivative):

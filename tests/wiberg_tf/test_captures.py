@@ -26,8 +26,25 @@ def _minimise(energy, parameters, derivative, **options):
     return wt.argmin(energy, start, parameters, **options).value
 
 
-@modes
-@derivatives
+@pytest.mark.parametrize(
+    ("derivative", "mode"),
+    [
+        (wt.Implicit(), "graph"),
+        (wt.Implicit("cg"), "eager"),
+        (wt.Implicit("minres"), "eager"),
+        (wt.Unrolled(), "eager"),
+        (wt.Unrolled(), "graph"),
+        *(
+            pytest.param(wt.Implicit(solve), mode, marks=pytest.mark.large)
+            for solve, mode in (
+                ("dense", "eager"),
+                ("cg", "graph"),
+                ("minres", "graph"),
+            )
+        ),
+    ],
+    ids=str,
+)
 def test_a_loop_variable_is_what_it_was(derivative, mode):
     def gradient(theta):
         total = tf.zeros([], tf.float64)

@@ -218,20 +218,26 @@ def test_the_function_is_that_of_the_call():
     np.testing.assert_allclose(by_power, -np.log(128) * x / 9, rtol=1e-9)
 
 
-def test_under_xla():
+@pytest.mark.parametrize(
+    ("solve", "function"),
+    [
+        pytest.param(wt.fixed_point, layer, marks=pytest.mark.large),
+        (wt.root, equations),
+    ],
+)
+def test_under_xla(solve, function):
     weights, bias = tf.constant(MATRIX), tf.ones([2, 6], tf.float64)
-    for solve, function in ((wt.fixed_point, layer), (wt.root, equations)):
 
-        def loss(bias, solve=solve, function=function):
-            start = tf.zeros([2, 6], tf.float64)
-            with tf.GradientTape() as tape:
-                tape.watch(bias)
-                found = solve(function, start, (weights, bias), batch_dims=1)
-            return found.value, tape.gradient(found.value, bias)
+    def loss(bias):
+        start = tf.zeros([2, 6], tf.float64)
+        with tf.GradientTape() as tape:
+            tape.watch(bias)
+            found = solve(function, start, (weights, bias), batch_dims=1)
+        return found.value, tape.gradient(found.value, bias)
 
-        plain, compiled = loss(bias), tf.function(loss, jit_compile=True)(bias)
-        for one, other in zip(plain, compiled, strict=True):
-            np.testing.assert_allclose(other, one, rtol=1e-8, atol=1e-12)
+    plain, compiled = loss(bias), tf.function(loss, jit_compile=True)(bias)
+    for one, other in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-8, atol=1e-12)
 
 
 def test_refusals():

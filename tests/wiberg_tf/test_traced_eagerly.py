@@ -107,8 +107,15 @@ def _gradients(compute, mode):
     return mode(run)()
 
 
-@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.Unrolled()])
-@pytest.mark.parametrize("residuals", [False, True])
+@pytest.mark.parametrize(
+    ("derivative", "residuals"),
+    [
+        (wt.Implicit(), False),
+        (wt.Unrolled(), True),
+        pytest.param(wt.Implicit(), True, marks=pytest.mark.large),
+        pytest.param(wt.Unrolled(), False, marks=pytest.mark.large),
+    ],
+)
 def test_gradients_reach_parameters_and_captures(derivative, residuals):
     """Eagerly as in a graph, after few iterations."""
 

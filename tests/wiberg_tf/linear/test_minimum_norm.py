@@ -37,8 +37,15 @@ def test_the_derivative_is_the_shortest(choice):
     np.testing.assert_allclose(found, [expected, expected], atol=1e-12)
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+@pytest.mark.parametrize(
+    ("dtype", "compiled"),
+    [
+        (tf.float32, False),
+        pytest.param(tf.float32, True, marks=pytest.mark.large),
+        (tf.float64, True),
+        pytest.param(tf.float64, False, marks=pytest.mark.large),
+    ],
+)
 def test_graphs_and_single_precision(dtype, compiled):
     # XLA's eigenvalues are exact to about 1e-12 only, which would be refused as
     # unclear, and its eigenvectors to 1e-6.

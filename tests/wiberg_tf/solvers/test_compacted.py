@@ -20,6 +20,12 @@ def problems():
     return tuple(map(tf.constant, (features, targets, width)))
 
 
+@pytest.fixture(scope="module")
+def whole(problems):
+    """What IRLS finds of the whole batch: the solution, and the gradients."""
+    return _learned(wt.IRLS(), problems)
+
+
 def _energy():
     return wt.ResidualEnergy(
         lambda x, f, y, _: tf.linalg.matvec(f, x) - y,
@@ -61,14 +67,14 @@ def _learned(solver, problems, mode="graph", **options):
         pytest.param(
             wt.GaussNewton(tolerance=1e-7, steps_per_hessian=2), marks=pytest.mark.large
         ),
-        wt.LevenbergMarquardt(),
+        pytest.param(wt.LevenbergMarquardt(), marks=pytest.mark.large),
         pytest.param(wt.LBFGS(), marks=pytest.mark.large),
         pytest.param(wt.GradientDescent(max_iterations=30), marks=pytest.mark.large),
     ],
     ids=lambda solver: type(solver).__name__,
 )
-def test_what_comes_of_it_is_what_comes_of_the_whole_batch(solver, problems):
-    plain, gradients = _learned(solver, problems)
+def test_what_comes_of_it_is_what_comes_of_the_whole_batch(solver, problems, whole):
+    plain, gradients = whole if solver == wt.IRLS() else _learned(solver, problems)
     fewer, others = _learned(wt.Compacted(solver, least=3), problems)
     np.testing.assert_array_equal(fewer.status, plain.status)
     np.testing.assert_array_equal(fewer.stats.iterations, plain.stats.iterations)
@@ -81,10 +87,15 @@ def test_what_comes_of_it_is_what_comes_of_the_whole_batch(solver, problems):
 
 
 @pytest.mark.parametrize(
-    ("mode", "share"), [("eager", 0.95), ("graph", 0.3), ("unknown batch", 0.6)]
+    ("mode", "share"),
+    [
+        ("eager", 0.95),
+        pytest.param("graph", 0.3, marks=pytest.mark.large),
+        ("unknown batch", 0.6),
+    ],
 )
-def test_every_way_of_calling_it(mode, share, problems):
-    plain, gradients = _learned(wt.IRLS(), problems)
+def test_every_way_of_calling_it(mode, share, problems, whole):
+    plain, gradients = whole
     solver = wt.Compacted(wt.IRLS(), share=share, least=0)
     fewer, others = _learned(solver, problems, mode)
     np.testing.assert_array_equal(fewer.stats.iterations, plain.stats.iterations)
@@ -176,7 +187,7 @@ def test_what_all_share_stays_whole(problems):
     np.testing.assert_array_equal(fewer.status, plain.status)
 
 
-@pytest.mark.parametrize("views", [2, 3])
+@pytest.mark.parametrize("views", [pytest.param(2, marks=pytest.mark.large), 3])
 def test_what_all_share_keeps_its_sizes_where_the_batch_is_of_any(views):
     """Energies reshape by sizes that are known beforehand."""
     shared = tf.constant(np.linspace(1, 2, 2 * views).reshape(views, 2))
@@ -207,7 +218,9 @@ def test_what_all_share_keeps_its_sizes_where_the_batch_is_of_any(views):
     np.testing.assert_allclose(found.value, targets, atol=1e-7)
 
 
-@pytest.mark.parametrize("mode", ["graph", "unknown batch"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("graph", marks=pytest.mark.large), "unknown batch"]
+)
 def test_a_lost_problem_and_an_endless_one_stay_their_own(mode, problems):
     features, targets, width = problems
     targets = targets.numpy()

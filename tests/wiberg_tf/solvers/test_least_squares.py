@@ -42,10 +42,17 @@ def _regression(rng, batch=()):
     return design, design @ np.array([1.0, -2.0, 0.5]) + noise
 
 
-@each
-@pytest.mark.parametrize("loss", _LOSSES, ids=lambda loss: type(loss).__name__)
-@pytest.mark.parametrize("batch", [(), (3,)], ids=str)
-def test_robust_regressions_end_where_newton_does(solver, loss, batch, rng):
+def _alone_or_in_a_batch():
+    """Every loss in a batch; alone one, the others among the large tests."""
+    for loss in _LOSSES:
+        name = type(loss).__name__
+        yield pytest.param(loss, (3,), id=f"{name}-batch")
+        marks = () if name == "PseudoHuber" else pytest.mark.large
+        yield pytest.param(loss, (), id=f"{name}-alone", marks=marks)
+
+
+@pytest.mark.parametrize(("loss", "batch"), list(_alone_or_in_a_batch()))
+def test_robust_regressions_end_where_newton_does(loss, batch, rng):
     design, observed = _regression(rng, batch)
     energy = wt.ResidualEnergy(_linear, loss)
     start = np.linalg.lstsq(design.reshape(-1, 3), observed.reshape(-1), rcond=None)[0]
@@ -60,9 +67,13 @@ def test_robust_regressions_end_where_newton_does(solver, loss, batch, rng):
             batch_dims=len(batch),
         )
 
-    solution, newton = tf.function(run)(solver), run(wt.Newton(tolerance=1e-10))
-    assert np.all(solution.status == wt.Status.CONVERGED)
-    np.testing.assert_allclose(solution.value, newton.value, atol=1e-8)
+    newton = run(wt.Newton(tolerance=1e-10))
+    for name, solver in _SOLVERS.items():
+        solution = tf.function(run)(solver)
+        assert np.all(solution.status == wt.Status.CONVERGED), name
+        np.testing.assert_allclose(
+            solution.value, newton.value, atol=1e-8, err_msg=name
+        )
 
 
 def test_plain_least_squares_takes_one_step(rng):

@@ -1,5 +1,7 @@
 """Newton's method: known minima, what it reports, and its differentiable direction."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -29,6 +31,23 @@ def _solve(energy, start, *parameters, **options):
         derivative=wt.Unrolled(),
         batch_dims=np.ndim(start) - 1,
     )
+
+
+@functools.lru_cache
+def _rosenbrocks_solver(**options):
+    """Compiled for batches of any size, and shared by the tests."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float64)])
+    def solve(start):
+        return wt.argmin(
+            _rosenbrock,
+            start,
+            solver=wt.Newton(**options),
+            derivative=wt.Unrolled(),
+            batch_dims=1,
+        )
+
+    return lambda start: solve(tf.constant(start, tf.float64))
 
 
 @pytest.mark.parametrize(
@@ -116,10 +135,11 @@ def test_single_precision_converges_at_its_own_tolerance():
 
 def test_problems_of_a_batch_end_as_if_alone():
     start = [[-1.2, 1.0], [1.0, 1.0], [0.9, 0.8], [2.0, 3.5]]
-    together = _solve(_rosenbrock, start)
+    solve = _rosenbrocks_solver()
+    together = solve(start)
     assert len(set(together.stats.iterations.numpy())) == 4
     for i, one in enumerate(start):
-        alone = _solve(_rosenbrock, [one])
+        alone = solve([one])
         np.testing.assert_array_equal(together.value[i], alone.value[0])
         np.testing.assert_array_equal(together.status[i], alone.status[0])
         for of_batch, of_one in zip(together.stats[:3], alone.stats[:3], strict=True):
@@ -208,22 +228,23 @@ def test_a_plain_step_says_where_the_hessian_is_singular(size):
 
 
 def test_damping_slows_newton_and_does_not_move_the_minimum():
-    free = _solve(_rosenbrock, [-1.2, 1.0])
-    damped = _solve(_rosenbrock, [-1.2, 1.0], damping=1.0)
+    free = _rosenbrocks_solver()([[-1.2, 1.0]])
+    damped = _rosenbrocks_solver(damping=1.0)([[-1.2, 1.0]])
     assert damped.stats.iterations > free.stats.iterations
-    np.testing.assert_allclose(damped.value, [1, 1], atol=1e-7)
+    np.testing.assert_allclose(damped.value, [[1, 1]], atol=1e-7)
 
 
 @pytest.mark.parametrize("steps", [2, 3])
 def test_a_hessian_may_serve_several_steps(steps):
     start = [[-1.2, 1.0], [0.5, 2.0]]
-    several = _solve(_rosenbrock, start, steps_per_hessian=steps)
+    solve = _rosenbrocks_solver(steps_per_hessian=steps)
+    several = solve(start)
     np.testing.assert_array_equal(several.status, [wt.Status.CONVERGED] * 2)
     np.testing.assert_allclose(several.value, np.ones((2, 2)), rtol=1e-8)
-    alone = _solve(_rosenbrock, start[:1], steps_per_hessian=steps)
+    alone = solve(start[:1])
     np.testing.assert_allclose(several.value[0], alone.value[0], atol=1e-12)
     assert several.stats.iterations[0] == alone.stats.iterations[0]
-    one = _solve(_rosenbrock, start)
+    one = _rosenbrocks_solver()(start)
     assert np.all(several.stats.iterations.numpy() < one.stats.iterations.numpy())
 
 

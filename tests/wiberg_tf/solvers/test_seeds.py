@@ -15,8 +15,16 @@ def _wells(x, points, width):
 _ONE_STEP = wt.Newton(max_iterations=1, line_search=False, damping=0.1)
 
 
-@pytest.mark.parametrize("batch", [(), (4,), (2, 3)], ids=str)
-@pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
+@pytest.mark.parametrize(
+    ("batch", "mode"),
+    [
+        *((batch, mode) for batch in ((), (4,)) for mode in ("eager", "graph")),
+        *(((2, 3), mode) for mode in ("eager", "graph", "xla")),
+        pytest.param((), "xla", marks=pytest.mark.large),
+        pytest.param((4,), "xla", marks=pytest.mark.large),
+    ],
+    ids=str,
+)
 def test_the_toys_step_is_its_closed_form(batch, mode, rng):
     points = rng.normal(0, 2, size=(*batch, 12))
     energy = -np.exp(-((points[..., :, None] - points[..., None, :]) ** 2) / 1.5**2)

@@ -88,7 +88,9 @@ def test_streams_are_functions_of_seed_and_position(root):
     assert not np.array_equal(other["image"], whole["image"])
 
 
-@pytest.mark.parametrize("augment", ("published", "modern", None))
+@pytest.mark.parametrize(
+    "augment", (pytest.param("published", marks=pytest.mark.large), "modern", None)
+)
 def test_streams_know_their_length(root, augment):
     data = open_dataset(root, part="test")
     for size, options, count in ((2, {}, 2), (3, {}, 1), (2, {"start_step": 1}, 1)):
@@ -232,8 +234,15 @@ def test_bad_text_is_named_or_skipped(root, case):
     assert "\n" not in str(caught.value)
     ((index, reason),) = data.skipped
     assert index == 2 and reason in str(caught.value)
-    kept = batches(data, Stream(9, skip_bad=True, input_size=32))
-    assert all_of(kept)["index"].tolist() == [0, 1, 3, 4, 5, 6, 7, 8]
+    kept = data.good_annotations(skip_bad=True)
+    assert kept.index.tolist() == [0, 1, 3, 4, 5, 6, 7, 8]
+
+
+def test_batches_leave_out_what_is_skipped(root):
+    (root / "scale" / "2.txt").write_text("nan")
+    (root / "images" / "3.png").write_bytes(b"GIF89a")
+    kept = batches(open_dataset(root), Stream(9, skip_bad=True, input_size=32))
+    assert all_of(kept)["index"].tolist() == [0, 1, 4, 5, 6, 7, 8]
 
 
 @pytest.mark.parametrize(
@@ -288,17 +297,19 @@ def test_pictures_with_right_checksums_but_wrong_data_are_named(root, data):
     with pytest.raises(InputError, match=r"images/3\.png: is a damaged") as caught:
         batches(open_dataset(root), Stream(2))
     assert "\n" not in str(caught.value)
-    stream = batches(open_dataset(root), Stream(9, skip_bad=True, input_size=32))
-    assert all_of(stream)["index"].tolist() == [0, 1, 2, 4, 5, 6, 7, 8]
+    kept = open_dataset(root).good_annotations(skip_bad=True)
+    assert kept.index.tolist() == [0, 1, 2, 4, 5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("mode", ("1", "L", "LA", "P", "RGBA", "I;16"))
-def test_every_kind_of_png_can_be_used(root, mode):
-    gray = np.full((224, 224), 30000, np.uint16)
-    image = Image.fromarray(gray if mode == "I;16" else made_up.picture(3))
-    image = image if mode == "I;16" else image.convert(mode)
-    image.save(root / "images" / "3.png")
-    assert len(all_of(batches(open_dataset(root), Stream(9)))["index"]) == 9
+def test_every_kind_of_png_can_be_used(root):
+    for index, mode in enumerate(("1", "L", "LA", "P", "RGBA", "I;16")):
+        gray = np.full((224, 224), 30000, np.uint16)
+        image = Image.fromarray(gray if mode == "I;16" else made_up.picture(3))
+        image = image if mode == "I;16" else image.convert(mode)
+        image.save(root / "images" / f"{index}.png")
+    data = open_dataset(root)
+    assert data.check() == ()
+    assert len(all_of(batches(data, Stream(9)))["index"]) == 9
 
 
 def test_interlaced_pictures_can_be_used(root):

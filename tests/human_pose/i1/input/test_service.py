@@ -41,7 +41,9 @@ def assert_equal(one, other):
             np.testing.assert_array_equal(values, theirs[name], name)
 
 
-@pytest.mark.parametrize("augment", ["published", "modern"])
+@pytest.mark.parametrize(
+    "augment", [pytest.param("published", marks=pytest.mark.large), "modern"]
+)
 def test_gives_the_batches_in_their_order(dataset, augment):
     stream = Stream(2, augment, shuffle=True, repeat=True, seed=2, start_step=3)
     with service() as address:

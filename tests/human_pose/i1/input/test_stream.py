@@ -85,16 +85,24 @@ def test_equal_streams_are_equal_batches(root):
             np.testing.assert_array_equal(values, other[name])
 
 
-@pytest.mark.parametrize("augment", ["published", "modern", None])
-@pytest.mark.parametrize(
-    ("workers", "options"),
-    [
-        (2, {"start_step": 1}),  # 9 samples: batches of 4 and 1, the last part empty
-        (4, {"sampling": "replacement", "epoch": 1}),
-        (2, {"start_step": 3, "repeat": True}),
-        (2, {"start_step": 5}),  # behind the end
-    ],
-)
+_PARTS = [
+    (2, {"start_step": 1}),  # 9 samples: batches of 4 and 1, the last part empty
+    (4, {"sampling": "replacement", "epoch": 1}),
+    (2, {"start_step": 3, "repeat": True}),
+    (2, {"start_step": 5}),  # behind the end
+]
+
+
+def _augmented_parts():
+    """All parts with modern changes, and the first with every other."""
+    for augment in ("published", "modern", None):
+        for number, (workers, options) in enumerate(_PARTS):
+            quick = augment == "modern" or number == 0
+            marks = () if quick else pytest.mark.large
+            yield pytest.param(augment, workers, options, marks=marks)
+
+
+@pytest.mark.parametrize(("augment", "workers", "options"), list(_augmented_parts()))
 def test_parts_of_all_workers_are_the_batches(root, augment, workers, options):
     whole = Stream(4, augment, shuffle=True, seed=6, input_size=64, **options)
     dataset = open_dataset(root)

@@ -55,6 +55,17 @@ def reference(shared):
     return layers, np.load(folder / "i1net_dev.npz")
 
 
+@pytest.fixture(scope="module")
+def published():
+    """The whole network, with 8 depth bins."""
+    return build_network(8, batch_norm="batch")
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return build_network(16, 16, 64, "tiny", batch_norm="moving", last_layer_std=0.002)
+
+
 @pytest.mark.parametrize(
     ("batch_norm", "key", "tolerance"),
     [
@@ -62,9 +73,13 @@ def reference(shared):
         pytest.param("moving", "global", 2e-5, marks=pytest.mark.large),
     ],
 )
-def test_whole_network_agrees_with_the_original(reference, batch_norm, key, tolerance):
+def test_whole_network_agrees_with_the_original(
+    reference, published, batch_norm, key, tolerance
+):
     layers, golden = reference
-    network = build_network(8, batch_norm=batch_norm)
+    network = published
+    if batch_norm != "batch":
+        network = build_network(8, batch_norm=batch_norm)
     assign(network, layers)
     inner = [
         "pooling", "residual_4", "hourglass1_branch1_res3", "hourglass1_upsampling",
@@ -88,12 +103,17 @@ def test_whole_network_agrees_with_the_original(reference, batch_norm, key, tole
         check(found[name][:, :, grid][..., grid], f"{name}_{key}_grid4")
 
 
+# Every depth bin has 16 maps of 256 features each, and their biases.
 @pytest.mark.parametrize(
     ("bins", "count"),
-    [pytest.param(4, 40_164_304, marks=pytest.mark.large), (64, 40_411_024)],
+    [
+        pytest.param(4, 40_164_304, marks=pytest.mark.large),
+        (8, 40_164_304 + 4 * 16 * 257),
+        pytest.param(64, 40_411_024, marks=pytest.mark.large),
+    ],
 )
-def test_parameters_are_as_many_as_published(bins, count):
-    network = build_network(bins)
+def test_parameters_are_as_many_as_published(published, bins, count):
+    network = published if bins == 8 else build_network(bins)
     assert sum(np.prod(v.shape) for v in network.trainable_variables) == count
     assert network.output["heatmap2"].shape == (None, 64, 64, 16 * bins)
 
@@ -126,13 +146,12 @@ def test_normalisation_keeps_moving_statistics():
         np.testing.assert_allclose(moving, (0.99 * old + new) / 1.99, rtol=1e-4)
 
 
-def test_tiny_is_saved_and_loaded(tmp_path):
-    network = build_network(4, input_size=64, preset="tiny", batch_norm="moving")
+def test_tiny_is_saved_and_loaded(tiny, tmp_path):
     image = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 64, 64, 3))
-    network.save(tmp_path / "tiny.keras")
+    tiny.save(tmp_path / "tiny.keras")
     again = keras.models.load_model(tmp_path / "tiny.keras")
-    expected, found = network(image), again(image)
-    assert expected["heatmap2"].shape == (1, 16, 16, 64)
+    expected, found = tiny(image), again(image)
+    assert expected["heatmap2"].shape == (1, 16, 16, 256)
     for name in ("heatmap", "heatmap2"):
         np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
 
@@ -229,7 +248,6 @@ def test_scaled_weights_carry_a_signal_through_the_network():
     assert float(np.var(kernel)) == pytest.approx(0.5 / inputs, rel=0.05)
 
 
-def test_the_last_layer_starts_as_small_as_asked():
-    network = build_network(16, 16, 64, "tiny", last_layer_std=0.002)
+def test_the_last_layer_starts_as_small_as_asked(tiny):
     for name, std in (("conv_5_d16", 0.002), ("conv_2_n", 0.01)):
-        assert float(np.std(network.get_layer(name).kernel)) == pytest.approx(std, 0.1)
+        assert float(np.std(tiny.get_layer(name).kernel)) == pytest.approx(std, 0.1)

@@ -12,8 +12,18 @@ def tiny(depth_bins, seed, **options):
     return build_network(depth_bins, input_size=64, preset="tiny", **options)
 
 
-def test_hands_on_all_but_the_last_layer():
-    source, target = tiny(4, seed=0), tiny(8, seed=1)
+@pytest.fixture(scope="module")
+def target():
+    """Of another depth than the sources."""
+    return tiny(8, seed=1)
+
+
+@pytest.fixture(scope="module")
+def source():
+    return tiny(4, seed=0)
+
+
+def test_hands_on_all_but_the_last_layer(source, target):
     last = target.get_layer("conv_5_d8").get_weights()
     moving_mean = source.get_layer("bn_1").moving_mean
     statistics = np.arange(moving_mean.shape[0], dtype=np.float32)
@@ -30,16 +40,16 @@ def test_hands_on_all_but_the_last_layer():
     )
 
 
-def test_refuses_other_sizes_and_changes_nothing():
-    source, target = tiny(4, seed=0, joints=17), tiny(4, seed=1)
+def test_refuses_other_sizes_and_changes_nothing(target):
+    other = tiny(8, seed=0, joints=17)
     before = target.get_weights()
     with pytest.raises(InputError, match=r"layer conv_2_n .* has shapes .*17"):
-        transfer(source, target)
+        transfer(other, target)
     for weight, old in zip(target.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, old)
 
 
-def test_refuses_a_network_of_other_names():
+def test_refuses_a_network_of_other_names(target):
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     with pytest.raises(InputError, match="share no layer"):
-        transfer(other, tiny(4, seed=1))
+        transfer(other, target)

@@ -336,7 +336,9 @@ def test_stops_when_the_loss_is_not_finite(config, tmp_path, monkeypatch):
         training.train(config, folder_of(tmp_path / "run"))
 
 
-@pytest.mark.parametrize("recipe", ["published", "modern"])
+@pytest.mark.parametrize(
+    "recipe", ["published", pytest.param("modern", marks=pytest.mark.large)]
+)
 def test_no_diverged_state_replaces_a_good_one(config, tmp_path, recipe):
     """The first step's loss is finite; it tells nothing of the weights it leaves."""
     folder = folder_of(tmp_path / "run")
@@ -573,7 +575,8 @@ def test_keeps_the_best_of_the_validations(config, tmp_path, monkeypatch):
         # 30, 10, 20 and 40 mm.
         logs["val_integral_mpjpe_mm"] = [30.0, 10.0, 20.0, 40.0][epoch]
         save(self, epoch, logs)
-        found.append(weights(folder, "d4_ada"))
+        if epoch in (1, 3):
+            found.append(weights(folder, "d4_ada"))
 
     monkeypatch.setattr(callbacks.Saver, "on_epoch_end", noting)
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
@@ -583,7 +586,7 @@ def test_keeps_the_best_of_the_validations(config, tmp_path, monkeypatch):
     training.train(dataclasses.replace(config, resume=True), folder)
     assert progress_of(folder)["best_mm"] == 10
     best = weights(folder, "d4_ada_best")
-    for name, value in found[1].items():
+    for name, value in found[0].items():
         np.testing.assert_array_equal(best[name], value)
     assert np.abs(best["fc_1/kernel"] - found[-1]["fc_1/kernel"]).max() > 1e-4
 
@@ -718,7 +721,12 @@ def test_names_the_step_whose_loss_means_nothing(config, tmp_path, monkeypatch):
     ("at_once_", "worst", "message"),
     [
         (1, 3e7, r"loss is 3e\+07 in stage d4_ada, step 3, above 2.048e"),
-        (4, 3e7, r"loss is 3e\+07 in stage d4_ada, steps 1 to 4, above 2.048e"),
+        pytest.param(
+            4,
+            3e7,
+            r"loss is 3e\+07 in stage d4_ada, steps 1 to 4, above 2.048e",
+            marks=pytest.mark.large,
+        ),
         (4, math.nan, r"loss is nan in stage d4_ada, steps 1 to 4;"),
     ],
 )
