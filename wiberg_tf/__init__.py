@@ -12,7 +12,7 @@ from typing import Any
 from wiberg_tf import losses
 from wiberg_tf._argmin import argmin
 from wiberg_tf._check_energy import check_energy
-from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
+from wiberg_tf._derivatives import Derivative, Implicit, NoDerivative, TrustRegion
 from wiberg_tf._diagnostics import Diagnostics, diagnose
 from wiberg_tf._differentiability import Differentiability
 from wiberg_tf._equations import Equations
@@ -59,6 +59,7 @@ __all__ = [
     "MinimumNorm",
     "Newton",
     "NewtonKrylov",
+    "NoDerivative",
     "Problem",
     "ResidualEnergy",
     "Root",

@@ -57,7 +57,8 @@ def argmin(
       solver: a `Solver` (default `Newton()`), or any callable `solver(objective,
         initial) -> value`, with `objective(x)` the energy at θ; `GridSeeds` chooses a
         start for any, `Compacted` saves steps of problems that are done.
-      derivative: `Implicit()` (default), `TrustRegion(damping)` or `Unrolled()`.
+      derivative: `Implicit()` (default), `TrustRegion(damping)` or `Unrolled()`; or
+        `NoDerivative()`, where gradients raise.
       batch_dims: how many leading axes of `initial` index independent problems.
       bounds: (lower, upper) for x, each a number, or a nest like `initial` of what
         broadcasts to its entries. At an active bound the minimiser does not move with

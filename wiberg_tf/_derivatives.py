@@ -22,6 +22,11 @@ from wiberg_tf._tracing import TracedByValue
 
 Solve = Callable[..., Solution]
 
+_NO_DERIVATIVE = (
+    "wt.NoDerivative() was asked for, so the minimiser has none; use wt.Implicit(), "
+    "wt.TrustRegion(damping) or wt.Unrolled()"
+)
+
 
 class Derivative(TracedByValue, abc.ABC):
     """A rule for differentiating the minimiser with respect to the parameters."""
@@ -45,6 +50,37 @@ class Derivative(TracedByValue, abc.ABC):
           batch_dims: as of `argmin`.
           box: the bounds, or None.
         """
+
+
+@dataclass(frozen=True)
+class NoDerivative(Derivative):
+    """None, where only the minimiser is wanted: the derivative's graph is not made.
+
+    Whoever asks for a gradient of `value` or `stats.energy` gets a `LookupError`, by
+    parameters, captures and bounds alike.
+    """
+
+    def attach(
+        self,
+        solve: Solve,
+        energy: Energy,
+        parameters: Any,
+        batch_dims: int,
+        box: Box | None,
+    ) -> Solution:
+        """See the base class."""
+        # Tapes trace what is found to all that it depends on, so that none returns a
+        # part of a gradient as if it were the whole.
+        solution = solve(parameters)
+        value, level = tf.nest.map_structure(
+            _without_gradient, (solution.value, solution.stats.energy)
+        )
+        stats = solution.stats._replace(energy=level)
+        return solution._replace(value=value, stats=stats)
+
+
+def _without_gradient(found: tf.Tensor) -> tf.Tensor:
+    return tf.raw_ops.PreventGradient(input=found, message=_NO_DERIVATIVE)
 
 
 @dataclass(frozen=True)

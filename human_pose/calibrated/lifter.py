@@ -215,9 +215,9 @@ class CalibratedLifter(keras.Model):
         observed: Observed,
         body: Body,
         terms: Weights,
-        leave_behind: bool = False,
+        inference: bool = False,
     ) -> tuple[Unknowns, tf.Tensor]:
-        """The same from joints and turns that are near."""
+        """The same from joints and turns that are near; see `minimise.of_frames`."""
         x = minimise.of_frames(
             x,
             turn,
@@ -228,7 +228,7 @@ class CalibratedLifter(keras.Model):
             self.config.solver,
             self.damping,
             self.derivative,
-            leave_behind,
+            inference,
         ).value
         return restarted(x, turn)
 
@@ -241,6 +241,7 @@ class CalibratedLifter(keras.Model):
         body: Body,
         terms: Weights,
         overlap: tf.Tensor,
+        inference: bool = False,
     ) -> Unknowns:
         """Joints of sequences, from those of their frames."""
         return minimise.of_sequence(
@@ -254,6 +255,7 @@ class CalibratedLifter(keras.Model):
             self.config.solver,
             overlap,
             self.damping,
+            inference,
         ).value
 
     def weight(self, name: str) -> keras.Variable:

@@ -52,7 +52,7 @@ def of_frames(
     config: SolverConfig,
     damping: Damping = 0.0,
     derivative: Derivative = "trust_region",
-    leave_behind: bool = False,
+    inference: bool = False,
 ) -> wt.Solution:
     """Minimises each frame by itself from x.
 
@@ -67,8 +67,8 @@ def of_frames(
       damping: see there.
       derivative: "trust_region"; "implicit" without λ, by the Hessian as it stands
         where that is no minimum's, too; or "unrolled" through the steps.
-      leave_behind: frames that are done, in a batch of any number; not for XLA, nor
-        with "unrolled".
+      inference: without a derivative, in a batch of any number, of which frames that
+        are done are left behind; not for XLA.
     """
 
     def energy_of(
@@ -91,13 +91,22 @@ def of_frames(
     steps = wt.Newton(
         linear_solve=step, max_iterations=config.frame_iterations, rtol=config.rtol
     )
-    least = _most_that_are_shared(parameters)
+    if inference:
+        least = _most_that_are_shared(parameters)
+        return wt.argmin(
+            energy_of,
+            x,
+            parameters,
+            batch_dims=1,
+            solver=wt.Compacted(steps, least=least),
+            derivative=wt.NoDerivative(),
+        )
     return wt.argmin(
         energy_of,
         x,
         parameters,
         batch_dims=1,
-        solver=wt.Compacted(steps, least=least) if leave_behind else steps,
+        solver=steps,
         derivative={
             "trust_region": wt.TrustRegion(
                 rule(damping), exactly(energy_of, step, _alone)
@@ -129,6 +138,7 @@ def of_sequence(
     config: SolverConfig,
     overlap: tf.Tensor,
     damping: Damping = 0.0,
+    inference: bool = False,
 ) -> wt.Solution:
     """Minimises the frames of sequences together, from x.
 
@@ -143,6 +153,7 @@ def of_sequence(
       config: has the solver's limits.
       overlap: frames that chunks of a step's system share, int32.
       damping: λ of the derivative, or its rule.
+      inference: without a derivative.
     """
 
     def energy_of(
@@ -170,9 +181,9 @@ def of_sequence(
             max_iterations=config.sequence_iterations,
             rtol=config.rtol,
         ),
-        derivative=wt.TrustRegion(
-            rule(damping), exactly(energy_of, step, _by_sequence)
-        ),
+        derivative=wt.NoDerivative()
+        if inference
+        else wt.TrustRegion(rule(damping), exactly(energy_of, step, _by_sequence)),
     )
 
 

@@ -98,9 +98,8 @@ class Stages:
         )
         self._begin = compile(minimise.begin, triangulated, *problem)
         # Frames take 5 steps in the mean and 12 at most.
-        leave = lifter.derivative != "unrolled"
         self.refined = compile(
-            functools.partial(lifter.refined, leave_behind=leave),
+            functools.partial(lifter.refined, inference=True),
             unknowns,
             turn,
             *problem,
@@ -131,7 +130,9 @@ class Stages:
             *problem,
         )
         # Compiled for each length, of which there are few.
-        self.sequence = tf.function(lifter.sequence, autograph=False)
+        self.sequence = tf.function(
+            functools.partial(lifter.sequence, inference=True), autograph=False
+        )
         self.sequence_covariances = compile(
             lambda x, turn, inside, observed, body, terms, overlap: _covariances(
                 x, turn, inside, observed, body, terms, layout, overlap
