@@ -103,10 +103,9 @@ def test_equals_dense_oracle_with_masks(
 ):
     if models != 3:
         mixture = larger_mixture(models)
-    # A view that sees nothing, and one with a single joint; all are seen elsewhere.
-    frames = 2
+    frames = 4 if models == 3 else 2
     joints = golden["poses_2d"][:frames]
-    masks = _random_masks(4)[1:3] if models == 3 else _random_masks(4)[2:]
+    masks = _random_masks(4)[:frames] if models == 3 else _random_masks(4)[2:]
     lifter = PPCALifter(mixture, cameras, solver=solver)
     # Off the start values, so that every parameter matters.
     rng = np.random.default_rng(1)
