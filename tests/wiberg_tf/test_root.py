@@ -221,7 +221,7 @@ def test_the_function_is_that_of_the_call():
 @pytest.mark.parametrize(
     ("solve", "function"),
     [
-        pytest.param(wt.fixed_point, layer, marks=pytest.mark.large),
+        (wt.fixed_point, layer),
         (wt.root, equations),
     ],
 )
