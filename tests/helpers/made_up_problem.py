@@ -95,7 +95,11 @@ def problem(frames=3, components=2, at_rest=False, seed=0, turn=True, **changes)
     )
 
     def tensors(part):
-        return type(part)(*(tf.constant(np.asarray(v), tf.float64) for v in part))
+        # What is not there is ().
+        there = [v if isinstance(v, tuple) else np.asarray(v) for v in part]
+        return tf.nest.map_structure(
+            lambda v: tf.constant(v, tf.float64), type(part)(*there)
+        )
 
     return Problem(
         tensors(x),
