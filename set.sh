@@ -73,13 +73,15 @@ make_environment() {
     fi
 }
 
-# One process per core, up to four, with one thread each: a third less work than threads
-# that wait for each other, and half the time. A file stays with one of them, so that what
-# its tests share is made once.
+# Up to four processes with one thread each: a third less work than threads that wait for
+# each other, and half the time. One more than cores, since some tests wait for others'
+# processes. A file stays with one of them, so that what its tests share is made once.
 run_tests() {
     cd "$root"
+    local cores
+    cores="$("$python" -c 'import os; print(os.cpu_count() or 1)')"
     TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-        "$python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile "$@"
+        "$python" -m pytest --numprocesses="$((cores < 4 ? cores + 1 : 4))" --dist=loadfile "$@"
 }
 
 # Paths in the arguments are the caller's, so both stay in the caller's folder.
