@@ -161,26 +161,22 @@ def fit(images: tf.Tensor, observed: Observed, weights: Weights) -> Fit:
     gap = tf.abs(inside - outside)
     density = tf.maximum(inside, outside) + tf.math.log1p(tf.exp(-gap))
     inlier = tf.sigmoid(inside - outside)
-    inside, outside = (
-        observed.seen * inlier / narrow,
-        observed.seen * (1 - inlier) / wide,
+    seen = observed.seen
+    precision = _expected(
+        seen * inlier / narrow, seen * (1 - inlier) / wide, observed.whitening
     )
-    return Fit(
-        observed.seen * (density - math.log(2 * math.pi)),
-        _precision(inside, outside, observed.whitening),
-        inlier,
-    )
+    return Fit(seen * (density - math.log(2 * math.pi)), precision, inlier)
 
 
-def _precision(
-    inside: tf.Tensor, outside: tf.Tensor, whitening: tf.Tensor | tuple[()]
+def _expected(
+    narrow: tf.Tensor, wide: tf.Tensor, whitening: tf.Tensor | tuple[()]
 ) -> tf.Tensor:
-    """Of both shares together, as of `Fit`."""
+    """The precision of both Gaussians together, as of `Fit`."""
     if isinstance(whitening, tuple):
-        return inside + outside
+        return narrow + wide
     shape = tf.matmul(whitening, whitening, transpose_a=True)
     units = tf.eye(2, dtype=shape.dtype)
-    return inside[..., None, None] * shape + outside[..., None, None] * units
+    return narrow[..., None, None] * shape + wide[..., None, None] * units
 
 
 def flipped(images: tf.Tensor, layout: Layout) -> tf.Tensor:

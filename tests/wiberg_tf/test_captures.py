@@ -166,7 +166,9 @@ def test_tangents_of_captures(mode):
     np.testing.assert_allclose(_run(push, mode, _THETA), 12, rtol=1e-9)
 
 
-@modes
+@pytest.mark.parametrize(
+    "mode", ["eager", pytest.param("graph", marks=pytest.mark.large)]
+)
 def test_second_derivatives_by_captures_are_refused(mode):
     def second(theta):
         with tf.GradientTape() as outer:

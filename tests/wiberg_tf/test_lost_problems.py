@@ -99,7 +99,9 @@ def test_rows_that_are_shared_are_not_taken_for_samples():
         tape.gradient(loss, weights)
 
 
-@modes
+@pytest.mark.parametrize(
+    "mode", ["eager", pytest.param("graph", marks=pytest.mark.large)]
+)
 def test_steps_that_are_dropped_have_no_gradient_of_their_own(mode):
     # The third derivative of x ** 2 at 0 is NaN in TensorFlow.
     def gradient(theta):

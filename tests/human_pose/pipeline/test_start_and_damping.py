@@ -186,7 +186,10 @@ def hessians(pipeline, problem, damped):
     return np.stack(rows, 1), np.stack(mixed, 1)
 
 
-@pytest.mark.parametrize("damping", [0.0, 1e-4, 1e-2, 1.0])
+@pytest.mark.parametrize(
+    "damping",
+    [0.0, 1e-2, *(pytest.param(n, marks=pytest.mark.large) for n in (1e-4, 1.0))],
+)
 def test_the_derivative_is_that_of_the_damped_hessian(damped, hessians, damping):
     found, cotangent = damped
     _, gradient = found(tf.constant(damping, tf.float64))

@@ -19,6 +19,10 @@ def read(path):
     return dict(line.split(" ", 1) for line in path.read_text().splitlines())
 
 
+# They are noticed when Keras changes, not when this project does.
+pytestmark = pytest.mark.large
+
+
 @pytest.fixture(scope="module")
 def mirrored(tmp_path_factory):
     path = tmp_path_factory.mktemp("faults") / "mirrored"

@@ -545,6 +545,7 @@ def test_sigterm_saves_a_state_that_continues_exactly(config, tmp_path, monkeypa
             )
 
 
+@pytest.mark.large
 def test_goes_on_from_the_middle_in_steps_that_fit(config, tmp_path, monkeypatch):
     """A state after a step that no call of several steps would end at."""
     config = dataclasses.replace(config, stage="d8_ada", iterations=8, save_every=4)
