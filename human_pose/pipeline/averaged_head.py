@@ -84,7 +84,7 @@ class AveragedHead(Head):
         views = detections.points_px.shape[1]
         if views != VIEWS:
             raise InputError("views", f"must be the {VIEWS} of the lifter", views)
-        weight = weights_near_one(detections)
+        weight = weights_near_one(detections.sigma_px)
         places = np.maximum(self.places, 0)
         there = tf.constant(self.places >= 0, weight.dtype)
         pose = self.lifter(

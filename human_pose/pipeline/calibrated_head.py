@@ -92,8 +92,14 @@ class CalibratedHead(Head):
     def _observed(self, detections: Detections, projection: tf.Tensor) -> Observed:
         there = tf.constant(self.places >= 0)
         places = np.maximum(self.places, 0)
-        points = tf.gather(detections.points_px, places, axis=2)
-        sigma = tf.gather(detections.sigma_px, places, axis=2)
+        points, sigma, whitening = (
+            tf.gather(values, places, axis=2)
+            for values in (
+                detections.points_px,
+                detections.sigma_px,
+                detections.whitening,
+            )
+        )
         ratio = tf.exp(tf.convert_to_tensor(self.lifter.weight("log_outlier_px")))
         typical = tf.reduce_mean(detections.sigma_px, -1)
         return Observed(
@@ -102,17 +108,14 @@ class CalibratedHead(Head):
             sigma,
             ratio / _TYPICAL_PX * typical,
             projection,
-            detections.whitening
-            if isinstance(detections.whitening, tuple)
-            else tf.gather(detections.whitening, places, axis=2),
+            whitening,
         )
 
     def _begin(self, observed: Observed, body: Any, terms: Any) -> tuple[Any, Any]:
         """Unknowns and turns where the minimiser starts, as of `minimise.begin`."""
-        own = Detections(observed.points_px, observed.sigma_px, observed.seen)
         points = triangulate(
             observed.points_px,
-            observed.seen * weights_near_one(own),
+            observed.seen * weights_near_one(observed.sigma_px),
             observed.projection,
             all_pairs(observed.points_px.shape[1]),
         )

@@ -25,32 +25,31 @@ class Detections(NamedTuple):
       points_px: `[F, V, J, 2]`, px of the camera's whole frame.
       sigma_px: `[F, V, J]`, their deviations.
       confidence: `[F, V, J]`, as of `plane.InPicture`.
-      whitening: `[F, V, J, 2, 2]`, of directions, as of `calibrated.energy.Observed`;
-        () where all are alike.
+      whitening: `[F, V, J, 2, 2]`, of directions, as of `calibrated.energy.Observed`.
     """
 
     points_px: tf.Tensor
     sigma_px: tf.Tensor
     confidence: tf.Tensor
-    whitening: tf.Tensor | tuple[()] = ()
+    whitening: tf.Tensor
 
     @property
     def covariance_px2(self) -> tf.Tensor:
-        """Of the errors, `[F, V, J, 2, 2]`."""
-        sigma = self.sigma_px[..., None, None]
-        root = sigma * tf.eye(2, dtype=sigma.dtype)
-        if not isinstance(self.whitening, tuple):
-            root = tf.linalg.inv(self.whitening) * sigma
-        return tf.matmul(root, root, transpose_b=True)
+        """Of the errors, `[F, V, J, 2, 2]`; NaN of what is NaN."""
+        shape = tf.matmul(self.whitening, self.whitening, transpose_a=True)
+        # The inverse of what is 2 x 2 and has the determinant 1.
+        units = tf.eye(2, dtype=shape.dtype)
+        inverse = tf.linalg.trace(shape)[..., None, None] * units - shape
+        return tf.square(self.sigma_px)[..., None, None] * inverse
 
 
-def weights_near_one(detections: Detections) -> tf.Tensor:
-    """Detections' precisions beside the frame's mean one, `[F, V, J]`, held.
+def weights_near_one(sigma_px: tf.Tensor) -> tf.Tensor:
+    """Precisions of detections beside the frame's mean one, `[F, V, J]`, held.
 
     Triangulation compares residuals in pixels with numbers of its own: its weights say
     how detections stand to each other, not how exact they are.
     """
-    precision = tf.stop_gradient(1 / tf.square(detections.sigma_px))
+    precision = tf.stop_gradient(1 / tf.square(sigma_px))
     return precision / tf.reduce_mean(precision, [1, 2], keepdims=True)
 
 
@@ -102,7 +101,7 @@ class VolumeReadout(keras.layers.Layer):
         covariance *= tf.exp(2 * tf.convert_to_tensor(self.log_spread))
         floor = tf.exp(2 * tf.convert_to_tensor(self.log_floor))
         covariance += floor[:, None, None] * tf.eye(2, dtype=tf.float64)
-        sigma, whitening = _apart(covariance)
+        sigma, whitening = _deviation_and_directions(covariance)
         power = tf.exp(tf.convert_to_tensor(self.log_power))
         sigma *= tf.pow(tf.maximum(confidence, _LEAST), -0.5 * power)
         sigma_px = codec.frame_px_per_crop(box)[:, None] * sigma
@@ -127,8 +126,12 @@ class VolumeReadout(keras.layers.Layer):
         return variable
 
 
-def _apart(covariance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """σ `[...]` and whitening `[..., 2, 2]` of covariances, by Cholesky's factors."""
+def _deviation_and_directions(covariance: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """σ `[...]` and whitening `[..., 2, 2]` of covariances, by Cholesky's factors.
+
+    TensorFlow's own factors and inverses raise where a network has made NaN, which
+    others name: the step, or the moment.
+    """
     xx, xy, yy = covariance[..., 0, 0], covariance[..., 0, 1], covariance[..., 1, 1]
     first = tf.sqrt(xx)
     slant = xy / first

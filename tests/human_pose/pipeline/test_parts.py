@@ -20,7 +20,8 @@ SHAPE = (6, 4, 16)
 @pytest.fixture
 def detections():
     ones = tf.ones(SHAPE, tf.float64)
-    return Detections(tf.zeros([*SHAPE, 2], tf.float64), ones, ones)
+    round_ = tf.eye(2, batch_shape=SHAPE, dtype=tf.float64)
+    return Detections(tf.zeros([*SHAPE, 2], tf.float64), ones, ones, round_)
 
 
 def seeds(step=0):
@@ -114,6 +115,16 @@ def test_detections_have_the_volumes_covariances():
     product = inverse @ expected / variance[..., None, None]
     unit = np.broadcast_to(np.eye(2), product.shape)
     np.testing.assert_allclose(product, unit, atol=1e-6)
+
+
+def test_what_is_lost_is_no_error_of_its_own(detections):
+    """Whoever evaluates says which moment a network has lost."""
+    lost = detections._replace(whitening=np.nan * detections.whitening)
+    assert np.isnan(lost.covariance_px2).all()
+    volumes = tf.fill([1, 16, 16, 32], tf.constant(np.nan, tf.float32))
+    box = tf.constant([[0.0, 0, 64, 64]], tf.float64)
+    found = VolumeReadout(depth_bins=2, joints=16)(volumes, box, views=1)
+    assert np.isnan(found.covariance_px2).all()
 
 
 def test_weights_are_known_by_name():
