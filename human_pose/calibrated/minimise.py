@@ -91,29 +91,19 @@ def of_frames(
     steps = wt.Newton(
         linear_solve=step, max_iterations=config.frame_iterations, rtol=config.rtol
     )
-    if inference:
-        least = _most_that_are_shared(parameters)
-        return wt.argmin(
-            energy_of,
-            x,
-            parameters,
-            batch_dims=1,
-            solver=wt.Compacted(steps, least=least),
-            derivative=wt.NoDerivative(),
-        )
+    derivatives: dict[str, wt.Derivative] = {
+        "trust_region": wt.TrustRegion(rule(damping), exactly(energy_of, step, _alone)),
+        "implicit": wt.Implicit("dense", indefinite="solve"),
+        "unrolled": wt.Unrolled(),
+    }
+    least = _most_that_are_shared(parameters)
     return wt.argmin(
         energy_of,
         x,
         parameters,
         batch_dims=1,
-        solver=steps,
-        derivative={
-            "trust_region": wt.TrustRegion(
-                rule(damping), exactly(energy_of, step, _alone)
-            ),
-            "implicit": wt.Implicit("dense", indefinite="solve"),
-            "unrolled": wt.Unrolled(),
-        }[derivative],
+        solver=wt.Compacted(steps, least=least) if inference else steps,
+        derivative=wt.NoDerivative() if inference else derivatives[derivative],
     )
 
 
