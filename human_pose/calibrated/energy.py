@@ -62,6 +62,11 @@ class Observed(NamedTuple):
     projection: tf.Tensor
     whitening: tf.Tensor | tuple[()] = ()
 
+    @property
+    def directed(self) -> bool:
+        """Whether detections are more exact in some directions."""
+        return not isinstance(self.whitening, tuple)
+
 
 class Body(NamedTuple):
     """The prior, retargeted to a person.
@@ -148,7 +153,7 @@ def fit(images: tf.Tensor, observed: Observed, weights: Weights) -> Fit:
     residual = images - observed.points_px
     distance = tf.reduce_sum(tf.square(residual), -1)
     squared = distance
-    if not isinstance(observed.whitening, tuple):
+    if observed.directed:
         squared = tf.reduce_sum(
             tf.square(tf.linalg.matvec(observed.whitening, residual)), -1
         )
@@ -162,21 +167,12 @@ def fit(images: tf.Tensor, observed: Observed, weights: Weights) -> Fit:
     density = tf.maximum(inside, outside) + tf.math.log1p(tf.exp(-gap))
     inlier = tf.sigmoid(inside - outside)
     seen = observed.seen
-    precision = _expected(
-        seen * inlier / narrow, seen * (1 - inlier) / wide, observed.whitening
-    )
-    return Fit(seen * (density - math.log(2 * math.pi)), precision, inlier)
-
-
-def _expected(
-    narrow: tf.Tensor, wide: tf.Tensor, whitening: tf.Tensor | tuple[()]
-) -> tf.Tensor:
-    """The precision of both Gaussians together, as of `Fit`."""
-    if isinstance(whitening, tuple):
-        return narrow + wide
-    shape = tf.matmul(whitening, whitening, transpose_a=True)
-    units = tf.eye(2, dtype=shape.dtype)
-    return narrow[..., None, None] * shape + wide[..., None, None] * units
+    known, far = seen * inlier / narrow, seen * (1 - inlier) / wide
+    if observed.directed:
+        shape = tf.matmul(observed.whitening, observed.whitening, transpose_a=True)
+        known = known[..., None, None] * shape
+        far = far[..., None, None] * tf.eye(2, dtype=shape.dtype)
+    return Fit(seen * (density - math.log(2 * math.pi)), known + far, inlier)
 
 
 def flipped(images: tf.Tensor, layout: Layout) -> tf.Tensor:

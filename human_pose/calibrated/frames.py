@@ -144,16 +144,14 @@ def detection_blocks(
     shares = tf.nn.softmax(logits + tf.math.log(weights.swaps), -1)
     members = tf.constant(layout.exchanges, images.dtype)
     crossed = tf.einsum("...s,sj->...j", shares, members)
-    directed = not isinstance(observed.whitening, tuple)
-    if directed:
+    if observed.directed:
         crossed = crossed[..., None, None]
     # An exchanged detection speaks of its joint's counterpart.
     other = tf.gather(crossed * exchanged.precision, layout.counterpart, axis=2)
     precision = (1 - crossed) * straight.precision + other
     slope = image_slopes(images, depth, observed.projection)
-    if directed:
-        weighted = precision @ slope
-        return tf.matmul(_rows(slope), _rows(weighted), transpose_a=True)
+    if observed.directed:
+        return tf.matmul(_rows(slope), _rows(precision @ slope), transpose_a=True)
     rows = _rows(tf.sqrt(precision)[..., None, None] * slope)
     return tf.matmul(rows, rows, transpose_a=True)
 

@@ -73,7 +73,7 @@ def statistics(
     plain = residual = (images - observed.points_px) / observed.sigma_px[..., None]
     covariance = frames.covariances(x, start, observed, body, weights, layout)
     slope = frames.image_slopes(images, depth, observed.projection)
-    if not isinstance(observed.whitening, tuple):
+    if observed.directed:
         residual = tf.linalg.matvec(observed.whitening, residual)
         slope = observed.whitening @ slope
     taken = tf.einsum("fvjra,fjab,fvjrb->fvj", slope, covariance, slope)

@@ -62,7 +62,7 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
         )
     _check_common(recording, joints)
     shown = recording.joints_2d_px[:, :, 0]
-    confidence = _weights(recording)
+    confidence, whitening = _exactness(recording)
     points = np.empty_like(shown)
     for view, camera in enumerate(recording.cameras):
         points[:, view], found = camera.undistort_where(shown[:, view])
@@ -86,55 +86,52 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
             "frame"
         )
     projection = np.stack([c.projection for c in recording.cameras])
-    return Sight(ordered, weights, projection, _whitening(recording, joints))
+    return Sight(ordered, weights, projection, _ordered(whitening, joints))
 
 
-def _weights(recording: Recording) -> np.ndarray:
-    """How exact detections are beside others of their kind, `[F, V, J]`; 0 for unseen.
+def _exactness(recording: Recording) -> tuple[np.ndarray, np.ndarray | None]:
+    """How exact detections are beside others of their kind, and in which directions.
 
     A confidence c stands for a deviation of σ / √c. Where the detector knows the
-    variance of each detection, that takes the place of the confidence, in units of the
-    recording's median; the scale is estimated as it is for confidences.
+    covariance of each detection, that takes the place of the confidence: its size in
+    units of the recording's median, while the scale is estimated as it is for
+    confidences, and its directions. What the lens does to these, a few degrees at the
+    edges, is left out.
+
+    Returns:
+      `[F, V, J]`, 0 for unseen, and `[F, V, J, 2, 2]` as of `energy.Observed`, or None.
     """
     confidence = recording.confidence[:, :, 0]
     if recording.covariance_px2 is None:
-        return confidence
-    covariance, known = _covariances(recording)
-    known &= confidence > 0
-    if not known.any():
-        return confidence
-    # The root of the determinant: of both directions together.
-    variance = np.sqrt(np.linalg.det(covariance))
-    typical = np.median(variance[known])
-    exact = typical / np.where(known, variance, typical)
-    return np.where(confidence > 0, exact.clip(1 / _MOST_EXACT, _MOST_EXACT), 0.0)
-
-
-def _whitening(recording: Recording, joints: ModelJoints) -> np.ndarray | None:
-    """In which directions detections are exact, where the recording knows it.
-
-    What the lens does to directions, a few degrees at the edges, is left out.
-    """
-    if recording.covariance_px2 is None:
-        return None
-    covariance, _ = _covariances(recording)
-    values, vectors = np.linalg.eigh(covariance)
+        return confidence, None
+    covariance = recording.covariance_px2[:, :, 0]
+    finite = np.isfinite(covariance).all(axis=(-2, -1))
+    covariance = np.where(finite[..., None, None], covariance, _ROUND)
+    values, vectors = np.linalg.eigh(0.5 * (covariance + covariance.swapaxes(-1, -2)))
+    known = finite & (values[..., 0] > 0)
+    values = np.where(known[..., None], values, 1.0)
     ratio = np.minimum(values[..., 1] / values[..., 0], _MOST_EXACT) ** 0.25
     scale = np.stack([ratio, 1 / ratio], axis=-1)
-    found = np.einsum("...ik,...k,...jk->...ij", vectors, scale, vectors)
-    flat = joints.from_detector(found.reshape(*found.shape[:-2], 4), np.nan)
+    whitening = np.einsum("...ik,...k,...jk->...ij", vectors, scale, vectors)
+    whitening = np.where(known[..., None, None], whitening, _ROUND)
+    known &= confidence > 0
+    if not known.any():
+        return confidence, whitening
+    # The root of the determinant: of both directions together.
+    variance = np.sqrt(values.prod(axis=-1))
+    typical = np.median(variance[known])
+    exact = typical / np.where(known, variance, typical)
+    exact = exact.clip(1 / _MOST_EXACT, _MOST_EXACT)
+    return np.where(confidence > 0, exact, 0.0), whitening
+
+
+def _ordered(whitening: np.ndarray | None, joints: ModelJoints) -> np.ndarray | None:
+    """Of the model's joints `[F, V, J, 2, 2]`, round for those not detected."""
+    if whitening is None:
+        return None
+    flat = joints.from_detector(whitening.reshape(*whitening.shape[:-2], 4), np.nan)
     ordered = flat.reshape(*flat.shape[:-1], 2, 2)
     return np.where(np.isnan(ordered), _ROUND, ordered)
-
-
-def _covariances(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    """Of detections `[F, V, J, 2, 2]`, round where not known, `[F, V, J]`."""
-    covariance = np.asarray(recording.covariance_px2)[:, :, 0]
-    finite = np.isfinite(covariance).all(axis=(-2, -1))[..., None, None]
-    covariance = np.where(finite, covariance, _ROUND)
-    covariance = 0.5 * (covariance + covariance.swapaxes(-1, -2))
-    known = finite[..., 0, 0] & (np.linalg.eigvalsh(covariance)[..., 0] > 0)
-    return np.where(known[..., None, None], covariance, _ROUND), known
 
 
 def _check_common(recording: Recording, joints: ModelJoints) -> None:
