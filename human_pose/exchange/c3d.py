@@ -15,7 +15,7 @@ from absl import logging
 
 from human_pose.exchange.c3d_file import MARK, read_c3d_file
 from human_pose.exchange.format import Format
-from human_pose.exchange.markers import joints, markers
+from human_pose.exchange.markers import joints_of, markers_of
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.files.arrays import refusing
@@ -48,7 +48,7 @@ def read_c3d(
     content = read_c3d_file(path)
     return named_motion(
         path,
-        joints(_names(content.labels, content.points.shape[1])),
+        joints_of(_names(content.labels, content.points.shape[1])),
         content.points,
         fps=content.rate or None,
         frames=content.first + np.arange(len(content.points)),
@@ -61,7 +61,7 @@ def read_c3d(
 def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
     """Writes a C3D file of floats in millimetres, z up.
 
-    Points have Pose2Sim's names (`markers`).
+    Points have Pose2Sim's names (`markers_of`).
 
     Raises:
       InputError: if the frame rate is not known, or the file cannot be written.
@@ -73,11 +73,14 @@ def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
     content = needed("ezc3d", str(path)).c3d()
     content["parameters"]["POINT"]["RATE"]["value"] = [fps]
     content["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
-    content["parameters"]["POINT"]["LABELS"]["value"] = markers(motion.skeleton.names)
+    content["parameters"]["POINT"]["LABELS"]["value"] = markers_of(
+        motion.skeleton.names
+    )
     points = np.ones((4, len(motion.skeleton), len(motion)))
     points[:3] = motion.joints_3d_mm.transpose(2, 1, 0)
     lost = np.isnan(points[:3]).any(axis=0)
-    content["data"]["points"] = np.where(lost, [[[0.0]]] * 3 + [[[1.0]]], points)
+    points[:3, lost] = 0.0
+    content["data"]["points"] = points
     content["data"]["meta_points"] = {
         "residuals": np.where(lost, _LOST, 0.0)[None],
         "camera_masks": np.zeros((_CAMERAS, *lost.shape), bool),

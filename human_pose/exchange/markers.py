@@ -14,13 +14,13 @@ _JOINTS: Final[Mapping[str, str]] = {**dict(HALPE_26.aliases), "UpperNeck": "nec
 _WORDS: Final = {joint: word for word, joint in _JOINTS.items()}
 
 
-def markers(joints: Sequence[str]) -> list[str]:
+def markers_of(joints: Sequence[str]) -> list[str]:
     """The marker of each joint, under a name of its own."""
     return _renamed(joints, _WORDS)
 
 
-def joints(markers: Sequence[str]) -> list[str]:
-    """The joint of each marker: what `markers` made is taken back."""
+def joints_of(markers: Sequence[str]) -> list[str]:
+    """The joint of each marker: what `markers_of` made is taken back."""
     return _renamed(markers, _JOINTS)
 
 

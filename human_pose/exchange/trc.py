@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 
 from human_pose.exchange.format import Format
-from human_pose.exchange.markers import joints, markers
+from human_pose.exchange.markers import joints_of, markers_of
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
 from human_pose.exchange.recording import Motion
 from human_pose.exchange.sources import head
@@ -67,7 +67,7 @@ def read_trc(
         )  # fmt: skip
     return named_motion(
         path,
-        joints(names),
+        joints_of(names),
         rows[:, _BEFORE:].reshape(len(rows), len(names), 3),
         fps=_number(path, "DataRate", heading["DataRate"]),
         frames=_whole(path, rows[:, 0]),
@@ -80,7 +80,7 @@ def read_trc(
 def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
     """Writes a TRC file in metres, y up, to a hundred-thousandth of a millimetre.
 
-    Markers have Pose2Sim's names (`markers`).
+    Markers have Pose2Sim's names (`markers_of`).
 
     Raises:
       InputError: if the frame rate is not known, or the file cannot be written.
@@ -90,7 +90,7 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
     tell_gaps(path, motion, numbered=True)
     motion = motion.z_up
     points = motion.joints_3d_mm[..., _TO_TRC] / MILLIMETRES["m"]
-    names, count = markers(motion.skeleton.names), len(motion)
+    names, count = markers_of(motion.skeleton.names), len(motion)
     start = int(motion.frames[0]) if count else 0
     values = (fps, fps, count, len(names), "m", fps, start, count)
     axes = [f"{axis}{n + 1}" for n in range(len(names)) for axis in "XYZ"]

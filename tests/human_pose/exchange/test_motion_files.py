@@ -97,14 +97,22 @@ def test_a_trc_is_as_pose2sim_and_opensim_read_it(tmp_path):
 
 @pytest.mark.parametrize("skeleton", KNOWN.values(), ids=KNOWN)
 def test_markers_are_joints_again(skeleton):
-    words = markers.markers(skeleton.names)
+    words = markers.markers_of(skeleton.names)
     assert len({*words}) == len(words)
-    assert markers.joints(words) == [*skeleton.names]
+    assert markers.joints_of(words) == [*skeleton.names]
 
 
 def test_markers_that_mean_one_joint_keep_their_names():
-    assert markers.joints(["MidHip", "Hip", "LKnee"]) == ["MidHip", "Hip", "left_knee"]
-    assert markers.markers(["pelvis", "Hip", "neck"]) == ["pelvis", "Hip", "UpperNeck"]
+    assert markers.joints_of(["MidHip", "Hip", "LKnee"]) == [
+        "MidHip",
+        "Hip",
+        "left_knee",
+    ]
+    assert markers.markers_of(["pelvis", "Hip", "neck"]) == [
+        "pelvis",
+        "Hip",
+        "UpperNeck",
+    ]
 
 
 # As Pose2Sim writes it, with a joint that was not found.
