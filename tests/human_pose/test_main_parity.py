@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from absl import flags
+from default_cases import large_unless
 from matplotlib.figure import Figure
 
 from human_pose import main
@@ -114,13 +115,7 @@ def test_invented_parameters(
     assert "Walking" in out
 
 
-@pytest.mark.parametrize(
-    "configuration",
-    [
-        pytest.param(name, marks=() if name in _QUICK else pytest.mark.large)
-        for name in PUBLISHED
-    ],
-)
+@pytest.mark.parametrize("configuration", large_unless(_QUICK, PUBLISHED))
 def test_published_parameters(configuration, shared, tmp_path):
     golden = np.load(shared / "reference" / "lift_dev.npz")
     tome = shared / "data" / "tome"

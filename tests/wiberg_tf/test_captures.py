@@ -1,17 +1,27 @@
 """What an energy captures: taken as it was at the call, and differentiated."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from default_cases import large_unless
 
 import wiberg_tf as wt
 
 _PRECISE = wt.Newton(tolerance=1e-12)
 _THETA = tf.constant(2.0, tf.float64)
-modes = pytest.mark.parametrize("mode", ["eager", "graph"])
+_MODES = ("eager", "graph")
+modes = pytest.mark.parametrize("mode", _MODES)
+_DERIVATIVES = (
+    wt.Implicit(),
+    wt.Implicit("cg"),
+    wt.Implicit("minres"),
+    wt.Unrolled(),
+)
 derivatives = pytest.mark.parametrize(
     "derivative",
-    [wt.Implicit(), wt.Implicit("cg"), wt.Implicit("minres"), wt.Unrolled()],
+    _DERIVATIVES,
     ids=["dense", "cg", "minres", "unrolled"],
 )
 
@@ -28,21 +38,16 @@ def _minimise(energy, parameters, derivative, **options):
 
 @pytest.mark.parametrize(
     ("derivative", "mode"),
-    [
-        (wt.Implicit(), "graph"),
-        (wt.Implicit("cg"), "eager"),
-        (wt.Implicit("minres"), "eager"),
-        (wt.Unrolled(), "eager"),
-        (wt.Unrolled(), "graph"),
-        *(
-            pytest.param(wt.Implicit(solve), mode, marks=pytest.mark.large)
-            for solve, mode in (
-                ("dense", "eager"),
-                ("cg", "graph"),
-                ("minres", "graph"),
-            )
-        ),
-    ],
+    large_unless(
+        [
+            (wt.Implicit(), "graph"),
+            (wt.Implicit("cg"), "eager"),
+            (wt.Implicit("minres"), "eager"),
+            (wt.Unrolled(), "eager"),
+            (wt.Unrolled(), "graph"),
+        ],
+        itertools.product(_DERIVATIVES, _MODES),
+    ),
     ids=str,
 )
 def test_a_loop_variable_is_what_it_was(derivative, mode):
@@ -166,9 +171,7 @@ def test_tangents_of_captures(mode):
     np.testing.assert_allclose(_run(push, mode, _THETA), 12, rtol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "mode", ["eager", pytest.param("graph", marks=pytest.mark.large)]
-)
+@pytest.mark.parametrize("mode", large_unless(["eager"], _MODES))
 def test_second_derivatives_by_captures_are_refused(mode):
     def second(theta):
         with tf.GradientTape() as outer:

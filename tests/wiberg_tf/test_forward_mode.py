@@ -1,13 +1,17 @@
 """Forward mode through minimisers, against differences of whole solves."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from default_cases import large_unless
 
 import wiberg_tf as wt
 
 _PRECISE = wt.Newton(tolerance=1e-12)
-modes = pytest.mark.parametrize("mode", ["eager", "graph"])
+_MODES = ("eager", "graph")
+modes = pytest.mark.parametrize("mode", _MODES)
 
 
 def _curve(x, design, ridge):
@@ -66,22 +70,14 @@ _SOLVES = {
 }
 
 
-def _unless_in(default, firsts):
-    """Pairs of a first and a mode; those that are not in `default` are large."""
-    return [
-        pytest.param(
-            first, mode, marks=() if (first, mode) in default else pytest.mark.large
-        )
-        for first in firsts
-        for mode in ("eager", "graph")
-    ]
-
-
 @pytest.mark.parametrize(
     "batch", [pytest.param((), marks=pytest.mark.large), (2, 2)], ids=str
 )
 @pytest.mark.parametrize(
-    ("solve", "mode"), _unless_in(_SOLVES, ["dense", "cg", "minres", _own_solve])
+    ("solve", "mode"),
+    large_unless(
+        _SOLVES, itertools.product(["dense", "cg", "minres", _own_solve], _MODES)
+    ),
 )
 def test_forward_mode_equals_differences_of_the_whole_solve(
     solve, batch, mode, rng, slope
@@ -100,9 +96,7 @@ def test_forward_mode_equals_differences_of_the_whole_solve(
     np.testing.assert_allclose(found, expected, rtol=1e-8)
 
 
-@pytest.mark.parametrize(
-    "mode", [pytest.param("eager", marks=pytest.mark.large), "graph"]
-)
+@pytest.mark.parametrize("mode", large_unless(["graph"], _MODES))
 def test_forward_mode_at_active_bounds(mode, rng, slope):
     parameters, along = _draw((4,), rng), _draw((4,), rng)
     minimise = _minimiser(wt.Implicit(), (4,), (-0.8, 0.3))
@@ -128,8 +122,9 @@ _DAMPED = {
 
 @pytest.mark.parametrize(
     ("name", "mode"),
-    _unless_in(
-        {("number", "graph"), ("tensor", "eager"), ("adaptive", "graph")}, _DAMPED
+    large_unless(
+        {("number", "graph"), ("tensor", "eager"), ("adaptive", "graph")},
+        itertools.product(_DAMPED, _MODES),
     ),
 )
 def test_forward_and_reverse_mode_agree_on_damped_derivatives(name, mode, rng):

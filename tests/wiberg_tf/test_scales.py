@@ -1,8 +1,11 @@
 """No unit of the energy or of the unknowns changes a minimiser or its derivative."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from default_cases import large_unless
 
 import wiberg_tf as wt
 
@@ -61,18 +64,10 @@ _DEFAULT = {
     ("robust", "irls"),
     ("logistic", "newton"),
 }
-_CASES = [
-    pytest.param(
-        problem,
-        solver,
-        marks=() if (problem, solver) in _DEFAULT else pytest.mark.large,
-    )
-    for problem in [*_PROBLEMS, "logistic"]
-    for solver in _SOLVERS
-]
+_CASES = itertools.product([*_PROBLEMS, "logistic"], _SOLVERS)
 
 
-@pytest.mark.parametrize(("problem", "solver"), _CASES)
+@pytest.mark.parametrize(("problem", "solver"), large_unless(_DEFAULT, _CASES))
 def test_no_scale_moves_a_minimiser_or_its_derivative(problem, solver):
     if (problem, solver) == ("rosenbrock", "irls"):
         pytest.skip("reweighting crawls along Rosenbrock's valley")

@@ -1,8 +1,11 @@
 """Derivatives by many unknowns are traced eagerly: same numbers, less time."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from default_cases import large_unless
 
 import wiberg_tf as wt
 from wiberg_tf._nest import Packing
@@ -109,12 +112,10 @@ def _gradients(compute, mode):
 
 @pytest.mark.parametrize(
     ("derivative", "residuals"),
-    [
-        (wt.Implicit(), False),
-        (wt.Unrolled(), True),
-        pytest.param(wt.Implicit(), True, marks=pytest.mark.large),
-        pytest.param(wt.Unrolled(), False, marks=pytest.mark.large),
-    ],
+    large_unless(
+        [(wt.Implicit(), False), (wt.Unrolled(), True)],
+        itertools.product([wt.Implicit(), wt.Unrolled()], [False, True]),
+    ),
 )
 def test_gradients_reach_parameters_and_captures(derivative, residuals):
     """Eagerly as in a graph, after few iterations."""

@@ -1,72 +1,14 @@
 """The energy's terms, the steps' matrices, and the systems of sequences."""
 
-import made_up_recording as made
 import numpy as np
 import pytest
 import tensorflow as tf
+from near_a_minimiser import COUNT, Problem
 from scipy import linalg, stats
 from scipy.spatial.transform import Rotation
 
-from human_pose.calibrated import chains, energy, frames, noise
+from human_pose.calibrated import chains, energy, frames
 from human_pose.calibrated.energy import Unknowns
-from human_pose.calibrated.lifter import CalibratedLifter, Take
-from human_pose.calibrated.observe import observe
-from human_pose.calibrated.prior.files import load_prior
-from human_pose.geometry.skeletons import LIFTER_17
-
-COUNT = 5
-
-
-class Problem:
-    """Frames near their minimiser: what the energies take.
-
-    Args:
-      directed: whether detections are more exact in some directions.
-    """
-
-    def __init__(self, directed=False):
-        truth = made.truth_mm(COUNT)
-        recording = made.recording(truth, noise_px=6.0)
-        prior = load_prior()
-        lifter = CalibratedLifter(prior, LIFTER_17)
-        joints = len(lifter.joints)
-        take = Take(
-            1.03 * prior.lengths_mm,
-            np.full(len(prior.skeleton), 5.0),
-            np.tile(4.0 * lifter.profile_px(), (4, 1)),
-            0.0,
-            24.0,
-        )
-        sight = observe(recording, lifter.joints)
-        self.sight, self.layout = sight, lifter.layout
-        self.body, self.weights = lifter.body(take), lifter.terms(take, False)
-        self.observed = lifter.observed(
-            *map(tf.constant, (sight.points_px, sight.confidence, sight.projection)),
-            take,
-            tf.constant(whitenings(sight.confidence.shape)) if directed else (),
-        )
-        rng = np.random.default_rng(2)
-        there = lifter.joints.from_detector(truth, 0.0)
-        self.x = Unknowns(
-            tf.constant(there + rng.normal(0, 15, (COUNT, joints, 3))),
-            tf.constant(rng.normal(0, 0.1, (COUNT, 3))),
-        )
-        self.start = energy.rotation(tf.constant([[0.1, -0.05, 2.0]] * COUNT, "double"))
-        inside = tf.constant([0.0, 1, 1, 1, 0], tf.float64)
-        self.chain = chains.Chain(inside, self.start)
-        self.joints = joints
-
-    def alone(self):
-        return self.start, self.observed, self.body, self.weights, self.layout
-
-    def together(self):
-        return self.start, self.chain, *self.alone()[1:]
-
-
-def whitenings(shape, seed=3):
-    """Matrices of determinant 1, `[*shape, 2, 2]`."""
-    found = np.random.default_rng(seed).normal(0, 0.6, (*shape, 2, 2)) + 1.5 * np.eye(2)
-    return found / np.sqrt(np.abs(np.linalg.det(found)))[..., None, None]
 
 
 @pytest.fixture(scope="module")
@@ -153,58 +95,6 @@ def test_detections_are_a_mixture(name, request):
         )
     )
     np.testing.assert_allclose(found, -np.log(total).sum(-1), rtol=1e-9)
-
-
-def test_blocks_of_directed_detections(directed):
-    """Without outliers and exchanges slopes between inverse covariances."""
-    weights = directed.weights._replace(
-        outlier_share=tf.constant(1e-300, tf.float64),
-        swaps=tf.constant([1.0, 0, 0, 0], tf.float64),
-    )
-    found = frames.detection_blocks(
-        directed.x.joints_mm, directed.observed, weights, directed.layout
-    )
-    observed = directed.observed
-    images, depth = energy.project(directed.x.joints_mm, observed.projection)
-    slope = frames.image_slopes(images, depth, observed.projection)
-    inverse = np.einsum("fvjca,fvjcb->fvjab", *[observed.whitening] * 2)
-    inverse *= (observed.seen / observed.sigma_px**2).numpy()[..., None, None]
-    expected = np.einsum("fvjar,fvjab,fvjbs->fjrs", slope, inverse, slope)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-15)
-
-
-def test_round_whitening_is_none(problem):
-    """Energies, matrices and statistics are those of detections without any."""
-    round_ = problem.observed._replace(
-        whitening=tf.eye(2, batch_shape=problem.observed.seen.shape, dtype=tf.float64)
-    )
-    rest = problem.body, problem.weights, problem.layout
-    follows = tf.ones([COUNT], tf.float64)
-    for observed in (problem.observed, round_):
-        at = problem.x, problem.start, observed, *rest
-        system = frames.system(*at)
-        found = (energy.frame_energy(*at), *system, *noise.statistics(*at, follows))
-        if observed is problem.observed:
-            expected = found
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
-
-
-def test_statistics_of_directed_residuals(directed):
-    """Squares are Mahalanobis', and shifts are in the picture."""
-    rest = directed.body, directed.weights, directed.layout
-    follows = tf.ones([COUNT], tf.float64)
-    observed = directed.observed
-    found = noise.statistics(directed.x, directed.start, observed, *rest, follows)
-    images, _ = energy.project(directed.x.joints_mm, observed.projection)
-    inlier = observed.seen * energy.fit(images, observed, directed.weights).inlier
-    off = (images - observed.points_px).numpy()
-    inverse = np.einsum("fvjca,fvjcb->fvjab", *[observed.whitening] * 2)
-    squares = np.einsum("fvja,fvjab,fvjb->fvj", off, inverse, off)
-    weight = (inlier / observed.sigma_px**2).numpy()
-    np.testing.assert_allclose(found.squares, (weight * squares).sum(0), rtol=1e-9)
-    shifts = (weight[..., None] * off).sum((0, 2))
-    np.testing.assert_allclose(found.shifts, shifts, rtol=1e-9)
 
 
 def test_bones_leaning_and_poses(problem):

@@ -16,13 +16,11 @@ from human_pose.exchange import (
     anipose,
     c3d,
     c3d_file,
-    markers,
     motion_npz,
     poses,
     trc,
 )
 from human_pose.files.errors import InputError
-from human_pose.geometry.known_skeletons import KNOWN
 from human_pose.geometry.skeletons import LIFTER_17
 
 MOTION = made_up_motion.motion()
@@ -76,43 +74,6 @@ def test_trcs_times_leave_gaps(tmp_path):
     times = [line.split("\t")[:2] for line in path.read_text().splitlines()[5:]]
     assert times[2:4] == [["5", "0.500000"], ["9", "0.900000"]]
     assert trc.read_trc(path).frames.tolist() == [3, 4, 5, 9, 10, 11]
-
-
-def test_a_trc_is_as_pose2sim_and_opensim_read_it(tmp_path):
-    """Names, tabs at the ends of the headings, and no row that ends in a blank."""
-    joints = JOINTS.copy()
-    joints[1, -1] = np.nan
-    path = tmp_path / "a.trc"
-    trc.write_trc(path, dataclasses.replace(MOTION, joints_3d_mm=joints))
-    lines = path.read_text().splitlines()
-    assert lines[3].startswith("Frame#\tTime\tHip\t\t\tRHip\t\t\tRKnee\t")
-    assert lines[3].endswith("\tRWrist\t\t\t")
-    assert lines[4].endswith("\tX17\tY17\tZ17\t")
-    assert lines[6].endswith("\tNaN\tNaN\tNaN")
-    assert {len(line.split("\t")) for line in lines[5:]} == {2 + 3 * 17}
-    np.testing.assert_allclose(
-        trc.read_trc(path).joints_3d_mm, joints, rtol=0, atol=1e-5
-    )
-
-
-@pytest.mark.parametrize("skeleton", KNOWN.values(), ids=KNOWN)
-def test_markers_are_joints_again(skeleton):
-    words = markers.markers_of(skeleton.names)
-    assert len({*words}) == len(words)
-    assert markers.joints_of(words) == [*skeleton.names]
-
-
-def test_markers_that_mean_one_joint_keep_their_names():
-    assert markers.joints_of(["MidHip", "Hip", "LKnee"]) == [
-        "MidHip",
-        "Hip",
-        "left_knee",
-    ]
-    assert markers.markers_of(["pelvis", "Hip", "neck"]) == [
-        "pelvis",
-        "Hip",
-        "UpperNeck",
-    ]
 
 
 # As Pose2Sim writes it, with a joint that was not found.
@@ -228,33 +189,6 @@ def test_c3d_of_every_machine(tmp_path, order, scale, vax):
     motion = c3d.read_c3d(path, units="cm")
     assert motion.skeleton.names == ("LKNE", "RKNE")
     np.testing.assert_allclose(motion.joints_3d_mm, 10 * expected)
-
-
-def test_ezc3d_reads_what_is_written(tmp_path):
-    ezc3d = pytest.importorskip("ezc3d")
-    c3d.write_c3d(tmp_path / "a.c3d", MOTION)
-    found = ezc3d.c3d(str(tmp_path / "a.c3d"))
-    points = found["data"]["points"][:3].transpose(2, 1, 0)
-    np.testing.assert_allclose(points, JOINTS, rtol=0, atol=1e-4)
-    parameters = found["parameters"]
-    assert parameters["POINT"]["UNITS"]["value"] == ["mm"]
-    assert parameters["POINT"]["LABELS"]["value"][:2] == ["Hip", "RHip"]
-    # Two words of 16 bits: others cannot read floats.
-    for end, number in (("START", MOTION.frames[0]), ("END", MOTION.frames[-1])):
-        field = parameters["TRIAL"][f"ACTUAL_{end}_FIELD"]
-        assert (field["type"], [*field["value"]]) == (2, [number + 1, 0])
-
-
-def test_points_that_are_missing_have_the_formats_residual(tmp_path):
-    ezc3d = pytest.importorskip("ezc3d")
-    joints = JOINTS.copy()
-    joints[1, 4] = np.nan
-    c3d.write_c3d(tmp_path / "a.c3d", dataclasses.replace(MOTION, joints_3d_mm=joints))
-    found = ezc3d.c3d(str(tmp_path / "a.c3d"))["data"]["meta_points"]["residuals"][0]
-    np.testing.assert_array_equal(found == -1, np.isnan(joints[..., 0]).T)
-    assert (found[~np.isnan(joints[..., 0]).T] == 0).all()
-    back = c3d.read_c3d(tmp_path / "a.c3d").joints_3d_mm
-    np.testing.assert_allclose(back, joints, rtol=0, atol=1e-4)
 
 
 def test_amc_by_hand(tmp_path):

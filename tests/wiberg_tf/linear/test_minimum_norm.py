@@ -1,8 +1,11 @@
 """Derivatives of minimisers with gauge freedom."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from default_cases import large_unless
 
 import wiberg_tf as wt
 
@@ -39,12 +42,10 @@ def test_the_derivative_is_the_shortest(choice):
 
 @pytest.mark.parametrize(
     ("dtype", "compiled"),
-    [
-        (tf.float32, False),
-        pytest.param(tf.float32, True, marks=pytest.mark.large),
-        (tf.float64, True),
-        pytest.param(tf.float64, False, marks=pytest.mark.large),
-    ],
+    large_unless(
+        [(tf.float32, False), (tf.float64, True)],
+        itertools.product([tf.float32, tf.float64], [False, True]),
+    ),
 )
 def test_graphs_and_single_precision(dtype, compiled):
     # XLA's eigenvalues are exact to about 1e-12 only, which would be refused as

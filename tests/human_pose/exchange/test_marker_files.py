@@ -1,0 +1,77 @@
+"""Files of markers as other programs read them: names, headings, what is missing."""
+
+import dataclasses
+
+import made_up_motion
+import numpy as np
+import pytest
+
+from human_pose.exchange import c3d, markers, trc
+from human_pose.geometry.known_skeletons import KNOWN
+
+MOTION = made_up_motion.motion()
+JOINTS = MOTION.joints_3d_mm
+
+
+def test_a_trc_is_as_pose2sim_and_opensim_read_it(tmp_path):
+    """Names, tabs at the ends of the headings, and no row that ends in a blank."""
+    joints = JOINTS.copy()
+    joints[1, -1] = np.nan
+    path = tmp_path / "a.trc"
+    trc.write_trc(path, dataclasses.replace(MOTION, joints_3d_mm=joints))
+    lines = path.read_text().splitlines()
+    assert lines[3].startswith("Frame#\tTime\tHip\t\t\tRHip\t\t\tRKnee\t")
+    assert lines[3].endswith("\tRWrist\t\t\t")
+    assert lines[4].endswith("\tX17\tY17\tZ17\t")
+    assert lines[6].endswith("\tNaN\tNaN\tNaN")
+    assert {len(line.split("\t")) for line in lines[5:]} == {2 + 3 * 17}
+    np.testing.assert_allclose(
+        trc.read_trc(path).joints_3d_mm, joints, rtol=0, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("skeleton", KNOWN.values(), ids=KNOWN)
+def test_markers_are_joints_again(skeleton):
+    words = markers.markers_of(skeleton.names)
+    assert len({*words}) == len(words)
+    assert markers.joints_of(words) == [*skeleton.names]
+
+
+def test_markers_that_mean_one_joint_keep_their_names():
+    assert markers.joints_of(["MidHip", "Hip", "LKnee"]) == [
+        "MidHip",
+        "Hip",
+        "left_knee",
+    ]
+    assert markers.markers_of(["pelvis", "Hip", "neck"]) == [
+        "pelvis",
+        "Hip",
+        "UpperNeck",
+    ]
+
+
+def test_ezc3d_reads_what_is_written(tmp_path):
+    ezc3d = pytest.importorskip("ezc3d")
+    c3d.write_c3d(tmp_path / "a.c3d", MOTION)
+    found = ezc3d.c3d(str(tmp_path / "a.c3d"))
+    points = found["data"]["points"][:3].transpose(2, 1, 0)
+    np.testing.assert_allclose(points, JOINTS, rtol=0, atol=1e-4)
+    parameters = found["parameters"]
+    assert parameters["POINT"]["UNITS"]["value"] == ["mm"]
+    assert parameters["POINT"]["LABELS"]["value"][:2] == ["Hip", "RHip"]
+    # Two words of 16 bits: others cannot read floats.
+    for end, number in (("START", MOTION.frames[0]), ("END", MOTION.frames[-1])):
+        field = parameters["TRIAL"][f"ACTUAL_{end}_FIELD"]
+        assert (field["type"], [*field["value"]]) == (2, [number + 1, 0])
+
+
+def test_points_that_are_missing_have_the_formats_residual(tmp_path):
+    ezc3d = pytest.importorskip("ezc3d")
+    joints = JOINTS.copy()
+    joints[1, 4] = np.nan
+    c3d.write_c3d(tmp_path / "a.c3d", dataclasses.replace(MOTION, joints_3d_mm=joints))
+    found = ezc3d.c3d(str(tmp_path / "a.c3d"))["data"]["meta_points"]["residuals"][0]
+    np.testing.assert_array_equal(found == -1, np.isnan(joints[..., 0]).T)
+    assert (found[~np.isnan(joints[..., 0]).T] == 0).all()
+    back = c3d.read_c3d(tmp_path / "a.c3d").joints_3d_mm
+    np.testing.assert_allclose(back, joints, rtol=0, atol=1e-4)
