@@ -75,6 +75,7 @@ def solve_sequence(
     weights: Weights,
     layout: Layout,
     overlap: tf.Tensor,
+    pull: tf.Tensor,
     right: Unknowns,
 ) -> Unknowns:
     """M⁻¹ right, M the expected Gauss-Newton matrix at x, by chunks.
@@ -89,6 +90,7 @@ def solve_sequence(
       weights: see there.
       layout: see there.
       overlap: frames that chunks share on each side, int32.
+      pull: of `pulls`.
       right: like x.
     """
     found = frames.system(x, start, observed, body, weights, layout)
@@ -97,7 +99,7 @@ def solve_sequence(
     alone = tf.linalg.matvec(inner, right.turn_rad)
     force = tf.reshape(right.joints_mm @ found.turn, [-1, size])
     force = _turned(force - tf.linalg.matvec(found.cross, alone), found.turn, True)
-    banded = matrices(x, found, chain, body, weights)
+    banded = matrices(x, found, chain, body, weights, pull)
     moved = solve_banded(banded, force, overlap)
     there = _turned(moved, found.turn, False)
     back = tf.linalg.matvec(found.cross, there, transpose_a=True)
@@ -105,13 +107,23 @@ def solve_sequence(
     return Unknowns(tf.reshape(moved, [-1, size // 3, 3]), turned)
 
 
+def pulls(chain: Chain, body: Body) -> tf.Tensor:
+    """Precisions of the accelerations, world, `[F, 3J, 3J]`: the same at every x."""
+    return in_world(body.acceleration, chain.turn)
+
+
 def matrices(
-    x: Unknowns, found: frames.System, chain: Chain, body: Body, weights: Weights
+    x: Unknowns,
+    found: frames.System,
+    chain: Chain,
+    body: Body,
+    weights: Weights,
+    pull: tf.Tensor,
 ) -> Banded:
     """The banded matrix of the joints, world, once the turns are minimised over."""
     diagonal = in_world(frames.without_turn(found), found.turn)
     _, strength = _accelerations(x.joints_mm, chain, body, weights)
-    pull = strength[:, None, None] * in_world(body.acceleration, chain.turn)
+    pull = strength[:, None, None] * pull
     before = tf.pad(pull[1:], [[0, 1], [0, 0], [0, 0]])
     after = tf.pad(pull[:-1], [[1, 0], [0, 0], [0, 0]])
     return Banded(diagonal + 4 * pull + before + after, -2 * (pull + before), before)

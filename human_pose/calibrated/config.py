@@ -62,7 +62,7 @@ class SolverConfig:
 
     Attributes:
       frame_iterations: the most steps of frames by themselves.
-      sequence_iterations: the most steps of a sequence.
+      sequence_iterations: the most steps of a sequence, after a first one.
       rtol: of the steps, see `wiberg_tf.Newton`.
       noise_rounds: the most times that σ is estimated anew.
       window: frames of a sequence that are minimised together.
@@ -71,7 +71,7 @@ class SolverConfig:
     """
 
     frame_iterations: int = 12
-    sequence_iterations: int = 7
+    sequence_iterations: int = 4
     rtol: float = 1e-4
     noise_rounds: int = 8
     window: int = 1024

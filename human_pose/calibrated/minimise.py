@@ -1,5 +1,6 @@
 """The minimisers of frames and of sequences, by `wiberg_tf`, and their derivatives."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ _MOST_SOLVES: Final = 200
 # Beside joints in mm turns in radians make H's condition 4e6 at good minimisers of four
 # views (dev): the rule's own 1e3 would damp nearly all of a derivative away.
 _CONDITION: Final = 1e7
+# So free is a tail that is none.
+_GAUSSIAN: Final = 1e6
 # Parameters of the energies.
 _OfFrames = tuple[tf.Tensor, Observed, Body, Weights]
 _OfSequence = tuple[tf.Tensor, Chain, Observed, Body, Weights]
@@ -132,6 +135,10 @@ def of_sequence(
 ) -> wt.Solution:
     """Minimises the frames of sequences together, from x.
 
+    The first step is one of Gaussian accelerations: those of frames by themselves are
+    so large that their tail's expected strength would let each step smooth but a
+    little.
+
     Args:
       x: joints and turns of the frames.
       turn: as of `chains.sequence_energy`, as what follows.
@@ -160,17 +167,27 @@ def of_sequence(
         x: Unknowns, parameters: _OfSequence, damping: tf.Tensor, right: Unknowns
     ) -> Unknowns:
         del damping  # A step's matrix is positive definite as it stands.
-        return chains.solve_sequence(x, *parameters, layout, overlap, right)
+        return chains.solve_sequence(x, *parameters, layout, overlap, pull, right)
 
+    pull = tf.stop_gradient(chains.pulls(chain, body))
+    smooth = weights._replace(time_freedom=tf.constant(_GAUSSIAN, turn.dtype))
+    steps = wt.Newton(
+        linear_solve=step,
+        max_iterations=config.sequence_iterations,
+        rtol=config.rtol,
+    )
+    begun = wt.argmin(
+        energy_of,
+        tf.nest.map_structure(tf.stop_gradient, x),
+        (turn, chain, observed, body, smooth),
+        solver=dataclasses.replace(steps, max_iterations=1),
+        derivative=wt.NoDerivative(),
+    )
     return wt.argmin(
         energy_of,
-        x,
+        begun.value,
         (turn, chain, observed, body, weights),
-        solver=wt.Newton(
-            linear_solve=step,
-            max_iterations=config.sequence_iterations,
-            rtol=config.rtol,
-        ),
+        solver=steps,
         derivative=wt.NoDerivative()
         if inference
         else wt.TrustRegion(rule(damping), exactly(energy_of, step, _by_sequence)),

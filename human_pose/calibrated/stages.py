@@ -173,7 +173,9 @@ def _covariances(
 ) -> tf.Tensor:
     """Covariances of the joints of a sequence, `[F, J, 3, 3]`."""
     found = frames.system(x, turn, observed, body, terms, layout)
-    banded = chains.matrices(x, found, chains.Chain(inside, turn), body, terms)
+    chain = chains.Chain(inside, turn)
+    pull = chains.pulls(chain, body)
+    banded = chains.matrices(x, found, chain, body, terms, pull)
     blocks = chains.inverse_blocks(banded, overlap)
     identity = tf.eye(3, batch_shape=[tf.shape(turn)[0]], dtype=turn.dtype)
     return frames.joint_blocks(blocks, identity)

@@ -235,9 +235,11 @@ def test_accelerations_matrix_majorises_their_second_derivatives(problem):
     x, start = at_start(problem)
     chain, observed, *rest = problem.together()[1:]
     found = frames.system(x, start, observed, *rest)
-    banded = chains.matrices(x, found, chain, problem.body, problem.weights)
+    pull = chains.pulls(chain, problem.body)
+    of_time = problem.body, problem.weights, pull
+    banded = chains.matrices(x, found, chain, *of_time)
     alone = chains.Chain(tf.zeros_like(chain.inside), chain.turn)
-    diagonal = chains.matrices(x, found, alone, problem.body, problem.weights)
+    diagonal = chains.matrices(x, found, alone, *of_time)
     pulls = whole(banded) - whole(diagonal)
     true = coupled_hessian(
         lambda y: (
@@ -257,9 +259,11 @@ def test_steps_of_sequences(problem):
     size = found.matrix.shape[-1]
     # Joints of all frames, then turns.
     own = dense(found)
-    banded = chains.matrices(x, found, chain, problem.body, problem.weights)
+    pull = chains.pulls(chain, problem.body)
+    of_time = problem.body, problem.weights, pull
+    banded = chains.matrices(x, found, chain, *of_time)
     alone = chains.Chain(tf.zeros_like(chain.inside), chain.turn)
-    diagonal = chains.matrices(x, found, alone, problem.body, problem.weights)
+    diagonal = chains.matrices(x, found, alone, *of_time)
     pulls = whole(banded) - whole(diagonal)
     matrix = np.zeros((COUNT, size + 3, COUNT, size + 3))
     for frame in range(COUNT):
@@ -270,7 +274,7 @@ def test_steps_of_sequences(problem):
     expected = np.linalg.solve(
         matrix.reshape(COUNT * (size + 3), -1), flat(right).ravel()
     )
-    solved = chains.solve_sequence(x, *arguments, tf.constant(2), right)
+    solved = chains.solve_sequence(x, *arguments, tf.constant(2), pull, right)
     np.testing.assert_allclose(
         flat(solved).ravel(), expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max()
     )
