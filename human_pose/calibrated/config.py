@@ -62,7 +62,8 @@ class SolverConfig:
 
     Attributes:
       frame_iterations: the most steps of frames by themselves.
-      sequence_iterations: the most steps of a sequence, after a first one.
+      sequence_iterations: the most steps of a sequence, after a first one
+        where it starts from frames by themselves.
       rtol: of the steps, see `wiberg_tf.Newton`.
       noise_rounds: the most times that σ is estimated anew.
       window: frames of a sequence that are minimised together.

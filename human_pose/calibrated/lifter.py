@@ -242,8 +242,12 @@ class CalibratedLifter(keras.Model):
         terms: Weights,
         overlap: tf.Tensor,
         inference: bool = False,
+        from_frames: bool = True,
     ) -> Unknowns:
-        """Joints of sequences, from those of their frames."""
+        """Joints of sequences, from those of their frames or from near ones.
+
+        See `minimise.of_sequence`.
+        """
         return minimise.of_sequence(
             x,
             turn,
@@ -256,6 +260,7 @@ class CalibratedLifter(keras.Model):
             overlap,
             self.damping,
             inference,
+            from_frames,
         ).value
 
     def weight(self, name: str) -> keras.Variable:

@@ -21,7 +21,7 @@ _MOST_SOLVES: Final = 200
 # Beside joints in mm turns in radians make H's condition 4e6 at good minimisers of four
 # views (dev): the rule's own 1e3 would damp nearly all of a derivative away.
 _CONDITION: Final = 1e7
-# So free is a tail that is none.
+# ν of accelerations so large that their tail is next to a Gaussian.
 _GAUSSIAN: Final = 1e6
 # Parameters of the energies.
 _OfFrames = tuple[tf.Tensor, Observed, Body, Weights]
@@ -132,12 +132,9 @@ def of_sequence(
     overlap: tf.Tensor,
     damping: Damping = 0.0,
     inference: bool = False,
+    from_frames: bool = True,
 ) -> wt.Solution:
     """Minimises the frames of sequences together, from x.
-
-    The first step is one of Gaussian accelerations: those of frames by themselves are
-    so large that their tail's expected strength would let each step smooth but a
-    little.
 
     Args:
       x: joints and turns of the frames.
@@ -151,6 +148,10 @@ def of_sequence(
       overlap: frames that chunks of a step's system share, int32.
       damping: λ of the derivative, or its rule.
       inference: without a derivative.
+      from_frames: whether x is of frames by themselves. Their accelerations are so
+        large that the tail's expected strength would let each step smooth but a little,
+        so the first step is one of Gaussian accelerations; from a sequence's joints
+        that step would lead away.
     """
 
     def energy_of(
@@ -169,23 +170,24 @@ def of_sequence(
         del damping  # A step's matrix is positive definite as it stands.
         return chains.solve_sequence(x, *parameters, layout, overlap, pull, right)
 
-    pull = tf.stop_gradient(chains.pulls(chain, body))
-    smooth = weights._replace(time_freedom=tf.constant(_GAUSSIAN, turn.dtype))
+    pull = chains.pulls(chain, body)
     steps = wt.Newton(
         linear_solve=step,
         max_iterations=config.sequence_iterations,
         rtol=config.rtol,
     )
-    begun = wt.argmin(
-        energy_of,
-        tf.nest.map_structure(tf.stop_gradient, x),
-        (turn, chain, observed, body, smooth),
-        solver=dataclasses.replace(steps, max_iterations=1),
-        derivative=wt.NoDerivative(),
-    )
+    if from_frames:
+        gaussian = tf.constant(_GAUSSIAN, turn.dtype)
+        x = wt.argmin(
+            energy_of,
+            x,
+            (turn, chain, observed, body, weights._replace(time_freedom=gaussian)),
+            solver=dataclasses.replace(steps, max_iterations=1),
+            derivative=wt.NoDerivative(),
+        ).value
     return wt.argmin(
         energy_of,
-        begun.value,
+        x,
         (turn, chain, observed, body, weights),
         solver=steps,
         derivative=wt.NoDerivative()

@@ -1,5 +1,6 @@
 """The calibrated lifter as `keras.Model.fit` trains it, and the choice of an epoch."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -41,7 +42,10 @@ class CalibratedTrainer(keras.Model):
         self._batches, self._config = tuple(batches), config
         self.learned = [lifter.weight(WEIGHTS[name]) for name in config.learned]
         self._start = [variable.numpy() for variable in self.learned]
-        self._sequence = tf.function(lifter.sequence, autograph=False)
+        # From the joints of sequences that were solved before the training.
+        self._sequence = tf.function(
+            functools.partial(lifter.sequence, from_frames=False), autograph=False
+        )
         self._frames = tf.function(lifter.refined, autograph=False)
         optimizer = keras.optimizers.Adam(
             config.learning_rate, global_clipnorm=config.clip_norm

@@ -1,5 +1,7 @@
 """The minimisers' derivatives equal differences of whole minimisations."""
 
+import dataclasses
+
 import made_up_problem as made
 import numpy as np
 import pytest
@@ -57,3 +59,26 @@ def test_gradients_in_each_weight_equal_differences(temporal):
         difference = (8 * (ends[1] - ends[2]) - (ends[0] - ends[3])) / (12 * step)
         along = np.sum(getattr(found, name) * way)
         assert along == pytest.approx(difference, rel=1e-6, abs=1e-6), name
+
+
+@pytest.mark.large
+def test_only_frames_by_themselves_are_first_smoothed():
+    x, start, *problem = made.problem(30, turn=False)
+    noise = np.random.default_rng(6).normal(0, 40, x.joints_mm.shape)
+    noisy = x._replace(joints_mm=x.joints_mm + noise)
+    chain = Chain(tf.constant([0.0] + 28 * [1.0] + [0.0], tf.float64), start)
+
+    def lifted(x, steps, from_frames):
+        config = dataclasses.replace(EXACT, sequence_iterations=steps)
+        rest = *problem, made.LAYOUT, config, tf.constant(30)
+        return minimise.of_sequence(
+            x, start, chain, *rest, inference=True, from_frames=from_frames
+        )
+
+    smoothed = lifted(noisy, 4, from_frames=True)
+    plain = lifted(noisy, 7, from_frames=False)
+    assert smoothed.stats.energy < plain.stats.energy
+    # A minimiser stays where it is.
+    there = lifted(smoothed.value, 400, from_frames=False).value
+    again = lifted(there, 1, from_frames=False).value
+    np.testing.assert_allclose(again.joints_mm, there.joints_mm, atol=1e-6)
