@@ -26,14 +26,23 @@ def main() -> None:
     parser.add_argument("--bfloat16", action="store_true")
     parser.add_argument("--remat", action="store_true")
     parser.add_argument("--jit", action="store_true")
+    parser.add_argument("--batch", type=int, default=problem.BATCH)
+    parser.add_argument("--steps", type=int, default=1, help="of a call")
+    parser.add_argument("--gpu", action="store_true")
     arguments = parser.parse_args()
     if arguments.row == "prepare":
         _write_weights(arguments)
         if arguments.data_dir:
             _write_annotations(arguments)
         return
+    if arguments.gpu and not tf.config.list_physical_devices("GPU"):
+        raise SystemExit("TensorFlow sees no GPU")
     make = {"step": _step, "forward": _forward, "pictures": _pictures}[arguments.row]
-    worker.serve(make(arguments))
+    worker.serve(make(arguments), _card_memory_mib if arguments.gpu else None)
+
+
+def _card_memory_mib() -> float:
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
 
 
 def _network(arguments: argparse.Namespace) -> PoseNetwork:
@@ -71,8 +80,15 @@ def _step(arguments: argparse.Namespace) -> Callable[[], None]:
     trainer.compile(CaffeRMSProp(problem.LEARNING_RATE), jit_compile=arguments.jit)
     trainer.optimizer.build(trainer.trainable_variables)
     trainer.make_train_function()
-    batches = iter(tf.data.Dataset.from_tensors(problem.batch()).repeat())
-    return lambda: np.asarray(trainer.train_function(batches)["loss"]) and None
+    batch = problem.batch(arguments.batch)
+    batches = iter(tf.data.Dataset.from_tensors(batch).repeat())
+
+    def call() -> None:
+        for _ in range(arguments.steps):
+            logs = trainer.train_function(batches)
+        np.asarray(logs["loss"])
+
+    return call
 
 
 def _pictures(arguments: argparse.Namespace) -> Callable[[], float]:

@@ -9,10 +9,21 @@ import worker
 _AHEAD = 10
 
 
-def serve(call: Callable[[], float | None]) -> None:
-    """Answers every request: what `call` returns, or its seconds."""
+# The request for a card's memory; every other is one for a call.
+MEMORY = "memory"
 
-    def figure(_: str) -> float:
+
+def serve(
+    call: Callable[[], float | None], memory_mib: Callable[[], float] | None = None
+) -> None:
+    """Answers every request: what `call` returns, or its seconds.
+
+    `memory_mib` tells the most that the card has held, for requests of `MEMORY`.
+    """
+
+    def figure(request: str) -> float:
+        if request == MEMORY and memory_mib is not None:
+            return memory_mib()
         start = time.perf_counter()
         found = call()
         seconds = time.perf_counter() - start
