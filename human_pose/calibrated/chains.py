@@ -20,9 +20,9 @@ from human_pose.calibrated.energy import (
     frame_energy,
 )
 
-# Frames of a chunk beside its overlaps: enough of them for both cores, and not much
-# solved twice.
-_CHUNK: Final = 160
+# Frames of a chunk beside its overlaps, at most: enough of them for the cores, and not
+# much solved twice. There is an even number of them, for two cores share them.
+_CHUNK: Final = 128
 
 
 class Chain(NamedTuple):
@@ -38,17 +38,28 @@ class Chain(NamedTuple):
 
 
 class Banded(NamedTuple):
-    """A symmetric matrix of five block diagonals, each `[F, n, n]`.
+    """A symmetric matrix of five block diagonals, by what it is made of.
+
+    It is that of Σ_t x_tᵀ own_t x_t + strength_t a_tᵀ pull_t a_t, a_t being x_{t-1} -
+    2 x_t + x_{t+1}. Its blocks are made where they are wanted, which takes less time
+    than to write all of them and to read them again.
 
     Attributes:
-      diagonal: the blocks of each frame.
-      next: those of each frame and the one after it.
-      second: those of each frame and the second after it.
+      own: what the frames have by themselves, `[F, n, n]`.
+      pull: precisions of the accelerations, `[F, n, n]`.
+      strength: how much of it counts, `[F]`; 0 at the first and the last frame.
     """
 
-    diagonal: tf.Tensor
-    next: tf.Tensor
-    second: tf.Tensor
+    own: tf.Tensor
+    pull: tf.Tensor
+    strength: tf.Tensor
+
+    def scaled(self, frame: tf.Tensor) -> tf.Tensor:
+        """`strength · pull` of frames `[C]`; 0 for those beyond the ends."""
+        frame = tf.clip_by_value(frame, 0, tf.shape(self.strength)[0] - 1)
+        return tf.gather(self.strength, frame)[:, None, None] * tf.gather(
+            self.pull, frame
+        )
 
 
 def sequence_energy(
@@ -121,12 +132,9 @@ def matrices(
     pull: tf.Tensor,
 ) -> Banded:
     """The banded matrix of the joints, world, once the turns are minimised over."""
-    diagonal = in_world(frames.without_turn(found), found.turn)
+    own = in_world(frames.without_turn(found), found.turn)
     _, strength = _accelerations(x.joints_mm, chain, body, weights)
-    pull = strength[:, None, None] * pull
-    before = tf.pad(pull[1:], [[0, 1], [0, 0], [0, 0]])
-    after = tf.pad(pull[:-1], [[1, 0], [0, 0], [0, 0]])
-    return Banded(diagonal + 4 * pull + before + after, -2 * (pull + before), before)
+    return Banded(own, pull, strength)
 
 
 def in_world(matrix: tf.Tensor, turn: tf.Tensor) -> tf.Tensor:
@@ -147,8 +155,8 @@ def solve_banded(banded: Banded, right: tf.Tensor, overlap: tf.Tensor) -> tf.Ten
 
 def inverse_blocks(banded: Banded, overlap: tf.Tensor) -> tf.Tensor:
     """Blocks on the diagonal of the inverse, `[F, n, n]`, exact within chunks."""
-    places, owner = _chunks(tf.shape(banded.diagonal)[0], overlap)
-    nothing = tf.zeros_like(banded.diagonal[:, 0])
+    places, owner = _chunks(tf.shape(banded.own)[0], overlap)
+    nothing = tf.zeros_like(banded.own[:, 0])
     _, blocks = _factorised(banded, nothing, places, want_inverse=True)
     return tf.gather_nd(blocks, owner)
 
@@ -177,14 +185,15 @@ def _turned(flat: tf.Tensor, turn: tf.Tensor, to_world: bool) -> tf.Tensor:
 
 def _chunks(count: tf.Tensor, overlap: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Frames of each chunk by step, `[L, C]`, and each frame's step and chunk."""
-    number = tf.maximum((count + _CHUNK - 1) // _CHUNK, 1)
-    length = tf.minimum(_CHUNK + 2 * overlap, count)
+    number = 2 * tf.maximum(-(-count // (2 * _CHUNK)), 1)
+    size = -(-count // number)
+    length = tf.minimum(size + 2 * overlap, count)
     number = tf.where(length == count, 1, number)
-    first = tf.range(number) * _CHUNK - overlap
+    first = tf.range(number) * size - overlap
     first = tf.clip_by_value(first, 0, count - length)
     places = tf.range(length)[:, None] + first
     frame = tf.range(count)
-    chunk = tf.minimum(frame // _CHUNK, number - 1)
+    chunk = tf.minimum(frame // size, number - 1)
     return places, tf.stack([frame - tf.gather(first, chunk), chunk], -1)
 
 
@@ -206,6 +215,8 @@ def _factorised(
 
     def forward(
         step: tf.Tensor,
+        before: tf.Tensor,
+        now: tf.Tensor,
         here: tf.Tensor,
         ahead: tf.Tensor,
         coupling: tf.Tensor,
@@ -214,10 +225,11 @@ def _factorised(
         *arrays: tf.TensorArray,
     ) -> tuple[Any, ...]:
         at = places[step]
-        matrix = tf.gather(banded.diagonal, at) - here
+        after = banded.scaled(at + 1)
+        matrix = tf.gather(banded.own, at) + (before + 4 * now + after - here)
         # Beyond the chunk's end there is nothing.
-        one = tf.cast(step < length - 1, dtype) * tf.gather(banded.next, at) - coupling
-        two = tf.cast(step < length - 2, dtype) * tf.gather(banded.second, at)
+        one = tf.cast(step < length - 1, dtype) * -2 * (now + after) - coupling
+        two = tf.cast(step < length - 2, dtype) * after
         rest = (tf.gather(right, at) - pull)[..., None]
         factor = tf.linalg.cholesky(matrix)
         all_three = tf.linalg.triangular_solve(factor, tf.concat([one, two, rest], -1))
@@ -229,6 +241,8 @@ def _factorised(
         written = [a.write(step, v) for a, v in zip(arrays, parts, strict=True)]
         return (
             step + 1,
+            now,
+            after,
             ahead + gram[..., :size],
             tf.matmul(second, second, transpose_a=True),
             gram[..., size:],
@@ -237,11 +251,12 @@ def _factorised(
             *written,
         )
 
+    outside = banded.scaled(places[0] - 1), banded.scaled(places[0])
     arrays = (array(size, size), array(size, 2 * size), array(size))
     *_, factors, wings, halves = tf.while_loop(
         lambda step, *_: step < length,
         forward,
-        (0, block, block, block, vector, vector, *arrays),
+        (0, *outside, block, block, block, vector, vector, *arrays),
         parallel_iterations=1,
     )
 

@@ -218,15 +218,17 @@ def test_steps_of_frames(problem):
 
 def whole(banded):
     """The banded matrix, dense."""
-    diagonal, following, second = (part.numpy() for part in banded)
-    count, size = diagonal.shape[:2]
+    own, pull, strength = (part.numpy() for part in banded)
+    count, size = own.shape[:2]
     matrix = np.zeros((count, size, count, size))
     for frame in range(count):
-        matrix[frame, :, frame] = diagonal[frame]
-        for step, blocks in ((1, following), (2, second)):
-            if frame + step < count:
-                matrix[frame, :, frame + step] = blocks[frame]
-                matrix[frame + step, :, frame] = blocks[frame].T
+        matrix[frame, :, frame] = own[frame]
+    for frame in range(1, count - 1):
+        # Of the acceleration by the joints of all frames.
+        second = np.zeros(count)
+        second[frame - 1 : frame + 2] = 1, -2, 1
+        of_frame = np.einsum("f,ab,g->fagb", second, pull[frame], second)
+        matrix += strength[frame] * of_frame
     return matrix.reshape(count * size, -1)
 
 
@@ -280,18 +282,22 @@ def test_steps_of_sequences(problem):
     )
 
 
-def random_band(count, size, rng, reach=1.0):
-    """A positive definite band of which the inverse falls off quickly."""
-    parts = [rng.normal(size=(count, size, size)) for _ in range(3)]
-    diagonal = parts[0] @ parts[0].swapaxes(-1, -2) + 12 * np.eye(size)
-    return chains.Banded(
-        *map(tf.constant, (diagonal, reach * parts[1], 0.5 * reach * parts[2]))
+def random_band(count, size, rng):
+    """A band of which the inverse falls off quickly."""
+    own, pull = (rng.normal(size=(count, size, size)) for _ in range(2))
+    strength = rng.uniform(0, 1, count)
+    strength[[0, -1]] = 0
+    parts = (
+        own @ own.swapaxes(-1, -2) + 12 * np.eye(size),
+        pull @ pull.swapaxes(-1, -2),
+        strength,
     )
+    return chains.Banded(*map(tf.constant, parts))
 
 
 @pytest.mark.parametrize("count, overlap", [(1, 2), (2, 2), (9, 3), (400, 30)])
 def test_chunks_of_a_band(count, overlap):
-    """Beside the dense solution; 400 frames are three chunks."""
+    """Beside the dense solution; 400 frames are four chunks."""
     rng = np.random.default_rng(count)
     banded = random_band(count, 3, rng)
     matrix, right = whole(banded), rng.normal(size=(count, 3))
