@@ -12,7 +12,7 @@ import numpy as np
 from human_pose.calibrated.baselines import Method
 from human_pose.calibrated.evaluation.comparison import BASELINES
 from human_pose.calibrated.evaluation.movie import write_movie
-from human_pose.calibrated.evaluation.report import Findings, write_report
+from human_pose.calibrated.evaluation.report import REPORT, Findings, write_report
 from human_pose.calibrated.evaluation.viewer import VIEWER, Film, write_viewer
 from human_pose.calibrated.session import Lifted, Session
 from human_pose.exchange import formats
@@ -25,6 +25,12 @@ POSES: Final = "poses.npz"
 # Beside the joints: files that other programs open.
 MOTION_FILES: Final = ("poses.trc", "poses.c3d", "poses.bvh")
 ANIPOSE: Final = "poses.csv"
+MOVIES: Final = ("poses.gif", "poses.mp4")
+# Folders of people beside the one who is seen most.
+PERSON: Final = "person_{}"
+
+# Less is not worth a word.
+_LEAST_SHIFT_PX: Final = 1.0
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -41,6 +47,21 @@ class Beside(NamedTuple):
     films: Mapping[str, Film] = MappingProxyType({})
 
 
+def withdraw_results(folder: str | os.PathLike[str]) -> None:
+    """Removes what an earlier run of this name found, before new files come.
+
+    They may be of another recording, and not all of them are written each time. The
+    report goes first and comes last: a folder without one is not done.
+
+    Args:
+      folder: of the results. Of other files in it nothing is known: they stay.
+    """
+    folder = Path(folder)
+    for each in (folder, *folder.glob(PERSON.format("[0-9]*"))):
+        for name in (REPORT, POSES, *MOTION_FILES, ANIPOSE, VIEWER, *MOVIES):
+            (each / name).unlink(missing_ok=True)
+
+
 def write_results(
     folder: str | os.PathLike[str],
     lifted: Lifted,
@@ -52,7 +73,7 @@ def write_results(
     film: str | None = None,
     beside: Beside | None = None,
 ) -> Path:
-    """Writes all files of one person's results; each replaces an earlier one.
+    """Writes all files of one person's results; `withdraw_results` before another's.
 
     Args:
       folder: of the results; made if need be.
@@ -140,13 +161,13 @@ def _write(path: Path, write: Callable[[Path], object], poses: Poses) -> None:
 
 
 def _shifts(lifted: Lifted) -> list[str]:
-    if not lifted.shift_px.any():
-        return []
     moved = ", ".join(
         f"{name} by ({x:+.1f}, {y:+.1f}) px"
         for name, (x, y) in zip(lifted.poses.view_names, lifted.shift_px, strict=True)
-        if x or y
+        if max(abs(x), abs(y)) >= _LEAST_SHIFT_PX
     )
+    if not moved:
+        return []
     return [
         f"Views show all joints beside where others expect them; moved were {moved}."
     ]

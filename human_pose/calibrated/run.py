@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tqdm import tqdm
 
@@ -15,7 +15,13 @@ from human_pose.calibrated.evaluation.report import REPORT as RECORDING_REPORT
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.people import People, choose, tell_apart
 from human_pose.calibrated.prior.files import load_prior
-from human_pose.calibrated.results import POSES, Beside, write_results
+from human_pose.calibrated.results import (
+    PERSON,
+    POSES,
+    Beside,
+    withdraw_results,
+    write_results,
+)
 from human_pose.calibrated.session import Session
 from human_pose.calibrated.training.config import CalibratedTrainingConfig
 from human_pose.calibrated.training.run import REPORT, train
@@ -60,13 +66,18 @@ def lift(
     """
     folder = Path(folder)
     RunFolder(folder).check_writable()
-    detected, truth = read(recording), read_truth(recording.truth, recording.units)
+    detected = read(recording)
+    truth = read_truth(recording.truth, recording.units, detected.fps)
     lifter = lifter_for(detected.skeleton, prior, checkpoint, config)
     with locked(folder, "lifting"):
         done = lift_people(
             detected, folder, lifter, person=recording.person, truth=truth, film=film
         )
     return "\n".join(line for each in done for line in each.lines)
+
+
+# Rates that differ by no more are written otherwise: 29.97 and 30.
+_SAME_RATE: Final = 0.01
 
 
 class Done(NamedTuple):
@@ -123,13 +134,15 @@ def lift_people(
     """
     folder = Path(folder)
     people = _told_apart(detected)
-    done = []
+    done: list[Done] = []
     with _Bar() as bar, ThreadPoolExecutor(1) as pool:
         session = Session(lifter, bar.show)
         for number, recording in enumerate(choose(people, person)):
-            place = folder / f"person_{number}" if number else folder
+            place = folder / PERSON.format(number) if number else folder
             lifted = session.lift(recording)
             bar.done()
+            if not done:
+                withdraw_results(folder)
             done.append(Done(place, recording, lifted.poses))
             other = pool.submit(meanwhile, done[-1])
             write_results(
@@ -171,7 +184,8 @@ def learn(
     """
     folder = Path(folder)
     RunFolder(folder).check_writable()
-    detected, truth = read(recording), read_truth(recording.truth, recording.units)
+    detected = read(recording)
+    truth = read_truth(recording.truth, recording.units, detected.fps)
     if truth is None:
         raise InputError("truth", "must name the motion to learn from")
     people = _told_apart(detected)
@@ -222,20 +236,29 @@ def read(config: RecordingConfig) -> Recording:
 
 
 def read_truth(
-    path: str | os.PathLike[str] | None, units: str | None = None
+    path: str | os.PathLike[str] | None,
+    units: str | None = None,
+    fps: float | None = None,
 ) -> Motion | None:
     """Reads the known motion, if there is any.
 
     Args:
       path: of the motion; None for none.
       units: of its lengths; None: as it says or implies.
+      fps: of the recording, if known: frames are matched by number.
 
     Raises:
-      InputError: as of `read`; and if its bodies have no size in millimetres.
+      InputError: as of `read`; if its bodies have no size in millimetres; and if it
+        says another frame rate.
     """
     if path is None:
         return None
     truth = read_motion(path, units).z_up
+    if fps and truth.fps and abs(truth.fps / fps - 1) > _SAME_RATE:
+        raise InputError(
+            f"{path}: must have the recording's {fps:g} frames a second, since frames "
+            f"are matched by number; it has {truth.fps:g}"
+        )
     if wrong := implausible_size(truth.joints_3d_mm):
         raise InputError(f"{path}: joints {wrong}")
     return truth

@@ -88,9 +88,11 @@ class Session:
         work, temporal = solved.work, self._is_sequence(solved.work)
         reach = _overlap(work) if temporal else 0
         unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
-        joints = np.where(unknown, np.nan, solved.joints_mm)
         covariance = self._covariances(solved) + _size_doubt(solved)
-        covariance = np.where(unknown[..., None], np.nan, covariance)
+        # Of too few joints a matrix may be singular in numbers.
+        sure = np.isfinite(covariance.sum(axis=(-2, -1)))[..., None]
+        joints = np.where(sure & ~unknown, solved.joints_mm, np.nan)
+        covariance = np.where((sure & ~unknown)[..., None], covariance, np.nan)
         poses = _poses(work, recording, joints, covariance, temporal)
         alone = np.where(work.shows[:, None, None], solved.frames.joints_mm, np.nan)
         return Lifted(poses, work.take, alone, work.shift_px)
@@ -147,10 +149,14 @@ class Session:
         if not self._is_sequence(work):
             return alone
         covariance = _covariances(work, solved.frames, solved.joints_mm)
-        # What lasts is not averaged over frames: that share of a frame's own errors, or
-        # of the nearest frame's where nothing is seen.
+        # What lasts is not averaged over frames: that share of a frame's own errors.
+        # Where nothing is seen the nearest frame's come on top of what time adds.
         alone = alone[gaps.nearest(work.shows, work.follows)]
-        return np.asarray(covariance + work.take.lasting * (alone - covariance))
+        alone = np.where(np.isfinite(alone), alone, covariance)
+        averaged = np.where(work.shows, 1.0 - work.take.lasting, 1.0)[
+            :, None, None, None
+        ]
+        return np.asarray(averaged * covariance + work.take.lasting * alone)
 
     def _is_sequence(self, work: Work) -> bool:
         return self.lifter.config.temporal and bool(work.follows.any())

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from human_pose.calibrated.baselines import Method
 from human_pose.calibrated.evaluation.detections import images_px
 from human_pose.calibrated.evaluation.report import Findings
-from human_pose.calibrated.results import POSES, write_findings
+from human_pose.calibrated.results import POSES, withdraw_results, write_findings
 from human_pose.capture.config import CaptureConfig
 from human_pose.capture.detectors import image_network
 from human_pose.capture.detectors.image_network import FindPoses, covariance_px2
@@ -104,6 +104,7 @@ def capture_one(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
             made=f"- Network: {detector.checkpoint.name}, {detector.version}",
         )
         films = {video.name: film(video.name, video)}
+        withdraw_results(folder)
         report = write_findings(
             folder, findings, film=config.film, films=films, baselines=_NONE
         )

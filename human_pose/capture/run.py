@@ -80,7 +80,7 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
         seen = _seen(config, folder)
         if config.refine_cameras:
             seen = _refined(seen, folder)
-        truth = read_truth(config.truth, config.units)
+        truth = read_truth(config.truth, config.units, seen.recording.fps)
         lifter = lifter_for(
             seen.recording.skeleton, config.prior, config.checkpoint, config.lifter
         )

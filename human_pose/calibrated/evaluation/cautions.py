@@ -24,6 +24,13 @@ _OUTLIER_SHARE: Final = 0.25
 _MISSING_SHARE: Final = 0.5
 _SWAP_SHARE: Final = 0.05
 _OUTSIDE_SHARE: Final = 0.02
+# Exchanges of the whole body: within that time joints of the sides move that far, and
+# to less than that share of it from where the other side's were. At lower rates bodies
+# turn round from frame to frame.
+_SUDDEN_S: Final = 0.1
+_LEAST_FPS: Final = 8.0
+_JUMP_MM: Final = 150.0
+_CROSSED: Final = 0.4
 
 
 def cautions(
@@ -36,27 +43,37 @@ def cautions(
       recording: of the same views and frames; one person, with cameras.
       offsets_px: mean offsets of the views' detections, `[V, 2]`.
     """
-    yield from _of_all(poses, _height_mm(poses, recording))
+    yield from _of_size(poses, recording)
+    yield from _of_all(poses)
+    yield from _exchanges(poses)
     for view, name in enumerate(poses.view_names):
         yield from _of_view(poses, recording, view, name, offsets_px[view])
 
 
-def _height_mm(poses: Poses, recording: Recording) -> float:
-    """The body's height, if possible without the prior, which knows people's sizes."""
+def _of_size(poses: Poses, recording: Recording) -> Iterator[str]:
+    """Says where bodies are of no size: by the detections, and as they were lifted."""
+    # The prior knows people's sizes, so that what it was given is judged without it.
     some = recording.of_frames(slice(None, None, -(-len(recording) // _OF_HEIGHT)))
     joints = weighted_dlt(
         some.joints_2d_px[:, :, 0], some.confidence[:, :, 0], some.cameras
     )
-    height = height_mm(joints, some.skeleton)
-    return height_mm(poses.joints_3d_mm, poses.skeleton) if np.isnan(height) else height
-
-
-def _of_all(poses: Poses, height: float) -> Iterator[str]:
-    if not np.isnan(height) and not _HEIGHTS_MM[0] <= height <= _HEIGHTS_MM[1]:
+    if _wrong(given := height_mm(joints, some.skeleton)):
         yield (
-            f"The bones imply a body of {height / 1000:.2g} m: are the calibration's "
+            f"The bones imply a body of {given / 1000:.2g} m: are the calibration's "
             "units the right ones?"
         )
+    elif _wrong(found := height_mm(poses.joints_3d_mm, poses.skeleton)):
+        yield (
+            f"The lifted body has {found / 1000:.2g} m: are the calibration's units "
+            "the right ones, and the prior's?"
+        )
+
+
+def _wrong(height: float) -> bool:
+    return not (np.isnan(height) or _HEIGHTS_MM[0] <= height <= _HEIGHTS_MM[1])
+
+
+def _of_all(poses: Poses) -> Iterator[str]:
     yield from _alone(poses)
     if poses.fps is None:
         yield "The frame rate is unknown; nothing could be said of time."
@@ -78,11 +95,42 @@ def _alone(poses: Poses) -> Iterator[str]:
         )
         return
     views = np.isfinite(poses.reprojection_px).sum(axis=-1) >= _FEWEST_JOINTS
+    nobody = np.mean(~views.any(axis=-1))
+    if nobody > _ALONE_SHARE:
+        yield (
+            f"In {100 * nobody:.0f} % of frames no view sees the body: what is there "
+            "lies between other frames', and its ellipsoids are likely too small."
+        )
     share = np.mean(views.sum(axis=-1) == 1)
     if share > _ALONE_SHARE:
         yield (
             f"In {100 * share:.0f} % of frames one view alone sees the body: distances "
             "there rely on its size."
+        )
+
+
+def _exchanges(poses: Poses) -> Iterator[str]:
+    """Says where left and right change places at once, which no single view shows."""
+    if poses.fps is None or poses.fps < _LEAST_FPS or not poses.skeleton.pairs:
+        return
+    reach = max(1, round(_SUDDEN_S * poses.fps))
+    sides = list(poses.skeleton.left + poses.skeleton.right)
+    joints = poses.joints_3d_mm
+    before, after = joints[:-reach], joints[reach:]
+    crossed = before[:, list(poses.skeleton.flip_order)]
+    with np.errstate(invalid="ignore"):
+        straight, exchanged = (
+            np.linalg.norm(after - start, axis=-1)[:, sides].mean(axis=-1)
+            for start in (before, crossed)
+        )
+        jumps = (straight > _JUMP_MM) & (exchanged < _CROSSED * straight)
+    jumps &= poses.sequence[:-reach] == poses.sequence[reach:]
+    first = np.flatnonzero(np.diff(jumps.astype(int), prepend=0) == 1) + reach
+    if first.size:
+        places = ", ".join(map(str, poses.frames[first]))
+        yield (
+            "Left and right change places in all views at once, near these frames: "
+            f"{places}. Before or after they may be exchanged."
         )
 
 

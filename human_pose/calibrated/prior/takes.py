@@ -14,6 +14,7 @@ from human_pose.calibrated.prior.config import PriorConfig
 from human_pose.calibrated.prior.pose_prior import across, headings
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
+from human_pose.geometry.plausibility import implausible_size
 from human_pose.geometry.skeleton import Skeleton, convert
 
 _PELVIS: Final = "pelvis"
@@ -48,7 +49,8 @@ def takes_of(motion: Motion, skeleton: Skeleton, config: PriorConfig) -> Iterato
       config: has the rate and the rules.
 
     Raises:
-      InputError: naming the motion, if it has no frame rate, or no joint that counts.
+      InputError: naming the motion, if it has no frame rate, no joint that counts, or
+        bodies of no size in millimetres.
     """
     fps = motion.fps
     if fps is None:
@@ -64,6 +66,8 @@ def takes_of(motion: Motion, skeleton: Skeleton, config: PriorConfig) -> Iterato
         lengths = body_lengths(poses, skeleton)
         # Without a bone there is no size, as where what is missing was written as 0.
         if np.nansum(lengths) > 0:
+            if wrong := implausible_size(poses):
+                raise InputError(f"{motion.source}: joints {wrong}")
             accelerations = _accelerations(
                 joints[part], turn, known, fps / stride, config
             )

@@ -1,13 +1,18 @@
 """A recording from its files to its results, as the command does it."""
 
+import contextlib
+import dataclasses
+
 import numpy as np
 import pytest
 
 from human_pose.calibrated.config import RecordingConfig
-from human_pose.calibrated.run import lift
+from human_pose.calibrated.results import MOTION_FILES, MOVIES, withdraw_results
+from human_pose.calibrated.run import lift, read_truth
 from human_pose.commands import make_recording
 from human_pose.exchange import formats
 from human_pose.exchange.poses import read_poses
+from human_pose.files.errors import InputError
 from human_pose.geometry.skeleton import convert
 
 FRAMES = slice(70, 102)
@@ -47,6 +52,31 @@ def test_joints_and_their_errors(results):
     view = poses.view_names.index("right")
     found = poses.swapped[:, view].all(axis=-1)
     assert found[10:30].all() and found.sum() <= 22
+
+
+def test_what_an_earlier_run_left_is_withdrawn(tmp_path):
+    """All that is of its recording; what training left, and others' files, stay."""
+    gone = [*MOTION_FILES, *MOVIES, "poses.npz", "report.md", "person_1/poses.npz"]
+    kept = ["lifter.npz", "notes.txt", "videos/mine.mp4", "person_1/notes.txt"]
+    for name in gone + kept:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    withdraw_results(tmp_path)
+    assert not any((tmp_path / name).exists() for name in gone)
+    assert all((tmp_path / name).exists() for name in kept)
+
+
+@pytest.mark.parametrize(("fps", "wrong"), [(25, False), (24.9, False), (100, True)])
+def test_the_truths_rate_is_the_recordings(fps, wrong, tmp_path):
+    _, truth = make_recording.made(seed=0)
+    formats.write(tmp_path / "truth.npz", dataclasses.replace(truth, fps=fps))
+    with (
+        pytest.raises(InputError, match="25 frames a second")
+        if wrong
+        else (contextlib.nullcontext())
+    ):
+        read_truth(tmp_path / "truth.npz", fps=25.0)
 
 
 @pytest.mark.parametrize("name", ["poses.trc", "poses.c3d", "poses.csv"])

@@ -296,6 +296,47 @@ def test_frames_that_one_view_alone_sees_are_told(session):
     assert "In 50 % of frames one view alone sees the body" in said(found, shown)
 
 
+def test_frames_that_no_view_sees_are_told(session):
+    shown = hidden(NOISY, np.s_[3:9])
+    assert "In 50 % of frames no view sees the body" in said(
+        session.lift(shown).poses, shown
+    )
+
+
+def test_unseen_frames_are_no_surer_where_errors_last(session):
+    """What lasts comes on top of what time adds, and does not take its place."""
+    solved = session.solved(hidden(NOISY, np.s_[3:9]))
+    variances = {}
+    for lasting in (0.0, 0.5):
+        solved.work.take = solved.work.take._replace(lasting=lasting)
+        covariance = session._covariances(solved)
+        variances[lasting] = np.trace(covariance, axis1=-2, axis2=-1)
+    assert (variances[0.5][3:9] > 0.9 * variances[0.0][3:9]).all()
+
+
+def test_a_body_exchanged_in_all_views_is_told(session):
+    """As if the person had turned round from one frame to the next, twice."""
+    joints = NOISY.joints_2d_px.copy()
+    joints[4:8] = joints[4:8][..., list(LIFTER_17.flip_order), :]
+    shown = NOISY.replace(joints_2d_px=joints)
+    found = session.lift(shown).poses
+    off = errors_mm(found)
+    assert "Left and right change places in all views" in said(found, shown) or (
+        off.max() < 20
+    )
+    assert "change places" not in said(session.lift(NOISY).poses, NOISY)
+
+
+def test_two_joints_alone_are_placed_or_missing(session):
+    """Where there are few a matrix may be singular in numbers; no NaN gets out."""
+    joints = np.full_like(NOISY.joints_2d_px, np.nan)
+    few = [LIFTER_17.index(name) for name in ("left_wrist", "left_ankle")]
+    joints[..., few, :] = NOISY.joints_2d_px[..., few, :]
+    found = session.lift(NOISY.replace(joints_2d_px=joints)).poses
+    known = np.isfinite(found.joints_3d_mm).all(axis=-1)
+    assert (np.isfinite(found.covariance_mm2).all(axis=(-1, -2)) == known).all()
+
+
 def test_detections_that_are_one_point(session):
     found = session.lift(NOISY.replace(joints_2d_px=0 * NOISY.joints_2d_px + 500.0))
     assert np.isfinite(found.poses.joints_3d_mm).all()

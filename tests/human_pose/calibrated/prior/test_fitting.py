@@ -223,11 +223,15 @@ def test_missing_joints_change_little(motions):
         ({"fps": 5.0}, "motion: must have 51 frames or more that follow each other"),
         ({"joints_3d_mm": np.full((24, 17, 3), np.nan)}, "must have 3 poses or more"),
         ({"joints_3d_mm": np.zeros((24, 17, 3))}, "must have 3 poses or more"),
+        ({"size": 1e-3}, "mine: joints must be millimetres.* are they metres"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(motions, changes, message):
+    motion = motions[0]
+    if size := changes.pop("size", None):
+        changes["joints_3d_mm"] = size * motion.joints_3d_mm
     with pytest.raises(InputError, match=message) as raised:
-        fit_prior([changed(motions[0], source="mine", **changes)], CONFIG)
+        fit_prior([changed(motion, source="mine", **changes)], CONFIG)
     assert "\n" not in str(raised.value)
 
 
