@@ -8,6 +8,7 @@ has them. z is up, unless the reader is told otherwise.
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -98,14 +99,16 @@ def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
             "%s: many programs read the first %d frames of a C3D file alone",
             path, _WORD - 1,
         )  # fmt: skip
-    with atomic(path) as temporary, refusing(path, "cannot be written as C3D"):
-        # ezc3d writes to another file where the ending is another.
-        made = temporary.with_name(f"{temporary.name}.c3d")
-        try:
-            content.write(str(made))
-            made.replace(temporary)
-        finally:
-            made.unlink(missing_ok=True)
+    # ezc3d writes to another file where the ending is another, and to none where a
+    # folder's name is not UTF-8.
+    with (
+        atomic(path) as temporary,
+        TemporaryDirectory() as folder,
+        refusing(path, "cannot be written as C3D"),
+    ):
+        made = Path(folder) / "made.c3d"
+        content.write(str(made))
+        temporary.write_bytes(made.read_bytes())
 
 
 def is_c3d(path: str | os.PathLike[str]) -> bool:

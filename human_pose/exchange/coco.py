@@ -93,10 +93,17 @@ def _is_results(path: Path) -> bool:
 
 def _read_view(path: Path) -> View:
     frames: dict[int, list[Person]] = {}
+    images: dict[int, Any] = {}
     content = read_json(path)
     with refusing(path, "is no list of COCO's results"):
         for entry in content:
-            number = _frame(path, entry["image_id"])
+            image = entry["image_id"]
+            number = _frame(path, image)
+            if images.setdefault(number, image) != image:
+                raise InputError(
+                    f"{path}: each image_id must have a number of its own, the last in "
+                    f"it; {images[number]} and {image} are both of frame {number}"
+                )
             values = np.array(entry["keypoints"], np.float64).reshape(-1, 3)
             frames.setdefault(number, []).append(Person(values, _track(entry)))
     return gathered(str(path), frames)

@@ -5,11 +5,14 @@
   wide: a row for each frame: `frame`, and for each view and joint `<view>/<joint>/x`,
     `<view>/<joint>/y` and, if known, `<view>/<joint>/confidence`.
 
-An empty cell, NaN or (0, 0) is a joint that was not found; where there is no confidence
-it is 1. Views and joints have the order in which they come first.
+`likelihood`, `score`, `visibility` and `conf` are other words for confidence. An empty
+cell, NaN or (0, 0) is a joint that was not found; where there is no confidence it is 1.
+Columns that are not read are told of. Views and joints have the order in which they
+come first.
 """
 
 import csv
+import logging
 import os
 from collections.abc import Mapping
 from typing import Final
@@ -28,6 +31,9 @@ from human_pose.geometry.known_skeletons import from_names
 _LONG: Final = ("frame", "view", "joint", "x", "y")
 _CONFIDENCE: Final = "confidence"
 _PARTS: Final = ("x", "y", _CONFIDENCE)
+# Other detectors' words for it, in whatever case.
+_SURE: Final = ("conf", "likelihood", "score", "visibility")
+_FURTHER: Final = ("person", "sequence", _CONFIDENCE)
 _SLASH: Final = "/"
 # The table is dense: few rows may name many frames, views, people and joints.
 _MOST_CELLS_A_ROW: Final = 1_000
@@ -56,6 +62,7 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
         names, *rows = csv.reader(read_text(path, MOST_BYTES).splitlines())
         cells = zip(*(row for row in rows if row), strict=True)
         columns = dict(zip(_header(names), map(list, cells), strict=True))
+        _tell_unread(str(path), columns)
         if not set(_LONG) <= set(columns):
             columns = _lengthened(columns)
         return _from_long(str(path), columns, fps)
@@ -92,7 +99,24 @@ def write(path: str | os.PathLike[str], recording: Recording) -> None:
 
 
 def _header(names: list[str]) -> list[str]:
-    return [name.strip() for name in names]
+    """The columns' names, with our word for confidence."""
+    words = []
+    for name in names:
+        before, slash, last = name.strip().rpartition(_SLASH)
+        known = last.lower() in (*_SURE, _CONFIDENCE)
+        words.append(f"{before}{slash}{_CONFIDENCE if known else last}")
+    return words
+
+
+def _tell_unread(source: str, columns: _Columns) -> None:
+    """Warns of columns that nothing is made of."""
+    if set(_LONG) <= set(columns):
+        read = {*_LONG, *_FURTHER}
+    else:
+        joints = _wide_names(list(columns))
+        read = {"frame", *(_SLASH.join((*j, part)) for j in joints for part in _PARTS)}
+    if unread := [name for name in columns if name not in read]:
+        logging.warning("%s: columns that are not read: %s", source, ", ".join(unread))
 
 
 def _wide_names(names: list[str]) -> list[tuple[str, str]]:

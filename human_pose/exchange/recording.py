@@ -89,8 +89,8 @@ class Recording:
                 "must be from 0 to 1",
                 float(self.confidence.max()),
             )
-        self._keep("frames", _whole_or(self.frames, np.arange(len(joints))))
-        self._keep("sequence", _whole_or(self.sequence, np.zeros(len(joints))))
+        self._keep("frames", _numbers(self, "frames", np.arange(len(joints))))
+        self._keep("sequence", _numbers(self, "sequence", np.zeros(len(joints))))
         for name in ("frames", "sequence"):
             if getattr(self, name).shape != joints.shape[:1]:
                 raise InputError(
@@ -99,7 +99,7 @@ class Recording:
                     list(getattr(self, name).shape),
                 )
         if self.tracks is not None:
-            self._keep("tracks", np.array(self.tracks, np.int64))
+            self._keep("tracks", _whole(self.source, "tracks", self.tracks))
             if self.tracks.shape != joints.shape[:3]:
                 raise InputError(
                     f"{self.source}: tracks",
@@ -239,8 +239,8 @@ class Motion:
         lost = ~np.isfinite(joints).all(axis=-1, keepdims=True)
         for name, array in (
             ("joints_3d_mm", np.where(lost, np.nan, joints)),
-            ("frames", _whole_or(self.frames, np.arange(len(joints)))),
-            ("sequence", _whole_or(self.sequence, np.zeros(len(joints)))),
+            ("frames", _numbers(self, "frames", np.arange(len(joints)))),
+            ("sequence", _numbers(self, "sequence", np.zeros(len(joints)))),
         ):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
@@ -292,10 +292,23 @@ def check_fps(source: str, fps: float | None) -> None:
         raise InputError(f"{source}: fps", "must be positive", fps)
 
 
-def _whole_or(values: np.ndarray | None, default: np.ndarray) -> np.ndarray:
-    """`values` as a copy of whole numbers, or the default where there are none."""
+def _numbers(of: "Recording | Motion", name: str, default: np.ndarray) -> np.ndarray:
+    """A copy of an array of whole numbers, or the default where there is none."""
+    values = getattr(of, name)
     given = values is not None and values is not _DEFAULT
-    return np.array(values if given else default, np.int64)
+    return _whole(of.source, name, values if given else default)
+
+
+def _whole(source: str, name: str, values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values)
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.int64)
+    if not np.array_equal(whole, values):
+        wrong = values[whole != values]
+        raise InputError(
+            f"{source}: {name}", "must be whole numbers", wrong.flat[0].item()
+        )
+    return whole
 
 
 def _check_unique(source: str, what: str, names: Sequence[str]) -> None:

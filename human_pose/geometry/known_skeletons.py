@@ -337,7 +337,13 @@ def from_names(words: Sequence[str]) -> Skeleton:
     for skeleton in KNOWN.values():
         if [*map(dict(skeleton.aliases).get, words, words)] == [*skeleton.names]:
             return skeleton
+    # Beside `Thorax`, OpenPose's `Neck` is another joint than the thorax.
+    spelt = {word.lower() for word in words}
     meant = [_WORDS.get(word, word) for word in words]
+    meant = [
+        word if name in spelt and name != word.lower() else name
+        for word, name in zip(words, meant, strict=True)
+    ]
     names = tuple(
         word if meant.count(name) > 1 else name
         for word, name in zip(words, meant, strict=True)

@@ -161,6 +161,10 @@ class Skeleton:
 
     def _check_words(self) -> None:
         _check_unique("names", self.names)
+        for name in self.names:
+            # Tables and hierarchies of text would break at a tab or the end of a line.
+            if not name.isprintable():
+                raise ValueError(f"`names` must be printable. Received: {name!r}")
         _check_unique("aliases", [*self.names, *(alias for alias, _ in self.aliases)])
         meant = {
             "pairs": [name for pair in self.pairs for name in pair],

@@ -185,6 +185,10 @@ def test_alphapose_is_scaled(tmp_path, warned):
     ("listed", "message"),
     [
         (entries(PERSON, frames=["x.jpg"]), "image_id must hold"),
+        (
+            entries(PERSON, frames=["f0_cam1.jpg", "f1_cam1.jpg"]),
+            "f0_cam1.jpg and f1_cam1.jpg are both of frame 1",
+        ),
         (entries(PERSON * (1, 1, 14)), "confidence must be from 0 to 6"),
         (entries(PERSON, frames=[397133, 37777]), "numbers from 37777 to 397133"),
         ([{"image_id": 0, "keypoints": [1, 2]}], "no list of COCO's results"),

@@ -80,6 +80,10 @@ def test_a_plain_npz_of_somebody_elses(tmp_path):
         ({"joint_names": ["a", "a", "b"]}, "Received twice: 'a'"),
         ({"view_names": ["a", "b"]}, "view_names must have shape"),
         ({"fps": 0.0}, "fps must be positive"),
+        ({"sequence": [0.2, 0.8]}, "sequence must be whole numbers; received 0.2"),
+        ({"frames": [0, np.nan]}, "frames must be whole numbers; received nan"),
+        ({"frames": np.uint64([0, 2**63])}, "frames must be whole numbers"),
+        ({"joint_names": ["a", "b\tc", "d"]}, "must be printable"),
         ({"fps": np.array([25.0])}, "fps must have shape"),
         ({"joints_2d_px": np.array([{}])}, "numbers or text, no objects"),
     ],
@@ -124,6 +128,20 @@ def test_a_wide_csv(tmp_path):
     assert read.skeleton.names == ("nose", "tail") and read.fps == 30
     assert read.joints_2d_px[1, 0, 0].tolist() == [[10, 20], [30, 40]]
     assert read.confidence[:, 0, 0].tolist() == [[0, 0], [0.5, 1]]
+
+
+@pytest.mark.parametrize("word", ["confidence", "likelihood", "Score"])
+def test_words_for_confidence(word, tmp_path):
+    (tmp_path / "long.csv").write_text(f"frame,view,joint,x,y,{word}\n0,a,nose,9,9,0.5")
+    (tmp_path / "wide.csv").write_text(f"frame,a/b/x,a/b/y,a/b/{word}\n0,9,9,0.5")
+    for name in ("long.csv", "wide.csv"):
+        assert plain_csv.read(tmp_path / name).confidence.tolist() == [[[[0.5]]]]
+
+
+def test_columns_that_are_not_read_are_told(tmp_path, caplog):
+    (tmp_path / "a.csv").write_text("frame,view,joint,x,y,sure\n0,a,nose,9,9,0.5")
+    assert plain_csv.read(tmp_path / "a.csv").confidence.tolist() == [[[[1.0]]]]
+    assert "a.csv: columns that are not read: sure" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,11 @@ def test_cmu_words_are_the_files(shared):
         assert (skeleton.names[parent] if parent >= 0 else None) == expected
 
 
+def test_a_neck_beside_a_thorax_is_none():
+    assert from_names(["Neck", "LHip"]).names == ("thorax", "left_hip")
+    assert from_names(["Neck", "Thorax"]).names == ("Neck", "Thorax")
+
+
 @pytest.mark.parametrize("words", [[], ["nose", "nose"]])
 def test_names_that_are_no_skeleton(words):
     with pytest.raises(ValueError, match="joint_names"):
