@@ -16,6 +16,8 @@ from human_pose.files.paths import locate, output_path
 _SETTINGS = ("code", "paper")
 _OPTIMIZERS = ("asgd", "adam", "sgd")
 _MAX_SEED = 2**31 - 1
+# Rates beyond it leave nothing that could be drawn.
+_FASTEST = 1e3
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,10 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_float("lr", 0.5, "Learning rate.", **own)
     flags.register_validator(
-        "lr", lambda x: 0 < x < math.inf, "must be positive", flag_values
+        "lr",
+        lambda x: 0 < x <= _FASTEST,
+        f"must be positive, {_FASTEST:g} at most",
+        flag_values,
     )
     flags.DEFINE_float("damping", 0.1, "λ of the trust-region variant.", **own)
     flags.register_validator(

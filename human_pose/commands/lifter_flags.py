@@ -29,6 +29,7 @@ from human_pose.lifting.config import (
 from human_pose.runs.kinds import DISTRIBUTIONS
 
 _MAX_SEED: Final = 2**31 - 1
+_MOST_OF_A_BATCH: Final = 2**31 - 1
 _MIXTURE_FILE: Final = "model_parameters.h5"
 
 
@@ -105,6 +106,7 @@ def define_run_flags(flag_values: flags.FlagValues) -> None:
         4,
         "Frames in a batch.",
         lower_bound=1,
+        upper_bound=_MOST_OF_A_BATCH,
         **own,
     )
     flags.DEFINE_integer(

@@ -16,7 +16,7 @@ from absl import flags, logging
 
 from human_pose.commands import shell
 from human_pose.commands.places import DATA_DIR
-from human_pose.datasets.rendered.dataset import RECIPE_FILE, Recipe, generate
+from human_pose.datasets.rendered.dataset import RECIPE_FILE, Recipe, generate, made_by
 from human_pose.datasets.rendered.hard import KINDS
 from human_pose.files.paths import output_path
 
@@ -61,12 +61,15 @@ def work(flag_values: flags.FlagValues) -> None:
     logging.set_verbosity(logging.INFO)
     signal.signal(signal.SIGTERM, _interrupt)  # cleans up as after Ctrl-C
     folder = output_path(flag_values.data_dir) / "images"
+    recipe = Recipe(flag_values.count, flag_values.seed, hard=tuple(flag_values.hard))
     if (folder / RECIPE_FILE).is_file() and not flag_values.overwrite:
         print(f"Pictures are in {folder} already; --overwrite makes them anew.")
+        if not made_by(folder, recipe):
+            logging.warning("%s: is of other settings than these", folder)
         return
     generate(
         folder,
-        Recipe(flag_values.count, flag_values.seed, hard=tuple(flag_values.hard)),
+        recipe,
         overwrite=flag_values.overwrite,
         processes=flag_values.processes or None,
         progress=_Report(),

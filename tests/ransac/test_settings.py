@@ -90,6 +90,7 @@ def test_every_setting_has_a_flag(name):
         (["--seed=-1"], "seed"),
         (["--lr=0"], "lr=0.0: must be positive"),
         (["--lr=nan"], "must be positive"),
+        (["--lr=1e30"], "lr=1e+30: must be positive, 1000 at most"),
         (["--damping=-1"], "damping=-1.0: must be 0 or more"),
         (["--optimizer=lion"], "one of <asgd|adam|sgd>"),
         (["--setting=mine"], "one of <code|paper>"),

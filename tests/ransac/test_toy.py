@@ -154,7 +154,7 @@ def test_mistakes_in_flags_are_one_line(tmp_path):
         [sys.executable, SCRIPT, "--lr=-1"], capture_output=True, text=True
     )
     assert done.returncode == 1
-    assert done.stderr == "toy.py: flag --lr=-1.0: must be positive\n"
+    assert done.stderr == "toy.py: flag --lr=-1.0: must be positive, 1000 at most\n"
 
 
 def test_help_loads_no_tensorflow(tmp_path):

@@ -1,10 +1,12 @@
 """A set of pictures with 3D poses in the original's layout."""
 
+import contextlib
 import os
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -25,6 +27,9 @@ from human_pose.datasets.protocol import Part, Split
 from human_pose.files.checks import whole_numbers
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
+
+# Pictures that tell sets of the same annotations apart.
+_PICTURES_OF_IDENTITY: Final = 64
 
 
 class ImageDataset:
@@ -106,11 +111,20 @@ class ImageDataset:
 
     @cached_property
     def identity(self) -> str:
-        """Tells sets apart by all annotations of their good samples."""
+        """Tells sets apart by all annotations of their good samples, and some pictures.
+
+        Sets of the same bodies may differ in their pictures alone. All of them would be
+        read at each start, so these are some, evenly spread.
+        """
         checksum = 0
         for column in vars(self.annotations).values():
             if isinstance(column, np.ndarray):
                 checksum = zlib.crc32(column.tobytes(), checksum)
+        every = -(-len(self.annotations) // _PICTURES_OF_IDENTITY) or 1
+        for name in self.annotations.image[::every]:
+            with contextlib.suppress(OSError):
+                path = self.root / "images" / os.fsdecode(name)
+                checksum = zlib.crc32(path.read_bytes(), checksum)
         return f"{len(self.annotations)} (checksum {checksum:08x})"
 
     def source(self, *, skip_bad: bool = False) -> Source:

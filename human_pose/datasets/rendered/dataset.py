@@ -127,7 +127,16 @@ def generate(
         text = readme(recipe.count, recipe.seed, recipe.hard)
         (temporary / "README.md").write_text(text, encoding="utf-8")
         _render(temporary, recipe, blocks, processes or _cores(), progress)
-        (temporary / RECIPE_FILE).write_text(json.dumps(asdict(recipe)) + "\n")
+        (temporary / RECIPE_FILE).write_text(_written(recipe))
+
+
+def made_by(folder: str | os.PathLike[str], recipe: Recipe) -> bool:
+    """Whether a folder of pictures was made by an equal recipe."""
+    return (Path(folder) / RECIPE_FILE).read_text() == _written(recipe)
+
+
+def _written(recipe: Recipe) -> str:
+    return json.dumps(asdict(recipe)) + "\n"
 
 
 def _cores() -> int:

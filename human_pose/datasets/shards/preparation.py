@@ -6,6 +6,7 @@ the rest is made. At the end stand the metadata by which TFDS reads the folder
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Thread
@@ -26,6 +27,8 @@ from human_pose.files.paths import atomic, leftovers
 # Human3.6M's known damage is left out by its name; more than this is a wrong source.
 MAX_BAD_SHARE: Final = 0.01
 REPORT: Final = "skipped.tsv"
+# What tells a source's files, of the line that tells what a shard is made of.
+_CHECKSUM: Final = re.compile(r"\b[0-9a-f]{8,}\b")
 # Between two looks at what other processes have finished.
 _LOOK_S: Final = 0.5
 
@@ -90,13 +93,15 @@ def prepare(
 
     Raises:
       InputError: if a shard cannot be written (a full disk), too many samples are
-        unusable or all of a part, or the folder holds shards of other sizes. Finished
-        shards stay, and the same call goes on from there.
+        unusable or all of a part, or the folder holds shards of other sizes, or a
+        finished set of other settings. Finished shards stay, and the same call goes on
+        from there.
     """
     folder = plan.folder(out)
     _check_share(max_bad_share)
     _make_ready(plan, folder)
     if tfds_folder.is_finished(folder):
+        _refuse_other_settings(plan, folder)
         # Whoever prepares it again wants to know that it is whole, or mended. What was
         # killed on its way goes on at once, and is read by nobody before its end.
         _forget_damaged_shards(plan, folder)
@@ -138,6 +143,26 @@ def _make_ready(plan: Plan, folder: Path) -> None:
             "with the same `samples_per_shard` and source as then, or into another "
             "folder"
         )
+
+
+def _refuse_other_settings(plan: Plan, folder: Path) -> None:
+    """Refuses to make a finished set anew for a word of a command.
+
+    Only files that changed do so; a source tells them by their checksums.
+
+    Raises:
+      InputError: if the set was prepared with other settings.
+    """
+    for task in plan.tasks:
+        try:
+            held = read_sidecar(folder / task.name).source
+        except InputError:
+            continue  # damaged, and to be mended
+        if _CHECKSUM.sub("", held) != _CHECKSUM.sub("", plan.source):
+            raise InputError(
+                f"{folder}: holds a finished set of other settings ({held}), and would "
+                f"be made anew ({plan.source}); prepare into another folder"
+            )
 
 
 def _forget_shards_with_bad(plan: Plan, folder: Path) -> None:

@@ -17,7 +17,8 @@ from human_pose.runs.state import read_conditions, read_progress
 
 # Of a configuration; the recipe and the samples come beside them.
 _NAMES = (
-    "split", "every", "preset", "accumulate", "mixed_precision", "seed", "save_every"
+    "split", "every", "preset", "accumulate", "mixed_precision", "seed", "save_every",
+    "sync_bn",
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Preparations: resumed, repeated, killed, short of disk; read by TFDS."""
 
+import dataclasses
 import os
 import random
 import shutil
@@ -144,6 +145,18 @@ def test_another_size_is_refused(tmp_path):
     prepare(made_up.source().plan(SHARD), tmp_path)
     with pytest.raises(InputError, match=r"of another size.*`samples_per_shard`"):
         prepare(made_up.source().plan(SHARD + 1), tmp_path)
+
+
+def test_a_finished_set_of_other_settings_is_not_thrown_away(tmp_path):
+    """But files of the source that changed, which their checksums tell, count."""
+    plan = made_up.source().plan(SHARD)
+    first = dataclasses.replace(plan, source="mine 0123abcd, png")
+    folder = prepare(first, tmp_path)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(InputError, match=r"other settings \(mine 0123abcd, png\)"):
+        prepare(dataclasses.replace(plan, source="mine 0123abcd, jpeg"), tmp_path)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    prepare(dataclasses.replace(plan, source="mine 89efabcd, png"), tmp_path)
 
 
 @pytest.mark.parametrize("swept", [True, False])

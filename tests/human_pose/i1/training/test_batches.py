@@ -52,3 +52,11 @@ def test_as_many_other_samples_are_another_set(root):
     x1, *others = map(float, box.read_text().split())
     box.write_text(" ".join(map(str, [x1 - 1, *others])))
     assert open_dataset(root).identity != before
+
+
+def test_other_pictures_of_the_same_bodies_are_another_set(root):
+    dataset = open_dataset(root)
+    before = dataset.identity
+    picture = root / "images" / dataset.annotations.image[0].decode()
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    assert open_dataset(root).identity != before

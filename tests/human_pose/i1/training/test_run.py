@@ -382,6 +382,7 @@ def test_protects_a_run_and_its_conditions(config, folder, tmp_path):
     again = dataclasses.replace(config, resume=True)
     for changes, message in (
         ({"seed": 4}, r"other conditions: seed was 3, is 4$"),
+        ({"sync_bn": False}, r"other conditions: sync_bn was True, is False$"),
         ({"every": 2}, r": every was 1, is 2, samples was \d+ \(.*\), is \d+ \(.*\)$"),
         ({"stage": None}, r": recipe.stages had 1 entries, has 2$"),
         ({"stage": "d8_ada"}, r"stages\[0\].depth_bins was 4, is 8, .* and \d more$"),
