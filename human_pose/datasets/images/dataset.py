@@ -120,12 +120,14 @@ class ImageDataset:
         for column in vars(self.annotations).values():
             if isinstance(column, np.ndarray):
                 checksum = zlib.crc32(column.tobytes(), checksum)
+        pictures = 0
         every = -(-len(self.annotations) // _PICTURES_OF_IDENTITY) or 1
         for name in self.annotations.image[::every]:
             with contextlib.suppress(OSError):
                 path = self.root / "images" / os.fsdecode(name)
-                checksum = zlib.crc32(path.read_bytes(), checksum)
-        return f"{len(self.annotations)} (checksum {checksum:08x})"
+                pictures = zlib.crc32(path.read_bytes(), pictures)
+        known = f"checksum {checksum:08x}, pictures {pictures:08x}"
+        return f"{len(self.annotations)} ({known})"
 
     def source(self, *, skip_bad: bool = False) -> Source:
         """The good samples for batches; see `good_annotations`."""

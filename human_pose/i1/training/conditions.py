@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 from typing import Any
 
 from absl import logging
@@ -20,6 +21,9 @@ _NAMES = (
     "split", "every", "preset", "accumulate", "mixed_precision", "seed", "save_every",
     "sync_bn",
 )  # fmt: skip
+# May change, but then errors of validations do not compare.
+_VALIDATED = "validation_samples"
+_SINCE_0_1 = ("sync_bn", _VALIDATED)
 
 
 def conditions(
@@ -28,7 +32,7 @@ def conditions(
     """What decides how a training goes on, JSON values by name."""
     recipe = json.loads(json.dumps(dataclasses.asdict(chosen.recipe)))
     return {
-        **{name: getattr(config, name) for name in _NAMES},
+        **{name: getattr(config, name) for name in (*_NAMES, _VALIDATED)},
         "samples": data.identity,
         "recipe": recipe,
     }
@@ -42,7 +46,8 @@ def continued(
 ) -> tuple[Plan, Progress]:
     """What is left of a training that was stopped.
 
-    Only the iterations may be others than before, and only more; where `iterations` is
+    Only the iterations may be others than before, and only more, and the samples of
+    validations; where `iterations` is
     None, all stages keep theirs. A stage that is finished does so anyway; the running
     one and those behind it get the new ones. Under a constant rate a longer run ends as
     one that was meant to be so long from its start; a cosine is that of the new length
@@ -61,10 +66,20 @@ def continued(
       InputError: if the file is no state, the run was trained under other conditions,
         or a stage that is not finished was to be longer.
     """
-    before = _iterations(read_conditions(path, Progress))
+    saved = read_conditions(path, Progress)
+    before = _iterations(saved)
     stages = chosen.recipe.stages
     same = _with_iterations(chosen, before) if len(before) == len(stages) else chosen
-    progress = read_progress(path, conditions(config, same, data), Progress)
+    wanted = conditions(config, same, data)
+    progress = read_progress(path, _comparable(wanted, saved), Progress)
+    validated = saved.get(_VALIDATED, wanted[_VALIDATED])
+    if validated != wanted[_VALIDATED] and progress.best_mm is not None:
+        logging.warning(
+            "validations are of %s samples, no longer of %s: the best error so far "
+            "counts no more",
+            wanted[_VALIDATED], validated,
+        )  # fmt: skip
+        progress.best_mm = None
     if (
         progress.stage >= len(stages)
         or progress.step > before[progress.stage] * config.accumulate
@@ -73,6 +88,17 @@ def continued(
     if config.iterations is None:
         return same, progress
     return _with_iterations(chosen, _grown(chosen, before, progress.stage)), progress
+
+
+def _comparable(wanted: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    """What must be equal, as far as a state says it: version 0.1 said less."""
+    lacking = {name for name in _SINCE_0_1 if name not in saved}
+    known = {name: wanted[name] for name in wanted if name not in lacking}
+    if _VALIDATED in saved:
+        known[_VALIDATED] = saved[_VALIDATED]
+    if ", pictures" not in str(saved.get("samples")):
+        known["samples"] = re.sub(r", pictures \w+", "", wanted["samples"])
+    return known
 
 
 def _grown(chosen: Plan, before: list[int], running: int) -> list[int]:
