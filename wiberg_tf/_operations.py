@@ -80,7 +80,7 @@ def captured(
     found = {
         entry.name: entry
         for entry in entries
-        if (entry.dtype.is_floating or entry.dtype == tf.resource)
+        if _is_differentiable(entry.dtype)
         and (constants or entry.op.type != "Const")
         and entry.op.name not in here
     }
@@ -111,3 +111,12 @@ def is_for_xla() -> bool:
 
 def _graph() -> tf.Graph:
     return tf.compat.v1.get_default_graph()
+
+
+def _is_differentiable(dtype: tf.DType) -> bool:
+    """Whether a tape may know what moves a tensor of the dtype.
+
+    Variants stand for lists of tensors, resources for variables.
+    """
+    held = dtype in (tf.resource, tf.variant)
+    return dtype.is_floating or dtype.is_complex or held

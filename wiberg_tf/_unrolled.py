@@ -79,6 +79,7 @@ class Unrolled(Derivative):
         # Nobody would call this derivative for such a parameter: TensorFlow gives None.
         linear = linearise(problem, packing.pack(solution.value))
         linear.refuse_unused()
+        _refuse_lists(linear)
         if self.checkpoint:
             solution = _without_captures(linear, solution)
         stayed = solution.stats.iterations == 0
@@ -99,18 +100,38 @@ def _solve_by_cg(problem: Problem, x: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
     return CG().solve(problem, x, damping, right, indefinite=False)
 
 
+def _refuse_lists(linear: Linearised) -> None:
+    """Refuses variants, which TensorFlow differentiates no loop of a graph by.
+
+    Raises:
+      tf.errors.UnimplementedError: for a captured one, which is named.
+    """
+    for entry in linear.elsewhere or []:
+        if entry.dtype == tf.variant:
+            raise tf.errors.UnimplementedError(
+                None,
+                None,
+                f"`energy` captures `{entry.name}`, a list of tensors or other variant "
+                "such as a TensorArray, which Unrolled does not take in a graph; take "
+                "tensors out of it before, or use Implicit()",
+            )
+
+
 def _without_captures(linear: Linearised, solution: Solution) -> Solution:
-    """The solution, whose value refuses gradients that tensors would miss.
+    """The solution, whose value and energy refuse gradients that tensors would miss.
 
     What the energy captures is no input of the steps that are computed again. Variables
     are found by TensorFlow; eagerly, beside any, captured tensors are not looked for.
     """
     if linear.elsewhere is not None:
-        tensors = [entry for entry in linear.elsewhere if entry.dtype.is_floating]
+        tensors = [entry for entry in linear.elsewhere if entry.dtype != tf.resource]
+        by_value, by_energy = tensors, tensors
     else:
         with tf.GradientTape() as tape:
             linear.value(linear.point)
-        tensors = [] if tape.watched_variables() else [linear.gradient]
+        seen = not tape.watched_variables()
+        by_value = [linear.gradient] if seen else []
+        by_energy = [linear.value_there] if seen else []
 
     @tf.custom_gradient
     def refused(tensor: tf.Tensor) -> tuple[tf.Tensor, Callable[..., Any]]:
@@ -132,6 +153,7 @@ def _without_captures(linear: Linearised, solution: Solution) -> Solution:
 
         return tf.identity(value), backward
 
-    traps = list(map(refused, tensors))
+    traps = list(map(refused, by_value))
     value = tf.nest.map_structure(lambda entry: beside(entry, *traps), solution.value)
-    return solution._replace(value=value)
+    energy = beside(solution.stats.energy, *map(refused, by_energy))
+    return solution._replace(value=value, stats=solution.stats._replace(energy=energy))

@@ -208,6 +208,62 @@ def test_a_captured_minimiser_in_an_unrolled_minimisation(slope):
     np.testing.assert_allclose(tape.gradient(x, _THETA), expected, rtol=1e-7)
 
 
+def _by_complex(theta):
+    held = tf.complex(theta, theta**2)
+    return lambda: tf.math.imag(held)
+
+
+def _by_list(theta):
+    held = tf.TensorArray(theta.dtype, 1, clear_after_read=False, element_shape=[])
+    held = held.write(0, theta**2)
+    return lambda: held.read(0)
+
+
+# Captured tensors that are not floating, and what an energy reads of them: θ².
+kinds = pytest.mark.parametrize(
+    "capture", [_by_complex, _by_list], ids=["complex", "list"]
+)
+
+
+@modes
+@kinds
+def test_captured_tensors_of_any_kind_have_their_gradients(capture, mode):
+    def beside(theta):
+        feature = capture(theta)
+        return _minimise(
+            lambda x, t: tf.square(x - t * feature()), (theta,), wt.Implicit()
+        )
+
+    def alone(theta):
+        feature = capture(theta)
+        return _minimise(lambda x: tf.square(x - feature()), (), wt.Implicit("cg"))
+
+    def energy(theta):
+        feature = capture(theta)
+        return wt.argmin(
+            lambda x: tf.square(x - 1) + feature(), tf.zeros_like(theta)
+        ).stats.energy
+
+    def root(theta):
+        feature = capture(theta)
+        return wt.root(
+            lambda x, t: x - t * feature(), tf.zeros_like(theta)[None], theta
+        ).value[0]
+
+    def gradient(function):
+        def run(theta):
+            with tf.GradientTape() as tape:
+                tape.watch(theta)
+                found = function(theta)
+            return tape.gradient(found, theta)
+
+        return _run(run, mode, _THETA)
+
+    found = [gradient(function) for function in (beside, alone, energy, root)]
+    # Of θ³, θ², θ² and θ³.
+    np.testing.assert_allclose(found, [12, 4, 4, 12])
+
+
 _LEAN = {
     "derivative": wt.Unrolled(checkpoint=True),
     "solver": wt.Newton(max_iterations=3),
@@ -225,6 +281,36 @@ def test_checkpoints_refuse_captured_tensors(mode):
 
     with pytest.raises(tf.errors.UnimplementedError, match="captures a tensor"):
         _run(gradient, mode, _THETA)
+
+
+@modes
+@kinds
+@pytest.mark.parametrize("asked", ["value", "energy"])
+def test_checkpoints_refuse_captures_of_any_kind(asked, capture, mode):
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            feature = capture(theta)
+            solution = wt.argmin(
+                lambda x, t: tf.cosh(x - t) + feature() * (1 + 0.1 * x**2),
+                tf.zeros_like(theta),
+                (theta,),
+                **_LEAN,
+            )
+            found = {"value": solution.value, "energy": solution.stats.energy}[asked]
+        return tape.gradient(found, theta)
+
+    with pytest.raises(tf.errors.UnimplementedError, match="`energy` captures"):
+        _run(gradient, mode, _THETA)
+
+
+def test_captured_lists_are_named_where_a_graph_is_unrolled():
+    def minimum(theta):
+        feature = _by_list(theta)
+        return _minimise(lambda x: tf.cosh(x - feature()), (), wt.Unrolled())
+
+    with pytest.raises(tf.errors.UnimplementedError, match="captures `TensorArray"):
+        tf.function(minimum)(_THETA)
 
 
 @modes
