@@ -8,7 +8,7 @@ import tensorflow as tf
 from wiberg_tf._linearised import filled, floating_of, refuse_unused, spread
 from wiberg_tf._nest import Packing, as_like, entry_names
 from wiberg_tf._operations import captured, count_operations
-from wiberg_tf._problem import call_energy
+from wiberg_tf._problem import call_energy, like
 
 Function = Callable[..., Any]
 
@@ -58,7 +58,8 @@ class Equations:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             residual = self.residual(x)
-        return tape.gradient(residual, x, v, tf.UnconnectedGradients.ZERO)
+        pulled = tape.gradient(residual, x, v, tf.UnconnectedGradients.ZERO)
+        return like(x, pulled)
 
     def product(self, x: tf.Tensor, direction: tf.Tensor) -> tf.Tensor:
         """(∂F/∂x) d, `[*batch, n]`: the derivative of the product above in its v.
@@ -69,7 +70,8 @@ class Equations:
             v = tf.zeros_like(x)
             tape.watch(v)
             pulled = self.transposed_product(x, v)
-        return tape.gradient(pulled, v, direction, tf.UnconnectedGradients.ZERO)
+        pushed = tape.gradient(pulled, v, direction, tf.UnconnectedGradients.ZERO)
+        return like(x, pushed)
 
     def jacobian(self, x: tf.Tensor) -> tf.Tensor:
         """∂F/∂x, `[*batch, n, n]`, one transposed product per equation."""
@@ -128,7 +130,8 @@ class Linearised(Equations):
 
     def transposed_product(self, x: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
         """(∂F/∂x)ᵀ v, of what was recorded."""
-        return self._tape.gradient(self.value, x, v, tf.UnconnectedGradients.ZERO)
+        pulled = self._tape.gradient(self.value, x, v, tf.UnconnectedGradients.ZERO)
+        return like(x, pulled)
 
     def adjoint_product(self, v: tf.Tensor) -> tf.Tensor:
         """(∂F/∂x)ᵀ v, `[*batch, n]`."""

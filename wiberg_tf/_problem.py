@@ -103,7 +103,7 @@ class Problem:
         if gradient is None:
             refuse_without_tapes("energy")
             raise ValueError("`energy` does not depend on x: it has no gradient")
-        return value, gradient
+        return value, like(x, gradient)
 
     def project(self, x: tf.Tensor) -> tf.Tensor:
         """The nearest x within the bounds."""
@@ -218,6 +218,14 @@ def each_direction(
     return (tf.vectorized_map if at_once else tf.map_fn)(product, eye)
 
 
+def like(x: tf.Tensor, found: tf.Tensor) -> tf.Tensor:
+    """A derivative by x, which loops may carry: its shape is known to be that of x."""
+    if not tf.executing_eagerly():
+        # Gradients through a nest forget sizes; `tf.ensure_shape` has no forward mode.
+        found.set_shape(x.shape)
+    return found
+
+
 def curvature(
     tape: tf.GradientTape, gradient: tf.Tensor, x: tf.Tensor
 ) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -226,6 +234,6 @@ def curvature(
     def product(direction: tf.Tensor) -> tf.Tensor:
         found = tape.gradient(gradient, x, output_gradients=direction)
         # An energy that is linear in x has no second derivative at all.
-        return tf.zeros_like(x) if found is None else found
+        return tf.zeros_like(x) if found is None else like(x, found)
 
     return product

@@ -190,3 +190,63 @@ def test_none_alone_in_equations_and_residuals():
         np.testing.assert_allclose(value, _TARGET, rtol=1e-7)
     figures = wt.diagnose(energy, value, (_TARGET, None), batch_dims=1)
     np.testing.assert_allclose(figures.smallest_eigenvalue, [1, 1], rtol=1e-7)
+
+
+_BOWLS = {"a": tf.zeros([1, 9], tf.float64), "b": tf.zeros([1, 1], tf.float64)}
+_WITH_NOTHING = {"a": tf.zeros([2, 9], tf.float64), "b": tf.zeros([2, 0], tf.float64)}
+
+
+@pytest.mark.parametrize(
+    "start", [_BOWLS, _WITH_NOTHING], ids=["one problem", "an empty entry"]
+)
+@pytest.mark.parametrize(
+    "derivative",
+    [wt.Implicit("cg"), wt.Implicit("minres"), wt.TrustRegion("adaptive", "cg")],
+    ids=["cg", "minres", "lanczos"],
+)
+def test_iterative_solves_in_a_graph_know_the_sizes_of_a_nest(derivative, start):
+    def energy(x, t):
+        return tf.reduce_sum(tf.cosh(x["a"] - t), -1) + tf.reduce_sum(
+            tf.square(x["b"] - t), -1
+        )
+
+    @tf.function
+    def gradient(t):
+        with tf.GradientTape() as tape:
+            tape.watch(t)
+            x = wt.argmin(
+                energy,
+                start,
+                t,
+                solver=wt.LBFGS(),
+                derivative=derivative,
+                batch_dims=1,
+            ).value
+        return tape.gradient(x["a"], t)
+
+    # Every unknown follows t.
+    found = gradient(tf.constant(2.0, tf.float64))
+    np.testing.assert_allclose(found, tf.size(start["a"]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "start", [_BOWLS, _WITH_NOTHING], ids=["one system", "an empty entry"]
+)
+def test_gmres_in_a_graph_knows_the_sizes_of_a_nest(start):
+    @tf.function
+    def gradient(t):
+        with tf.GradientTape() as tape:
+            tape.watch(t)
+            x = wt.root(
+                lambda x, t: {k: x[k] + x[k] ** 3 - t for k in x},
+                start,
+                t,
+                solver=wt.NewtonKrylov(dense_limit=1),
+                derivative=wt.Implicit(wt.GMRES()),
+                batch_dims=1,
+            ).value
+        return tape.gradient(x["a"], t)
+
+    # At x = 1: 1 / (1 + 3 x²).
+    found = gradient(tf.constant(2.0, tf.float64))
+    np.testing.assert_allclose(found, tf.size(start["a"]).numpy() / 4, rtol=1e-8)
