@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from wiberg_tf._autodiff import (
+    Tangents,
     first_order,
     probe,
     refuse_forward_mode,
@@ -80,9 +81,9 @@ def with_derivative(
 
     found = tf.identity(start)
     forward = any(tangent is not None for tangent in along)
+    pairs = zip(along[: len(flat)], flat, strict=True)
+    moving = [move for move, entry in pairs if entry.dtype.is_floating]
     if forward:
-        pairs = zip(along[: len(flat)], flat, strict=True)
-        moving = [move for move, entry in pairs if entry.dtype.is_floating]
         force = linear.push_forward(moving)
         force = tf.add_n([force, *(m for m in moved if m is not None)])
         tangents = [t for t in along if t is not None]
@@ -103,10 +104,7 @@ def with_derivative(
 
     (found,) = with_backward([found], [*sources, *bounds], backward, forward)
     cell.append(found)
-    if forward:
-        solution = solution._replace(stats=solution.stats._replace(energy=level))
-    else:
-        solution = _with_envelope(solution, linear, flat, found, bounds)
+    solution = _with_envelope(solution, linear, flat, found, bounds, moving)
     return solution._replace(value=packing.unpack(found)), linear
 
 
@@ -116,10 +114,20 @@ def _with_envelope(
     flat: list[tf.Tensor],
     found: tf.Tensor,
     bounds: list[tf.Tensor],
+    along: Tangents,
 ) -> Solution:
-    """The solution whose energy has the derivative ∂E/∂θ, and ∂E/∂x by bounds."""
+    """The solution whose energy has the derivative ∂E/∂θ, and ∂E/∂x by bounds.
+
+    Args:
+      solution: any.
+      linear: the energy's record at its value.
+      flat: the entries of θ.
+      found: x with its derivative.
+      bounds: lower and upper ones, if there are any.
+      along: a tangent for each floating entry of θ, or None.
+    """
     floating, box = floating_of(flat), linear.box
-    level_there = [linear.value_there] if linear.captures else []
+    level_there, moved = probe([linear.value_there] if linear.captures else [])
 
     def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
         by_energy, gradients = pull_value(linear, incoming[0], found, floating)
@@ -133,7 +141,16 @@ def _with_envelope(
 
     sources = [*flat, *level_there, *bounds]
     level = tf.stop_gradient(solution.stats.energy)
-    (energy,) = with_backward([level], sources, backward, forward=False)
+    places = [*floating, *level_there]
+    tangents = [t for t in (*along, *moved) if t is not None]
+    if tangents:
+        rise = tf.add_n(
+            [linear.push_value(along), *(m for m in moved if m is not None)]
+        )
+        # That of a lost problem is none.
+        (rise,) = first_order([rise + 0 * level], *places, *tangents, forward=False)
+        (level,) = with_tangents([level], [rise], places, [*along, *moved])
+    (energy,) = with_backward([level], sources, backward, forward=bool(tangents))
     return solution._replace(stats=solution.stats._replace(energy=energy))
 
 

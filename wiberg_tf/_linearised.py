@@ -109,19 +109,11 @@ class Linearised(Problem):
         Args:
           along: θ̇, a tangent for each floating parameter, or None.
         """
-        if all(tangent is None for tangent in along):
-            return tf.zeros_like(self.gradient)
-        v = tf.zeros_like(self.gradient)
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(v)
-            pulled = self.pull_floating(v)
-        moving = [
-            (gradient, tangent)
-            for gradient, tangent in zip(pulled, along, strict=True)
-            if tangent is not None
-        ]
-        gradients, tangents = zip(*moving, strict=True)
-        return -tape.gradient(gradients, v, tangents, tf.UnconnectedGradients.ZERO)
+        return -_transposed(self.pull_floating, self.gradient, along)
+
+    def push_value(self, along: Tangents) -> tf.Tensor:
+        """∂E/∂θ θ̇ at fixed x, `[*batch]`; see `push_forward`."""
+        return _transposed(self.pull_value, self.value_there, along)
 
 
 def linearise(problem: Problem, x: tf.Tensor) -> Linearised:
@@ -154,6 +146,31 @@ def _evaluate(problem: Problem, x: tf.Tensor, beside: Linearised | None) -> Line
     return Linearised(
         problem, x, tape, value, gradient, plain, elsewhere, again, beside
     )
+
+
+def _transposed(
+    pull: Callable[[tf.Tensor], list[tf.Tensor]], like: tf.Tensor, along: Tangents
+) -> tf.Tensor:
+    """The derivative of `pull(v)` in the v that it is linear in, along tangents.
+
+    Args:
+      pull: of a tensor.
+      like: a tensor like v.
+      along: one for each of the results, or None.
+    """
+    v = tf.zeros_like(like)
+    if all(tangent is None for tangent in along):
+        return v
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(v)
+        pulled = pull(v)
+    moving = [
+        (gradient, tangent)
+        for gradient, tangent in zip(pulled, along, strict=True)
+        if tangent is not None
+    ]
+    gradients, tangents = zip(*moving, strict=True)
+    return tape.gradient(gradients, v, tangents, tf.UnconnectedGradients.ZERO)
 
 
 def floating_of(flat: list[tf.Tensor]) -> list[tf.Tensor]:

@@ -68,3 +68,35 @@ def test_the_minimum_within_bounds_rises_by_its_multiplier():
     by_theta, by_upper = tape.gradient(energy, [theta, upper])
     np.testing.assert_allclose(by_theta, [-0.3])
     np.testing.assert_allclose(by_upper, np.exp(0.3) - 2)
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.TrustRegion(0.5)], ids=str)
+def test_the_minimum_moves_in_forward_mode(derivative, mode):
+    def pushed(theta, scale, by_theta, by_scale):
+        with tf.autodiff.ForwardAccumulator(
+            [theta, scale], [by_theta, by_scale]
+        ) as accumulator:
+            energy = _minimum(theta, derivative, scale)
+        return accumulator.jvp(energy)
+
+    run = tf.function(pushed) if mode == "graph" else pushed
+    theta = np.array([0.5, 2.0])
+    inputs = theta, 3.0, np.array([1.0, -2.0]), 0.7
+    found = run(*(tf.constant(entry, tf.float64) for entry in inputs))
+    level = theta - theta * np.log(theta)
+    expected = -3 * np.log(theta) * inputs[2] + level * inputs[3]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_the_minimum_in_both_modes_at_once():
+    theta = tf.constant([0.5, 2.0], tf.float64)
+    along = tf.constant([1.0, -2.0], tf.float64)
+    with (
+        tf.autodiff.ForwardAccumulator(theta, along) as accumulator,
+        tf.GradientTape() as tape,
+    ):
+        tape.watch(theta)
+        energy = _minimum(theta, wt.Implicit())
+    np.testing.assert_allclose(accumulator.jvp(energy), -np.log(theta) * along)
+    np.testing.assert_allclose(tape.gradient(energy, theta), -np.log(theta))
