@@ -76,10 +76,11 @@ def argmin(
       smallest_eigenvalue: whether to put that of the Hessian at the minimiser into
         `stats`: by a dense decomposition, or for more than 256 unknowns by 100
         Hessian-vector products, which may leave it a little too high.
-      on_failure: what the gradient of a problem that has not converged is: "keep", the
-        formula's at the last x; "nan"; or "raise", an error in the backward pass (not
-        under `jit_compile=True`, which drops assertions). Problems that the loss does
-        not depend on do not count.
+      on_failure: what the gradient of a problem that has not converged is, by `value`
+        and `stats.energy`: "keep", the formula's at the last x; "nan"; or "raise", an
+        error in the backward pass (not under `jit_compile=True`, which drops
+        assertions). Problems that the loss does not depend on do not count; in forward
+        mode, those that do not move.
 
     Returns:
       A `Solution`: `value` (a nest like `initial`), `status`, `stats` and `aux`.
@@ -139,6 +140,8 @@ def _check(energy: Any, solver: Any, derivative: Any) -> None:
             "`derivative` must be a derivative, such as wt.Implicit(); "
             f"received {derivative!r}"
         )
+    while isinstance(solver, Seeded):
+        solver = solver.solver
     if solver is given and derivative == Unrolled():
         raise ValueError(
             "`solver` wt.given has no steps to differentiate through: use Implicit() "

@@ -181,3 +181,52 @@ def test_what_the_gradient_of_a_failed_problem_is(mode):
     np.testing.assert_allclose(unasked, [0.5, 0], rtol=1e-8)
     with pytest.raises(ValueError, match="`on_failure` must be keep, nan or raise"):
         _failing("drop", [1.0, 1.0])(tf.constant(theta, tf.float64))
+
+
+def _stopped(on_failure, asked):
+    """The first problem begins at its minimiser, the second needs more steps."""
+
+    def found(theta):
+        solution = wt.argmin(
+            lambda x, t: tf.math.log(tf.cosh(x - t)),
+            tf.zeros_like(theta),
+            (theta,),
+            batch_dims=1,
+            solver=wt.GradientDescent(rate=0.1, max_iterations=2),
+            on_failure=on_failure,
+        )
+        return {"value": solution.value, "energy": solution.stats.energy}[asked]
+
+    return found
+
+
+@modes
+@pytest.mark.parametrize("asked", ["value", "energy"])
+def test_what_the_derivative_of_a_failed_problem_is_in_either_mode(asked, mode):
+    theta = [0.0, 1.5]
+
+    def gradient(on_failure):
+        def run(theta):
+            with tf.GradientTape() as tape:
+                tape.watch(theta)
+                found = _stopped(on_failure, asked)(theta)
+            return tape.gradient(found, theta)
+
+        return run
+
+    def pushed(on_failure):
+        def run(theta):
+            along = tf.ones_like(theta)
+            with tf.autodiff.ForwardAccumulator(theta, along) as accumulator:
+                found = _stopped(on_failure, asked)(theta)
+            return accumulator.jvp(found)
+
+        return run
+
+    for derivative in (gradient, pushed):
+        kept = _run(derivative("keep"), mode, theta)
+        lost = _run(derivative("nan"), mode, theta)
+        np.testing.assert_allclose(lost, [kept[0], np.nan])
+        assert np.isfinite(kept).all()
+        with pytest.raises(tf.errors.InvalidArgumentError, match="is raise"):
+            _run(derivative("raise"), mode, theta)
