@@ -217,10 +217,13 @@ def test_a_start_at_the_solution_has_the_derivative_of_the_solution(checkpoint, 
     np.testing.assert_allclose(found, [2, 2], rtol=1e-6)
 
 
-def test_a_known_minimiser_has_no_steps_to_unroll():
+@pytest.mark.parametrize(
+    "solver", [wt.given, wt.GridSeeds(tf.constant([0.0, 1.0]))(wt.given)]
+)
+def test_a_known_minimiser_has_no_steps_to_unroll(solver):
     with pytest.raises(ValueError, match=r"wt\.given has no steps"):
         wt.argmin(
-            lambda x: x**2, tf.constant(0.0), solver=wt.given, derivative=wt.Unrolled()
+            lambda x: x**2, tf.constant(0.0), solver=solver, derivative=wt.Unrolled()
         )
 
 
