@@ -33,7 +33,8 @@ class Feasible(NamedTuple):
 
     Attributes:
       offset: `[*batch, n]`; x of y = 0 is the caller's start, projected.
-      basis: `[*batch, n, n - m]`, or `[n, n - m]` for an A without batch axes.
+      basis: `[*batch, n, n - m]`, with axes of size 1 for an A without batch axes, so
+        that nobody takes the rows of what is shared for those of problems.
     """
 
     offset: tf.Tensor
@@ -89,6 +90,8 @@ def feasible(equality: Any, initial: Any, batch_dims: int) -> tuple[Feasible, An
     basis = 1.5 * basis - 0.5 * tf.matmul(
         basis, tf.matmul(basis, basis, transpose_a=True)
     )
+    ones = [1] * (batch_dims + 2 - basis.shape.rank)
+    basis = tf.reshape(basis, tf.concat([ones, tf.shape(basis)], 0)) if ones else basis
     points = Feasible(projected(start, inverse), basis)
     # The start's derivatives, which `Unrolled` wants: y is Zᵀ (x − x₀), here 0.
     factor, triangle = tf.linalg.qr(columns)

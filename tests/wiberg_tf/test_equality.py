@@ -273,3 +273,54 @@ def test_dependent_rows_are_refused(mode, second, right):
 
     with pytest.raises(tf.errors.InvalidArgumentError, match="rows of A in `equality`"):
         minimise()
+
+
+def _projected(samples, matrix, right):
+    """The minimiser of |x - s|² with A x = b."""
+    missing = right - samples @ matrix.T
+    return samples + missing @ np.linalg.inv(matrix @ matrix.T) @ matrix
+
+
+@pytest.mark.parametrize("mode", _MODES)
+def test_a_shared_constraint_of_as_many_unknowns_as_problems(mode):
+    """Of which one is lost."""
+    samples = np.array([[1.0, 2.0, 5.0], [np.nan, 1.0, 0.0], [3.0, 4.0, 1.0]])
+    matrix, right = np.ones([1, 3]), np.ones([1])
+
+    @mode
+    def gradient(scale):
+        with tf.GradientTape() as tape:
+            tape.watch(scale)
+            x = wt.argmin(
+                lambda x, s, t: tf.reduce_sum((x - t * s) ** 2, -1),
+                tf.zeros([3, 3], tf.float64),
+                (samples, scale),
+                batch_dims=1,
+                equality=(matrix, right),
+            ).value
+            loss = tf.reduce_sum(tf.gather(x, [0, 2]) * [1.0, 2.0, 3.0])
+        return tape.gradient(loss, scale)
+
+    # x is linear in the samples.
+    moved = _projected(samples[[0, 2]], matrix, 0 * right) @ [1.0, 2.0, 3.0]
+    found = gradient(tf.constant(2.0, tf.float64))
+    np.testing.assert_allclose(found, moved.sum(), rtol=1e-9)
+
+
+def test_a_shared_constraint_in_a_batch_that_becomes_smaller(rng):
+    samples, matrix = rng.normal(size=(9, 9)), rng.normal(size=(2, 9))
+    right = np.array([1.0, 2.0])
+    found, expected = (
+        wt.argmin(
+            lambda x, s: tf.reduce_sum(tf.cosh(x - s), -1),
+            tf.zeros([9, 9], tf.float64),
+            (3 * samples,),
+            batch_dims=1,
+            equality=(matrix, right),
+            solver=solver,
+        )
+        for solver in (wt.Compacted(wt.Newton(), least=2), wt.Newton())
+    )
+    assert (found.status.numpy() == wt.Status.CONVERGED).all()
+    assert len(set(found.stats.iterations.numpy())) > 1
+    np.testing.assert_allclose(found.value, expected.value, rtol=1e-8)
