@@ -5,14 +5,17 @@ from typing import Any, Literal, NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._as_written import entry
+from wiberg_tf._isolation import Isolation
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
-from wiberg_tf._linear.dense import eigen
+from wiberg_tf._linear.dense import eigen_or_nan
 from wiberg_tf._nest import Packing, as_parameters, as_tensors
 from wiberg_tf._problem import Energy, Problem
 
 
 class Diagnostics(NamedTuple):
     """What the damping meets at a minimiser, one figure per problem, `[*batch]`.
+
+    All are NaN for a problem that is not finite there, and for it alone.
 
     Attributes:
       smallest_eigenvalue: of H. Where it is not well above 0, the implicit derivative
@@ -65,7 +68,13 @@ def diagnose(
     parameters = as_parameters(parameters, packing.dtype)
     problem = Problem(energy, packing, parameters)
     x = packing.pack(value)
-    values, vectors = eigen(problem.hessian(x))
+    level, gradient = problem.value_and_gradient(x)
+    faults = Isolation(x, level, tf.norm(gradient, axis=-1))
+    x, parameters = faults.borrow((x, parameters))
+    problem = Problem(energy, packing, parameters)
+    if faults.has_borrowed:
+        faults.check(problem.value(x))
+    values, vectors = eigen_or_nan(problem.hessian(x))
     smallest, largest = tf.reduce_min(values, -1), tf.reduce_max(values, -1)
     if rule := adaptive_rule(damping):
         damping = rule.least_damping(smallest, tf.reduce_max(tf.abs(values), -1))
@@ -74,9 +83,10 @@ def diagnose(
     damped = values + damping[..., None]
     free, moved = mixed / values[..., None], mixed / damped[..., None]
     positive = smallest + damping > 0
-    infinite = tf.fill(tf.shape(smallest), tf.constant(float("inf"), x.dtype))
+    # NaN where the Hessian is not finite.
+    infinite = float("inf") + 0 * smallest
     mixed_norm = _norm(mixed)
-    return Diagnostics(
+    figures = Diagnostics(
         smallest,
         largest,
         tf.where(positive, (largest + damping) / (smallest + damping), infinite),
@@ -85,6 +95,7 @@ def diagnose(
         damping,
         _norm(moved - free) / _norm(free),
     )
+    return faults.lose(figures)
 
 
 def _mixed(problem: Problem, x: tf.Tensor) -> tf.Tensor:

@@ -16,8 +16,9 @@ from wiberg_tf._problem import round_off
 from wiberg_tf._solution import Solution, Status
 
 _MESSAGE = (
-    "The energy's Hessian at the minimiser is not finite, or the minimiser itself; "
-    "see `status`, and leave such a problem out of the loss."
+    "The energy's Hessian at the minimiser is not finite, or the minimiser itself "
+    "(of equations, their Jacobian or root); see `status`, and leave such a problem "
+    "out of the loss."
 )
 
 
@@ -43,7 +44,7 @@ class Isolation:
         Rows are those of tensors that begin with the axes of the batch. Whether they
         are a problem's own, `check` finds out.
         """
-        if self._idle or self._lost.shape.rank == 0:
+        if not self.has_borrowed:
             return nest
         return tf.nest.map_structure(self._borrow, nest)
 
@@ -79,17 +80,35 @@ class Isolation:
         found.set_shape(entry.shape)
         return found
 
-    def check(self, energy: tf.Tensor) -> None:
-        """Adds the problems whose energy `[*batch]` the borrowed rows have changed."""
-        if self._idle or self._lost.shape.rank == 0:
+    @property
+    def has_borrowed(self) -> bool:
+        """Whether `borrow` may have changed anything."""
+        return not (self._idle or self._lost.shape.rank == 0)
+
+    def check(self, energy: tf.Tensor, before: tf.Tensor | None = None) -> None:
+        """Adds the problems whose energy `[*batch]` the borrowed rows have changed.
+
+        Args:
+          energy: with borrowed rows.
+          before: without; by default that of the constructor.
+        """
+        if not self.has_borrowed:
             return
-        near = round_off(energy.dtype) ** 0.5 * (tf.abs(energy) + tf.abs(self._energy))
-        changed = ~(tf.abs(energy - self._energy) <= near)
+        before = self._energy if before is None else before
+        near = round_off(energy.dtype) ** 0.5 * (tf.abs(energy) + tf.abs(before))
+        changed = ~(tf.abs(energy - before) <= near)
         self._lost |= changed & tf.reduce_any(self._lost)
+
+    def lose(self, figures: Any) -> Any:
+        """A nest of `[*batch]`, NaN for lost problems."""
+        return tf.nest.map_structure(
+            lambda entry: tf.where(self._lost, tf.cast(NAN, entry.dtype), entry),
+            figures,
+        )
 
     def give_back(self, solution: Solution, initial: Any) -> Solution:
         """The solution, in which lost problems stay where they started."""
-        if self._idle or self._lost.shape.rank == 0:
+        if not self.has_borrowed:
             return solution
         nan = tf.cast(NAN, self._energy.dtype)
         stats = solution.stats

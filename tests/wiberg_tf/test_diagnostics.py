@@ -32,6 +32,26 @@ def test_figures_of_a_quadratic():
     assert np.isnan(found.change[1])
 
 
+def test_a_lost_problem_has_no_figures_and_leaves_those_of_others():
+    def figures(samples):
+        return wt.diagnose(
+            lambda x, s, t: tf.reduce_sum(tf.cosh(x - t * s) + x**2, -1),
+            tf.zeros_like(samples),
+            (samples, 2.0),
+            damping=0.5,
+            batch_dims=1,
+        )
+
+    samples = tf.constant([[1.0, 2.0], [np.nan, 1.0], [0.5, 4.0]], tf.float64)
+    for sound, found in ((0, 0), (1, 2)):
+        for name in wt.Diagnostics._fields:
+            expected = getattr(figures(tf.gather(samples, [0, 2])), name)[sound]
+            np.testing.assert_allclose(
+                getattr(figures(samples), name)[found], expected, rtol=1e-9
+            )
+    assert all(np.isnan(figure[1]) for figure in figures(samples))
+
+
 def test_without_enough_damping_nothing_is_bounded():
     found = wt.diagnose(lambda x, t: -(x**2) + t * x, 0.0, 1.0, damping=1.5)
     np.testing.assert_allclose(found.smallest_eigenvalue, -2)

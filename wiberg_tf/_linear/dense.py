@@ -47,6 +47,15 @@ def eigen(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.linalg.eigh(matrix)
 
 
+def eigen_or_nan(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """As `eigen`; NaN for eigenvalues of a matrix that is not finite."""
+    finite = tf.reduce_all(tf.math.is_finite(matrix), [-2, -1])
+    # `eigh` may not see a NaN.
+    safe = tf.where(finite[..., None, None], matrix, tf.zeros_like(matrix))
+    values, vectors = eigen(safe)
+    return tf.where(finite[..., None], values, tf.cast(NAN, values.dtype)), vectors
+
+
 def equilibrate(matrix: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """S A S with a diagonal near ±1, and the diagonal of S, `[*batch, n, 1]`.
 

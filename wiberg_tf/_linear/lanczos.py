@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from wiberg_tf._linear.checks import NAN, dot, insist
 from wiberg_tf._linear.damping import Adaptive
-from wiberg_tf._linear.dense import DENSE_LIMIT, eigen
+from wiberg_tf._linear.dense import DENSE_LIMIT, eigen_or_nan
 from wiberg_tf._problem import Problem, round_off
 
 
@@ -135,8 +135,5 @@ def smallest_eigenvalue(problem: Problem, x: tf.Tensor) -> tf.Tensor:
     """
     if problem.packing.size > DENSE_LIMIT:
         return spectrum_ends(problem, x, Adaptive().products).smallest
-    hessian = problem.hessian(x)
-    finite = tf.reduce_all(tf.math.is_finite(hessian), [-2, -1])
-    safe = tf.where(finite[..., None, None], hessian, 0)  # eigh may not see a NaN.
-    least = tf.reduce_min(eigen(safe)[0], -1)
-    return tf.where(finite, least, tf.constant(NAN, least.dtype))
+    values, _ = eigen_or_nan(problem.hessian(x))
+    return tf.reduce_min(values, -1)
