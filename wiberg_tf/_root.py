@@ -14,6 +14,7 @@ from wiberg_tf._autodiff import (
 from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
 from wiberg_tf._equations import Equations, Function, Linearised, linearise
+from wiberg_tf._isolation import Isolation
 from wiberg_tf._iterate import as_solved
 from wiberg_tf._linear.checks import NAN, insist
 from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
@@ -22,6 +23,7 @@ from wiberg_tf._linear.square import solve_square
 from wiberg_tf._linearised import floating_of, spread
 from wiberg_tf._loop import flag_not_finite, iterate
 from wiberg_tf._nest import as_inputs
+from wiberg_tf._problem import round_off
 from wiberg_tf._second_order import pull
 from wiberg_tf._solution import Status, raise_if_failed
 from wiberg_tf._solvers.anderson import Anderson
@@ -195,7 +197,14 @@ def _solve(
         start = tf.nest.map_structure(tf.stop_gradient, initial)
         found = _run(solver, equations(held), start)
         x = tf.stop_gradient(packing.pack(found.value))
-        linear = linearise(equations(held), x)
+        faults, point, held = _isolated(found, x, equations, held)
+        linear = linearise(equations(held), point)
+
+        def solve(right: tf.Tensor, transposed: bool) -> tf.Tensor:
+            return faults.solve(
+                lambda right: _solve_system(linear, right, derivative, transposed),
+                right,
+            )
 
         flat = tf.nest.flatten(parameters)
         floating = floating_of(flat)
@@ -206,8 +215,8 @@ def _solve(
         def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
             by_value, gradients = pull(
                 linear,
-                lambda right: _solve_system(linear, right, derivative, True),
-                lambda right: _solve_system(linear, right, derivative, False),
+                lambda right: solve(right, True),
+                lambda right: solve(right, False),
                 incoming[0],
                 cell[0],
                 floating,
@@ -251,6 +260,27 @@ def _run(
         flag_not_finite(status, size, residual),
         RootStats(tf.zeros_like(status), size),
     )
+
+
+def _isolated(
+    found: Root, x: tf.Tensor, equations: Callable[[Any], Equations], held: Any
+) -> tuple[Isolation, tf.Tensor, Any]:
+    """Which systems are lost, and x and θ with rows of a sound one in their places."""
+    norm = tf.stop_gradient(found.stats.residual_norm)
+    faults = Isolation(x, norm, norm)
+    point, borrowed = faults.borrow((x, held))
+    if faults.has_borrowed:
+        # At roots F is round-off, which says nothing of what it is made of.
+        now, before = (
+            tf.norm(equations(inputs).residual(_away_from(at)), axis=-1)
+            for at, inputs in ((point, borrowed), (x, held))
+        )
+        faults.check(now, before)
+    return faults, point, borrowed
+
+
+def _away_from(x: tf.Tensor) -> tf.Tensor:
+    return x + round_off(x.dtype) ** 0.25 * (1 + tf.abs(x))
 
 
 def _solve_system(

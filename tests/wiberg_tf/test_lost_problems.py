@@ -230,3 +230,36 @@ def test_what_the_derivative_of_a_failed_problem_is_in_either_mode(asked, mode):
         assert np.isfinite(kept).all()
         with pytest.raises(tf.errors.InvalidArgumentError, match="is raise"):
             _run(derivative("raise"), mode, theta)
+
+
+def _root_gradients(rows):
+    def gradients(samples, shared, weights):
+        with tf.GradientTape() as tape:
+            tape.watch([samples, shared])
+            x = wt.root(
+                lambda x, s, t, w: tf.reduce_sum(w) * (x + x**3 - t * s),
+                tf.zeros_like(samples),
+                (samples, shared, weights),
+                batch_dims=1,
+            ).value
+            loss = tf.reduce_sum(tf.gather(x**2 + x, rows))
+        return tape.gradient(loss, [samples, shared])
+
+    return gradients
+
+
+@modes
+def test_a_lost_system_leaves_the_gradient_of_what_is_shared(mode):
+    sound, weights = [0, 2], [2.0]
+    by_samples, by_shared = _run(_root_gradients(sound), mode, _SAMPLES, 1.7, weights)
+    expected, expected_shared = _run(
+        _root_gradients([0, 1]), mode, _SAMPLES[sound], 1.7, weights
+    )
+    np.testing.assert_allclose(by_shared, expected_shared, rtol=1e-12)
+    np.testing.assert_allclose(tf.gather(by_samples, sound), expected, rtol=1e-12)
+    np.testing.assert_array_equal(by_samples[1], [0, 0])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):
+        _run(_root_gradients([0, 1, 2]), mode, _SAMPLES, 1.7, weights)
+    # Weights that look like samples.
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):
+        _run(_root_gradients(sound), mode, _SAMPLES, 1.7, [1.0, 2.0, 4.0])
