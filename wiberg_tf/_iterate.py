@@ -226,7 +226,7 @@ def solve(
     status = tf.fill(tf.shape(found), int(Status.NOT_CHECKED))
     return Solution(
         value,
-        flag_not_finite(status, found, gradient),
+        flag_not_finite(status, x, found, gradient),
         Stats(tf.zeros_like(status), found, tf.norm(gradient, axis=-1)),
     )
 

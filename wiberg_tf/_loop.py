@@ -127,16 +127,16 @@ def finish(
     status = tf.where(done, status, int(Status.MAX_ITERATIONS))
     return Solution(
         packing.unpack(x),
-        flag_not_finite(status, energy, gradient),
+        flag_not_finite(status, x, energy, gradient),
         Stats(iterations, energy, tf.norm(gradient, axis=-1)),
     )
 
 
 def flag_not_finite(
-    status: tf.Tensor, energy: tf.Tensor, gradient: tf.Tensor
+    status: tf.Tensor, x: tf.Tensor, energy: tf.Tensor, gradient: tf.Tensor
 ) -> tf.Tensor:
-    """The status, `NOT_FINITE` where the energy or its gradient is."""
-    finite = tf.math.is_finite(energy) & tf.reduce_all(
-        tf.math.is_finite(gradient), axis=-1
-    )
+    """The status, `NOT_FINITE` where x, the energy or its gradient is."""
+    finite = tf.math.is_finite(energy)
+    for vector in (x, gradient):
+        finite &= tf.reduce_all(tf.math.is_finite(vector), axis=-1)
     return tf.where(finite, status, int(Status.NOT_FINITE))

@@ -252,12 +252,13 @@ def _run(
         return Root(ended.value, ended.status, stats)
     value = as_written(solver)(equations.call, initial)
     value = as_solved(initial, value)
-    residual = equations.residual(packing.pack(value))
+    x = packing.pack(value)
+    residual = equations.residual(x)
     size = tf.norm(residual, axis=-1)
     status = tf.fill(tf.shape(size), int(Status.NOT_CHECKED))
     return Root(
         value,
-        flag_not_finite(status, size, residual),
+        flag_not_finite(status, x, size, residual),
         RootStats(tf.zeros_like(status), size),
     )
 

@@ -58,16 +58,20 @@ def settled(
     rtol = default_rtol(dtype) if rtol is None else rtol
     epsilon = round_off(dtype)
     decrement = tf.reduce_sum(tf.abs(gradient * correction), -1)
-    decrease = tf.maximum(first_energy - energy, 0)
-    level = tf.abs(energy)
+    decrease = _finite(tf.maximum(first_energy - energy, 0))
+    level = _finite(tf.abs(energy))
     # Sums of some thousand terms leave ten times this of their gradient in float64. In
     # float32 there is nothing between round-off and the default.
     noise = epsilon**1.5 if dtype == tf.float64 else default_rtol(dtype) ** 2
-    # Squares of what runs away leave the range of numbers, and are no size.
-    size = tf.where(tf.math.is_finite(size), size, tf.zeros_like(size))
+    size = _finite(size)
     return (
         tf.reduce_all(gradient == 0, -1)
         | (decrement <= rtol**2 * tf.minimum(level, decrease))
         | (decrement <= min(noise, rtol**2) * tf.maximum(level, decrease))
         | (decrement <= (16 * epsilon) ** 2 * size)
     )
+
+
+def _finite(size: tf.Tensor) -> tf.Tensor:
+    """The size, or 0: what has left the range of numbers measures nothing."""
+    return tf.where(tf.math.is_finite(size), size, tf.zeros_like(size))

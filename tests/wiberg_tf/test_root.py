@@ -165,6 +165,46 @@ def test_each_system_fails_alone():
         found.raise_if_failed()
 
 
+@pytest.mark.parametrize("dense_limit", [256, 0], ids=["dense", "krylov"])
+@pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
+def test_equations_that_are_flat_far_away_have_no_root_there(graph, dense_limit):
+    """Steps grow until their squares, and then |x|, leave the range of numbers."""
+    solver = wt.NewtonKrylov(dense_limit=dense_limit, max_iterations=20)
+
+    def run():
+        start = tf.constant([0.7], tf.float64)
+        return wt.root(lambda x: tf.atan(x) + 2, start, solver=solver)
+
+    found = (tf.function(run) if graph else run)()
+    assert found.status != wt.Status.CONVERGED
+    assert found.stats.residual_norm > 0.4
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e160])
+@pytest.mark.parametrize("dense_limit", [256, 0], ids=["dense", "krylov"])
+def test_squares_that_leave_the_range_of_numbers_end_no_search(dense_limit, scale):
+    def cubes(x):
+        return scale * ((x / scale) ** 3 + x / scale - [2.0, 10.0])
+
+    start = tf.constant([0.7, 0.3], tf.float64) * scale
+    found = wt.root(cubes, start, solver=wt.NewtonKrylov(dense_limit=dense_limit))
+    assert found.status == wt.Status.CONVERGED
+    np.testing.assert_allclose(found.value / scale, [1, 2], rtol=1e-12)
+
+
+def test_an_infinite_point_is_no_solution():
+    """Where function and gradient are finite, and nothing is left."""
+
+    def endless(_, initial):
+        return initial / 0
+
+    start = tf.constant(1.0, tf.float64)
+    found = wt.root(lambda x: tf.exp(-x), start, solver=endless)
+    assert found.status == wt.Status.NOT_FINITE
+    assert wt.root(lambda x: 1 / x, start / 0).status == wt.Status.NOT_FINITE
+    assert wt.argmin(tf.atan, start / 0).status == wt.Status.NOT_FINITE
+
+
 def test_a_singular_root_has_no_derivative():
     right = tf.constant(0.0, tf.float64)
     with tf.GradientTape() as tape:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from wiberg_tf._linear.checks import NAN, insist
+from wiberg_tf._linear.length import norm
 from wiberg_tf._linear.solver import IterativeSolver, default_tolerance
 from wiberg_tf._problem import Problem, round_off
 
@@ -77,10 +78,10 @@ def gmres(
     """
     size = right.shape[-1]
     directions = min(size, _DIRECTIONS, max_products)
-    allowed = tolerance * tf.norm(right, axis=-1)
+    allowed = tolerance * norm(right)
 
     def unsolved(residual: tf.Tensor) -> tf.Tensor:
-        return tf.norm(residual, axis=-1) > allowed  # False for NaN: hopeless
+        return norm(residual) > allowed  # False for NaN: hopeless
 
     def cycle(v: tf.Tensor, residual: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         going = unsolved(residual)[..., None]
@@ -95,12 +96,12 @@ def gmres(
         (0 * right, right),
         maximum_iterations=max(1, max_products // directions),
     )
-    return v, tf.norm(residual, axis=-1) <= allowed
+    return v, norm(residual) <= allowed
 
 
 def _correction(product: Product, residual: tf.Tensor, directions: int) -> tf.Tensor:
     """What lowers |r − A c| most in the space of r, A r, ..., of so many directions."""
-    length = tf.norm(residual, axis=-1, keepdims=True)
+    length = norm(residual, keepdims=True)
     there = length > 0
     first = tf.where(there, residual / tf.where(there, length, 1), 0)
     empty = tf.zeros_like(residual)
@@ -113,13 +114,13 @@ def _correction(product: Product, residual: tf.Tensor, directions: int) -> tf.Te
         step: tf.Tensor, basis: tf.Tensor, columns: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         new = product(tf.gather(basis, step, axis=-2))
-        before = tf.norm(new, axis=-1, keepdims=True)
+        before = norm(new, keepdims=True)
         # Twice is enough (Giraud et al., 2005); rows that are not there yet are 0.
         parts = tf.linalg.matvec(basis, new)
         new -= tf.linalg.matvec(basis, parts, transpose_a=True)
         again = tf.linalg.matvec(basis, new)
         new -= tf.linalg.matvec(basis, again, transpose_a=True)
-        after = tf.norm(new, axis=-1, keepdims=True)
+        after = norm(new, keepdims=True)
         # The space is closed: the solution is in it.
         more = after > round_off(new.dtype) * before
         new = tf.where(more, new / tf.where(more, after, 1), 0)

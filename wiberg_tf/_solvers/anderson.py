@@ -6,10 +6,11 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._equations import Equations
+from wiberg_tf._linear.length import norm
 from wiberg_tf._linear.solver import default_tolerance
 from wiberg_tf._problem import round_off
 from wiberg_tf._solution import Status
-from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root, norm
+from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root
 
 
 class _State(NamedTuple):

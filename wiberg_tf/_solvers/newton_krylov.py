@@ -8,11 +8,12 @@ import tensorflow as tf
 from wiberg_tf._equations import Equations
 from wiberg_tf._linear.dense import DENSE_LIMIT
 from wiberg_tf._linear.gmres import gmres
+from wiberg_tf._linear.length import norm
 from wiberg_tf._linear.solver import default_tolerance
 from wiberg_tf._linear.square import solve_square
 from wiberg_tf._problem import round_off
 from wiberg_tf._solution import Status
-from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root, norm
+from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root
 
 
 class _State(NamedTuple):
@@ -72,12 +73,14 @@ class NewtonKrylov(RootSolver):
 
     def step(self, equations: Equations, state: _State) -> _State:
         """One step."""
-        direction, solved = self._direction(equations, state)
+        direction, there, exact = self._direction(equations, state)
         start = norm(state.residual)
 
         def promising(size: tf.Tensor) -> tf.Tensor:
             trial = norm(equations.residual(state.x + size[..., None] * direction))
-            return trial <= (1 - self.sufficient_decrease * size) * start
+            # For tiny sizes the limit is rounded to what there was.
+            limit = (1 - self.sufficient_decrease * size) * start
+            return (trial <= limit) & (trial < start)
 
         def halve(size: tf.Tensor, accepted: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             size = tf.where(accepted, size, 0.5 * size)
@@ -94,8 +97,8 @@ class NewtonKrylov(RootSolver):
         x = tf.where(accepted[..., None], trial, state.x)
         residual = tf.where(accepted[..., None], equations.residual(x), state.residual)
         span = tf.maximum(state.span, norm(x))
-        still = solved & self._is_small(norm(direction), norm(x), span, accepted)
-        obstacle = tf.where(solved, int(Status.NO_DESCENT), int(Status.SINGULAR))
+        still = exact & self._is_small(norm(direction), norm(x), span, accepted)
+        obstacle = tf.where(there, int(Status.NO_DESCENT), int(Status.SINGULAR))
         obstacle = tf.where(accepted | still, int(Status.CONVERGED), obstacle)
         return _State(x, residual, span, still, obstacle)
 
@@ -119,14 +122,18 @@ class NewtonKrylov(RootSolver):
 
     def _direction(
         self, equations: Equations, state: _State
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """The step, and whether there is one, bool `[*batch]`."""
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The step, whether there is one, and whether it is Newton's, `[*batch]`."""
         if equations.packing.size > self.dense_limit:
-            direction, _ = gmres(
+            direction, solved = gmres(
                 lambda d: equations.product(state.x, d),
                 -state.residual,
                 self.forcing,
                 self.max_products,
             )
-            return direction, tf.reduce_all(tf.math.is_finite(direction), -1)
-        return solve_square(equations.jacobian(state.x), -state.residual)
+            length = norm(direction)
+            # The direction is 0 where the matrix moves nothing.
+            there = tf.math.is_finite(length) & (solved | (length > 0))
+            return direction, there, there & solved
+        direction, there = solve_square(equations.jacobian(state.x), -state.residual)
+        return direction, there, there

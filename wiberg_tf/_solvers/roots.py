@@ -36,13 +36,6 @@ class RootSolver(TracedByValue, abc.ABC):
         """X `[*batch, n]`, ½ |F|² `[*batch]` and F `[*batch, n]` at the end."""
 
 
-def norm(vector: tf.Tensor) -> tf.Tensor:
-    """Euclidean, `[*batch]`, with derivative 0 at 0."""
-    squared = tf.reduce_sum(vector**2, -1)
-    there = squared > 0
-    return tf.where(there, tf.sqrt(tf.where(there, squared, 1)), 0 * squared)
-
-
 def check_limits(rtol: float | None, atol: float) -> None:
     """Refuses tolerances that are none.
 

@@ -1,0 +1,14 @@
+"""Lengths of vectors of any scale."""
+
+import tensorflow as tf
+
+
+def norm(vector: tf.Tensor, keepdims: bool = False) -> tf.Tensor:
+    """Euclidean, `[*batch]`, with derivative 0 at 0."""
+    # Beside the largest entry, or squares leave the range of numbers.
+    largest = tf.reduce_max(tf.abs(tf.stop_gradient(vector)), -1, keepdims=True)
+    scale = tf.where((largest > 0) & tf.math.is_finite(largest), largest, 1)
+    squared = tf.reduce_sum((vector / scale) ** 2, -1, keepdims=True)
+    there = squared > 0
+    length = tf.where(there, tf.sqrt(tf.where(there, squared, 1)), 0 * squared)
+    return scale * length if keepdims else (scale * length)[..., 0]
