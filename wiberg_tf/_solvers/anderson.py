@@ -16,12 +16,15 @@ from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root
 class _State(NamedTuple):
     x: tf.Tensor
     residual: tf.Tensor
+    # |x| at the start.
+    start: tf.Tensor
     # The largest |f(x) − x| met.
     largest: tf.Tensor
     # The last changes of x and of the residual [*batch, memory, n], newest last; 0
     # where there is none.
     moves: tf.Tensor
     changes: tf.Tensor
+    obstacle: tf.Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,13 +36,20 @@ class Anderson(RootSolver):
     forgets what was remembered. For `root` it iterates x + F(x), so F must be written
     such that this contracts.
 
+    Beside an x that runs away any residual is small. So |f(x)| counts only as far as
+    iteration may have led: to |x| at the start and √(1 / rtol) of the largest residual
+    met. And the way that is left must be short, √rtol of |f(x)| or |x| at the start:
+    the residual with round-off's part of f(x), times the most that any of the
+    remembered moves was longer than its change of the residual. One move at least is
+    made, unless f(x) is x at the start.
+
     No rule depends on the units of x as a whole.
 
     Attributes:
-      rtol: a problem is solved where |f(x) − x| is at most this part of |f(x)|; by
-        default 1e-10 in float64, 1e-5 in float32. For fixed points at 0 round-off's
-        part of the largest |f(x) − x| met is small, too.
-      atol: or at most this.
+      rtol: a problem is solved where |f(x) − x| is at most this part of |f(x)|, and as
+        above; by default 1e-10 in float64, 1e-5 in float32. For fixed points at 0
+        round-off's part of the largest |f(x) − x| met is small, too.
+      atol: or where it is at most this, if above 0, whatever else.
       max_iterations: the most evaluations of any problem after the first.
       memory: how many points are mixed; 0 iterates x ← f(x) alone.
       mixing: β, the part of the residual that a step adds, above 0.
@@ -64,7 +74,9 @@ class Anderson(RootSolver):
         """Starts without memory."""
         memory = tf.stack([tf.zeros_like(x)] * max(1, self.memory), -2)
         residual = equations.residual(x)
-        return _State(x, residual, norm(residual), memory, memory)
+        size = norm(residual)
+        going = tf.zeros_like(size, tf.int32) + int(Status.CONVERGED)
+        return _State(x, residual, norm(x), size, memory, memory, going)
 
     def step(self, equations: Equations, state: _State) -> _State:
         """One evaluation."""
@@ -74,6 +86,8 @@ class Anderson(RootSolver):
             mixed = state.moves + self.mixing * state.changes
             move -= tf.reduce_sum(mixed * weights[..., None], -2)
         x = state.x + move
+        move = x - state.x
+        stays = tf.reduce_all(move == 0, -1)
         residual = equations.residual(x)
         grown = norm(residual) > self.largest_growth * norm(state.residual)
 
@@ -84,27 +98,38 @@ class Anderson(RootSolver):
         return _State(
             x,
             residual,
+            state.start,
             tf.maximum(state.largest, norm(residual)),
             remember(state.moves, move),
             remember(state.changes, residual - state.residual),
+            tf.where(stays, int(Status.NO_DESCENT), state.obstacle),
         )
 
     def terminate(self, state: _State) -> tuple[tf.Tensor, tf.Tensor]:
         """See `ended_at_root`."""
         relative = self.rtol or default_tolerance(state.x.dtype)
-        allowed = self.atol + relative * norm(state.x + state.residual)
-        least = round_off(state.x.dtype) * state.largest
-        solved = norm(state.residual) <= tf.maximum(allowed, least)
-        return ended_at_root(
-            state.residual, solved, tf.zeros_like(solved, tf.int32) + _GOING
-        )
+        part, noise = relative**0.5, round_off(state.x.dtype)
+        size, image = norm(state.residual), norm(state.x + state.residual)
+        reach = tf.minimum(image, state.start + state.largest / part)
+        small = size <= tf.maximum(relative * reach, noise * state.largest)
+        left = (size + noise * image) * _most_per_change(state)
+        near = left <= part * (image + state.start)
+        solved = (state.largest == 0) | (small & near)
+        if self.atol > 0:
+            solved |= size <= self.atol
+        return ended_at_root(state.residual, solved, state.obstacle)
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point, ½ |F|² and F."""
         return state.x, 0.5 * norm(state.residual) ** 2, state.residual
 
 
-_GOING = int(Status.CONVERGED)
+def _most_per_change(state: _State) -> tf.Tensor:
+    """The most |change of x| / |change of the residual| remembered, or infinity."""
+    moved, changed = norm(state.moves), norm(state.changes)
+    ratio = tf.where(moved > 0, moved / changed, 0)
+    most = tf.reduce_max(ratio, -1)
+    return tf.where(most > 0, most, float("inf"))
 
 
 def _least_squares(changes: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:
