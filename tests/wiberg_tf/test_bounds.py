@@ -266,3 +266,29 @@ def test_equal_bounds_move_together():
             lambda x: (x - 3.0) ** 2, tf.zeros([], tf.float64), bounds=(at, at)
         ).value
     np.testing.assert_allclose(tape.gradient(x, at), 1)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+def test_newtons_further_steps_keep_to_what_is_held(steps, rng):
+    """Minima of coupled quadratics in a box, of which some touch it; by their KKT."""
+    matrix = tf.constant([[1.0, 0.5], [0.5, 1.0]], tf.float64)
+    pull = tf.constant(rng.normal(size=(64, 2)))
+
+    def energy(x, pull):
+        bent = 0.5 * tf.reduce_sum(x * tf.linalg.matvec(matrix, x), -1)
+        return bent - tf.reduce_sum(pull * x, -1)
+
+    found = wt.argmin(
+        energy,
+        tf.zeros_like(pull),
+        (pull,),
+        solver=wt.Newton(steps_per_hessian=steps),
+        batch_dims=1,
+        bounds=(-0.1, 0.1),
+    )
+    assert (found.status == int(wt.Status.CONVERGED)).numpy().all()
+    x = found.value.numpy()
+    slope = x @ matrix.numpy() - pull.numpy()
+    assert (np.abs(slope[np.abs(x) < 0.1]) < 1e-6).all()
+    assert (slope[x == 0.1] <= 1e-12).all() and (slope[x == -0.1] >= -1e-12).all()
+    assert (np.abs(x) == 0.1).any(-1).mean() > 0.5

@@ -163,9 +163,9 @@ class Newton(Solver):
         if isinstance(here, tuple):
             here = as_written(self.curvature)(problem, state.x)
         hessian = self._damped(here)
-        if problem.box is not None:
-            at_bound = problem.box.touched(state.x)
-            hessian = restrict(hessian, at_bound & (state.gradient == 0))
+        held = _held(problem, state.x, state.gradient)
+        if held is not None:
+            hessian = restrict(hessian, held)
         if not self.line_search:
             factored, singular = regular(hessian, problem.unrolled)
             step = -factored.solve(state.gradient)
@@ -181,7 +181,12 @@ class Newton(Solver):
             # One that goes nowhere says nothing of the next Hessian's.
             x, energy, gradient, _, obstacle = taken
             state = state._replace(x=x, energy=energy, gradient=gradient)
-            taken = self._descend(problem, state, -factored.solve(gradient))
+            direction = -factored.solve(gradient)
+            if held is not None:
+                # The factor is of other unknowns than those that are free now.
+                same = tf.reduce_all(held == _held(problem, x, gradient), -1)
+                direction = tf.where(same[..., None], direction, 0)
+            taken = self._descend(problem, state, direction)
             taken = taken._replace(obstacle=obstacle)
         return taken, factored.correct
 
@@ -277,3 +282,10 @@ def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
         return inverse * gradient, tf.math.divide_no_nan(squared, inverse[..., 0])
 
     return correct
+
+
+def _held(problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor | None:
+    """Which unknowns a bound holds, bool like x; None without bounds."""
+    if problem.box is None:
+        return None
+    return problem.box.touched(x) & (gradient == 0)
