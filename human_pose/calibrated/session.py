@@ -86,10 +86,9 @@ class Session:
         """
         solved = self.solved(recording, lengths_mm, sigma_px)
         work, temporal = solved.work, self._is_sequence(solved.work)
-        reach = _overlap(work) if temporal else 0
+        reach = temporal * _overlap(work)
         unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
         covariance = self._covariances(solved) + _size_doubt(solved)
-        # Of too few joints a matrix may be singular in numbers.
         sure = np.isfinite(covariance.sum(axis=(-2, -1)))[..., None]
         joints = np.where(sure & ~unknown, solved.joints_mm, np.nan)
         covariance = np.where((sure & ~unknown)[..., None], covariance, np.nan)
@@ -153,10 +152,8 @@ class Session:
         # Where nothing is seen the nearest frame's come on top of what time adds.
         alone = alone[gaps.nearest(work.shows, work.follows)]
         alone = np.where(np.isfinite(alone), alone, covariance)
-        averaged = np.where(work.shows, 1.0 - work.take.lasting, 1.0)[
-            :, None, None, None
-        ]
-        return np.asarray(averaged * covariance + work.take.lasting * alone)
+        share = 1 - work.take.lasting * work.shows[:, None, None, None]
+        return np.asarray(share * covariance + work.take.lasting * alone)
 
     def _is_sequence(self, work: Work) -> bool:
         return self.lifter.config.temporal and bool(work.follows.any())

@@ -324,7 +324,7 @@ def from_names(words: Sequence[str]) -> Skeleton:
     It is a known one if the words and their order are the known one's. Else other words
     for joints of the vocabulary (Human3.6M's `hip` and `left_foot`, OpenPose's
     `LAnkle`) become its names, and remain as aliases, unless the file has a joint of
-    that name besides. Unknown ones keep their names and hang on the root.
+    that name besides, in whatever case. Unknown ones keep theirs and hang on the root.
 
     Args:
       words: of the J joints.
@@ -337,15 +337,10 @@ def from_names(words: Sequence[str]) -> Skeleton:
     for skeleton in KNOWN.values():
         if [*map(dict(skeleton.aliases).get, words, words)] == [*skeleton.names]:
             return skeleton
-    # Beside `Thorax`, OpenPose's `Neck` is another joint than the thorax.
-    spelt = {word.lower() for word in words}
     meant = [_WORDS.get(word, word) for word in words]
-    meant = [
-        word if name in spelt and name != word.lower() else name
-        for word, name in zip(words, meant, strict=True)
-    ]
+    held = meant + [w.lower() for w in words if w not in _WORDS and w != w.lower()]
     names = tuple(
-        word if meant.count(name) > 1 else name
+        word if held.count(name) > 1 else name
         for word, name in zip(words, meant, strict=True)
     )
     twice = sorted({name for name in names if names.count(name) > 1})
