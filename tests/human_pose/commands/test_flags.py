@@ -221,7 +221,7 @@ def test_missing_data_names_file_and_remedy(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--batch_size=0"], "batch_size=0: lower|batch_size=0.*positive"),
+        (["--batch_size=0"], "batch_size=0: 0 is not an integer in the range"),
         (["--batch_size=4.5"], "batch_size=4.5"),
         (["--subsample=0"], "subsample=0"),
         (["--epochs=0"], "epochs=0"),
