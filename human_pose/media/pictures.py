@@ -36,7 +36,7 @@ MOST_BYTES: Final = 1 << 29
 # Phones have 108 million. A file of a few kilobytes may declare a thousand times more.
 MOST_PIXELS: Final = 1 << 27
 
-_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 # ISO base media files (ISO/IEC 14496-12) of still pictures, by their major brand.
 _HEIF_BRANDS: Final = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif",
@@ -79,13 +79,8 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
     """
     path = Path(path)
     content = read_bytes(path, MOST_BYTES)
-    image = _opened(path, content)
+    image = opened(path, content)
     kind = image.format
-    if image.width * image.height > MOST_PIXELS:
-        raise InputError(
-            f"{path}: must have at most {MOST_PIXELS} px; it declares "
-            f"{image.width} x {image.height}"
-        )
     # Pillow reads no checksum of pixels, nor what follows the last one that it needs.
     if kind == "PNG" and not png_is_whole(content):
         raise InputError(f"{path}: is a damaged or cut-off PNG picture")
@@ -96,24 +91,60 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
 
 def png_is_whole(content: bytes) -> bool:
     """Whether every chunk of a PNG file is there, with its checksum."""
-    position = len(_PNG_SIGNATURE)
-    if not content.startswith(_PNG_SIGNATURE):
-        return False
+    return png_chunks(content) is not None
+
+
+def png_chunks(content: bytes) -> frozenset[bytes] | None:
+    """The kinds of a PNG file's chunks; None unless all are there, and sound."""
+    position = len(PNG_SIGNATURE)
+    if not content.startswith(PNG_SIGNATURE):
+        return None
+    kinds = set()
     while position + 12 <= len(content):
         end = position + 8 + int.from_bytes(content[position : position + 4], "big")
         if end + 4 > len(content):
-            return False
+            return None
         stored = int.from_bytes(content[end : end + 4], "big")
         if zlib.crc32(content[position + 4 : end]) != stored:
-            return False
-        if content[position + 4 : position + 8] == b"IEND":
-            return True
+            return None
+        kinds.add(kind := content[position + 4 : position + 8])
+        if kind == b"IEND":
+            return frozenset(kinds)
         position = end + 4
-    return False
+    return None
 
 
-def _opened(path: Path, content: bytes) -> Image.Image:
-    """A picture whose header is read."""
+def opened(path: str | os.PathLike[str], content: bytes) -> Image.Image:
+    """A picture whose header is read, and its pixels not yet.
+
+    Args:
+      path: what errors call it.
+      content: of the file.
+
+    Raises:
+      InputError: naming the file, if it is no picture of `FORMATS`, or is larger than
+        `MOST_PIXELS`.
+    """
+    path = Path(path)
+    image = _identified(path, content)
+    check_pixels(path, image.width, image.height)
+    return image
+
+
+def check_pixels(path: str | os.PathLike[str], width: int, height: int) -> None:
+    """Refuses a size that nobody's picture has.
+
+    Raises:
+      InputError: naming the file, if it is beyond `MOST_PIXELS`.
+    """
+    if width * height > MOST_PIXELS:
+        raise InputError(
+            f"{path}: must have at most {MOST_PIXELS} px; it declares "
+            f"{width} x {height}"
+        )
+
+
+def _identified(path: Path, content: bytes) -> Image.Image:
     if content[4:8] == b"ftyp" and content[8:12] in _HEIF_BRANDS:
         raise InputError(
             f"{path}: is a HEIC or AVIF picture, which is not read; save it as JPEG or "
@@ -169,8 +200,13 @@ def _eight_bits(image: Image.Image) -> np.ndarray:
 
 def _upright(image: Image.Image, levels: Image.Image) -> Image.Image:
     """Levels turned as the picture's EXIF or XMP says."""
-    try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # Pillow reports damage by errors of many kinds
-        return levels
+    turn = turn_of(image)
     return levels if turn is None else levels.transpose(turn)
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What brings a picture upright by its EXIF or XMP; None if it is."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow reports damage by errors of many kinds
+        return None

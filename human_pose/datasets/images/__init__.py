@@ -3,6 +3,8 @@
 layout, index_range   the files, and which sample belongs to whom
 writing               the same files, written
 picture_file          pictures, checked and decoded
+crop, cutting         what of a picture shows the person, and that at 224 px
+text_numbers          numbers in the files of text
 annotations           the text files, read once and kept as arrays
 kept_index            these arrays on the disk
 file_state            whether files have changed since

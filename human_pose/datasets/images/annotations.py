@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from absl import logging
 
+from human_pose.datasets.images.crop import WHOLE, check_shown, is_whole
 from human_pose.datasets.images.file_state import (
     FileStatus,
     checksum,
@@ -35,9 +36,9 @@ from human_pose.datasets.images.kept_index import (
     shard_path,
     write_shard,
 )
-from human_pose.datasets.images.layout import STORED, TEXT_FOLDERS, Sample, read_texts
-from human_pose.datasets.images.picture_file import check_image
+from human_pose.datasets.images.layout import TEXT_FOLDERS, Sample, read_texts
 from human_pose.datasets.images.plausibility import check_bodies, warn_of_misfit
+from human_pose.datasets.images.text_numbers import STORED
 from human_pose.files.errors import InputError
 from human_pose.geometry import skeletons
 
@@ -66,6 +67,8 @@ class Annotations:
       subject: int32 `[N]`.
       action: int32 `[N]`, positions in `protocol.IMAGE_ACTIONS`.
       skipped: the samples left out.
+      squares: float32 `[N, 4]` x1 y1 x2 y2, px of the stored pictures: what the 224 px
+        ones show; None if all are stored as they are.
     """
 
     index: np.ndarray
@@ -77,6 +80,8 @@ class Annotations:
     subject: np.ndarray
     action: np.ndarray
     skipped: tuple[Skipped, ...] = ()
+    # None, and not the same for all: neither batches nor a set's identity know of it.
+    squares: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -116,7 +121,7 @@ def read_annotations(
         if progress:
             progress(item, place, len(ranges))
     found = _joined(parts)
-    warn_of_misfit(root, vars(found))
+    warn_of_misfit(root, vars(found), found.squares)
     return found
 
 
@@ -176,6 +181,7 @@ def _texts_state(root: Path, item: IndexRange) -> str:
 
 def _parse(root: Path, item: IndexRange, texts_state: str) -> Shard:
     good: list[tuple[int, Sample]] = []
+    all_whole = True
     skipped: list[Skipped] = []
     pictures: list[_Picture] = []
     indices = range(item.first, item.last + 1)
@@ -187,10 +193,13 @@ def _parse(root: Path, item: IndexRange, texts_state: str) -> Shard:
             if isinstance(result, Skipped):
                 skipped.append(result)
             else:
-                good.append((index, result))
+                good.append((index, result.sample))
+                all_whole &= result.whole
+    samples = [sample for _, sample in good]
     return Shard(
         np.array([index for index, _ in good], np.int64),
-        arrays_of([sample for _, sample in good]),
+        arrays_of(samples),
+        squares_of([] if all_whole else samples),
         tuple(skipped),
         np.array([picture.name for picture in pictures], "S"),
         texts_state,
@@ -205,17 +214,24 @@ class _Picture(NamedTuple):
     status: FileStatus
 
 
-def _read(root: Path, index: int) -> tuple[_Picture | None, Sample | Skipped]:
+class _Good(NamedTuple):
+    """A sample, and whether its picture is stored as it is shown."""
+
+    sample: Sample
+    whole: bool
+
+
+def _read(root: Path, index: int) -> tuple[_Picture | None, _Good | Skipped]:
     """A sample, and its picture if the text files were good enough to look at it."""
     picture = None
     try:
         sample = read_texts(root, index)
         name = os.fsencode(sample.image.name)
         picture = _Picture(name, status_of(os.fsencode(sample.image)))
-        check_image(sample.image)
+        stored = check_shown(sample.image, sample.square)
     except InputError as error:
         return picture, Skipped(index, str(error).removeprefix(_start(root)))
-    return picture, sample
+    return picture, _Good(sample, is_whole(stored, sample.square))
 
 
 def arrays_of(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
@@ -232,6 +248,11 @@ def arrays_of(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
         "joints_3d_mm": stack([s.joints_3d_mm[joints] for s in samples], 16, 3),
         "image": np.array([os.fsencode(s.image.name) for s in samples], "S"),
     }
+
+
+def squares_of(samples: Sequence[Sample]) -> np.ndarray:
+    """What of the stored pictures is shown: float32 `[N, 4]`."""
+    return np.array([s.square for s in samples], STORED).reshape(len(samples), 4)
 
 
 def _start(root: Path) -> str:
@@ -254,6 +275,7 @@ def _chosen(
             for index, reason in shard.skipped
             if index in missing
         ),
+        squares=shard.squares[rows] if len(shard.squares) else None,
     )
 
 
@@ -266,4 +288,20 @@ def _joined(parts: Sequence[Annotations]) -> Annotations:
             yield from part.skipped
 
     names = ("index", *ARRAYS, "subject", "action")
-    return Annotations(**{name: all_of(name) for name in names}, skipped=(*skipped(),))
+    return Annotations(
+        **{name: all_of(name) for name in names},
+        skipped=(*skipped(),),
+        squares=_joined_squares(parts),
+    )
+
+
+def _joined_squares(parts: Sequence[Annotations]) -> np.ndarray | None:
+    if all(part.squares is None for part in parts):
+        return None
+    whole = np.array(WHOLE, STORED)
+    return np.concatenate(
+        [
+            np.tile(whole, (len(part), 1)) if part.squares is None else part.squares
+            for part in parts
+        ]
+    )

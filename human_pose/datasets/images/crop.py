@@ -1,11 +1,22 @@
-"""From a camera's frame to the 224 px picture of a person."""
+"""From a camera's frame, or a stored picture, to the 224 px picture of a person.
 
+A picture's square from corner to corner shows the person. (0, 0) is the middle of a
+first pixel, and the middle of the 224 px picture's pixel u lies at `x1 + u (x2 - x1) /
+224`: joints (`to_picture`) and pixels (`cropped`, `cutting.cut`) are mapped by the same
+rule, and a crop of a crop is where one crop of both would be.
+"""
+
+import os
 from typing import Final
 
 import numpy as np
 from PIL import Image
 
-from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
+from human_pose.datasets.images.picture_file import (
+    IMAGE_SIZE_PX,
+    PictureFile,
+    check_image,
+)
 from human_pose.files.errors import InputError
 from human_pose.geometry.limits import MIN_BOX_PX
 from human_pose.media.pictures import BACKGROUND
@@ -15,6 +26,8 @@ from human_pose.media.pictures import BACKGROUND
 _MARGIN: Final = 1.16
 # A box so many times as large as the frame is of joints that are not in it.
 _MOST_FRAMES: Final = 4.0
+# The square of a picture of 224 px that is shown whole.
+WHOLE: Final = (0.0, 0.0, float(IMAGE_SIZE_PX), float(IMAGE_SIZE_PX))
 
 
 def box_of(joints_px: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
@@ -35,22 +48,66 @@ def box_of(joints_px: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
     side = np.rint(_MARGIN * (high - low).max())
     corner = np.rint((low + high) / 2 - side / 2)
     box: np.ndarray = np.concatenate([corner, corner + side])
-    size = np.array([width_px, height_px])
-    if not MIN_BOX_PX <= side <= _MOST_FRAMES * size.max():
-        raise InputError(
-            f"the joints' box must have a side from {MIN_BOX_PX:g} to "
-            f"{_MOST_FRAMES * size.max():g} px; it has {side:g}"
-        )
-    if np.any(corner >= size) or np.any(corner + side <= 0):
-        raise InputError(
-            f"the joints' box must show some of the {width_px} x {height_px} px frame; "
-            f"it is {' '.join(f'{value:g}' for value in box)}"
-        )
+    _check_square("the joints' box", box, width_px, height_px)
     return box
 
 
+def check_shown(path: str | os.PathLike[str], square_px: np.ndarray) -> PictureFile:
+    """Checks a stored picture, and that a square shows some of it.
+
+    Args:
+      path: the picture's.
+      square_px: `[4]`, x1 y1 x2 y2, px of the picture.
+
+    Raises:
+      InputError: naming the file and the rule.
+    """
+    picture = check_image(path)
+    what = f"{path}: the square of center_x, center_y and scale"
+    _check_square(what, square_px, picture.width_px, picture.height_px)
+    return picture
+
+
+def check_whole(path: str | os.PathLike[str]) -> None:
+    """Checks a stored picture that must be the 224 px one itself.
+
+    Raises:
+      InputError: naming the file and the rule.
+    """
+    picture = check_image(path)
+    if not picture.is_of_size:
+        raise InputError(
+            f"{path}: must be {IMAGE_SIZE_PX} x {IMAGE_SIZE_PX} px, as when the index "
+            f"was kept; received {picture.width_px} x {picture.height_px}"
+        )
+
+
+def is_whole(picture: PictureFile, square_px: np.ndarray) -> bool:
+    """Whether a stored picture is the 224 px one itself."""
+    return picture.is_of_size and np.array_equal(square_px, WHOLE)
+
+
+def _check_square(what: str, box: np.ndarray, width_px: int, height_px: int) -> None:
+    """Refuses a square that shows nothing, by a line that begins with `what`."""
+    side = (box[2:] - box[:2]).max()
+    most = _MOST_FRAMES * max(width_px, height_px)
+    if not MIN_BOX_PX <= side <= most:
+        raise InputError(
+            f"{what} must have a side from {MIN_BOX_PX:g} to {most:g} px; "
+            f"it has {side:g}"
+        )
+    if np.any(box[:2] >= [width_px, height_px]) or np.any(box[2:] <= 0):
+        raise InputError(
+            f"{what} must show some of the {width_px} x {height_px} px frame; "
+            f"it is {' '.join(f'{value:g}' for value in box)}"
+        )
+
+
 def to_picture(points_px: np.ndarray, box_px: np.ndarray) -> np.ndarray:
-    """Points of a camera's frame `[..., 2]` in the 224 px pictures of `[..., 4]`."""
+    """Points of a camera's frame `[..., 2]` in the 224 px pictures of `[..., 4]`.
+
+    Or of stored pictures, whose squares are the boxes then.
+    """
     corner = box_px[..., :2]
     return (points_px - corner) * IMAGE_SIZE_PX / (box_px[..., 2:] - corner)
 

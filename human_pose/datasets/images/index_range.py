@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.datasets.images.layout import read_numbers
+from human_pose.datasets.images.text_numbers import read_numbers
 from human_pose.datasets.protocol import (
     IMAGE_ACTIONS,
     PARTS,

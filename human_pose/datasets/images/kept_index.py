@@ -20,19 +20,20 @@ from human_pose.geometry.skeletons import JOINT_NAMES_16
 
 _FOLDER: Final = ".index"
 # Of every kept file: raise it when what is kept, or a rule, changes.
-_VERSION: Final = "version 6"
+_VERSION: Final = "version 7"
 # Of the numbers of good samples.
 NUMBERS: Final = ("box", "camera", "joints_2d_px", "joints_3d_mm")
 ARRAYS: Final = (*NUMBERS, "image")
 
 _JOINTS: Final = len(JOINT_NAMES_16)
-# N good samples, K skipped ones, M pictures.
+# N good samples, K skipped ones, M pictures; squares of all good samples, or none.
 _SHAPES: Final[Mapping[str, Shape]] = {
     "index": ("N",),
     "box": ("N", 4),
     "camera": ("N", 4),
     "joints_2d_px": ("N", _JOINTS, 2),
     "joints_3d_mm": ("N", _JOINTS, 3),
+    "squares": ("S", 4),
     "skipped_index": ("K",),
 }
 _TEXTS: Final[Mapping[str, Shape]] = {
@@ -56,6 +57,8 @@ class Shard(NamedTuple):
     Attributes:
       indices: int64 `[N]`, of the good samples.
       arrays: `ARRAYS` of these, as in `Annotations`.
+      squares: float32 `[N, 4]`, of these, px of the stored pictures; `[0, 4]` if all
+        are of 224 px and whole, as most sets are.
       skipped: the others; reasons name files from the root, which may be moved.
       pictures: `[M]`, bytes, names of the pictures looked at, good or bad: of all
         samples whose text files are good.
@@ -65,6 +68,7 @@ class Shard(NamedTuple):
 
     indices: np.ndarray
     arrays: dict[str, np.ndarray]
+    squares: np.ndarray
     skipped: tuple[Skipped, ...]
     pictures: np.ndarray
     texts_state: str
@@ -88,6 +92,7 @@ def read_shard(path: str | os.PathLike[str]) -> Shard | None:
     return Shard(
         kept["index"],
         {name: kept[name] for name in ARRAYS},
+        kept["squares"],
         tuple(Skipped(int(index), str(reason)) for index, reason in skipped),
         kept["pictures"],
         str(kept["texts_state"]),
@@ -97,10 +102,11 @@ def read_shard(path: str | os.PathLike[str]) -> Shard | None:
 
 def _is_sound(kept: Mapping[str, np.ndarray]) -> bool:
     """Whether types and order are those that `write_shard` gives."""
-    names = ("image", "pictures", *NUMBERS, "index", "skipped_index")
+    names = ("image", "pictures", *NUMBERS, "squares", "index", "skipped_index")
     kinds = [kept[name].dtype.kind for name in names]
     ordered = all((np.diff(kept[name]) > 0).all() for name in names[-2:])
-    return "".join(kinds) == "SSffffii" and ordered
+    of_all_or_none = len(kept["squares"]) in (0, len(kept["index"]))
+    return "".join(kinds) == "SSfffffii" and ordered and of_all_or_none
 
 
 def write_shard(path: str | os.PathLike[str], shard: Shard) -> None:
@@ -108,6 +114,7 @@ def write_shard(path: str | os.PathLike[str], shard: Shard) -> None:
     arrays: dict[str, Any] = shard.arrays | {
         "version": np.array(_VERSION),
         "index": shard.indices,
+        "squares": shard.squares,
         "skipped_index": np.array([s.sample for s in shard.skipped], np.int64),
         "skipped_reason": np.array([s.reason for s in shard.skipped], np.str_),
         "pictures": shard.pictures,

@@ -4,14 +4,17 @@ Numbers are separated by any white space; lines mean nothing. `<i>.txt` is sampl
 
     bbx_all_new            x1 y1 x2 y2, px of the raw camera frame
     camera_all             `R:` 9 numbers, `T:` 3, `f:` 2, `c:` 2, `k:` 3, `p:` 2
-    center_x, center_y     112.0, the centre of the 224 px picture
-    scale                  224.0
-    gt_joint_2d_raw_new    32 joints, x y, px of the 224 px picture
+    center_x, center_y     the centre of the square that shows the person, px of the
+                           stored picture: 112.0 of one of 224 px that is shown whole
+    scale                  the side of that square, px of the stored picture: 224.0
+    gt_joint_2d_raw_new    32 joints, x y, px of the stored picture
     gt_joint_3d_mono_raw   32 joints, x y z, mm, camera frame
     image_path_file        the picture's path; only its last part counts here
     info_all               video, action number, action, take, camera, frame, video
 
-`images/` holds the pictures, 224 x 224 PNG.
+`images/` holds the pictures, PNG or JPEG of any size. (0, 0) is the middle of a
+picture's first pixel. The square is what `bbx_all_new` is in the camera's frame; it is
+resized to the 224 px that everybody else knows, and joints are mapped into these.
 """
 
 import os
@@ -22,7 +25,13 @@ from typing import Final, Literal
 
 import numpy as np
 
-from human_pose.datasets.images.picture_file import check_image
+from human_pose.datasets.images.crop import check_shown, to_picture
+from human_pose.datasets.images.text_numbers import (
+    STORED,
+    numbers_of,
+    read_numbers,
+    within,
+)
 from human_pose.files.errors import InputError
 from human_pose.files.paths import read_text
 from human_pose.geometry.cameras import Camera
@@ -33,10 +42,6 @@ from human_pose.geometry.limits import (
     MIN_BOX_PX,
 )
 from human_pose.geometry.skeletons import JOINTS_32
-
-# Of everything batches hold. Rules are checked on numbers rounded to it: a box may have
-# an area, or a joint a place, in float64 only.
-STORED: Final = np.float32
 
 TEXT_FOLDERS: Final = (
     "bbx_all_new",
@@ -49,9 +54,6 @@ TEXT_FOLDERS: Final = (
     "image_path_file",
     "info_all",
 )
-
-# The augmentation is written for these, as every sample of the set has them.
-_CONSTANTS: Final = {"center_x": 112.0, "center_y": 112.0, "scale": 224.0}
 
 _CAMERA_FIELDS: Final = {"R": 9, "T": 3, "f": 2, "c": 2, "k": 3, "p": 2}
 
@@ -114,6 +116,7 @@ class Sample:
       joints_2d_px: `[32, 2]`, px of the 224 px picture.
       joints_3d_mm: `[32, 3]`, camera frame.
       image: the picture's path.
+      square: `[4]` x1 y1 x2 y2, px of the stored picture: what the 224 px one shows.
     """
 
     box: np.ndarray
@@ -121,23 +124,12 @@ class Sample:
     joints_2d_px: np.ndarray
     joints_3d_mm: np.ndarray
     image: Path
+    square: np.ndarray
 
 
 def text_path(root: str | os.PathLike[str], folder: str, index: int) -> Path:
     """The file of one sample in one folder."""
     return Path(root) / folder / f"{index}.txt"
-
-
-def read_numbers(
-    path: str | os.PathLike[str], count: int, dtype: type = np.float64
-) -> np.ndarray:
-    """The numbers of a file, `[count]` of a type.
-
-    Raises:
-      InputError: naming the file and the rule, if it is missing, a word is not a
-        finite number of the type, or there are more or fewer than `count`.
-    """
-    return _numbers(path, read_text(path).split(), count, dtype)
 
 
 def read_box(path: str | os.PathLike[str]) -> np.ndarray:
@@ -147,7 +139,7 @@ def read_box(path: str | os.PathLike[str]) -> np.ndarray:
       InputError: as `read_numbers`, or if a number is beyond `MAX_COORDINATE_PX` or a
         side below `MIN_BOX_PX`.
     """
-    box = _within(path, read_numbers(path, 4, STORED), MAX_COORDINATE_PX, "px")
+    box = within(path, read_numbers(path, 4, STORED), MAX_COORDINATE_PX, "px")
     if np.min(box[2:] - box[:2]) < MIN_BOX_PX:
         values = " ".join(f"{value:g}" for value in box)
         raise InputError(
@@ -157,8 +149,34 @@ def read_box(path: str | os.PathLike[str]) -> np.ndarray:
     return box
 
 
+def read_square(root: str | os.PathLike[str], index: int) -> np.ndarray:
+    """A sample's files of `center_x`, `center_y` and `scale`.
+
+    Returns:
+      float32 `[4]` x1 y1 x2 y2, px of the stored picture, which it may leave.
+
+    Raises:
+      InputError: as `read_numbers`, or if a number is beyond `MAX_COORDINATE_PX` or the
+        side below `MIN_BOX_PX`.
+    """
+
+    def number(folder: str) -> np.ndarray:
+        path = text_path(root, folder, index)
+        return within(path, read_numbers(path, 1), MAX_COORDINATE_PX, "px")
+
+    centre = np.concatenate([number("center_x"), number("center_y")])
+    (side,) = number("scale")
+    if side < MIN_BOX_PX:
+        raise InputError(
+            f"{text_path(root, 'scale', index)}: must be the side of the square that "
+            f"shows the person, at least {MIN_BOX_PX:g} px; received {side:g}"
+        )
+    square: np.ndarray = np.concatenate([centre - side / 2, centre + side / 2])
+    return square.astype(STORED)
+
+
 def read_joints(path: str | os.PathLike[str], axes: Literal[2, 3]) -> np.ndarray:
-    """A file of joints, float32 `[32, axes]`: px of the picture, or mm from the camera.
+    """A file of joints, float32 `[32, axes]`: px of the stored picture, or mm.
 
     Raises:
       InputError: as `read_numbers`, or if a number is beyond `MAX_COORDINATE_PX` or
@@ -166,8 +184,8 @@ def read_joints(path: str | os.PathLike[str], axes: Literal[2, 3]) -> np.ndarray
     """
     joints = read_numbers(path, JOINTS_32 * axes, STORED).reshape(JOINTS_32, axes)
     if axes == 2:
-        return _within(path, joints, MAX_COORDINATE_PX, "px")
-    return _within(path, joints, MAX_COORDINATE_MM, "mm")
+        return within(path, joints, MAX_COORDINATE_PX, "px")
+    return within(path, joints, MAX_COORDINATE_MM, "mm")
 
 
 def read_camera(path: str | os.PathLike[str]) -> CameraFile:
@@ -196,14 +214,14 @@ def read_camera(path: str | os.PathLike[str]) -> CameraFile:
             raise InputError(
                 f"{path}: must have `{name}:`{meaning} and {count} numbers"
             )
-        values[name] = _numbers(path, fields[name], count, STORED, f"`{name}:` ")
+        values[name] = numbers_of(path, fields[name], count, STORED, f"`{name}:` ")
     shortest, longest = FOCAL_LENGTHS_PX
     if not np.all((values["f"] >= shortest) & (values["f"] <= longest)):
         raise InputError(
             f"{path}: `f:` must be two focal lengths from {shortest:.0f} to "
             f"{longest:.0f} px; received {values['f'][0]:.7g} {values['f'][1]:.7g}"
         )
-    _within(path, values["c"], MAX_COORDINATE_PX, "px", "`c:` ")
+    within(path, values["c"], MAX_COORDINATE_PX, "px", "`c:` ")
     return CameraFile(
         values["R"].reshape(3, 3), *(values[name] for name in ("T", "f", "c", "k", "p"))
     )
@@ -251,7 +269,7 @@ def read_sample(root: str | os.PathLike[str], index: int) -> Sample:
       InputError: for the first file that breaks a rule.
     """
     sample = read_texts(root, index)
-    check_image(sample.image)
+    check_shown(sample.image, sample.square)
     return sample
 
 
@@ -267,11 +285,15 @@ def read_texts(root: str | os.PathLike[str], index: int) -> Sample:
 
     box = read_box(at("bbx_all_new"))
     camera = read_camera(at("camera_all"))
-    for folder, constant in _CONSTANTS.items():
-        (value,) = read_numbers(at(folder), 1)
-        if value != constant:
-            raise InputError(f"{at(folder)}: must be {constant:g}; received {value:g}")
-    joints_2d = read_joints(at("gt_joint_2d_raw_new"), 2)
+    square = read_square(root, index)
+    path = at("gt_joint_2d_raw_new")
+    # Double precision gives single back where the square is a whole picture of 224 px.
+    shown = to_picture(
+        read_joints(path, 2).astype(np.float64), square.astype(np.float64)
+    )
+    joints_2d = within(
+        path, shown.astype(STORED), MAX_COORDINATE_PX, "px of the 224 px picture"
+    )
     joints_3d = read_joints(at("gt_joint_3d_mono_raw"), 3)
     image = read_image_path(at("image_path_file"), root)
     read_info(at("info_all"))
@@ -281,56 +303,5 @@ def read_texts(root: str | os.PathLike[str], index: int) -> Sample:
         joints_2d,
         joints_3d,
         image,
+        square,
     )
-
-
-def _numbers(
-    path: str | os.PathLike[str],
-    words: list[str],
-    count: int,
-    dtype: type,
-    field: str = "",
-) -> np.ndarray:
-    if len(words) != count:
-        plural = "s" if count > 1 else ""
-        raise InputError(
-            f"{path}: {field}must be {count} number{plural}; received {len(words)}"
-        )
-    try:
-        with np.errstate(over="ignore"):  # to infinity, which is refused below
-            values: np.ndarray = np.array(words, np.float64).astype(dtype)
-    except ValueError:
-        bad = next(word for word in words if not _is_number(word))
-        raise InputError(f"{path}: {field}must be numbers; received {bad!r}") from None
-    finite = np.isfinite(values)
-    if not finite.all():
-        raise InputError(
-            f"{path}: {field}must be finite numbers ({values.dtype}); "
-            f"received {words[np.argmin(finite)]!r}"
-        )
-    return values
-
-
-def _within(
-    path: str | os.PathLike[str],
-    values: np.ndarray,
-    limit: float,
-    unit: str,
-    field: str = "",
-) -> np.ndarray:
-    """The values, if none is farther from 0 than the limit."""
-    farthest = values.flat[np.argmax(np.abs(values))]
-    if abs(farthest) > limit:
-        raise InputError(
-            f"{path}: {field}must be from -{limit:.0f} to {limit:.0f} {unit}; "
-            f"received {farthest:.7g}"
-        )
-    return values
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

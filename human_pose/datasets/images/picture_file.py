@@ -1,45 +1,83 @@
-"""Whether a file is a picture as the set has them: a whole PNG of 224 x 224 px."""
+"""Whether a file is a picture as a set may have them: a whole PNG or JPEG, not odd.
+
+Pictures are read in graphs of TensorFlow, whose decoder knows pixels and no more. What
+a viewer heeds besides, such as EXIF's orientation, would be lost without a word: where
+a file has any of it, its pixels must be those of `media.pictures.read_picture`.
+"""
 
 import os
-from typing import Final
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from human_pose.files.errors import InputError
 from human_pose.files.paths import read_bytes
-from human_pose.media.pictures import png_is_whole
+from human_pose.media.headers import oddity, read_header
+from human_pose.media.pictures import MOST_BYTES, read_picture
 
 IMAGE_SIZE_PX: Final = 224
-# Ten times what 224 x 224 px of four channels and 16 bits have, not compressed at all.
-_MOST_BYTES: Final = 1 << 22
-_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+# Grey levels between decoders: one cuts 16 bits off at 8, the other rounds them.
+_MOST_APART: Final = 1
 
 
-def check_image(path: str | os.PathLike[str]) -> None:
-    """Checks a PNG file's size, that each of its chunks is whole, and decodes it.
+class PictureFile(NamedTuple):
+    """A checked file.
+
+    Attributes:
+      kind: "PNG" or "JPEG".
+      width_px: of the picture.
+      height_px: of the picture.
+    """
+
+    kind: str
+    width_px: int
+    height_px: int
+
+    @property
+    def is_of_size(self) -> bool:
+        """Whether it has the 224 px that everybody else knows."""
+        return self.width_px == self.height_px == IMAGE_SIZE_PX
+
+
+def check_image(path: str | os.PathLike[str]) -> PictureFile:
+    """Checks a picture's kind and size, that it is whole, and decodes it.
 
     Raises:
-      InputError: naming the file and the rule.
+      InputError: naming the file and the rule: also if a viewer shows other pixels than
+        the decoder.
     """
-    content = read_bytes(path, _MOST_BYTES)
-    if content[:8] != _PNG_SIGNATURE or content[12:16] != b"IHDR":
-        raise InputError(f"{path}: is not a PNG picture")
-    width, height = (int.from_bytes(content[i : i + 4], "big") for i in (16, 20))
-    if (width, height) != (IMAGE_SIZE_PX, IMAGE_SIZE_PX):
-        raise InputError(
-            f"{path}: must be {IMAGE_SIZE_PX} x {IMAGE_SIZE_PX} px; "
-            f"received {width} x {height}"
-        )
+    content = read_bytes(path, MOST_BYTES)
+    header = read_header(path, content)
+    if header is None:
+        raise InputError(f"{path}: is not a PNG or JPEG picture")
+    pixels = _decoded(content) if header.whole else None
     # The decoder alone would forgive damage outside the pixels.
-    if not (png_is_whole(content) and _decodes(content)):
-        raise InputError(f"{path}: is a damaged or cut-off PNG picture")
+    if pixels is None:
+        raise InputError(f"{path}: is a damaged or cut-off {header.kind} picture")
+    if not (header.plain or _alike(pixels, read_picture(path))):
+        raise InputError(
+            f"{path}: must be stored as viewers show it, upright, opaque and in RGB or "
+            f"grey; it is {oddity(path, content)}"
+        )
+    return PictureFile(header.kind, header.width_px, header.height_px)
 
 
-def _decodes(content: bytes) -> bool:
-    """Whether a picture can be decoded by what the batches are decoded by."""
+def _decoded(content: bytes) -> np.ndarray | None:
+    """A picture by what the batches are decoded by; None if it cannot be."""
     # Only here: whoever writes pictures or asks for their size need not wait for it.
     import tensorflow as tf
 
+    from human_pose.datasets.images.cutting import decoded
+
     try:
-        tf.io.decode_png(content)
+        pixels: np.ndarray = decoded(content).numpy()
     except tf.errors.InvalidArgumentError:
+        return None
+    return pixels
+
+
+def _alike(pixels: np.ndarray, shown: np.ndarray) -> bool:
+    if pixels.shape != shown.shape:
         return False
-    return True
+    apart = np.abs(pixels.astype(np.int16) - shown)
+    return int(apart.max()) <= _MOST_APART

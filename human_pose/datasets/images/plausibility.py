@@ -51,16 +51,21 @@ def check_bodies(where: str, joints_3d_mm: np.ndarray) -> None:
 
 
 def warn_of_misfit(
-    root: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
+    root: str | os.PathLike[str],
+    arrays: Mapping[str, np.ndarray],
+    squares: np.ndarray | None = None,
 ) -> None:
     """Warns if the numbers of a folder's samples do not fit each other.
 
     Args:
       root: the folder.
       arrays: `kept_index.NUMBERS` of N samples, of which some are looked at.
+      squares: see `misfit`.
     """
     every = -(-len(arrays["box"]) // _MOST_COMPARED) or 1
-    if doubt := misfit(*(arrays[name][::every] for name in NUMBERS)):
+    looked_at = None if squares is None else squares[::every]
+    box, camera, seen, joints = (arrays[name][::every] for name in NUMBERS)
+    if doubt := misfit(box, camera, seen, joints, looked_at):
         logging.warning("%s: %s", root, doubt)
 
 
@@ -69,6 +74,7 @@ def misfit(
     camera: np.ndarray,
     joints_2d_px: np.ndarray,
     joints_3d_mm: np.ndarray,
+    squares: np.ndarray | None = None,
 ) -> str:
     """What speaks against joints in pictures, boxes and cameras; "" for nothing.
 
@@ -77,6 +83,8 @@ def misfit(
       camera: `[N, 4]`, fx fy cx cy, px.
       joints_2d_px: `[N, 16, 2]`, px of the picture.
       joints_3d_mm: `[N, 16, 3]`, the camera's frame.
+      squares: `[N, 4]`, x1 y1 x2 y2, px of the stored pictures, what the 224 px ones
+        show; None if these are stored.
     """
     frame_px = _seen(joints_3d_mm, camera)
 
@@ -92,13 +100,17 @@ def misfit(
         return ""
     corners = np.concatenate([box[:, :2], box[:, :2] + box[:, 2:]], axis=-1)
     left, up = np.array([-1, 1, 1]), np.array([1, -1, 1])
+    written_px = _of_files(joints_2d_px, squares)
     others = {
         "boxes seem to be x, y, width, height": (joints_2d_px, frame_px, corners),
         "joints seem to be px of the camera's frame": (
-            to_picture(joints_2d_px, box[:, None]), frame_px, box,
+            to_picture(written_px, box[:, None]), frame_px, box,
         ),
         "joints seem to be shares of the picture": (
-            IMAGE_SIZE_PX * joints_2d_px, frame_px, box,
+            IMAGE_SIZE_PX * written_px, frame_px, box,
+        ),
+        f"joints seem to be px of {IMAGE_SIZE_PX} px pictures already": (
+            written_px, frame_px, box,
         ),
         "left and right seem to be exchanged": (
             joints_2d_px[:, list(FLIP_ORDER_16)], frame_px, box,
@@ -118,6 +130,15 @@ def misfit(
         f"in the median they are {said:.0f} px of {IMAGE_SIZE_PX} off: "
         + (f"{word} (then {least:.0f} px)" if known else "they may not belong together")
     )
+
+
+def _of_files(joints_2d_px: np.ndarray, squares: np.ndarray | None) -> np.ndarray:
+    """Joints of 224 px pictures as files have them; `crop.to_picture` turned round."""
+    if squares is None:
+        return joints_2d_px
+    corner, end = squares[:, None, :2], squares[:, None, 2:]
+    written: np.ndarray = corner + joints_2d_px * (end - corner) / IMAGE_SIZE_PX
+    return written
 
 
 def _seen(joints_3d_mm: np.ndarray, camera: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import tensorflow as tf
 
-from human_pose.datasets.images import picture_file
+from human_pose.datasets.images import crop, cutting
 from human_pose.datasets.images.annotations import Annotations
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.datasets.images.schema import IMAGE_SCHEMA
@@ -22,11 +22,8 @@ from human_pose.files.errors import InputError
 
 Batch = dict[str, tf.Tensor]
 
-_CHANNELS: Final = 3
 # Pictures that are made smaller together.
 _GROUP: Final = 32
-# libjpeg's exact method, which other readers of pictures use too.
-_DCT_METHOD: Final = "INTEGER_ACCURATE"
 # What is counted or listed has few values.
 _SMALL: Final = ("subject", "action")
 
@@ -62,6 +59,7 @@ def of_folder(
     # Captured as tensors, not as constants of the graph, which may not exceed 2 GB.
     names = tf.constant(annotations.image)
     root = tf.constant(os.fsencode(folder))  # of any bytes
+    squares = None if annotations.squares is None else tf.constant(annotations.squares)
     columns = {
         name: tf.constant(getattr(annotations, name))
         for name in IMAGE_SCHEMA
@@ -70,9 +68,13 @@ def of_folder(
 
     def one(row: tf.Tensor) -> Batch:
         path = tf.strings.join([root, tf.gather(names, row)], "/")
+        square = None if squares is None else tf.gather(squares, row)
         if verify:
-            path = _verified(path)
-        return {"image": _decoded(tf.io.read_file(path))}
+            path = _verified(path, square)
+        content = tf.io.read_file(path)
+        if square is None:
+            return {"image": _decoded(content)}
+        return {"image": cutting.shown(cutting.decoded(content), square)}
 
     def many(rows: tf.Tensor) -> Batch:
         return {name: tf.gather(column, rows) for name, column in columns.items()}
@@ -122,23 +124,26 @@ def in_memory(source: Source, made_of: Callable[[tf.Tensor], tf.Tensor]) -> Sour
 
 
 def _decoded(content: tf.Tensor) -> tf.Tensor:
-    """A PNG or JPEG picture; what does not show of the former is left out."""
-    # The name is misleading: it tells by the content what the picture is.
-    image = tf.io.decode_jpeg(content, channels=_CHANNELS, dct_method=_DCT_METHOD)
-    return tf.ensure_shape(image, [IMAGE_SIZE_PX, IMAGE_SIZE_PX, _CHANNELS])
+    """A picture of 224 px."""
+    return tf.ensure_shape(cutting.decoded(content), [IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3])
 
 
-def _verified(path: tf.Tensor) -> tf.Tensor:
-    complaint = tf.numpy_function(_complaint, [path], tf.string)
+def _verified(path: tf.Tensor, square: tf.Tensor | None) -> tf.Tensor:
+    known = [path] if square is None else [path, square]
+    complaint = tf.numpy_function(_complaint, known, tf.string)
     # Not raised in Python: TensorFlow's error would bury the line in a traceback.
     with tf.control_dependencies([tf.debugging.Assert(complaint == "", [complaint])]):
         return tf.identity(path)
 
 
-def _complaint(path: bytes) -> bytes:
+def _complaint(path: bytes, square: np.ndarray | None = None) -> bytes:
     """What is wrong with a picture's file, in one line; empty if nothing is."""
+    file = Path(os.fsdecode(path))
     try:
-        picture_file.check_image(Path(os.fsdecode(path)))
+        if square is None:
+            crop.check_whole(file)
+        else:
+            crop.check_shown(file, square)
     except InputError as error:
         return os.fsencode(str(error))
     return b""

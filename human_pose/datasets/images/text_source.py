@@ -9,7 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.datasets.images.annotations import arrays_of
+from human_pose.datasets.images import layout
+from human_pose.datasets.images.annotations import arrays_of, squares_of
+from human_pose.datasets.images.crop import check_shown, is_whole
 from human_pose.datasets.images.encoding import Encoding, check_encoding, encoded
 from human_pose.datasets.images.index_range import (
     IndexRange,
@@ -18,7 +20,6 @@ from human_pose.datasets.images.index_range import (
 )
 from human_pose.datasets.images.layout import (
     read_info,
-    read_sample,
     read_texts,
     text_path,
 )
@@ -51,7 +52,8 @@ def text_source(
     Args:
       root: the folder that holds `index_range`, `images` and the text files.
       variant: which of them; default: all, split by subject.
-      encoding: of the pictures in the records; "png" keeps the files' bytes.
+      encoding: of the pictures in the records. Files' bytes are kept where they are
+        of this encoding and of 224 px, shown whole.
       partial_set: also where subjects are missing.
       data_set: its name.
 
@@ -91,7 +93,7 @@ def _check_some(root: Path, item: IndexRange) -> None:
     if found:
         numbers = arrays_of(found)
         check_bodies(f"{root}: {item.name}", numbers["joints_3d_mm"])
-        warn_of_misfit(root, numbers)
+        warn_of_misfit(root, numbers, squares_of(found))
 
 
 def check_subjects(
@@ -156,14 +158,9 @@ def _samples(
 
 
 def _sample(root: Path, index: int, item: IndexRange, encoding: Encoding) -> Sample:
-    found = read_sample(root, index)
-    image = (
-        found.image.read_bytes()
-        if encoding == "png"
-        else encoded(np.ascontiguousarray(read_picture(found.image)), encoding)
-    )
+    found = read_texts(root, index)
     return image_sample(
-        image,
+        _picture(found, encoding),
         index,
         item.subject,
         item.action_number,
@@ -172,3 +169,22 @@ def _sample(root: Path, index: int, item: IndexRange, encoding: Encoding) -> Sam
         joints_2d_px=found.joints_2d_px,
         joints_3d_mm=found.joints_3d_mm,
     )
+
+
+def _picture(found: layout.Sample, encoding: Encoding) -> bytes:
+    """The 224 px picture of a sample, as batches from the files have it.
+
+    Raises:
+      InputError: naming the file and the rule.
+    """
+    stored = check_shown(found.image, found.square)
+    whole = is_whole(stored, found.square)
+    if whole and stored.kind.lower() == encoding:
+        return found.image.read_bytes()
+    if whole and stored.kind == "PNG":
+        return encoded(np.ascontiguousarray(read_picture(found.image)), encoding)
+    # Only here: opening a source need not wait for it.
+    from human_pose.datasets.images import cutting
+
+    pixels = cutting.shown(cutting.decoded(found.image.read_bytes()), found.square)
+    return encoded(pixels.numpy(), encoding)

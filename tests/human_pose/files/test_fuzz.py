@@ -36,6 +36,7 @@ from human_pose.datasets.h36m.names import RawFile
 from human_pose.datasets.images import kept_index, layout, open_dataset
 from human_pose.datasets.images.index_range import read_ranges
 from human_pose.datasets.images.picture_file import check_image
+from human_pose.datasets.images.text_numbers import read_numbers
 from human_pose.datasets.pose_files import (
     PoseSet,
     join_pose_files,
@@ -260,11 +261,11 @@ def make_range(folder):
     return make_set(folder) / "index_range" / "S8_Walking_range.txt"
 
 
-def make_picture(ending):
+def make_picture(ending, orientation=6):
     def make(folder):
         pixels = RANDOM.integers(0, 256, (40, 30, 3), np.uint8)
         exif = Image.Exif()
-        exif[274] = 6  # on its side
+        exif[274] = orientation  # 6 is on its side
         Image.fromarray(pixels).save(folder / f"a.{ending}", exif=exif)
         return folder / f"a.{ending}"
 
@@ -431,7 +432,7 @@ READERS = {
     "solver state": Reader(make_solver_state, caffemodel.read, refused=True),
     "box": Reader(text_of("bbx_all_new"), layout.read_box),
     "camera": Reader(text_of("camera_all"), layout.read_camera),
-    "scale": Reader(text_of("scale"), lambda path: layout.read_numbers(path, 1)),
+    "scale": Reader(text_of("scale"), lambda path: read_numbers(path, 1)),
     "joints 2D": Reader(
         text_of("gt_joint_2d_raw_new"), lambda path: layout.read_joints(path, 2)
     ),
@@ -445,6 +446,7 @@ READERS = {
     "info": Reader(text_of("info_all"), layout.read_info),
     "range": Reader(make_range, lambda path: read_ranges(path.parent)),
     "picture": Reader(lambda folder: make_set(folder) / "images/3.png", check_image),
+    "JPEG picture": Reader(make_picture("jpg", orientation=1), check_image),
     "anybody's PNG": Reader(
         lambda folder: make_set(folder) / "images/3.png", read_picture, summed=True
     ),

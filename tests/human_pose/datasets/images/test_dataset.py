@@ -13,10 +13,10 @@ from PIL import Image
 from human_pose.datasets.images import (
     ACTIONS,
     annotations,
+    crop,
     kept_index,
     layout,
     open_dataset,
-    picture_file,
 )
 from human_pose.datasets.images.index_range import IndexRange, indices_of, split_ranges
 from human_pose.files.errors import InputError
@@ -263,11 +263,6 @@ def test_says_how_to_leave_bad_samples_out(root, samples, more):
 def test_bad_pictures_are_named(root):
     path = root / "images" / "3.png"
     whole = path.read_bytes()
-    made_up.write_png(path, np.zeros((100, 224, 3), np.uint8))
-    with pytest.raises(
-        InputError, match=r"3\.png: must be 224 x 224 px; received 224 x 10"
-    ):
-        batches(open_dataset(root), Stream(2))
     damaged = bytearray(whole)
     damaged[len(whole) // 2] ^= 1
     for content in (whole[:-30], bytes(damaged)):
@@ -275,7 +270,7 @@ def test_bad_pictures_are_named(root):
         with pytest.raises(InputError, match=r"3\.png: is a damaged"):
             batches(open_dataset(root), Stream(2))
     path.write_bytes(b"GIF89a")
-    with pytest.raises(InputError, match=r"3\.png: is not a PNG"):
+    with pytest.raises(InputError, match=r"3\.png: is not a PNG or JPEG"):
         batches(open_dataset(root), Stream(2))
 
 
@@ -377,12 +372,13 @@ def test_an_unchanged_folder_is_not_read_again(root, monkeypatch):
 def test_pictures_changed_while_they_are_read_are_read_again(root, monkeypatch):
     _rename_picture(root, 2, "frame_2.png")
 
-    def read_and_change(path):
-        picture_file.check_image(path)
+    def read_and_change(path, square):
+        picture = crop.check_shown(path, square)
         if path.name == "frame_2.png":
             path.write_bytes(b"GIF89a")
+        return picture
 
-    monkeypatch.setattr(annotations, "check_image", read_and_change)
+    monkeypatch.setattr(annotations, "check_shown", read_and_change)
     assert open_dataset(root).check() == ()
     monkeypatch.undo()
     assert [s.sample for s in open_dataset(root).check()] == [2]
@@ -419,11 +415,18 @@ def test_pictures_damaged_behind_a_trusted_index_are_named(root):
     path = root / "images" / "3.png"
     assert open_dataset(root).check() == ()
     whole = path.read_bytes()
+    made_up.write_png(path, made_up.picture(3).repeat(2, 0).repeat(2, 1))
+    larger = path.read_bytes()
+    path.write_bytes(whole)
     data = open_dataset(root, trust_index=True)
     assert len(all_of(batches(data, Stream(9)))["index"]) == 9
     for content, rule in (
         (whole[:-30], "is a damaged or cut-off PNG picture"),
-        (b"GIF89a", "is not a PNG picture"),
+        (b"GIF89a", "is not a PNG or JPEG picture"),
+        (
+            larger,
+            "must be 224 x 224 px, as when the index was kept; received 448 x 448",
+        ),
         (None, "no such file"),
     ):
         path.unlink() if content is None else path.write_bytes(content)
@@ -624,7 +627,7 @@ def test_large_files_are_not_read(root):
             file.truncate(1 << 40)  # without blocks on the disk
     first, second = (skipped.reason for skipped in open_dataset(root).check())
     assert "2.txt: must have at most 1048576 bytes" in first
-    assert "3.png: must have at most 4194304 bytes" in second
+    assert "3.png: must have at most 536870912 bytes" in second
 
 
 def test_a_kept_index_of_other_types_or_order_is_made_again(root):
@@ -640,8 +643,11 @@ def test_a_kept_index_of_other_types_or_order_is_made_again(root):
         {"image": np.array(["a.png"] * 6)},
         {"pictures": kept["pictures"].reshape(2, 3)},
         {"skipped_index": np.arange(2)},
-        {"version": np.array(["version 6"])},
-        {"version": np.int64(6)},
+        {"squares": np.zeros((5, 4), np.float32)},
+        {"squares": np.zeros((6, 4), np.int32)},
+        {"version": np.array("version 6")},
+        {"version": np.array(["version 7"])},
+        {"version": np.int64(7)},
     ):
         np.savez(path, **kept | changed)
         found = open_dataset(root, trust_index=True).annotations
