@@ -50,7 +50,7 @@ def test_easy_pictures_are_those_of_before(easy):
     expected = np.array(EASY.split(), float).reshape(4, 4, 4)
     # Other processors may round a few pixels otherwise; another random number anywhere
     # changes these by more than 1.
-    np.testing.assert_allclose(means, expected, atol=0.01)
+    np.testing.assert_allclose(means, expected, atol=0.1)
 
 
 @pytest.mark.parametrize("kind", hard.KINDS)
