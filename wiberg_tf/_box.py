@@ -12,9 +12,14 @@ class Box(NamedTuple):
     upper: tf.Tensor
 
     def project(self, x: tf.Tensor) -> tf.Tensor:
-        """The nearest point of the box."""
-        inside = tf.where(x < self.lower, self.lower, x)
-        return tf.where(x > self.upper, self.upper, inside)
+        """The nearest point of the box.
+
+        A point on a bound is the bound itself, so that gradients go there: it does not
+        leave when the bound moves. Between equal bounds they go to both alike.
+        """
+        inside = tf.where(x <= self.lower, self.lower, x)
+        inside = tf.where(x >= self.upper, self.upper, inside)
+        return tf.where(self.fixed(), 0.5 * self.lower + 0.5 * self.upper, inside)
 
     def touched(self, x: tf.Tensor) -> tf.Tensor:
         """Which unknowns are at a bound, bool like x."""

@@ -258,12 +258,42 @@ def test_what_is_held_moves_with_its_bound(derivative, mode):
     np.testing.assert_allclose(by_lower, [0, 0, 100 + 10 * 0.3 / 1.5], atol=1e-6)
 
 
-def test_equal_bounds_move_together():
+@pytest.mark.parametrize("solver", [wt.Newton(), wt.LBFGS()], ids=["newton", "lbfgs"])
+@pytest.mark.parametrize("side", ["below", "above"])
+def test_steps_unrolled_from_a_bound_move_with_it(solver, side):
+    """E = (u + 1)² + cosh(w - 1) - u w, u held at 0: du = dw = 1 as the bound moves."""
+    sign = tf.constant([1.0 if side == "below" else -1.0, 1.0], tf.float64)
+    bound = tf.constant(0.0, tf.float64)
+
+    def energy(x):
+        u, w = tf.unstack(sign * x, axis=-1)
+        return (u + 1) ** 2 + tf.cosh(w - 1) - u * w
+
+    with tf.GradientTape() as tape:
+        tape.watch(bound)
+        ends = tf.sort(sign[0] * tf.stack([bound, bound + 9.0]))
+        x = wt.argmin(
+            energy,
+            tf.constant([0.0, 0.5], tf.float64),
+            solver=solver,
+            derivative=wt.Unrolled(),
+            bounds=(tf.stack([ends[0], -5.0]), tf.stack([ends[1], 5.0])),
+        ).value
+        found = tf.reduce_sum(sign * x * [1.0, 10.0])
+    np.testing.assert_allclose(x, [0, 1], atol=1e-6)
+    np.testing.assert_allclose(tape.gradient(found, bound), 1 + 10 * 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.Unrolled()], ids=str)
+def test_equal_bounds_move_together(derivative):
     at = tf.constant(0.7, tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(at)
         x = wt.argmin(
-            lambda x: (x - 3.0) ** 2, tf.zeros([], tf.float64), bounds=(at, at)
+            lambda x: (x - 3.0) ** 2,
+            tf.zeros([], tf.float64),
+            derivative=derivative,
+            bounds=(at, at),
         ).value
     np.testing.assert_allclose(tape.gradient(x, at), 1)
 
