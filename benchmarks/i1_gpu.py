@@ -7,7 +7,7 @@ Sides take turns, figures are medians; memory is the most that a side's own allo
 has given out. First calls, which compile and choose algorithms, are told apart.
 
 On an H200 with 16 cores first calls of the plain sides took a minute, ours with `--jit`
-more than four. PyTorch may have an interpreter of its own: both want CUDA's libraries.
+four. PyTorch may have an interpreter of its own: both want CUDA's libraries.
 
   python benchmarks/i1_gpu.py --torch_python=python3
   python benchmarks/i1_gpu.py --depth_bins 4 64 --batch=8 --rounds=5
