@@ -7,13 +7,15 @@ Usage:
   python human_pose/Sample.py --image=a.jpg,b.png --image=folder --image='cam?/*.jpg' \
       --check_path=<...> --out=poses
   python human_pose/Sample.py --video=film.mp4 --frames=100:200 --check_path=<...>
+  python human_pose/Sample.py --image=folder --detector=blazepose --check_path=<...>
 
 The result goes to --out, or sample/ in results_dir, as frame_<number>.png, or
 <picture>.png and .csv. Where that is another input's, the names of the input and its
 folder, and a number that follows from its whole path, are added to the name. Of several
 pictures there is poses.npz besides, and a drawing only where they are few, or with
 --draw; of a video it is in a folder of the video's name. Pictures that cannot be used
-are named, skipped and counted; the exit code is 1 if none could.
+are named, skipped and counted, and so are those in which a detector that is asked for
+finds nobody; the exit code is 1 if none could be used.
 """
 
 import sys
@@ -29,13 +31,14 @@ from human_pose.commands import flags as settings
 from human_pose.commands import shell
 from human_pose.commands.sample_flags import FrameConfig
 from human_pose.files.errors import InputError
-from human_pose.i1.config import ImageSampleConfig, ManySamplesConfig
+from human_pose.i1.config import ImageSampleConfig
 from human_pose.lifting.config import METRICS
 
 if TYPE_CHECKING:
     from absl import flags
     from matplotlib.figure import Figure
 
+    from human_pose.capture.config import DetectorConfig
     from human_pose.datasets.pose_files import PoseSet
     from human_pose.i1.sample import Sample
 
@@ -52,15 +55,15 @@ METRIC_MEANINGS = (
 def main(flag_values: "flags.FlagValues") -> None:
     """Prints the pose that the flags ask for, and saves a picture of it."""
     chosen = settings.sample_settings(flag_values)
-    if isinstance(chosen, ImageSampleConfig):
-        show_image_pose(chosen)
-    elif isinstance(chosen, ManySamplesConfig):
+    if isinstance(chosen, FrameConfig):
+        show_frame_pose(chosen)
+    elif isinstance(chosen.samples, ImageSampleConfig):
+        show_image_pose(chosen.samples, chosen.finder)
+    else:
         shell.load_tensorflow()
         from human_pose.commands.many_pictures import find_many
 
-        find_many(chosen)
-    else:
-        show_frame_pose(chosen)
+        find_many(chosen.samples, chosen.finder)
 
 
 def show_frame_pose(chosen: FrameConfig) -> None:
@@ -92,29 +95,41 @@ def show_frame_pose(chosen: FrameConfig) -> None:
     show(figure)
 
 
-def show_image_pose(chosen: ImageSampleConfig) -> None:
-    """Finds the pose of the person in a picture, prints and draws it."""
+def show_image_pose(
+    chosen: ImageSampleConfig, finder: "DetectorConfig | None" = None
+) -> None:
+    """Finds the pose of the person in a picture, prints and draws it.
+
+    Args:
+      chosen: what is asked for.
+      finder: the detector that finds the box; None: it is given, or everything.
+    """
     shell.load_tensorflow()
+    from human_pose.commands.found_boxes import find_one
     from human_pose.i1 import sample, sample_files
     from human_pose.i1.evaluation import pictures
     from human_pose.i1.network.checkpoint import load_network
     from human_pose.runs import naming
 
+    box, title, found_by = chosen.box, chosen.image.name, None
+    if finder is not None:
+        box, found_by = find_one(chosen.image, finder)
+        title += f"\nbox found by {found_by.said}"
     found = sample.find_pose(
         load_network(chosen.check_path),
         chosen.image,
-        box=chosen.box,
+        box=box,
         camera=chosen.camera,
         root_depth_mm=chosen.root_depth_mm,
         readout=chosen.readout,
     )
-    figure = pictures.sample_figure(
-        found, chosen.image.name, new_window() if chosen.show else None
-    )
+    figure = pictures.sample_figure(found, title, new_window() if chosen.show else None)
     picture = naming.save(figure, chosen.picture_path, chosen.image)
     joints = picture.with_suffix(".csv")
     sample_files.write_joints(found, joints)
     print(sample_files.table(found))
+    if found_by is not None:
+        print(found_by.told(found.box))
     if assumed := assumptions(chosen, found):
         print(f"assumed  {'; '.join(assumed)}")
     print(f"picture  {picture}")

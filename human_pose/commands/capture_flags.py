@@ -10,7 +10,7 @@ from absl import flags
 
 from human_pose.calibrated.config import CalibratedConfig
 from human_pose.capture.config import DETECTORS, CaptureConfig, DetectorConfig
-from human_pose.commands import places, shell
+from human_pose.commands import detector_flags, places, shell
 from human_pose.commands.calibrated_flags import optional_path, prior_path
 from human_pose.commands.recording_flags import frame_range
 from human_pose.commands.tasks import Asked
@@ -30,6 +30,9 @@ _OFFSETS: Final = "offsets="
 def define_flags(flag_values: flags.FlagValues) -> None:
     """Defines the flags of `--model=capture` that no other model has."""
     own = {"flag_values": flag_values}
+    detector_flags.define_flags(
+        flag_values, DETECTORS, DETECTORS[0], "What finds people in pictures."
+    )
     flags.DEFINE_list(
         "videos",
         None,
@@ -38,15 +41,6 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     )
     flags.DEFINE_string(
         "video", None, "One video; --check_path names the image network.", **own
-    )
-    flags.DEFINE_enum(
-        "detector", DETECTORS[0], DETECTORS, "What finds people in pictures.", **own
-    )
-    flags.DEFINE_list(
-        "detector_files",
-        None,
-        "rtmpose: its .onnx, after that of its finder of people if there is one.",
-        **own,
     )
     flags.DEFINE_string(
         "sync",
@@ -115,15 +109,15 @@ def _videos(given: list[str]) -> tuple[Path, ...]:
 
 def _detector(asked: Asked, network: Path | None) -> DetectorConfig:
     """The detector; a checkpoint of the image network makes it that."""
+    chosen = detector_flags.detector_config(asked)
     if network is not None:
         if asked.given("detector") and asked.detector != "i1":
             raise InputError(
                 "check_path", f"must be a lifter's beside {asked.detector}", network
             )
         return DetectorConfig("i1", (network,))
-    return DetectorConfig(
-        asked.detector, tuple(map(locate, asked.detector_files or ()))
-    )
+    assert chosen is not None  # the flag has a default here
+    return chosen
 
 
 def _sync(word: str) -> dict[str, Any]:

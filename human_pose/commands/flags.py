@@ -26,7 +26,6 @@ from human_pose.commands import (
     shell,
 )
 from human_pose.commands.tasks import Asked, Default, Table, Task
-from human_pose.i1.config import ImageSampleConfig, ManySamplesConfig
 from human_pose.lifting.config import (
     EvaluationConfig,
     LifterConfig,
@@ -118,8 +117,11 @@ MAIN: Final = Table(
 
 _EVERY_SAMPLE: Final = frozenset({"check_path", "results_dir", "show"})
 _FOUND_IN_PICTURES: Final = frozenset(
-    {"out", "draw", "box", "camera", "root_depth_mm", "readout"}
-)
+    {
+        "out", "draw", "box", "detector", "detector_files", "camera", "root_depth_mm",
+        "readout",
+    }
+)  # fmt: skip
 _NETWORK: Final = {"check_path": Default(None, "must be given")}
 SAMPLE: Final = Table(
     Task(
@@ -321,7 +323,7 @@ def prior_settings(flag_values: flags.FlagValues) -> PriorSettings:
 
 def sample_settings(
     flag_values: flags.FlagValues,
-) -> sample_flags.FrameConfig | ImageSampleConfig | ManySamplesConfig:
+) -> sample_flags.FrameConfig | picture_flags.PictureSettings:
     """Turns the parsed flags of `Sample.py` into its settings.
 
     Raises:
@@ -330,9 +332,9 @@ def sample_settings(
     """
     asked = SAMPLE.asked(flag_values)
     if asked.task.name == "picture":
-        return picture_flags.picture_config(asked)
+        return picture_flags.picture_settings(asked)
     if asked.task.name == "video":
-        return picture_flags.video_config(asked)
+        return picture_flags.video_settings(asked)
     return sample_flags.frame_config(asked)
 
 

@@ -6,7 +6,8 @@ A picture that cannot be used is named and counted, and loses none of the others
 import itertools
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
+from human_pose.capture.config import DetectorConfig
+from human_pose.commands.found_boxes import Finder, started
 from human_pose.commands.picture_flags import FEW
 from human_pose.files.errors import InputError
 from human_pose.i1 import sample_files
@@ -23,12 +26,17 @@ from human_pose.i1.network.checkpoint import load_network
 from human_pose.i1.sample import Error, Sample, try_poses
 from human_pose.media.boxes import Box, boxes_of, read_boxes
 from human_pose.media.found import find_pictures
-from human_pose.media.videos import frames_of, probe, read_frames
+from human_pose.media.videos import answers, frames_of, probe
 from human_pose.runs import naming
 
 # Of networks that normalise each picture by itself; more are hardly faster.
 _AT_ONCE: Final = 16
 _MOST_NAMED: Final = 5  # of the files that are passed over
+# Never equal to a box.
+_NO_BOX: Final = object()
+
+# A picture and the person's box, or why it cannot be used.
+_Shown = tuple[Path | np.ndarray, Box | None] | InputError
 
 
 @dataclass(frozen=True)
@@ -55,14 +63,23 @@ class _Work:
       chosen: what is asked for.
       folder: of the results.
       count: of all pictures, for the bar, and whether to draw them.
+      finder: what finds the boxes, if they are not given.
     """
 
-    def __init__(self, chosen: ManySamplesConfig, folder: Path, count: int) -> None:
+    def __init__(
+        self,
+        chosen: ManySamplesConfig,
+        folder: Path,
+        count: int,
+        finder: Finder | None,
+    ) -> None:
         self.chosen = chosen
         self.folder = folder
         self.count = count
+        self.finder = finder
         self.drawn = count <= FEW if chosen.draw is None else chosen.draw
-        self.poses = sample_files.Poses()
+        found_by = "" if finder is None else finder.said
+        self.poses = sample_files.Poses(boxes_found_by=found_by)
         self.skipped: list[str] = []
         self._names = naming.Names(folder, sample_files.owners(folder))
 
@@ -74,35 +91,39 @@ class _Work:
         # Beside the bar, not through it.
         tqdm.write(f"skipped  {line}", file=sys.stderr)
 
-    def find(
-        self,
-        shown: Iterable[tuple[_Item, Path | np.ndarray]],
-        boxes: Iterable[Box | None],
-    ) -> None:
+    def find(self, asked: Iterable[tuple[_Item, _Shown]]) -> None:
         """Finds the poses; writes those found also if the work ends before its time."""
         network = load_network(self.chosen.check_path)
         under_way: deque[_Item] = deque()
+        boxes: deque[Box | None] = deque()
+        bar = tqdm(desc="poses", total=self.count, leave=False, disable=None)
 
         def taken() -> Iterator[Path | np.ndarray]:
-            for item, picture in shown:
+            for item, shown in asked:
+                if isinstance(shown, InputError):
+                    self.skip(item.label, shown)
+                    bar.update()
+                    continue
                 under_way.append(item)
-                yield picture
+                boxes.append(shown[1])
+                yield shown[0]
 
         found = try_poses(
             network,
             taken(),
-            boxes,
+            iter(boxes.popleft, _NO_BOX),
             itertools.repeat(self.chosen.camera),
             itertools.repeat(self.chosen.root_depth_mm),
             self.chosen.readout,
             # Statistics of a batch would mix the pictures.
             _AT_ONCE if network.batch_norm == "moving" else 1,
         )
-        bar = tqdm(found, "poses", self.count, leave=False, disable=None)
         try:
-            for result in bar:
+            for result in found:
                 self._keep(under_way.popleft(), result)
+                bar.update()
         finally:
+            bar.close()
             if len(self.poses):
                 self.written = sample_files.write_poses(self.poses, self.folder)
 
@@ -114,7 +135,10 @@ class _Work:
         if not item.name:
             sample_files.write_joints(found, self.folder / f"{name}.csv")
         if self.drawn:
-            figure = pictures.sample_figure(found, item.label)
+            title = item.label
+            if self.finder is not None:
+                title += f"\nbox found by {self.finder.said}"
+            figure = pictures.sample_figure(found, title)
             naming.draw(figure, self.folder / f"{name}.png", item.source)
         self.poses.add(name, item.source, found, **item.further)
 
@@ -131,6 +155,8 @@ class _Work:
         print(f"found    {len(self.poses)} poses in {total} {kind}")
         if self.skipped:
             print(f"skipped  {len(self.skipped)}, named above")
+        if self.finder is not None:
+            print(self.finder.told())
         given = [self.chosen.camera, self.chosen.root_depth_mm]
         if None in given:
             flags = zip(("--camera", "--root_depth_mm"), given, strict=True)
@@ -139,39 +165,42 @@ class _Work:
         print(f"poses    {self.written}")
 
 
-def find_many(chosen: ManySamplesConfig) -> None:
+def find_many(chosen: ManySamplesConfig, by: DetectorConfig | None = None) -> None:
     """Finds the poses that are asked for, writes them, and says how many.
 
+    Args:
+      chosen: what is asked for.
+      by: the detector that finds the boxes; None: they are given, or all there is.
+
     Raises:
-      InputError: if a file of the call is wrong, nothing can be written, or not one
-        pose was found.
+      InputError: if a file of the call is wrong, the detector cannot be started or
+        fails, nothing can be written, or not one pose was found.
     """
-    if chosen.video is None:
-        _in_pictures(chosen)
-    else:
-        _in_video(chosen, chosen.video)
+    with nullcontext() if by is None else started(by) as finder:
+        if chosen.video is None:
+            _in_pictures(chosen, finder)
+        else:
+            _in_video(chosen, chosen.video, finder)
 
 
-def _in_pictures(chosen: ManySamplesConfig) -> None:
+def _in_pictures(chosen: ManySamplesConfig, finder: Finder | None) -> None:
     found = find_pictures(chosen.words, results=chosen.out)
     boxes: list[Box | InputError | None] = [_one_box(chosen)] * len(found.files)
     if isinstance(chosen.box, Path):
         boxes = [*boxes_of(read_boxes(chosen.box), found.files)]
-    work = _Work(chosen, chosen.out, len(found.files))
+    work = _Work(chosen, chosen.out, len(found.files), finder)
     for word, error in found.missing:
         work.skip(word, error)
     _tell_passed_over(found.passed_over)
-    kept = []
-    for path, box in zip(found.files, boxes, strict=True):
-        if isinstance(box, InputError):
-            work.skip(path, box)
-        else:
-            kept.append((path, box))
-    if kept:
-        work.find(
-            ((_Item(str(path), path), path) for path, _ in kept),
-            (box for _, box in kept),
-        )
+    shown: Iterable[_Shown] = (
+        box if isinstance(box, InputError) else (path, box)
+        for path, box in zip(found.files, boxes, strict=True)
+    )
+    if finder is not None:
+        shown = finder.in_pictures(found.files)
+    if found.files:
+        items = (_Item(str(path), path) for path in found.files)
+        work.find(zip(items, shown, strict=True))
     work.tell("pictures")
     print(f"joints   {work.folder / '<picture>.csv'}")
     if work.drawn:
@@ -189,22 +218,28 @@ def _one_box(chosen: ManySamplesConfig) -> Box | None:
     return None if isinstance(chosen.box, Path) else chosen.box
 
 
-def _in_video(chosen: ManySamplesConfig, path: Path) -> None:
+def _in_video(chosen: ManySamplesConfig, path: Path, finder: Finder | None) -> None:
     video = probe(path)
     numbers = frames_of(video, chosen.frames)
     there = sample_files.owners(chosen.out / path.stem).values()
     names = naming.Names(chosen.out, {path.stem: next(iter(there), "")})
-    work = _Work(chosen, chosen.out / names.of(path), len(numbers))
+    work = _Work(chosen, chosen.out / names.of(path), len(numbers), finder)
     decoded: set[int] = set()
 
-    def frames() -> Iterator[tuple[_Item, np.ndarray]]:
-        for number, pixels in read_frames(video, slice(numbers.start, numbers.stop)):
+    def given(frames: Iterable[np.ndarray]) -> Iterator[_Shown]:
+        return zip(frames, itertools.repeat(_one_box(chosen)), strict=False)
+
+    def asked() -> Iterator[tuple[_Item, _Shown]]:
+        ask: Callable[[Iterable[np.ndarray]], Iterator[_Shown]] = given
+        if finder is not None:
+            ask = finder.in_video
+        for number, shown in answers(ask, video, numbers):
             decoded.add(number)
             further = {"frames": number, "times_s": float(video.times_s[number])}
             label = f"{path}, frame {number}"
-            yield _Item(label, path, f"{number:06d}", further), pixels
+            yield _Item(label, path, f"{number:06d}", further), shown
 
-    work.find(frames(), itertools.repeat(_one_box(chosen)))
+    work.find(asked())
     for number in sorted(set(numbers) - decoded):
         work.skip(f"{path}, frame {number}", "cannot be decoded")
     work.tell("frames")

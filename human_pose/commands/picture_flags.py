@@ -5,12 +5,14 @@ Part of `flags.py`, for which it imports no TensorFlow either.
 
 import math
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from absl import flags
 
-from human_pose.commands import places, shell
+from human_pose.capture.config import FINDERS, DetectorConfig
+from human_pose.commands import detector_flags, places, shell
 from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate, output_path
@@ -23,6 +25,19 @@ from human_pose.i1.config import READOUTS, ImageSampleConfig, ManySamplesConfig
 
 # Drawing takes a hundred times as long as finding.
 FEW: Final = 10
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """What makes samples of pictures, and what finds people in them first.
+
+    Attributes:
+      samples: the pictures, and what is done with them.
+      finder: the detector that the boxes are by; None: they are given, or everything.
+    """
+
+    samples: ImageSampleConfig | ManySamplesConfig
+    finder: DetectorConfig | None
 
 
 def define_picture_flags(flag_values: flags.FlagValues) -> None:
@@ -54,6 +69,13 @@ def define_picture_flags(flag_values: flags.FlagValues) -> None:
         "x1,y1,x2,y2: the person in every picture, px (default: all of it); or a table "
         "of boxes, .csv (picture,x1,y1,x2,y2) or .json.",
         **own,
+    )
+    detector_flags.define_flags(
+        flag_values,
+        FINDERS,
+        None,
+        "What finds the person in every picture, in the place of --box; blazepose is "
+        "made by ./set.sh detector.",
     )
     flags.DEFINE_list(
         "camera", None, "fx,fy,cx,cy: the camera, px (default: from the box).", **own
@@ -146,14 +168,18 @@ def _is_camera(texts: list[str] | None) -> bool:
     )
 
 
-def picture_config(asked: Asked) -> ImageSampleConfig | ManySamplesConfig:
-    """Turns the parsed flags of `Sample.py --image` into a configuration.
+def picture_settings(asked: Asked) -> PictureSettings:
+    """Turns the parsed flags of `Sample.py --image` into its settings.
 
     Raises:
       InputError: if the one file that the flags name does not exist, or the picture is
         where a result goes.
     """
     _check_network(asked)
+    return PictureSettings(_pictures(asked), _finder(asked, single=True))
+
+
+def _pictures(asked: Asked) -> ImageSampleConfig | ManySamplesConfig:
     image = _one_file(asked.image)
     if image is None or asked.draw is False or _table(asked) is not None:
         return _many(asked, tuple(asked.image), None, slice(None))
@@ -177,8 +203,8 @@ def picture_config(asked: Asked) -> ImageSampleConfig | ManySamplesConfig:
     return chosen
 
 
-def video_config(asked: Asked) -> ManySamplesConfig:
-    """Turns the parsed flags of `Sample.py --video` into a configuration.
+def video_settings(asked: Asked) -> PictureSettings:
+    """Turns the parsed flags of `Sample.py --video` into its settings.
 
     Raises:
       InputError: if a file that the flags name does not exist.
@@ -186,7 +212,15 @@ def video_config(asked: Asked) -> ManySamplesConfig:
     if _table(asked) is not None:
         raise InputError("--box must be four numbers with --video, one box for all")
     first, end = (int(text) if text else None for text in asked.frames.split(":"))
-    return _many(asked, (), locate(asked.video), slice(first, end))
+    samples = _many(asked, (), locate(asked.video), slice(first, end))
+    return PictureSettings(samples, _finder(asked, single=False))
+
+
+def _finder(asked: Asked, *, single: bool) -> DetectorConfig | None:
+    finder = detector_flags.detector_config(asked, single=single)
+    if finder is not None and asked.box is not None:
+        raise InputError("--box and --detector exclude each other")
+    return finder
 
 
 def _many(

@@ -28,12 +28,14 @@ class Poses:
       files: where each was found.
       samples: what was found, without what the network saw.
       further: numbers of each, by what they are, such as the frames of a video.
+      boxes_found_by: what found the boxes; empty where they were given.
     """
 
     names: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
     further: dict[str, list[Any]] = field(default_factory=dict)
+    boxes_found_by: str = ""
 
     def __len__(self) -> int:
         return len(self.names)
@@ -68,13 +70,20 @@ class Poses:
         `boxes` `[N, 4]` x1 y1 x2 y2 and `joints_2d_px` `[N, 16, 2]`, px of the upright
         picture; `joints_3d_mm` `[N, 16, 3]`, camera frame; `relative_mm`, the same from
         the hip; `cameras` `[N, 4]` fx fy cx cy, px, and `root_depths_mm` `[N]`, given
-        or assumed; and what is `further`.
+        or assumed; the text `boxes_found_by` where something found them; and what is
+        `further`.
         """
         numbers = {
             key: np.array([one[key] for one in self.samples], np.float32)
             for key in self.samples[0]
         }
-        texts = {"names": self.names, "files": self.files, "joints": JOINT_NAMES_16}
+        texts: dict[str, Any] = {
+            "names": self.names,
+            "files": self.files,
+            "joints": JOINT_NAMES_16,
+        }
+        if self.boxes_found_by:
+            texts["boxes_found_by"] = self.boxes_found_by
         return texts | numbers | self.further
 
 

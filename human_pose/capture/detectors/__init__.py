@@ -20,7 +20,7 @@ def find_detector(config: DetectorConfig) -> Detector:
     if config.name == "blazepose":
         from human_pose.capture.detectors.blazepose import BlazePose
 
-        return BlazePose()
+        return BlazePose(single=config.single)
     if config.name == "i1":
         return image_network(config)
     if config.name == "rtmpose":

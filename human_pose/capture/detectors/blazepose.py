@@ -42,9 +42,13 @@ class BlazePose:
 
     Attributes:
       complexity: of the network: 0, 1 or 2. MediaPipe downloads those of 0 and 2.
+      single: whether no video has more than one picture: MediaPipe then looks for a
+        person in each, and is not made anew for it. The joints are the same, bit for
+        bit.
     """
 
     complexity: int = _DEFAULT
+    single: bool = False
 
     name = "blazepose"
     skeleton: Skeleton = BLAZEPOSE_33
@@ -65,7 +69,8 @@ class BlazePose:
         python = str(environment.python())
         # What MediaPipe logs goes to a file: nobody reads it unless the worker fails.
         with tempfile.NamedTemporaryFile() as shared, tempfile.TemporaryFile() as log:
-            command = [python, _WORKER, str(self.complexity), shared.name]
+            numbers = (str(int(each)) for each in (self.complexity, self.single))
+            command = [python, _WORKER, *numbers, shared.name]
             pipe = subprocess.PIPE
             with subprocess.Popen(
                 command, stdin=pipe, stdout=pipe, stderr=log

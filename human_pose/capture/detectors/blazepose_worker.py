@@ -5,7 +5,8 @@ together. This file is run as a script, imports nothing of the project, and answ
 its standard output what it is asked on its standard input. Pictures are in a file that
 both sides have in memory: through a pipe they would take a quarter of the time.
 
-  arguments: the network's complexity, the file of the pictures.
+  arguments: the network's complexity, whether videos have one picture each (0 or 1),
+    the file of the pictures.
   request: int32 height, width and offset of the pixels, uint8 and red first, in the
     file; 0 0 0 for a new video.
   answer: float32 `[33, 3]`: x and y in px, visibility; NaN where nobody was found.
@@ -24,7 +25,7 @@ JOINTS = 33
 REQUEST = struct.Struct("<iii")
 
 
-def main(complexity: int, path: str) -> None:
+def main(complexity: int, single: bool, path: str) -> None:
     """Answers until the input ends."""
     # Libraries print to the standard output, too; the answers have it for themselves.
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -35,15 +36,17 @@ def main(complexity: int, path: str) -> None:
         while request := sys.stdin.buffer.read(REQUEST.size):
             height, width, offset = REQUEST.unpack(request)
             if not height:
-                # Nobody is tracked from the last video.
-                pose = None
+                # Nobody is tracked from the last video; in single pictures nobody is.
+                pose = pose if single else None
                 continue
             size = os.fstat(file.fileno()).st_size
             if shared is None or len(shared) != size:
                 shared = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
             if pose is None:
                 pose = mediapipe.solutions.pose.Pose(
-                    model_complexity=complexity, smooth_landmarks=False
+                    static_image_mode=single,
+                    model_complexity=complexity,
+                    smooth_landmarks=False,
                 )
             pixels = np.frombuffer(shared, np.uint8, height * width * 3, offset)
             found = pose.process(pixels.reshape(height, width, 3))
@@ -60,4 +63,4 @@ def joints(found: Any, width: int, height: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    main(int(sys.argv[1]), sys.argv[2] == "1", sys.argv[3])

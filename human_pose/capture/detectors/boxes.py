@@ -1,9 +1,12 @@
 """Boxes about the joints of one person, to find them again by."""
 
-from typing import Final
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from human_pose.capture.detectors.protocol import Detect, Found
 from human_pose.geometry.limits import MIN_BOX_PX
 
 Four = tuple[float, float, float, float]
@@ -11,6 +14,43 @@ Four = tuple[float, float, float, float]
 # Side of a square over the larger extent of the joints: the middle of what the embedded
 # pictures have (`datasets.rendered.shots.Framing`).
 _MARGIN: Final = 1.21
+# Joints that a detector is surer of than of even odds are within the box.
+_SURE: Final = 0.5
+
+
+class Boxed(NamedTuple):
+    """A picture, and the box of the first person that a detector finds in it.
+
+    Attributes:
+      picture: uint8 `[H, W, 3]`, red first.
+      box: x1, y1, x2, y2, px; None where nobody is found.
+      people: how many the detector gives.
+    """
+
+    picture: np.ndarray
+    box: Four | None
+    people: int
+
+
+def boxed(find: Detect, pictures: Iterable[np.ndarray]) -> Iterator[Boxed]:
+    """The pictures of one video with the boxes in which the network I1 is shown people.
+
+    Args:
+      find: asks the detector.
+      pictures: uint8 `[H, W, 3]`, red first.
+    """
+    # No `itertools.tee`, which keeps 57 pictures longer than they are needed.
+    shown: deque[np.ndarray] = deque()
+
+    def searched() -> Iterator[np.ndarray]:
+        for picture in pictures:
+            shown.append(picture)
+            yield picture
+
+    for found in find(searched()):
+        picture = shown.popleft()
+        box = inside(box_about(_sure(found)), picture)
+        yield Boxed(picture, box, len(found.confidence))
 
 
 def box_about(points_px: np.ndarray) -> Four | None:
@@ -50,6 +90,13 @@ def inside(box: Four | None, picture: np.ndarray) -> Four | None:
     meets = x2 > 0 and y2 > 0 and x1 < width and y1 < height
     near = min(x1, y1) >= -side and x2 <= width + side and y2 <= height + side
     return box if meets and near else None
+
+
+def _sure(found: Found) -> np.ndarray:
+    """The joints of the first person that the detector is sure of."""
+    if not len(found.confidence):
+        return np.empty((0, 2))
+    return np.asarray(found.joints_2d_px[0][found.confidence[0] > _SURE])
 
 
 def _extent(points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.capture.detectors.boxes import Four, box_about, inside
+from human_pose.capture.detectors.boxes import Four, box_about, boxed, inside
 from human_pose.capture.detectors.protocol import Detect, Detector, Found
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.geometry.skeletons import IMAGE_16
@@ -26,8 +26,6 @@ from human_pose.i1.readout.spread import Spread, spread
 from human_pose.i1.sample import Sample, find_pose, find_poses
 
 _BATCH: Final = 8
-# Joints that another detector is surer of than of even odds are within the box.
-_SURE: Final = 0.5
 
 FindPoses = Callable[[Iterable[np.ndarray]], Iterator[Sample | None]]
 
@@ -110,18 +108,18 @@ def _beside(
     pictures: Iterable[np.ndarray],
 ) -> Iterator[Sample | None]:
     """Detections in the boxes of another detector, several pictures at once."""
-    shown, searched = itertools.tee(pictures)
-    both = zip(shown, find(searched), strict=True)
+    both = boxed(find, pictures)
     while batch := list(itertools.islice(both, _BATCH)):
-        boxes = [inside(box_about(_sure(found)), each) for each, found in batch]
-        known = [b for b in boxes if b is not None]
-        kept = [each for (each, _), b in zip(batch, boxes, strict=True) if b]
-        cameras = itertools.repeat(camera)
+        known = [each for each in batch if each.box is not None]
         poses = find_poses(
-            network, kept, boxes=known, cameras=cameras, batch_size=_BATCH
+            network,
+            [each.picture for each in known],
+            boxes=[each.box for each in known],
+            cameras=itertools.repeat(camera),
+            batch_size=_BATCH,
         )
-        for box in boxes:
-            yield None if box is None else next(poses)
+        for each in batch:
+            yield None if each.box is None else next(poses)
 
 
 def _following(
@@ -136,10 +134,3 @@ def _following(
         sample = find_pose(network, picture, box=box, camera=camera)
         box = inside(box_about(sample.joints_2d_px), picture)
         yield sample
-
-
-def _sure(found: Found) -> np.ndarray:
-    """The joints of the first person that the other detector is sure of."""
-    if not len(found.confidence):
-        return np.empty((0, 2))
-    return np.asarray(found.joints_2d_px[0][found.confidence[0] > _SURE])
