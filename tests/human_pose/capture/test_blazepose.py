@@ -12,9 +12,11 @@ import pytest
 
 from human_pose.capture.detectors import blazepose, environment
 from human_pose.capture.detectors.blazepose import BlazePose
+from human_pose.datasets.rendered import Recipe, generate
 from human_pose.files.errors import InputError
 from human_pose.files.paths import PROJECT_ROOT
 from human_pose.geometry.known_skeletons import BLAZEPOSE_33
+from human_pose.media.pictures import read_picture
 
 # In place of MediaPipe: where the brightest pixel is, and how many frames went before.
 MEDIAPIPE = """
@@ -22,9 +24,12 @@ import sys, types
 import numpy as np
 
 class Pose:
-    def __init__(self, model_complexity, smooth_landmarks):
+    made = 0
+
+    def __init__(self, static_image_mode, model_complexity, smooth_landmarks):
         assert not smooth_landmarks
-        self.frames = 0
+        Pose.made += 1
+        self.frames, self.single = 0, static_image_mode
 
     def process(self, picture):
         print("said on the standard output")
@@ -36,7 +41,9 @@ class Pose:
             return types.SimpleNamespace(pose_landmarks=None)
         y, x = np.unravel_index(picture[..., 0].argmax(), picture.shape[:2])
         mark = types.SimpleNamespace(
-            x=x / width, y=y / height, visibility=self.frames / 100
+            x=x / width,
+            y=y / height,
+            visibility=Pose.made / 10 if self.single else self.frames / 100,
         )
         return types.SimpleNamespace(
             pose_landmarks=types.SimpleNamespace(landmark=[mark] * 33)
@@ -74,6 +81,15 @@ def test_answers_come_in_order_whatever_the_sizes(detector):
             np.testing.assert_allclose(sure, [*(np.arange(1, 8) / 100), 0.0], atol=1e-6)
         assert list(detect([])) == []
     assert found[0].joints_2d_px.shape == (1, len(BLAZEPOSE_33), 2)
+
+
+def test_for_single_pictures_nothing_is_made_anew(detector):
+    with BlazePose(single=True).started() as detect:
+        for x, size in ((3, 40), (5, 40), (60, 70)):
+            (found,) = detect([picture(x, 2, size)])
+            np.testing.assert_allclose(found.joints_2d_px[0, 0], (x, 2), atol=1e-4)
+            assert found.confidence[0, 0] == pytest.approx(0.1)  # one for all
+    assert BlazePose(single=True).version == BlazePose().version
 
 
 def test_a_worker_that_ends_is_named_with_what_it_said(detector):
@@ -136,3 +152,20 @@ def test_mediapipe_itself_answers():
     with blazepose.BlazePose().started() as detect:
         found = list(detect([noise, noise]))
     assert len(found) == 2 and found[0].confidence.shape == (1, 33)
+
+
+@pytest.mark.large
+def test_mediapipe_says_of_single_pictures_what_it_says_of_new_videos(tmp_path):
+    if not environment.is_made():
+        pytest.skip("needs ./set.sh detector")
+    generate(tmp_path / "set", Recipe(count=105), processes=1)
+    names = sorted((tmp_path / "set" / "images").iterdir())[:8]
+    pictures = [read_picture(name) for name in names]
+    answers = []
+    for single in (False, True):
+        with BlazePose(single=single).started() as detect:
+            answers.append([next(iter(detect([each]))) for each in pictures])
+    for video, alone in zip(*answers, strict=True):
+        np.testing.assert_array_equal(alone.joints_2d_px, video.joints_2d_px)
+        np.testing.assert_array_equal(alone.confidence, video.confidence)
+    assert sum(each.confidence.any() for each in answers[0]) > 4  # of the rendered

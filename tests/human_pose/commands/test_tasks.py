@@ -163,7 +163,7 @@ def assert_read(name, table, define, folder, monkeypatch):
     if "recording" in task.takes:
         arguments += ["--recording=net", "--truth=net"]
     if "detector_files" in task.takes:
-        arguments.append("--detector_files=net")
+        arguments += ["--detector=rtmpose", "--detector_files=net"]
     flag_values = defined(define)
     flag_values(["command", *arguments])
     asked = Noting(table.asked(flag_values).task, flag_values)
@@ -179,8 +179,8 @@ def assert_read(name, table, define, folder, monkeypatch):
             lifter_flags.task(asked),
         ),
         "": {
-            "picture": picture_flags.picture_config,
-            "video": picture_flags.video_config,
+            "picture": picture_flags.picture_settings,
+            "video": picture_flags.video_settings,
             "views": sample_flags.frame_config,
         }.get(name),
     }[task.model]
