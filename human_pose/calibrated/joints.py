@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.joint_words import from_names
 from human_pose.geometry.skeleton import Skeleton, convert
 
 # Words that make a joint part of what a detector exchanges.

@@ -29,7 +29,7 @@ from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 from human_pose.files.extras import needed
 from human_pose.geometry.cameras import Camera
-from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.joint_words import from_names
 from human_pose.media.videos import Video, frames_of
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked

@@ -25,7 +25,7 @@ from human_pose.files.errors import InputError
 from human_pose.files.h5 import h5_ranks, read_h5_table
 from human_pose.files.paths import read_text
 from human_pose.files.pickles import unpickle
-from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.joint_words import from_names
 
 _LEVELS: Final = ("scorer", "individuals", "bodyparts", "coords")
 _KEYS: Final = ("df_with_missing", "tracks")

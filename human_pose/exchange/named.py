@@ -10,7 +10,7 @@ from absl import logging
 from human_pose.exchange.recording import Motion
 from human_pose.exchange.units import body_scale
 from human_pose.files.errors import InputError, one_line
-from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.joint_words import from_names
 from human_pose.geometry.skeleton import Skeleton
 
 # Joints that are high and low in people who stand.

@@ -21,7 +21,8 @@ from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Recording
 from human_pose.files.arrays import Shape, refusing
 from human_pose.files.npz import listed_texts, npz_ranks, read_npz, write_npz
-from human_pose.geometry.known_skeletons import BLAZEPOSE_33, from_names
+from human_pose.geometry.joint_words import from_names
+from human_pose.geometry.known_skeletons import BLAZEPOSE_33
 
 _SUFFIX: Final = (".npz",)
 _OURS: Final = {"joints_2d_px", "joint_names", "view_names"}

@@ -26,7 +26,7 @@ from human_pose.exchange.sources import head
 from human_pose.files.arrays import MOST_BYTES, refusing
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, read_text
-from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.joint_words import from_names
 
 _LONG: Final = ("frame", "view", "joint", "x", "y")
 _CONFIDENCE: Final = "confidence"

@@ -17,7 +17,7 @@ from human_pose.exchange.recording import Motion, check_fps
 from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError
 from human_pose.files.npz import listed_texts, npz_ranks, read_npz, write_npz
-from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.joint_words import from_names
 from human_pose.geometry.skeleton import Skeleton
 
 UNITS: Final = "mm"

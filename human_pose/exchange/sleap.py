@@ -18,7 +18,7 @@ from human_pose.exchange.sources import any_recognised, one_per_view
 from human_pose.files.arrays import Shape, refusing
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import h5_ranks, read_h5
-from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.joint_words import from_names
 from human_pose.geometry.skeleton import Skeleton
 
 _SUFFIX: Final = ".h5"

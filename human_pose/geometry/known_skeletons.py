@@ -1,8 +1,8 @@
 """The skeletons of detectors and of CMU's motion, by name and by number of joints.
 
 Each is a list of joints in the order of its source, with the source's own words as
-aliases; the tree follows from the names (`from_names`), so that two skeletons hang
-together alike. Human3.6M's stand in `skeletons`.
+aliases; the tree follows from the names (`tree`), so that two skeletons hang together
+alike. Human3.6M's stand in `skeletons`.
 
 Sources of the orders and maps:
   COCO-17: the COCO keypoint annotations (cocodataset.org), and 23 of COCO-WholeBody's
@@ -66,7 +66,8 @@ _PARENTS: Final[Mapping[str, tuple[str, ...]]] = _TRUNK | {
     for joint, parents in _SIDES.items()
     for side in (0, 1)
 }
-_ORDER: Final = tuple(_PARENTS)
+# The names of joints that all skeletons share.
+VOCABULARY: Final = tuple(_PARENTS)
 
 _COCO: Final = (
     "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder "
@@ -99,9 +100,9 @@ _OPENPOSE_WORDS: Final = {
 }  # fmt: skip
 
 
-def _tree(names: Sequence[str], aliases: Mapping[str, str]) -> Skeleton:
+def tree(names: Sequence[str], aliases: Mapping[str, str]) -> Skeleton:
     """The skeleton of these joints, whose tree follows from their names."""
-    known = [name for name in _ORDER if name in names] or list(names[:1])
+    known = [name for name in VOCABULARY if name in names] or list(names[:1])
     parents = {
         name: next((p for p in _PARENTS.get(name, ()) if p in names), None)
         for name in names
@@ -116,7 +117,7 @@ def _tree(names: Sequence[str], aliases: Mapping[str, str]) -> Skeleton:
 def _listed(names: str, aliases: Mapping[str, str] | None = None) -> Skeleton:
     order = names.split()
     words = {word: name for word, name in (aliases or {}).items() if name in order}
-    return _tree(order, words)
+    return tree(order, words)
 
 
 COCO_17: Final = _listed(_COCO, _OPENPOSE_WORDS)
@@ -300,51 +301,3 @@ def derived(skeleton: Skeleton) -> dict[str, tuple[str, ...]]:
     if skeleton not in _TAUGHT_MIDDLES:
         return {}
     return {name: of for name, of in _MIDDLES.items() if name in skeleton.names}
-
-
-def _unambiguous_words() -> dict[str, str]:
-    """Other words for joints that mean the same in every skeleton that knows them."""
-    meanings: dict[str, set[str]] = {}
-    for skeleton in KNOWN.values():
-        for word, name in skeleton.aliases:
-            meanings.setdefault(word, set()).add(name)
-    return {
-        word: next(iter(names))
-        for word, names in meanings.items()
-        if len(names) == 1 and names <= set(_ORDER)
-    }
-
-
-_WORDS: Final = _unambiguous_words()
-
-
-def from_names(words: Sequence[str]) -> Skeleton:
-    """The skeleton of joints that a file names, in the file's order.
-
-    It is a known one if the words and their order are the known one's. Else other words
-    for joints of the vocabulary (Human3.6M's `hip` and `left_foot`, OpenPose's
-    `LAnkle`) become its names, and remain as aliases, unless the file has a joint of
-    that name besides, in whatever case. Unknown ones keep theirs and hang on the root.
-
-    Args:
-      words: of the J joints.
-
-    Raises:
-      ValueError: if there are none, or two are the same.
-    """
-    if not words:
-        raise ValueError("`joint_names` must name one joint or more")
-    for skeleton in KNOWN.values():
-        if [*map(dict(skeleton.aliases).get, words, words)] == [*skeleton.names]:
-            return skeleton
-    meant = [_WORDS.get(word, word) for word in words]
-    held = meant + [w.lower() for w in words if w not in _WORDS and w != w.lower()]
-    names = tuple(
-        word if held.count(name) > 1 else name
-        for word, name in zip(words, meant, strict=True)
-    )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"`joint_names` must differ. Received twice: {twice[0]!r}")
-    pairs = zip(words, names, strict=True)
-    return _tree(names, {word: name for word, name in pairs if word != name})

@@ -10,7 +10,7 @@ from human_pose.exchange import bvh
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry import rotations
-from human_pose.geometry.known_skeletons import from_names
+from human_pose.geometry.joint_words import from_names
 from human_pose.geometry.skeletons import LIFTER_17
 
 # Positions of a joint that is no root, rotations before positions, blank lines.

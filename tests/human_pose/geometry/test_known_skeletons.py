@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from human_pose.geometry import known_skeletons as known
-from human_pose.geometry.known_skeletons import CMU_WORDS, KNOWN, by_count, from_names
+from human_pose.geometry.joint_words import from_names
+from human_pose.geometry.known_skeletons import CMU_WORDS, KNOWN, by_count
 from human_pose.geometry.skeleton import convert
 from human_pose.geometry.skeletons import LIFTER_17
 
@@ -125,6 +126,27 @@ def test_cmu_words_are_the_files(shared):
 def test_a_neck_beside_a_thorax_is_none():
     assert from_names(["Neck", "LHip"]).names == ("thorax", "left_hip")
     assert from_names(["Neck", "Thorax"]).names == ("Neck", "Thorax")
+
+
+@pytest.mark.parametrize(
+    "word", ["RightHip", "right hip", "Right-Hip", "RIGHT_HIP", "Right Hip", "RHip"]
+)
+def test_sides_are_known_however_they_are_written(word):
+    found = from_names(["LeftKnee", word, "Tail"])
+    assert found.names == ("left_knee", "right_hip", "Tail")
+    assert found.index(word) == 1
+    assert found.pairs == ()
+
+
+def test_spelling_gives_way_to_what_is_clear():
+    """`RightArm` is the shoulder of animated bodies, `RightShoulder` their collar."""
+    assert from_names(["RightArm", "RightShoulder"]).names == (
+        "right_shoulder",
+        "RightShoulder",
+    )
+    assert from_names(["LeftUpperArm", "LeftShoulder"]).names[1] == "LeftShoulder"
+    assert from_names(["RHip", "RightHip"]).names == ("right_hip", "RightHip")
+    assert from_names(["LeftHip", "left hip"]).names == ("LeftHip", "left hip")
 
 
 @pytest.mark.parametrize("words", [[], ["nose", "nose"]])
