@@ -33,6 +33,8 @@ DATA_SETS: Final = (
 ENCODINGS: Final = ("jpeg", "png")
 SAMPLES_PER_SHARD: Final = 2000
 MAX_BAD_SHARE: Final = 0.01
+# Of one host; each has TensorFlow and Beam in memory.
+_MOST_WORKERS: Final = 1024
 
 # Between two reports of progress; each is a line where it goes to a file.
 _ON_TERMINALS_S: Final = 0.2
@@ -89,7 +91,12 @@ def _define_work(flag_values: flags.FlagValues) -> None:
         "samples_per_shard", SAMPLES_PER_SHARD, "Of each file.", lower_bound=1, **own
     )
     flags.DEFINE_integer(
-        "workers", 1, "Processes; more than one need Beam.", lower_bound=1, **own
+        "workers",
+        1,
+        "Processes; more than one need Beam.",
+        lower_bound=1,
+        upper_bound=_MOST_WORKERS,
+        **own,
     )
     flags.DEFINE_string(
         "beam_pipeline_options",

@@ -72,14 +72,8 @@ def continued(
     same = _with_iterations(chosen, before) if len(before) == len(stages) else chosen
     wanted = conditions(config, same, data)
     progress = read_progress(path, _comparable(wanted, saved), Progress)
-    validated = saved.get(_VALIDATED, wanted[_VALIDATED])
-    if validated != wanted[_VALIDATED] and progress.best_mm is not None:
-        logging.warning(
-            "validations are of %s samples, no longer of %s: the best error so far "
-            "counts no more",
-            wanted[_VALIDATED], validated,
-        )  # fmt: skip
-        progress.best_mm = None
+    now = wanted[_VALIDATED]
+    progress.validated_by(now, saved.get(_VALIDATED, now), "samples")
     if (
         progress.stage >= len(stages)
         or progress.step > before[progress.stage] * config.accumulate

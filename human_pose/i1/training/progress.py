@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+from absl import logging
+
 
 @dataclass
 class Progress:
@@ -27,3 +29,20 @@ class Progress:
             raise ValueError(f"counts must be whole numbers; received {counts}")
         if self.best_mm is not None and not math.isfinite(self.best_mm):
             raise ValueError(f"best_mm must be finite; received {self.best_mm}")
+
+    def validated_by(self, now: int, before: int, what: str) -> None:
+        """Forgets the best error, if validations are of other samples from here on.
+
+        Args:
+          now: how many samples they measure.
+          before: how many they measured.
+          what: the samples, for the warning.
+        """
+        if now == before or self.best_mm is None:
+            return
+        logging.warning(
+            "validations are of %s %s, no longer of %s: the best error so far counts "
+            "no more",
+            now, what, before,
+        )  # fmt: skip
+        self.best_mm = None

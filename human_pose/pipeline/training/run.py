@@ -35,7 +35,7 @@ from human_pose.pipeline.training.watching import Watcher
 from human_pose.runs.drawing import figure_image
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.interruption import noticed
-from human_pose.runs.state import read_progress, restore_variables
+from human_pose.runs.state import read_conditions, read_progress, restore_variables
 from human_pose.runs.tensorboard import Events
 
 # Of the checkpoint in the run's folder, and of what messages are about.
@@ -46,8 +46,10 @@ _BEST_BY: Final = "val_mpjpe_mm"
 # What may change in a run that goes on.
 _FREE: Final = (
     "data_dir", "check_path", "parameters_dir", "skip_bad", "resume", "overwrite",
-    "resume_or_start", "validation_moments",
+    "resume_or_start",
 )  # fmt: skip
+# May, too, but then errors of validations do not compare.
+_VALIDATED: Final = "validation_moments"
 
 
 def train(config: PipelineTrainingConfig, folder: RunFolder) -> None:
@@ -87,7 +89,7 @@ def train(config: PipelineTrainingConfig, folder: RunFolder) -> None:
         conditions = _conditions(config, data)
         progress = Progress()
         if config.resume:
-            progress = read_progress(folder.training_state, conditions, Progress)
+            progress = continued(folder, conditions)
             restore_variables(folder.training_state, trainer.state_variables)
         folder.prepare(dataclasses.asdict(config), overwrite=config.overwrite)
         list_skipped([data.pictures, validation.pictures], folder.skipped)
@@ -97,6 +99,27 @@ def train(config: PipelineTrainingConfig, folder: RunFolder) -> None:
             len(data), len(config.views), len(validation), config.iterations,
         )  # fmt: skip
         _fit(trainer, data, validation, config, progress, conditions, folder, stack)
+
+
+def continued(folder: RunFolder, conditions: dict[str, Any]) -> Progress:
+    """How far the run of a folder is, if it may go on.
+
+    Args:
+      folder: of the run.
+      conditions: those under which it is to go on, JSON values by name.
+
+    Raises:
+      InputError: if it was under others, its state cannot be read, or there is none.
+    """
+    saved = read_conditions(folder.training_state, Progress)
+    now = conditions[_VALIDATED]
+    before = saved.get(_VALIDATED)
+    wanted = {name: conditions[name] for name in conditions if name != _VALIDATED}
+    if before is not None:
+        wanted[_VALIDATED] = before
+    progress = read_progress(folder.training_state, wanted, Progress)
+    progress.validated_by(now, now if before is None else before, "moments")
+    return progress
 
 
 def make_trainer(config: PipelineTrainingConfig) -> PipelineTrainer:

@@ -10,12 +10,14 @@ from human_pose.files.errors import InputError
 from human_pose.geometry.projection import by_matrices
 from human_pose.i1 import codec
 from human_pose.i1.input import Stream
+from human_pose.i1.training.progress import Progress
 from human_pose.i1.training.saving import Keeper
 from human_pose.pipeline.batches import open_moments
 from human_pose.pipeline.checkpoint import load_pipeline
 from human_pose.pipeline.config import PipelineEvaluationConfig, PipelineTrainingConfig
 from human_pose.pipeline.evaluation import run as evaluation
 from human_pose.pipeline.training import run
+from human_pose.runs.state import write_state
 
 # Four pictures, one moment, of each subject's actions.
 COUNT = 7 * 15 * 4
@@ -85,6 +87,21 @@ def test_a_training_that_is_stopped_goes_on_as_it_would_have(
     np.testing.assert_allclose(
         np.load(straight.path / "errors.npy"), found.found.standard[:, 0]
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "best_mm"), [({"validation_moments": 4}, 80.0), ({}, 80.0),
+                            ({"validation_moments": 5}, None)],
+)  # fmt: skip
+def test_errors_of_other_validations_do_not_compare(tmp_path, before, best_mm):
+    folder = run.run_folder(tmp_path)
+    folder.training_state.parent.mkdir(parents=True)
+    reached = Progress(step=3, total=3, best_mm=80.0)
+    write_state(folder.training_state, reached, {"seed": 0, **before}, {})
+    found = run.continued(folder, {"seed": 0, "validation_moments": 4})
+    assert found == Progress(step=3, total=3, best_mm=best_mm)
+    with pytest.raises(InputError, match="seed was 0, is 1"):
+        run.continued(folder, {"seed": 1, "validation_moments": 4})
 
 
 def test_one_view_cannot_be_lifted(tmp_path):
