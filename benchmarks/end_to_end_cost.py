@@ -2,10 +2,13 @@
 
     python benchmarks/end_to_end_cost.py --preset=tiny --moments=8
     python benchmarks/end_to_end_cost.py --preset=published --moments=1
+    python benchmarks/end_to_end_cost.py --data_dir=hard/images \
+        --check_path=results/tiny_hard/check/d16.keras
 
-Pictures are noise, which costs the same. Both sides take turns in one process for the
-times; for the memory each side runs in a process of its own, whose peak is told with
-and without what it had before its first step.
+Pictures are noise unless a set is named: that costs a network the same, but minimisers
+take more steps to what an untrained network finds in it. Both sides take turns in one
+process for the times; for the memory each side runs in a process of its own, whose peak
+is told with and without what it had before its first step.
 """
 
 import argparse
@@ -20,6 +23,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from end_to_end_rows.moments import Moments
 from worker import peak_memory_mib
 
 from human_pose.datasets.synthetic import subject_cameras
@@ -42,17 +46,21 @@ def main() -> None:
     options.add_argument("--preset", choices=("tiny", "published"), default="tiny")
     options.add_argument("--moments", type=int, default=8)
     options.add_argument("--steps", type=int, default=20)
+    options.add_argument("--check_path", type=Path, help="a trained network instead")
+    options.add_argument("--data_dir", type=Path, help="its pictures; needs it")
     options.add_argument("--side", choices=SIDES, help="one side's memory alone")
     chosen = options.parse_args()
+    if (chosen.check_path is None) != (chosen.data_dir is None):
+        options.error("--check_path and --data_dir go together")
     if chosen.side:
-        step = make(chosen.side, chosen.preset, chosen.moments)
+        step = make(chosen.side, chosen)
         before = peak_memory_mib()
         for _ in range(3):
             step()
         print(f"peak {before:.0f} {peak_memory_mib():.0f}")
         return
     peaks = {side: peaks_of(side, chosen) for side in SIDES}
-    steps = {side: make(side, chosen.preset, chosen.moments) for side in SIDES}
+    steps = {side: make(side, chosen) for side in SIDES}
     times: dict[str, list[float]] = {side: [] for side in SIDES}
     for step in steps.values():
         step()
@@ -78,6 +86,9 @@ def peaks_of(side: str, chosen: argparse.Namespace) -> tuple[float, float]:
     """Peak memory of a process of its own before the first step, and after."""
     command = [sys.executable, __file__, f"--side={side}"]
     command += [f"--preset={chosen.preset}", f"--moments={chosen.moments}"]
+    if chosen.check_path:
+        command.append(f"--check_path={chosen.check_path.resolve()}")
+        command.append(f"--data_dir={chosen.data_dir.resolve()}")
     output = subprocess.run(
         command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent
     ).stdout
@@ -85,10 +96,16 @@ def peaks_of(side: str, chosen: argparse.Namespace) -> tuple[float, float]:
     return float(before), float(after)
 
 
-def make(side: str, preset: Any, moments: int) -> Callable[[], Any]:
+def make(side: str, chosen: argparse.Namespace) -> Callable[[], Any]:
     """A step of one side, which ends when everything is done."""
-    pipeline = open_pipeline([], preset=preset)
-    batch = made_up(pipeline.network.input_size, moments)
+    parts = [chosen.check_path] if chosen.check_path else []
+    pipeline = open_pipeline(parts, preset=chosen.preset)
+    size = pipeline.network.input_size
+    batch = (
+        rendered(chosen.data_dir, size, chosen.moments)
+        if chosen.data_dir
+        else made_up(size, chosen.moments)
+    )
     if side == "own":
         network = pipeline.network
         trainer: keras.Model = PoseTrainer(
@@ -103,6 +120,12 @@ def make(side: str, preset: Any, moments: int) -> Callable[[], Any]:
         trainer.compile_as_configured()
     step = tf.function(trainer.train_step, autograph=False)
     return lambda: float(step(batch)["loss"])
+
+
+def rendered(folder: Path, size: int, moments: int) -> dict[str, Any]:
+    """A batch of a set's training moments, at even distances."""
+    found = Moments(folder, "train", size, moments)
+    return found.batch(np.arange(moments), tuple(range(VIEWS)))
 
 
 def made_up(size: int, moments: int) -> dict[str, Any]:
