@@ -19,12 +19,19 @@ from human_pose.files.errors import InputError
 from human_pose.files.paths import read_text
 
 # Of the files: raise it when what they hold changes.
-VERSION: Final = 1
+VERSION: Final = 2
+# Had no checksum of its own; all else is alike.
+_UNSUMMED: Final = 1
 # Of a record beside its content: its length, and checksums of the length and of both.
 RECORD_FRAME_BYTES: Final = 16
 _SUFFIX: Final = ".json"
+_CHECKSUM: Final = "checksum"
 _CHUNK_BYTES: Final = 1 << 22
 _MOST_BYTES: Final = 1 << 28
+# What parsing another JSON value than a sidecar's ends with.
+_DAMAGES: Final = (
+    ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,18 +129,29 @@ def crc32_of(path: str | os.PathLike[str]) -> str:
 
 
 def text_of(sidecar: Sidecar) -> str:
-    """The content of a sidecar's file."""
+    """The content of a sidecar's file, with a checksum of itself."""
     content = vars(sidecar) | {
         "indices": list(sidecar.indices),
         "lengths": list(sidecar.lengths),
+        "version": VERSION,
     }
-    return json.dumps(content, sort_keys=True) + "\n"
+    return _canonical(content | {_CHECKSUM: _sum_of(content)}) + "\n"
+
+
+def _sum_of(content: dict[str, Any]) -> str:
+    """The CRC-32 of all entries, for a wrong index would be no fault to be seen."""
+    return f"{zlib.crc32(_canonical(content).encode()):08x}"
+
+
+def _canonical(content: dict[str, Any]) -> str:
+    return json.dumps(content, sort_keys=True)
 
 
 def _parsed(path: Path) -> Sidecar:
     text = read_text(path, _MOST_BYTES)
     try:
         content: dict[str, Any] = json.loads(text)
+        wanted = content.pop(_CHECKSUM, None)
         sidecar = Sidecar(
             source=str(content["source"]),
             schema=str(content["schema"]),
@@ -144,13 +162,20 @@ def _parsed(path: Path) -> Sidecar:
             skipped=tuple((int(i), str(why)) for i, why in content["skipped"]),
             version=int(content["version"]),
         )
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except _DAMAGES as error:
         raise InputError(f"{path}: is no sidecar of a shard") from error
     whole = sum(sidecar.lengths) + RECORD_FRAME_BYTES * len(sidecar)
     if len(sidecar.lengths) != len(sidecar) or min(sidecar.lengths, default=0) < 0:
         raise InputError(f"{path}: its counts and lengths contradict each other")
     if whole != sidecar.bytes:
         raise InputError(f"{path}: its lengths and bytes contradict each other")
-    if sidecar.version != VERSION:
+    if sidecar.version not in (VERSION, _UNSUMMED):
         raise InputError(f"{path}", f"must be of version {VERSION}", sidecar.version)
+    # No single bit makes the one version of the other.
+    unsummed = wanted is None and sidecar.version == _UNSUMMED
+    if not unsummed and wanted != _sum_of(content):
+        raise InputError(
+            f"{path}: is damaged, for its checksum is another: prepare the data set "
+            "again, which makes this shard anew"
+        )
     return sidecar

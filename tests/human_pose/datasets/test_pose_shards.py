@@ -1,6 +1,6 @@
 """Prepared sets for the lifter: the frames of the pose files, bit for bit."""
 
-import json
+import dataclasses
 import shutil
 
 import numpy as np
@@ -12,7 +12,7 @@ from human_pose.datasets.pose_files import PoseSet, read_people
 from human_pose.datasets.pose_shards import read_prepared
 from human_pose.datasets.shards.preparation import prepare
 from human_pose.datasets.shards.records import Field
-from human_pose.datasets.shards.sidecar import sidecar_path
+from human_pose.datasets.shards.sidecar import read_sidecar, sidecar_path, text_of
 from human_pose.datasets.shards.writing import Good, shard_name, write_shard
 from human_pose.datasets.synthetic import Recipe, generate
 from human_pose.files.errors import InputError
@@ -82,10 +82,10 @@ def cut_off(folder):
 
 
 def renumber(folder):
-    path = sidecar_path(next(folder.glob("*-00001-of-00002")))
-    content = json.loads(path.read_text())
-    content["indices"][0] = 99
-    path.write_text(json.dumps(content))
+    shard = next(folder.glob("*-00001-of-00002"))
+    sidecar = read_sidecar(shard)
+    other = dataclasses.replace(sidecar, indices=[99, *sidecar.indices[1:]])
+    sidecar_path(shard).write_text(text_of(other))
 
 
 def write_others(folder):

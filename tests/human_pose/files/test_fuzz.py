@@ -417,7 +417,7 @@ READERS = {
     "prior": Reader(make_prior, read_numbers_of_prior, summed=True, mutants=FEW),
     "lifter": Reader(make_lifter, read_weights_of_lifter, summed=True, mutants=FEW),
     "kept index": Reader(make_kept_index, read_kept_index, summed=True),
-    "sidecar": Reader(make_shard, read_sidecar),
+    "sidecar": Reader(make_shard, read_sidecar, summed=True),
     "frames in a shard": Reader(
         make_lifting_shard,
         lambda path: read_prepared(path.parent, "train"),
