@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -17,6 +18,7 @@ _STDERR = 2
 _INTERRUPTED = 130  # 128 + SIGINT, what shells expect
 _PIPE_CLOSED = 141  # 128 + SIGPIPE
 _LONGEST_NAME = 255  # bytes, on every common file system
+_NARROWEST = 40  # columns: absl wraps no help that is narrower than its indents
 
 # What Keras obeys in an inherited environment: the first two end a training early, and
 # well, the third asks for another library.
@@ -220,6 +222,7 @@ def _import_tensorflow(*, start: bool) -> None:
 
 
 def _parse(argv: list[str], places: Sequence[str]) -> list[str]:
+    _widen_help()
     try:
         words = flags.FLAGS(argv)[1:]
         for name, word in zip(places, words, strict=False):
@@ -239,6 +242,12 @@ def _parse(argv: list[str], places: Sequence[str]) -> list[str]:
         sys.exit(f"{_program()}: needs {' and '.join(map(str.upper, places))}")
     logging.use_absl_handler()
     return argv
+
+
+def _widen_help() -> None:
+    """Lets a terminal, or `COLUMNS`, of a few columns break lines of the help itself."""
+    if shutil.get_terminal_size().columns < _NARROWEST:
+        os.environ["COLUMNS"] = str(_NARROWEST)
 
 
 def _program() -> str:

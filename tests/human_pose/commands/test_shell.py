@@ -90,6 +90,18 @@ def test_help_goes_to_any_encoding(encoding):
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize("columns", ["1", "6", "x", "-3"])
+def test_help_is_shown_however_narrow_a_terminal_is(columns):
+    done = subprocess.run(
+        [sys.executable, MAIN, "--help"],
+        env=os.environ | {"COLUMNS": columns},
+        capture_output=True,
+        check=True,
+    )
+    assert b"--results_dir" in done.stdout
+    assert done.stderr == b""
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
 @pytest.mark.parametrize(("flag", "code"), [("--help", 0), ("--no_such_flag", 1)])
 def test_closed_streams_are_no_error(closed, flag, code):
