@@ -245,7 +245,7 @@ def _parse(argv: list[str], places: Sequence[str]) -> list[str]:
 
 
 def _widen_help() -> None:
-    """Lets a terminal, or `COLUMNS`, of a few columns break lines of the help itself."""
+    """Lets a terminal, or `COLUMNS`, of a few columns break the lines of the help."""
     if shutil.get_terminal_size().columns < _NARROWEST:
         os.environ["COLUMNS"] = str(_NARROWEST)
 

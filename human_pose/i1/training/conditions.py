@@ -23,7 +23,9 @@ _NAMES = (
 )  # fmt: skip
 # May change, but then errors of validations do not compare.
 _VALIDATED = "validation_samples"
-_SINCE_0_1 = ("sync_bn", _VALIDATED)
+# May change, but then steps are rounded otherwise.
+_COMPUTED = ("jit", "remat")
+_SINCE_0_1 = ("sync_bn", _VALIDATED, *_COMPUTED)
 
 
 def conditions(
@@ -32,7 +34,7 @@ def conditions(
     """What decides how a training goes on, JSON values by name."""
     recipe = json.loads(json.dumps(dataclasses.asdict(chosen.recipe)))
     return {
-        **{name: getattr(config, name) for name in (*_NAMES, _VALIDATED)},
+        **{name: getattr(config, name) for name in (*_NAMES, _VALIDATED, *_COMPUTED)},
         "samples": data.identity,
         "recipe": recipe,
     }
@@ -46,8 +48,8 @@ def continued(
 ) -> tuple[Plan, Progress]:
     """What is left of a training that was stopped.
 
-    Only the iterations may be others than before, and only more, and the samples of
-    validations; where `iterations` is
+    Only the iterations may be others than before, and only more, the samples of
+    validations, and how steps are computed (told by a warning); where `iterations` is
     None, all stages keep theirs. A stage that is finished does so anyway; the running
     one and those behind it get the new ones. Under a constant rate a longer run ends as
     one that was meant to be so long from its start; a cosine is that of the new length
@@ -74,6 +76,12 @@ def continued(
     progress = read_progress(path, _comparable(wanted, saved), Progress)
     now = wanted[_VALIDATED]
     progress.validated_by(now, saved.get(_VALIDATED, now), "samples")
+    for name in _COMPUTED:
+        if saved.get(name, wanted[name]) != wanted[name]:
+            logging.warning(
+                "%s was %s, is %s: steps are rounded otherwise from here on",
+                name, saved[name], wanted[name],
+            )  # fmt: skip
     if (
         progress.stage >= len(stages)
         or progress.step > before[progress.stage] * config.accumulate
@@ -88,8 +96,7 @@ def _comparable(wanted: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]
     """What must be equal, as far as a state says it: version 0.1 said less."""
     lacking = {name for name in _SINCE_0_1 if name not in saved}
     known = {name: wanted[name] for name in wanted if name not in lacking}
-    if _VALIDATED in saved:
-        known[_VALIDATED] = saved[_VALIDATED]
+    known |= {name: saved[name] for name in (_VALIDATED, *_COMPUTED) if name in saved}
     if ", pictures" not in str(saved.get("samples")):
         known["samples"] = re.sub(r", pictures \w+", "", wanted["samples"])
     return known

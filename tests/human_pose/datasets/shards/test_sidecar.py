@@ -31,7 +31,7 @@ def test_every_flipped_bit_is_found(shard):
 def test_a_wrong_index_is_told(shard):
     path = sidecar_path(shard)
     path.write_text(path.read_text().replace("[3, 5]", "[3, 7]"))
-    with pytest.raises(InputError, match="is damaged.* prepare the data set again"):
+    with pytest.raises(InputError, match=r"is damaged.* prepare the data set again"):
         read_sidecar(shard)
 
 
