@@ -201,11 +201,13 @@ def _import_tensorflow(*, start: bool) -> None:
 
     They are written by native code before it has read any log level, so the stream
     itself is closed meanwhile; Python's exceptions still come through. A user who sets
-    TF_CPP_MIN_LOG_LEVEL sees them.
+    TF_CPP_MIN_LOG_LEVEL or TF_XLA_FLAGS sees them.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    if "TF_XLA_FLAGS" in os.environ:
+        return  # one that is unknown ends the process, with a message on the stream
     stream = os.dup(_STDERR)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), _STDERR)

@@ -90,6 +90,22 @@ def test_help_goes_to_any_encoding(encoding):
     assert done.stderr == b""
 
 
+def test_an_end_that_tensorflow_brings_is_not_silent():
+    script = (
+        "from human_pose.commands import shell; shell.load_tensorflow();"
+        "import tensorflow as tf; tf.config.list_logical_devices()"
+    )
+    inherited = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=inherited | {"TF_XLA_FLAGS": "--no_such_flag=1"},
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+    )
+    assert done.returncode != 0
+    assert b"TF_XLA_FLAGS: --no_such_flag=1" in done.stderr
+
+
 @pytest.mark.parametrize("columns", ["1", "6", "x", "-3"])
 def test_help_is_shown_however_narrow_a_terminal_is(columns):
     done = subprocess.run(
