@@ -10,18 +10,15 @@ import pytest
 from absl import flags
 from PIL import Image
 
-from human_pose import Sample
 from human_pose.capture.config import DetectorConfig
 from human_pose.capture.detectors import environment
 from human_pose.capture.detectors.boxes import boxed
 from human_pose.capture.detectors.protocol import Found
 from human_pose.commands import flags as settings
-from human_pose.commands import found_boxes, many_pictures, shell
+from human_pose.commands import found_boxes
 from human_pose.datasets.rendered import Recipe, generate
 from human_pose.files.errors import InputError
 from human_pose.geometry.known_skeletons import COCO_17
-from human_pose.i1 import build_network
-from human_pose.i1.network import checkpoint
 from human_pose.media.pictures import read_picture
 
 SAID = "made-up 1.0"
@@ -64,33 +61,11 @@ class MadeUp:
             yield Found(joints[None], sure[None])
 
 
-@pytest.fixture(scope="module")
-def network():
-    return build_network(4, input_size=64, preset="tiny", batch_norm="moving", seed=0)
-
-
 @pytest.fixture
 def detector(monkeypatch):
     made_up = MadeUp()
     monkeypatch.setattr(found_boxes, "find_detector", lambda config: made_up)
     return made_up
-
-
-@pytest.fixture
-def run(network, tmp_path, monkeypatch):
-    """The command, without the seconds in which a network is loaded and traced."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(many_pictures, "load_network", lambda path: network)
-    monkeypatch.setattr(checkpoint, "load_network", lambda path: network)
-    (tmp_path / "net.keras").touch()
-
-    def command(*arguments):
-        flag_values = flags.FlagValues()
-        settings.define_sample_flags(flag_values)
-        flag_values(["Sample.py", "--check_path=net.keras", "--out=out", *arguments])
-        return shell.guarded(Sample.main, flag_values)
-
-    return command
 
 
 def scene(red=(10, 12, 29, 41), width=64, height=48):
