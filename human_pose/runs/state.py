@@ -9,7 +9,7 @@ the progress as an array of its own.
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -67,6 +67,8 @@ def read_progress(
     path: str | os.PathLike[str],
     conditions: Mapping[str, Any],
     kind: Callable[..., P],
+    *,
+    free: Collection[str] = (),
 ) -> P:
     """How far the training of a state file is.
 
@@ -74,13 +76,18 @@ def read_progress(
       path: the file.
       conditions: what must be equal for the training to be continued.
       kind: the dataclass that was saved.
+      free: names of conditions that may differ after all, or be saved on one side only.
 
     Raises:
       InputError: if it cannot be read, or belongs to a run under other conditions.
     """
     path = Path(path)
     saved, progress = _read(path, kind)
-    differences = [*_differences(saved, dict(conditions))]
+    before, now = (
+        {name: value for name, value in known.items() if name not in free}
+        for known in (saved, conditions)
+    )
+    differences = [*_differences(before, now)]
     if differences:
         more = len(differences) - _LISTED
         end = f" and {more} more" if more > 0 else ""

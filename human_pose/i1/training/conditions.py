@@ -25,7 +25,8 @@ _NAMES = (
 _VALIDATED = "validation_samples"
 # May change, but then steps are rounded otherwise.
 _COMPUTED = ("jit", "remat")
-_SINCE_0_1 = ("sync_bn", _VALIDATED, *_COMPUTED)
+_FREE = (_VALIDATED, *_COMPUTED)
+_SINCE_0_1 = ("sync_bn",)
 
 
 def conditions(
@@ -34,7 +35,7 @@ def conditions(
     """What decides how a training goes on, JSON values by name."""
     recipe = json.loads(json.dumps(dataclasses.asdict(chosen.recipe)))
     return {
-        **{name: getattr(config, name) for name in (*_NAMES, _VALIDATED, *_COMPUTED)},
+        **{name: getattr(config, name) for name in (*_NAMES, *_FREE)},
         "samples": data.identity,
         "recipe": recipe,
     }
@@ -73,7 +74,8 @@ def continued(
     stages = chosen.recipe.stages
     same = _with_iterations(chosen, before) if len(before) == len(stages) else chosen
     wanted = conditions(config, same, data)
-    progress = read_progress(path, _comparable(wanted, saved), Progress)
+    comparable = _comparable(wanted, saved)
+    progress = read_progress(path, comparable, Progress, free=_FREE)
     now = wanted[_VALIDATED]
     progress.validated_by(now, saved.get(_VALIDATED, now), "samples")
     for name in _COMPUTED:
@@ -96,7 +98,6 @@ def _comparable(wanted: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]
     """What must be equal, as far as a state says it: version 0.1 said less."""
     lacking = {name for name in _SINCE_0_1 if name not in saved}
     known = {name: wanted[name] for name in wanted if name not in lacking}
-    known |= {name: saved[name] for name in (_VALIDATED, *_COMPUTED) if name in saved}
     if ", pictures" not in str(saved.get("samples")):
         known["samples"] = re.sub(r", pictures \w+", "", wanted["samples"])
     return known

@@ -111,14 +111,10 @@ def continued(folder: RunFolder, conditions: dict[str, Any]) -> Progress:
     Raises:
       InputError: if it was under others, its state cannot be read, or there is none.
     """
-    saved = read_conditions(folder.training_state, Progress)
-    now = conditions[_VALIDATED]
-    before = saved.get(_VALIDATED)
-    wanted = {name: conditions[name] for name in conditions if name != _VALIDATED}
-    if before is not None:
-        wanted[_VALIDATED] = before
-    progress = read_progress(folder.training_state, wanted, Progress)
-    progress.validated_by(now, now if before is None else before, "moments")
+    path, now = folder.training_state, conditions[_VALIDATED]
+    before = read_conditions(path, Progress).get(_VALIDATED, now)
+    progress = read_progress(path, conditions, Progress, free=(_VALIDATED,))
+    progress.validated_by(now, before, "moments")
     return progress
 
 

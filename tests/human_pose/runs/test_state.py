@@ -154,6 +154,17 @@ def test_names_only_what_differs(tmp_path, conditions, message):
     )
 
 
+def test_what_is_free_may_differ_or_be_missing(tmp_path):
+    path = tmp_path / "state.npz"
+    reached = LifterProgress()
+    write_state(path, reached, {"seed": 0, "free": 1, "old": 2}, {})
+    for now in ({"seed": 0, "free": 3, "old": 2}, {"seed": 0, "new": 4}):
+        found = read_progress(path, now, LifterProgress, free=("free", "old", "new"))
+        assert found == reached
+    with pytest.raises(InputError, match=r"conditions: seed was 0, is 1$"):
+        read_progress(path, {"seed": 1}, LifterProgress, free=("free", "old"))
+
+
 @pytest.mark.parametrize(
     "header",
     [
