@@ -114,7 +114,7 @@ def show_image_pose(
     box, title, found_by = chosen.box, chosen.image.name, None
     if finder is not None:
         box, found_by = find_one(chosen.image, finder)
-        title += f"\nbox found by {found_by.said}"
+        title = found_by.titled(title)
     found = sample.find_pose(
         load_network(chosen.check_path),
         chosen.image,

@@ -62,6 +62,10 @@ class Finder:
         """
         return map(self._chosen, boxed(self._detect, frames))
 
+    def titled(self, picture: str) -> str:
+        """The title of a picture's drawing."""
+        return f"{picture}\nbox found by {self.said}"
+
     def told(self, box: Box | None = None) -> str:
         """What found the boxes, or the only one, and who was taken of several people.
 

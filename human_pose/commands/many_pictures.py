@@ -137,7 +137,7 @@ class _Work:
         if self.drawn:
             title = item.label
             if self.finder is not None:
-                title += f"\nbox found by {self.finder.said}"
+                title = self.finder.titled(title)
             figure = pictures.sample_figure(found, title)
             naming.draw(figure, self.folder / f"{name}.png", item.source)
         self.poses.add(name, item.source, found, **item.further)
