@@ -37,7 +37,12 @@ from human_pose.datasets.images.kept_index import (
     write_shard,
 )
 from human_pose.datasets.images.layout import TEXT_FOLDERS, Sample, read_texts
-from human_pose.datasets.images.plausibility import check_bodies, warn_of_misfit
+from human_pose.datasets.images.picture_file import PictureFile
+from human_pose.datasets.images.plausibility import (
+    check_bodies,
+    warn_of_leftovers,
+    warn_of_misfit,
+)
 from human_pose.datasets.images.text_numbers import STORED
 from human_pose.files.errors import InputError
 from human_pose.geometry import skeletons
@@ -49,6 +54,8 @@ _READERS: Final = 8
 # has 105 ranges, and whoever holds one of them alone may leave the others out.
 _MOST_MISSING: Final = 1000
 _MOST_DIGITS: Final = 7  # of an index
+# What is known of stored pictures, unless all are of 224 px and whole.
+_STORED: Final = ("squares", "sizes_px")
 
 Progress = Callable[[IndexRange, int, int], None]
 
@@ -69,6 +76,7 @@ class Annotations:
       skipped: the samples left out.
       squares: float32 `[N, 4]` x1 y1 x2 y2, px of the stored pictures: what the 224 px
         ones show; None if all are stored as they are.
+      sizes_px: int32 `[N, 2]`, width and height of the stored pictures, with `squares`.
     """
 
     index: np.ndarray
@@ -82,6 +90,7 @@ class Annotations:
     skipped: tuple[Skipped, ...] = ()
     # None, and not the same for all: neither batches nor a set's identity know of it.
     squares: np.ndarray | None = None
+    sizes_px: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -122,6 +131,8 @@ def read_annotations(
             progress(item, place, len(ranges))
     found = _joined(parts)
     warn_of_misfit(root, vars(found), found.squares)
+    if found.squares is not None and found.sizes_px is not None:
+        warn_of_leftovers(root, found.squares, found.sizes_px)
     return found
 
 
@@ -181,6 +192,7 @@ def _texts_state(root: Path, item: IndexRange) -> str:
 
 def _parse(root: Path, item: IndexRange, texts_state: str) -> Shard:
     good: list[tuple[int, Sample]] = []
+    sizes_px: list[tuple[int, int]] = []
     all_whole = True
     skipped: list[Skipped] = []
     pictures: list[_Picture] = []
@@ -194,12 +206,14 @@ def _parse(root: Path, item: IndexRange, texts_state: str) -> Shard:
                 skipped.append(result)
             else:
                 good.append((index, result.sample))
-                all_whole &= result.whole
+                sizes_px.append(result.stored.size_px)
+                all_whole &= is_whole(result.stored, result.sample.square)
     samples = [sample for _, sample in good]
     return Shard(
         np.array([index for index, _ in good], np.int64),
         arrays_of(samples),
         squares_of([] if all_whole else samples),
+        np.array([] if all_whole else sizes_px, np.int32).reshape(-1, 2),
         tuple(skipped),
         np.array([picture.name for picture in pictures], "S"),
         texts_state,
@@ -215,10 +229,10 @@ class _Picture(NamedTuple):
 
 
 class _Good(NamedTuple):
-    """A sample, and whether its picture is stored as it is shown."""
+    """A sample and its picture's file."""
 
     sample: Sample
-    whole: bool
+    stored: PictureFile
 
 
 def _read(root: Path, index: int) -> tuple[_Picture | None, _Good | Skipped]:
@@ -231,7 +245,7 @@ def _read(root: Path, index: int) -> tuple[_Picture | None, _Good | Skipped]:
         stored = check_shown(sample.image, sample.square)
     except InputError as error:
         return picture, Skipped(index, str(error).removeprefix(_start(root)))
-    return picture, _Good(sample, is_whole(stored, sample.square))
+    return picture, _Good(sample, stored)
 
 
 def arrays_of(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
@@ -264,6 +278,7 @@ def _chosen(
     root: Path, shard: Shard, item: IndexRange, wanted: np.ndarray
 ) -> Annotations:
     rows = np.flatnonzero(np.isin(shard.indices, wanted))
+    all_whole = not len(shard.squares)
     missing = set(wanted.tolist())
     return Annotations(
         shard.indices[rows],
@@ -275,7 +290,7 @@ def _chosen(
             for index, reason in shard.skipped
             if index in missing
         ),
-        squares=shard.squares[rows] if len(shard.squares) else None,
+        **({} if all_whole else {name: getattr(shard, name)[rows] for name in _STORED}),
     )
 
 
@@ -291,17 +306,21 @@ def _joined(parts: Sequence[Annotations]) -> Annotations:
     return Annotations(
         **{name: all_of(name) for name in names},
         skipped=(*skipped(),),
-        squares=_joined_squares(parts),
+        **_joined_stored(parts),
     )
 
 
-def _joined_squares(parts: Sequence[Annotations]) -> np.ndarray | None:
+def _joined_stored(parts: Sequence[Annotations]) -> dict[str, np.ndarray]:
     if all(part.squares is None for part in parts):
-        return None
-    whole = np.array(WHOLE, STORED)
-    return np.concatenate(
-        [
-            np.tile(whole, (len(part), 1)) if part.squares is None else part.squares
-            for part in parts
-        ]
-    )
+        return {}
+
+    def all_of(name: str, of_whole: np.ndarray) -> np.ndarray:
+        found = ((getattr(part, name), len(part)) for part in parts)
+        return np.concatenate(
+            [np.tile(of_whole, (n, 1)) if a is None else a for a, n in found]
+        )
+
+    whole = np.array(WHOLE, STORED), np.array(WHOLE[2:], np.int32)
+    return {
+        name: all_of(name, value) for name, value in zip(_STORED, whole, strict=True)
+    }

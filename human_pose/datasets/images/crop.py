@@ -7,6 +7,7 @@ rule, and a crop of a crop is where one crop of both would be.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -48,7 +49,7 @@ def box_of(joints_px: np.ndarray, width_px: int, height_px: int) -> np.ndarray:
     side = np.rint(_MARGIN * (high - low).max())
     corner = np.rint((low + high) / 2 - side / 2)
     box: np.ndarray = np.concatenate([corner, corner + side])
-    _check_square("the joints' box", box, width_px, height_px)
+    _check_square("the joints' box", box, np.array([width_px, height_px]))
     return box
 
 
@@ -64,21 +65,26 @@ def check_shown(path: str | os.PathLike[str], square_px: np.ndarray) -> PictureF
     """
     picture = check_image(path)
     what = f"{path}: the square of center_x, center_y and scale"
-    _check_square(what, square_px, picture.width_px, picture.height_px)
+    _check_square(what, square_px, np.array(picture.size_px))
     return picture
 
 
-def check_whole(path: str | os.PathLike[str]) -> None:
-    """Checks a stored picture that must be the 224 px one itself.
+def check_as_kept(path: str | os.PathLike[str], size_px: Sequence[int]) -> None:
+    """Checks a stored picture whose square was chosen when it had a certain size.
+
+    Args:
+      path: the picture's.
+      size_px: its width and height then.
 
     Raises:
       InputError: naming the file and the rule.
     """
     picture = check_image(path)
-    if not picture.is_of_size:
+    if picture.size_px != tuple(size_px):
+        width_px, height_px = size_px
         raise InputError(
-            f"{path}: must be {IMAGE_SIZE_PX} x {IMAGE_SIZE_PX} px, as when the index "
-            f"was kept; received {picture.width_px} x {picture.height_px}"
+            f"{path}: must be {width_px} x {height_px} px, as when the index was kept; "
+            f"received {picture.width_px} x {picture.height_px}"
         )
 
 
@@ -87,20 +93,39 @@ def is_whole(picture: PictureFile, square_px: np.ndarray) -> bool:
     return picture.is_of_size and np.array_equal(square_px, WHOLE)
 
 
-def _check_square(what: str, box: np.ndarray, width_px: int, height_px: int) -> None:
+def _check_square(what: str, box: np.ndarray, size_px: np.ndarray) -> None:
     """Refuses a square that shows nothing, by a line that begins with `what`."""
     side = (box[2:] - box[:2]).max()
-    most = _MOST_FRAMES * max(width_px, height_px)
+    most = _MOST_FRAMES * size_px.max()
     if not MIN_BOX_PX <= side <= most:
         raise InputError(
             f"{what} must have a side from {MIN_BOX_PX:g} to {most:g} px; "
             f"it has {side:g}"
         )
-    if np.any(box[:2] >= [width_px, height_px]) or np.any(box[2:] <= 0):
+    if not inside(box, size_px).any(axis=-1).all():
+        width_px, height_px = size_px
         raise InputError(
             f"{what} must show some of the {width_px} x {height_px} px frame; "
             f"it is {' '.join(f'{value:g}' for value in box)}"
         )
+
+
+def inside(square_px: np.ndarray, size_px: np.ndarray) -> np.ndarray:
+    """Which columns and rows of the 224 px picture lie in the one it is made of.
+
+    Args:
+      square_px: `[4]`, x1 y1 x2 y2, px of that picture.
+      size_px: `[2]`, its width and height.
+
+    Returns:
+      bool `[2, 224]`, x first: where pixels have their middles. `cutting` goes by the
+      same rule.
+    """
+    low, high = square_px.astype(np.float64).reshape(2, 2)
+    step = (high - low) / IMAGE_SIZE_PX
+    middles = low[:, None] + np.arange(IMAGE_SIZE_PX) * step[:, None]
+    within: np.ndarray = (middles >= -0.5) & (middles < size_px[:, None])
+    return within
 
 
 def to_picture(points_px: np.ndarray, box_px: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from human_pose.geometry.skeletons import JOINT_NAMES_16
 
 _FOLDER: Final = ".index"
 # Of every kept file: raise it when what is kept, or a rule, changes.
-_VERSION: Final = "version 7"
+_VERSION: Final = "version 8"
 # Of the numbers of good samples.
 NUMBERS: Final = ("box", "camera", "joints_2d_px", "joints_3d_mm")
 ARRAYS: Final = (*NUMBERS, "image")
@@ -34,6 +34,7 @@ _SHAPES: Final[Mapping[str, Shape]] = {
     "joints_2d_px": ("N", _JOINTS, 2),
     "joints_3d_mm": ("N", _JOINTS, 3),
     "squares": ("S", 4),
+    "sizes_px": ("S", 2),
     "skipped_index": ("K",),
 }
 _TEXTS: Final[Mapping[str, Shape]] = {
@@ -59,6 +60,8 @@ class Shard(NamedTuple):
       arrays: `ARRAYS` of these, as in `Annotations`.
       squares: float32 `[N, 4]`, of these, px of the stored pictures; `[0, 4]` if all
         are of 224 px and whole, as most sets are.
+      sizes_px: int32 `[N, 2]`, width and height of the stored pictures of `squares`;
+        or `[0, 2]`.
       skipped: the others; reasons name files from the root, which may be moved.
       pictures: `[M]`, bytes, names of the pictures looked at, good or bad: of all
         samples whose text files are good.
@@ -69,6 +72,7 @@ class Shard(NamedTuple):
     indices: np.ndarray
     arrays: dict[str, np.ndarray]
     squares: np.ndarray
+    sizes_px: np.ndarray
     skipped: tuple[Skipped, ...]
     pictures: np.ndarray
     texts_state: str
@@ -93,6 +97,7 @@ def read_shard(path: str | os.PathLike[str]) -> Shard | None:
         kept["index"],
         {name: kept[name] for name in ARRAYS},
         kept["squares"],
+        kept["sizes_px"],
         tuple(Skipped(int(index), str(reason)) for index, reason in skipped),
         kept["pictures"],
         str(kept["texts_state"]),
@@ -102,11 +107,13 @@ def read_shard(path: str | os.PathLike[str]) -> Shard | None:
 
 def _is_sound(kept: Mapping[str, np.ndarray]) -> bool:
     """Whether types and order are those that `write_shard` gives."""
-    names = ("image", "pictures", *NUMBERS, "squares", "index", "skipped_index")
+    names = (
+        "image", "pictures", *NUMBERS, "squares", "sizes_px", "index", "skipped_index"
+    )  # fmt: skip
     kinds = [kept[name].dtype.kind for name in names]
     ordered = all((np.diff(kept[name]) > 0).all() for name in names[-2:])
     of_all_or_none = len(kept["squares"]) in (0, len(kept["index"]))
-    return "".join(kinds) == "SSfffffii" and ordered and of_all_or_none
+    return "".join(kinds) == "SSfffffiii" and ordered and of_all_or_none
 
 
 def write_shard(path: str | os.PathLike[str], shard: Shard) -> None:
@@ -115,6 +122,7 @@ def write_shard(path: str | os.PathLike[str], shard: Shard) -> None:
         "version": np.array(_VERSION),
         "index": shard.indices,
         "squares": shard.squares,
+        "sizes_px": shard.sizes_px,
         "skipped_index": np.array([s.sample for s in shard.skipped], np.int64),
         "skipped_reason": np.array([s.reason for s in shard.skipped], np.str_),
         "pictures": shard.pictures,

@@ -12,7 +12,7 @@ import numpy as np
 
 from human_pose.files.errors import InputError
 from human_pose.files.paths import read_bytes
-from human_pose.media.headers import oddity, read_header
+from human_pose.media.headers import Header, oddity, read_header
 from human_pose.media.pictures import MOST_BYTES, read_picture
 
 IMAGE_SIZE_PX: Final = 224
@@ -34,9 +34,14 @@ class PictureFile(NamedTuple):
     height_px: int
 
     @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.width_px, self.height_px
+
+    @property
     def is_of_size(self) -> bool:
         """Whether it has the 224 px that everybody else knows."""
-        return self.width_px == self.height_px == IMAGE_SIZE_PX
+        return self.size_px == (IMAGE_SIZE_PX, IMAGE_SIZE_PX)
 
 
 def check_image(path: str | os.PathLike[str]) -> PictureFile:
@@ -47,9 +52,7 @@ def check_image(path: str | os.PathLike[str]) -> PictureFile:
         the decoder.
     """
     content = read_bytes(path, MOST_BYTES)
-    header = read_header(path, content)
-    if header is None:
-        raise InputError(f"{path}: is not a PNG or JPEG picture")
+    header = _header(path, content)
     pixels = _decoded(content) if header.whole else None
     # The decoder alone would forgive damage outside the pixels.
     if pixels is None:
@@ -60,6 +63,23 @@ def check_image(path: str | os.PathLike[str]) -> PictureFile:
             f"grey; it is {oddity(path, content)}"
         )
     return PictureFile(header.kind, header.width_px, header.height_px)
+
+
+def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """A picture's width and height, px, of which only the head is looked at.
+
+    Raises:
+      InputError: naming the file, if it is neither PNG nor JPEG.
+    """
+    header = _header(path, read_bytes(path, MOST_BYTES))
+    return header.width_px, header.height_px
+
+
+def _header(path: str | os.PathLike[str], content: bytes) -> Header:
+    header = read_header(path, content)
+    if header is None:
+        raise InputError(f"{path}: is not a PNG or JPEG picture")
+    return header
 
 
 def _decoded(content: bytes) -> np.ndarray | None:

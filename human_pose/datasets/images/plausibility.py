@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from absl import logging
 
-from human_pose.datasets.images.crop import to_picture
+from human_pose.datasets.images.crop import WHOLE, to_picture
 from human_pose.datasets.images.kept_index import NUMBERS
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.files.errors import InputError
@@ -67,6 +67,35 @@ def warn_of_misfit(
     box, camera, seen, joints = (arrays[name][::every] for name in NUMBERS)
     if doubt := misfit(box, camera, seen, joints, looked_at):
         logging.warning("%s: %s", root, doubt)
+
+
+def warn_of_leftovers(
+    root: str | os.PathLike[str], squares: np.ndarray, sizes_px: np.ndarray
+) -> None:
+    """Warns if squares say that pictures of other sizes are of 224 px.
+
+    So it is where pictures were stored anew, and their text files were not: the person
+    is cut off, and the joints still fit boxes and cameras.
+
+    Args:
+      root: the folder.
+      squares: `[N, 4]`, x1 y1 x2 y2, px of the stored pictures.
+      sizes_px: `[N, 2]`, width and height of these.
+    """
+    left = (squares == np.array(WHOLE, squares.dtype)).all(axis=-1)
+    left &= (sizes_px != IMAGE_SIZE_PX).any(axis=-1)
+    if left.any():
+        width_px, height_px = sizes_px[left][0]
+        logging.warning(
+            "%s: center_x, center_y and scale of %d of %d samples are 112 112 224, as "
+            "of pictures of 224 px, but the first of these is %d x %d px: were they "
+            "left as they are when pictures were stored anew?",
+            root,
+            left.sum(),
+            len(left),
+            width_px,
+            height_px,
+        )
 
 
 def misfit(

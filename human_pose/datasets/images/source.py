@@ -60,6 +60,10 @@ def of_folder(
     names = tf.constant(annotations.image)
     root = tf.constant(os.fsencode(folder))  # of any bytes
     squares = None if annotations.squares is None else tf.constant(annotations.squares)
+    if annotations.sizes_px is None:
+        sizes_px = tf.fill([len(annotations), 2], IMAGE_SIZE_PX)
+    else:
+        sizes_px = tf.constant(annotations.sizes_px)
     columns = {
         name: tf.constant(getattr(annotations, name))
         for name in IMAGE_SCHEMA
@@ -68,12 +72,12 @@ def of_folder(
 
     def one(row: tf.Tensor) -> Batch:
         path = tf.strings.join([root, tf.gather(names, row)], "/")
-        square = None if squares is None else tf.gather(squares, row)
         if verify:
-            path = _verified(path, square)
+            path = _verified(path, tf.gather(sizes_px, row))
         content = tf.io.read_file(path)
-        if square is None:
+        if squares is None:
             return {"image": _decoded(content)}
+        square = tf.gather(squares, row)
         return {"image": cutting.shown(cutting.decoded(content), square)}
 
     def many(rows: tf.Tensor) -> Batch:
@@ -128,22 +132,17 @@ def _decoded(content: tf.Tensor) -> tf.Tensor:
     return tf.ensure_shape(cutting.decoded(content), [IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3])
 
 
-def _verified(path: tf.Tensor, square: tf.Tensor | None) -> tf.Tensor:
-    known = [path] if square is None else [path, square]
-    complaint = tf.numpy_function(_complaint, known, tf.string)
+def _verified(path: tf.Tensor, size_px: tf.Tensor) -> tf.Tensor:
+    complaint = tf.numpy_function(_complaint, [path, size_px], tf.string)
     # Not raised in Python: TensorFlow's error would bury the line in a traceback.
     with tf.control_dependencies([tf.debugging.Assert(complaint == "", [complaint])]):
         return tf.identity(path)
 
 
-def _complaint(path: bytes, square: np.ndarray | None = None) -> bytes:
+def _complaint(path: bytes, size_px: np.ndarray) -> bytes:
     """What is wrong with a picture's file, in one line; empty if nothing is."""
-    file = Path(os.fsdecode(path))
     try:
-        if square is None:
-            crop.check_whole(file)
-        else:
-            crop.check_shown(file, square)
+        crop.check_as_kept(Path(os.fsdecode(path)), size_px.tolist())
     except InputError as error:
         return os.fsencode(str(error))
     return b""

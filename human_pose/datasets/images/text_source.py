@@ -23,7 +23,12 @@ from human_pose.datasets.images.layout import (
     read_texts,
     text_path,
 )
-from human_pose.datasets.images.plausibility import check_bodies, warn_of_misfit
+from human_pose.datasets.images.picture_file import size_of
+from human_pose.datasets.images.plausibility import (
+    check_bodies,
+    warn_of_leftovers,
+    warn_of_misfit,
+)
 from human_pose.datasets.images.schema import IMAGE_SCHEMA, image_sample
 from human_pose.datasets.images.variants import Variant
 from human_pose.datasets.protocol import PARTS, TEST_SUBJECTS, TRAIN_SUBJECTS
@@ -32,11 +37,12 @@ from human_pose.datasets.shards.records import Sample
 from human_pose.datasets.shards.writing import Bad, Good
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
-from human_pose.media.pictures import read_picture
 
 _SUBJECTS: Final = (*TRAIN_SUBJECTS, *TEST_SUBJECTS)
 # Samples of a folder that are looked at before all of them are read.
 _LOOKED_AT: Final = 64
+# And pictures of these.
+_PICTURES_LOOKED_AT: Final = 4
 
 
 def text_source(
@@ -94,6 +100,18 @@ def _check_some(root: Path, item: IndexRange) -> None:
         numbers = arrays_of(found)
         check_bodies(f"{root}: {item.name}", numbers["joints_3d_mm"])
         warn_of_misfit(root, numbers, squares_of(found))
+        _check_pictures(root, found[:_PICTURES_LOOKED_AT])
+
+
+def _check_pictures(root: Path, samples: Sequence[layout.Sample]) -> None:
+    """Warns of pictures that are not of the sizes that the text files are about."""
+    there, sizes_px = [], []
+    for sample in samples:
+        with suppress(InputError):
+            sizes_px.append(size_of(sample.image))
+            there.append(sample)
+    if there:
+        warn_of_leftovers(root, squares_of(there), np.array(sizes_px))
 
 
 def check_subjects(
@@ -178,13 +196,11 @@ def _picture(found: layout.Sample, encoding: Encoding) -> bytes:
       InputError: naming the file and the rule.
     """
     stored = check_shown(found.image, found.square)
-    whole = is_whole(stored, found.square)
-    if whole and stored.kind.lower() == encoding:
-        return found.image.read_bytes()
-    if whole and stored.kind == "PNG":
-        return encoded(np.ascontiguousarray(read_picture(found.image)), encoding)
+    content = found.image.read_bytes()
+    if is_whole(stored, found.square) and stored.kind.lower() == encoding:
+        return content
     # Only here: opening a source need not wait for it.
     from human_pose.datasets.images import cutting
 
-    pixels = cutting.shown(cutting.decoded(found.image.read_bytes()), found.square)
+    pixels = cutting.shown(cutting.decoded(content), found.square)
     return encoded(pixels.numpy(), encoding)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from human_pose.datasets.images.crop import box_of, cropped, to_picture
+from human_pose.datasets.images.crop import box_of, cropped, inside, to_picture
 from human_pose.files.errors import InputError
 
 
@@ -63,3 +63,26 @@ def test_a_box_is_a_square_about_the_joints():
 def test_a_box_that_shows_nothing_is_refused(joints, rule):
     with pytest.raises(InputError, match=rule):
         box_of(np.array(joints, float), 1000, 1002)
+
+
+@pytest.mark.parametrize(
+    ("square", "columns"),
+    [
+        ((0, 0, 224, 224), range(100)),
+        ((-400, 0, 0, 400), ()),  # the last middle is 400 / 224 px before the edge
+        ((-399.9, 0, 0.1, 400), ()),
+        ((-398.7, 0, 1.3, 400), (223,)),
+        ((99.9, 0, 299.9, 200), range(1)),
+        ((100, 0, 300, 200), ()),
+    ],
+)
+def test_pixels_have_their_middles_inside(square, columns):
+    found = inside(np.array(square), np.array([100, 50]))
+    assert np.flatnonzero(found[0]).tolist() == [*columns]
+    assert found[1].any()
+
+
+def test_a_frame_between_two_middles_is_not_shown():
+    """Five rows of a frame whose square has a row in eighteen."""
+    with pytest.raises(InputError, match="must show some of the 1000 x 5 px frame"):
+        box_of(np.array([[0.0, -1706.0], [1000.0, 1726.0]]), 1000, 5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from human_pose.datasets.images.crop import WHOLE, cropped, to_picture
+from human_pose.datasets.images.crop import WHOLE, cropped, inside, to_picture
 from human_pose.datasets.images.cutting import cut, shown
 
 
@@ -38,13 +38,20 @@ def test_grey_is_outside_as_in_frames_of_videos(corner):
     np.testing.assert_array_equal(of(waves(), square), cropped(waves(), square))
 
 
-def test_grey_is_outside_where_sizes_change():
+@pytest.mark.parametrize(
+    "square",
+    [
+        (-50.0, -50.0, 130.0, 130.0),
+        (-398.7, -0.5, 1.3, 399.5),
+        (-399.9, -0.5, 0.1, 399.5),
+    ],
+)
+def test_grey_is_outside_where_sizes_change(square):
+    """By the rule that refuses squares which show nothing."""
     white = np.full((100, 120, 3), 250, np.uint8)
-    found = of(white, (-50.0, -50.0, 130.0, 130.0))
-    middles = -50 + np.arange(224) * 180 / 224
-    inside = (middles > -0.5) & (middles < 120)
-    down = (middles > -0.5) & (middles < 100)
-    wanted = np.where(down[:, None] & inside, 250, 128)
+    across, down = inside(np.float32(square), np.array([120, 100]))
+    wanted = np.where(down[:, None] & across, 250, 128)
+    found = of(white, square)
     np.testing.assert_array_equal(found, wanted[..., None].repeat(3, -1))
 
 

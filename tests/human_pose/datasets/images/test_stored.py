@@ -166,8 +166,11 @@ def test_sets_of_both_kinds_go_together(root):
     again = open_dataset(root, trust_index=True)
     np.testing.assert_array_equal(again.annotations.squares, squares)
     np.testing.assert_array_equal(pictures(again), found)
+    assert again.annotations.sizes_px.tolist() == [[224, 224]] * 7 + [[448] * 2] + [
+        [224] * 2
+    ]
     test = open_dataset(root, part="test").annotations
-    assert test.squares is None
+    assert test.squares is None and test.sizes_px is None
 
 
 def test_a_picture_of_224_px_may_be_shown_in_part(root):
@@ -184,12 +187,12 @@ def test_an_index_of_before_is_made_again(root):
     for item in data._ranges:
         path = shard_path(root, item)
         with np.load(path) as file:
-            kept = {name: file[name] for name in file.files if name != "squares"}
-        np.savez(path, **kept | {"version": np.array("version 6")})
+            kept = {name: file[name] for name in file.files if name != "sizes_px"}
+        np.savez(path, **kept | {"version": np.array("version 7")})
     again = open_dataset(root, trust_index=True)
     assert again.check() == () and again.identity == data.identity
     with np.load(path) as file:
-        assert file["version"] == "version 7" and file["squares"].shape == (0, 4)
+        assert file["version"] == "version 8" and file["sizes_px"].shape == (0, 2)
 
 
 def reason_of(root, index=2):
@@ -211,6 +214,7 @@ def reason_of(root, index=2):
         ((400, 112, 224), "images/2.png: the square of center_x, center_y and scale "
          "must show some of the 224 x 224 px frame; it is 288 0 512 224"),
         ((112, -112, 224), "images/2.png: the square .* it is 0 -224 224 0"),
+        ((-199.9, 112, 400), "images/2.png: the square .* it is -399.9 -88 0.1 312"),
         ((112, 112, 897), "images/2.png: the square .* a side from 1 to 896 px; it "
          "has 897"),
         ((112, 112, 1), "gt_joint_2d_raw_new/2.txt: must be from -1000000 to 1000000 "
@@ -338,8 +342,8 @@ def test_damage_behind_a_trusted_index_is_named(root):
     for content, rule in (
         (stored.jpeg(stored.smooth(3))[:-500], "is a damaged or cut-off JPEG picture"),
         (
-            stored.encoded(stored.smooth(3)[:20, :20]),
-            "must have a side from 1 to 80 px",
+            stored.encoded(stored.resized(stored.smooth(3), 161, 160)),
+            "must be 160 x 160 px, as when the index was kept; received 161 x 160",
         ),
     ):
         path.write_bytes(content)
@@ -347,6 +351,41 @@ def test_damage_behind_a_trusted_index_is_named(root):
             list(batches(data, Stream(3)))
         assert rule in caught.value.message.splitlines()[0]
         assert str(path) in caught.value.message.splitlines()[0]
+
+
+def test_a_whole_picture_behind_a_trusted_index_keeps_its_size(root):
+    """In a set of several sizes, too, where its square would show half of a larger."""
+    stored.store(root, 7, stored.encoded(stored.smooth(7)), (112.5, 112.0, 224.0))
+    assert open_dataset(root).check() == ()
+    path = root / "images" / "3.png"
+    path.write_bytes(stored.encoded(stored.resized(stored.smooth(3), 448)))
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        list(batches(open_dataset(root, trust_index=True), Stream(3)))
+    assert (
+        "must be 224 x 224 px, as when the index was kept; received 448 x 448"
+        in (caught.value.message.splitlines()[0])
+    )
+
+
+@pytest.mark.parametrize("size", [448, 160])
+def test_text_files_left_as_they_were_are_told(root, size, caplog):
+    """Joints fit boxes and cameras then; only the pictures are of another size."""
+    open_dataset(root).check()
+    [*text_source(root, partial_set=True).samples("train")]
+    assert not caplog.messages
+    for index in (1, 3):
+        picture = stored.resized(stored.smooth(index), size)
+        stored.store(root, index, stored.encoded(picture))
+    wanted = (
+        f"{root}: center_x, center_y and scale of 2 of %d samples are 112 112 224, as "
+        f"of pictures of 224 px, but the first of these is {size} x {size} px: were "
+        "they left as they are when pictures were stored anew?"
+    )
+    assert open_dataset(root).check() == ()
+    assert caplog.messages == [wanted % 9]
+    caplog.clear()
+    text_source(root, partial_set=True)
+    assert caplog.messages == [wanted % 4]
 
 
 def test_too_many_pixels_are_not_decoded(root):
