@@ -15,14 +15,14 @@ the folder, so that a run that was stopped goes on; `--parts` chooses:
 gradients    joint training against training apart
 outliers     the same with 5, 10 and 20 % of the detections put elsewhere (--shares)
 views        the same with 2 and 3 views
-derivative   the derivatives, each at the best learning rate of the grid
+derivative   the derivatives, each at the learning rates of a grid (--rates)
 frozen       the energy alone, the network alone
 """
 
 import argparse
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +63,9 @@ def main() -> None:
     options.add_argument(
         "--shares", type=float, nargs="+", default=SHARES, help="of outliers"
     )
+    options.add_argument(
+        "--rates", type=float, nargs="+", default=RATES, help="of the derivatives"
+    )
     options.add_argument("--loss_3d", type=float, default=LossWeights().joints_3d)
     options.add_argument("--loss_network", type=float, default=LossWeights().network)
     options.add_argument(
@@ -88,7 +91,7 @@ def main() -> None:
     )
     outcomes = Outcomes(chosen.out / "outcomes.jsonl")
     for part in chosen.parts:
-        for name, config in arms(part, base, chosen.shares):
+        for name, config in arms(part, base, chosen.shares, chosen.rates):
             missing = [s for s in range(chosen.seeds) if not outcomes.has(name, s)]
             if not missing:
                 continue
@@ -102,7 +105,10 @@ def main() -> None:
 
 
 def arms(
-    part: str, base: PipelineTrainingConfig, shares: Iterable[float]
+    part: str,
+    base: PipelineTrainingConfig,
+    shares: Iterable[float],
+    rates: Collection[float],
 ) -> Iterator[tuple[str, PipelineTrainingConfig]]:
     """Names and settings of a part's arms."""
     change = dataclasses.replace
@@ -132,7 +138,7 @@ def arms(
             "unrolled": {"derivative": "unrolled", "damping": 0.0},
         }  # fmt: skip
         for name, options in kinds.items():
-            for rate in RATES:
+            for rate in rates:
                 yield (
                     f"{name}, rate {rate:g}",
                     change(base, learning_rate=rate, outliers=Outliers(0.1), **options),
