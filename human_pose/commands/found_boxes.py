@@ -37,13 +37,16 @@ class Finder:
 
     Attributes:
       said: its name and version.
-      several: pictures in which it found several people, of whom the first was taken.
+      several: pictures in which it found several people.
+      elsewhere: frames in which nobody is where the person was before.
     """
 
     def __init__(self, detector: Detector, detect: Detect) -> None:
         self.said = f"{detector.name} {detector.version}"
         self.several = 0
+        self.elsewhere = 0
         self._detect = detect
+        self._verb = "taken"
         self._turn = Lock()
 
     def in_pictures(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Found]:
@@ -55,11 +58,12 @@ class Finder:
         return in_order(self._in_picture, paths, workers=_READERS, waiting=_MOST_AHEAD)
 
     def in_video(self, frames: Iterable[np.ndarray]) -> Iterator[Found]:
-        """Finds the person in each frame, uint8 `[H, W, 3]`, and follows it.
+        """Finds the person in each frame, uint8 `[H, W, 3]`, and follows them.
 
         Raises:
           InputError: if the detector fails.
         """
+        self._verb = "followed"
         return map(self._chosen, boxed(self._detect, frames))
 
     def titled(self, picture: str) -> str:
@@ -77,7 +81,13 @@ class Finder:
             what, where = f"box      {','.join(map(str, box))}, found", ""
         lines = [f"{what} by {self.said}"]
         if self.several:
-            lines.append(f"people   several{where}; the detector's first was taken")
+            who = f"the detector's first was {self._verb}"
+            lines.append(f"people   several{where}; {who}")
+        if self.elsewhere:
+            lines.append(
+                f"changes  {self.elsewhere}: nobody was where the person had been; the "
+                "detector's first was taken"
+            )
         return "\n".join(lines)
 
     def _in_picture(self, path: str | os.PathLike[str]) -> Found:
@@ -94,6 +104,7 @@ class Finder:
         if found.box is None:
             return InputError(f"{where}{_NOBODY}")
         self.several += found.people > 1
+        self.elsewhere += found.elsewhere
         return found.picture, found.box
 
 

@@ -16,24 +16,32 @@ Four = tuple[float, float, float, float]
 _MARGIN: Final = 1.21
 # Joints that a detector is surer of than of even odds are within the box.
 _SURE: Final = 0.5
+# Of two boxes' union, what they share at least where both may be of one person: who
+# runs is elsewhere in the next frame by a fraction of his height.
+_SHARED: Final = 0.3
 
 
 class Boxed(NamedTuple):
-    """A picture, and the box of the first person that a detector finds in it.
+    """A picture, and the box of the person that is followed in it.
 
     Attributes:
       picture: uint8 `[H, W, 3]`, red first.
       box: x1, y1, x2, y2, px; None where nobody is found.
-      people: how many the detector gives.
+      people: of how many the detector is sure.
+      elsewhere: whether nobody is where the person was last.
     """
 
     picture: np.ndarray
     box: Four | None
     people: int
+    elsewhere: bool = False
 
 
 def boxed(find: Detect, pictures: Iterable[np.ndarray]) -> Iterator[Boxed]:
     """The pictures of one video with the boxes in which the network I1 is shown people.
+
+    Of several people the detector's first is followed: whoever is in the next picture
+    where this one was, wherever in the detector's order. Where nobody is, the first is.
 
     Args:
       find: asks the detector.
@@ -47,10 +55,26 @@ def boxed(find: Detect, pictures: Iterable[np.ndarray]) -> Iterator[Boxed]:
             shown.append(picture)
             yield picture
 
+    before: Four | None = None
     for found in find(searched()):
         picture = shown.popleft()
-        box = inside(box_about(_sure(found)), picture)
-        yield Boxed(picture, box, len(found.confidence))
+        boxes = [
+            box
+            for points in _sure(found)
+            if (box := inside(box_about(points), picture)) is not None
+        ]
+        if not boxes:
+            yield Boxed(picture, None, 0)
+            continue
+        if before is None:
+            box, elsewhere = boxes[0], False
+        else:
+            last = before
+            box = max(boxes, key=lambda box: _shared(box, last))
+            elsewhere = _shared(box, last) < _SHARED
+            box = boxes[0] if elsewhere else box
+        before = box
+        yield Boxed(picture, box, len(boxes), elsewhere)
 
 
 def box_about(points_px: np.ndarray) -> Four | None:
@@ -92,11 +116,19 @@ def inside(box: Four | None, picture: np.ndarray) -> Four | None:
     return box if meets and near else None
 
 
-def _sure(found: Found) -> np.ndarray:
-    """The joints of the first person that the detector is sure of."""
-    if not len(found.confidence):
-        return np.empty((0, 2))
-    return np.asarray(found.joints_2d_px[0][found.confidence[0] > _SURE])
+def _sure(found: Found) -> list[np.ndarray]:
+    """The joints of each person that the detector is sure of."""
+    people = zip(found.joints_2d_px, found.confidence > _SURE, strict=True)
+    return [np.asarray(joints[sure]) for joints, sure in people]
+
+
+def _shared(one: Four, other: Four) -> float:
+    """What two boxes share, as a part of both together."""
+    first, second = np.reshape(one, (2, 2)), np.reshape(other, (2, 2))
+    low, high = np.maximum(first[0], second[0]), np.minimum(first[1], second[1])
+    both = float((high - low).clip(0).prod())
+    areas = [float((box[1] - box[0]).prod()) for box in (first, second)]
+    return both / (sum(areas) - both)
 
 
 def _extent(points_px: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

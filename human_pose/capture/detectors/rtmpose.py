@@ -59,7 +59,8 @@ class RTMPose:
         """
         if len(files) not in (1, 2):
             rule = "must name RTMPose's .onnx file, after YOLOX's if people are found"
-            raise InputError("detector_files", rule, ",".join(map(str, files)))
+            received = (",".join(map(str, files)),) if files else ()
+            raise InputError("detector_files", rule, *received)
         self._model = OnnxModel(files[-1])
         self.skeleton = _skeleton(self._model)
         self._finder = Yolox(files[0]) if len(files) == 2 else None

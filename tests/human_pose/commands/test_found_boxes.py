@@ -302,7 +302,11 @@ def test_of_several_people_the_detectors_first_is_taken(run, tmp_path, capsys):
     [
         (["--detector=blazepose", "--box=1,2,3,4"], "--box and --detector exclude"),
         (["--detector=blazepose", "--box=a.csv"], "--box and --detector exclude"),
-        (["--detector=rtmpose"], "--detector_files must name RTMPose's .onnx file"),
+        (
+            ["--detector=rtmpose"],
+            "--detector_files must name RTMPose's .onnx file, after YOLOX's if people "
+            "are found",
+        ),
         (["--detector=rtmpose", "--detector_files=no.onnx"], "no.onnx not found"),
         (["--detector_files=a.png"], "--detector_files needs --detector=rtmpose"),
         (
@@ -321,7 +325,7 @@ def test_mistakes_are_one_line(
     (tmp_path / "a.csv").write_text("picture,x1,y1,x2,y2\na.png,0,0,9,9\n")
     assert run("--image=a.png", draw, *arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert message in line
+    assert message in line and "received ''" not in line
     assert not (tmp_path / "out").exists()
 
 
