@@ -230,6 +230,23 @@ def test_in_a_video_people_are_followed(run, detector, tmp_path, capsys, monkeyp
     assert (np.diff(tops) < 0).all() and abs(tops[0] - tops[2] - 3) <= 1
 
 
+def test_a_change_of_the_person_in_a_video_is_told():
+    def detect(pictures):
+        for _, ends in zip(pictures, ([(5, 25), (40, 60)], [(41, 61)]), strict=True):
+            joints = [[(low, 5.0), (high, 30.0)] for low, high in ends]
+            yield Found(np.array(joints), np.ones((len(ends), 2)))
+
+    finder = found_boxes.Finder(MadeUp(), detect)
+    boxes = [box for _, box in finder.in_video([scene(), scene()])]
+    assert boxes[0][0] < 5 and boxes[1][0] > 30
+    assert finder.told().splitlines() == [
+        f"boxes    found by {SAID}",
+        "people   several in 1 pictures; the detector's first was followed",
+        "changes  1: nobody was where the person had been; the detector's first was "
+        "taken",
+    ]
+
+
 def test_poses_that_were_found_stay_where_the_detector_fails(
     run, detector, tmp_path, capsys
 ):
