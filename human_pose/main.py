@@ -136,6 +136,7 @@ def lift(path: Path, lifter: LifterConfig, config: LiftingConfig) -> None:
     from human_pose.lifting import recordings
     from human_pose.lifting.build import build_lifter
 
+    folder.check_apart([config.recording_path], [recordings.POSES])
     written = recordings.lift_recording(
         build_lifter(lifter),
         people.recordings[0].of_frames(slice(None, None, config.subsample)),

@@ -20,6 +20,8 @@ from human_pose.exchange.anipose import write_anipose
 from human_pose.exchange.poses import Poses, write_poses
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
+from human_pose.files.npz import read_npz
+from human_pose.files.paths import leftovers
 
 POSES: Final = "poses.npz"
 # Beside the joints: files that other programs open.
@@ -28,6 +30,16 @@ ANIPOSE: Final = "poses.csv"
 MOVIES: Final = ("poses.gif", "poses.mp4")
 # Folders of people beside the one who is seen most.
 PERSON: Final = "person_{}"
+# What captures draw over the views' videos lies in this folder, `<view>.mp4`.
+VIDEOS: Final = "videos"
+
+_FILES: Final = (REPORT, POSES, *MOTION_FILES, ANIPOSE, VIEWER, *MOVIES)
+# All that may be written, from the folder of the results.
+WRITTEN: Final = tuple(
+    f"{place}{name}"
+    for place in ("", f"{PERSON.format('*')}/")
+    for name in (*_FILES, f"{VIDEOS}/*.mp4")
+)
 
 # Less is not worth a word.
 _LEAST_SHIFT_PX: Final = 1.0
@@ -58,8 +70,22 @@ def withdraw_results(folder: str | os.PathLike[str]) -> None:
     """
     folder = Path(folder)
     for each in (folder, *folder.glob(PERSON.format("[0-9]*"))):
-        for name in (REPORT, POSES, *MOTION_FILES, ANIPOSE, VIEWER, *MOVIES):
-            (each / name).unlink(missing_ok=True)
+        # Before the poses, which name them.
+        videos = [each / VIDEOS / f"{name}.mp4" for name in _views(each / POSES)]
+        half_done = [*leftovers(each), *leftovers(each / VIDEOS)]
+        files = [each / name for name in _FILES]
+        for path in (each / REPORT, *videos, *files, *half_done):
+            path.unlink(missing_ok=True)
+
+
+def _views(poses: Path) -> list[str]:
+    """Names of the views of an earlier run's poses, if they can be read."""
+    try:
+        names = read_npz(poses, {}, {"view_names": ("V",)})["view_names"].tolist()
+    except InputError:
+        return []
+    # None leads out of the folder.
+    return [name for name in names if Path(name).name == name]
 
 
 def write_results(

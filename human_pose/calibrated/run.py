@@ -18,6 +18,7 @@ from human_pose.calibrated.prior.files import load_prior
 from human_pose.calibrated.results import (
     PERSON,
     POSES,
+    WRITTEN,
     Beside,
     withdraw_results,
     write_results,
@@ -65,7 +66,9 @@ def lift(
       InputError: naming the file or the argument, the rule and what was received.
     """
     folder = Path(folder)
-    RunFolder(folder).check_writable()
+    place = RunFolder(folder)
+    place.check_writable()
+    place.check_apart((recording.path, recording.cameras, recording.truth), WRITTEN)
     detected = read(recording)
     truth = read_truth(recording.truth, recording.units, detected.fps)
     lifter = lifter_for(detected.skeleton, prior, checkpoint, config)

@@ -19,12 +19,18 @@ from tqdm import tqdm
 from human_pose.calibrated.baselines import Method
 from human_pose.calibrated.evaluation.detections import images_px
 from human_pose.calibrated.evaluation.report import Findings
-from human_pose.calibrated.results import POSES, withdraw_results, write_findings
+from human_pose.calibrated.results import (
+    POSES,
+    VIDEOS,
+    WRITTEN,
+    withdraw_results,
+    write_findings,
+)
 from human_pose.capture.config import CaptureConfig
 from human_pose.capture.detectors import image_network
 from human_pose.capture.detectors.image_network import FindPoses, covariance_px2
 from human_pose.capture.footage import find_cameras, find_videos
-from human_pose.capture.overlay import FOLDER, Shown, film, write_overlays
+from human_pose.capture.overlay import Shown, film, write_overlays
 from human_pose.capture.smoothing import smooth
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
@@ -86,7 +92,9 @@ def capture_one(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
       InputError: naming the file or the argument, the rule and what was received.
     """
     folder = Path(folder)
-    RunFolder(folder).check_writable()
+    place = RunFolder(folder)
+    place.check_writable()
+    place.check_apart((*config.videos, config.cameras), WRITTEN)
     needed("cv2", "videos", "video")
     detector = image_network(config.detector)
     (video,) = find_videos(config)
@@ -110,7 +118,7 @@ def capture_one(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
         )
         write_overlays(folder, result, recording, [Shown(video, np.array(frames))])
     lines = (f"poses: {folder / POSES}", f"report: {report}")
-    return "\n".join((*lines, f"videos: {folder / FOLDER}"))
+    return "\n".join((*lines, f"videos: {folder / VIDEOS}"))
 
 
 def _camera(config: CaptureConfig, video: Video) -> tuple[Camera, list[str]]:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from human_pose.calibrated.evaluation.detections import images_px
 from human_pose.calibrated.evaluation.matching import in_skeleton, matched
 from human_pose.calibrated.evaluation.viewer import UNKNOWN_FPS, Film, side_of
+from human_pose.calibrated.results import VIDEOS
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 from human_pose.files.extras import needed
@@ -28,7 +29,6 @@ from human_pose.files.paths import atomic
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.media.videos import Video, read_frames
 
-FOLDER: Final = "videos"
 # The longer side of a drawn video; more is slow to write and to play four of.
 MOST_PX: Final = 960
 # Every so many pictures one that stands by itself, to be found at once.
@@ -84,7 +84,7 @@ def write_overlays(
     Raises:
       InputError: if a video cannot be read, or one not be written.
     """
-    folder = Path(folder) / FOLDER
+    folder = Path(folder) / VIDEOS
     folder.mkdir(parents=True, exist_ok=True)
     seen = in_skeleton(matched(poses, recording), poses.skeleton)
     images = images_px(poses, seen)
@@ -108,7 +108,7 @@ def write_overlays(
 
 def film(view_name: str, video: Video) -> Film:
     """What `write_overlays` makes of a view's video, for the viewer."""
-    return Film(f"{FOLDER}/{view_name}.mp4", (video.width_px, video.height_px))
+    return Film(f"{VIDEOS}/{view_name}.mp4", (video.width_px, video.height_px))
 
 
 def _write(

@@ -13,14 +13,14 @@ from absl import logging
 from human_pose.calibrated.config import RecordingConfig
 from human_pose.calibrated.evaluation.matching import in_skeleton
 from human_pose.calibrated.people import tell_apart
-from human_pose.calibrated.results import Beside
+from human_pose.calibrated.results import VIDEOS, WRITTEN, Beside
 from human_pose.calibrated.run import lift_people, lifter_for, read, read_truth
 from human_pose.capture import synchronise
 from human_pose.capture.config import CaptureConfig
 from human_pose.capture.detecting import detect_videos
 from human_pose.capture.detectors import find_detector
 from human_pose.capture.footage import find_cameras, find_videos
-from human_pose.capture.overlay import FOLDER, Shown, film, write_overlays
+from human_pose.capture.overlay import Shown, film, write_overlays
 from human_pose.capture.refine import refine_cameras
 from human_pose.capture.timing import resample, shown_frames, time_base
 from human_pose.capture.views import View
@@ -73,7 +73,9 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
       InputError: naming the file or the argument, the rule and what was received.
     """
     folder = Path(folder)
-    RunFolder(folder).check_writable()
+    place = RunFolder(folder)
+    place.check_writable()
+    place.check_apart(_inputs(config), (*WRITTEN, CAMERAS))
     # Asked for at the end, and better missed at once.
     needed("cv2", "videos", "video")
     with locked(folder, "lifting"):
@@ -106,8 +108,15 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
     return "\n".join(
         line
         for each in done
-        for line in (*each.lines, f"videos: {each.folder / FOLDER}")
+        for line in (*each.lines, f"videos: {each.folder / VIDEOS}")
     )
+
+
+def _inputs(config: CaptureConfig) -> list[Path | None]:
+    """What is read of the user's."""
+    project = config.project
+    videos = None if project is None else pose2sim.videos_folder(project)
+    return [*config.videos, project, videos, config.cameras, config.truth]
 
 
 def _seen(config: CaptureConfig, folder: Path) -> _Seen:

@@ -8,10 +8,11 @@ counts as a training's.
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 from human_pose.files.errors import InputError
@@ -21,7 +22,9 @@ from human_pose.runs.lock import locked
 
 # What training writes into `check/`; temporary files of version 0.1 have no name of
 # their own.
-_CHECKPOINTS: Final = ("epoch_*.h5", "*.keras", "training_state.*")
+_CHECKPOINTS: Final = (
+    "epoch_*.h5", "partial_checkpoint.h5", "*.keras", "training_state.*",
+)  # fmt: skip
 _TEMPORARY: Final = (".*.h5", ".*.keras", ".*.npz", ".*.txt", ".*.json")
 
 
@@ -103,6 +106,42 @@ class RunFolder:
                 "chooses another folder"
             )
 
+    def check_apart(
+        self,
+        inputs: Iterable[str | os.PathLike[str] | None],
+        written: Iterable[str],
+    ) -> None:
+        """Protects what a run reads from what it writes, and from what it removes.
+
+        Args:
+          inputs: files and folders; of folders all that lies in them is read. None is
+            passed over.
+          written: paths from the folder, with patterns as of `Path.glob`.
+
+        Raises:
+          InputError: naming an input that is among these, or the folder of some.
+        """
+        read = [Path(path).absolute() for path in inputs if path is not None]
+        for pattern in map(PurePath, written):
+            parent = str(pattern.parent)
+            for folder in [self.path] if parent == "." else self.path.glob(parent):
+                for path in read:
+                    self._check_apart(path, folder.resolve(), pattern.name)
+
+    def _check_apart(self, path: Path, folder: Path, name: str) -> None:
+        """One input, and one name or pattern in a folder."""
+        files = (path.parent.resolve() / path.name, path.resolve())
+        if any(f.parent == folder and fnmatch(f.name, name) for f in files):
+            raise InputError(
+                f"{path}: a result would replace it; `name` chooses another folder "
+                f"than {self.path}"
+            )
+        if path.resolve() == folder:
+            raise InputError(
+                f"{path}: results would lie among what is read there; `name` chooses "
+                f"another folder than {self.path}"
+            )
+
     def check_training(
         self, *, resume: bool, overwrite: bool, retried: bool = False
     ) -> None:
@@ -143,17 +182,31 @@ class RunFolder:
 
     @contextmanager
     def training(
-        self, *, resume: bool, overwrite: bool, retried: bool = False
+        self,
+        *,
+        resume: bool,
+        overwrite: bool,
+        retried: bool = False,
+        starts: Iterable[str | os.PathLike[str] | None] = (),
     ) -> Iterator[None]:
         """Keeps the folder for one training, and protects an earlier one.
 
         Where the block fails before it has put anything into a folder that was not
         there, there is none afterwards.
 
+        Args:
+          resume: see `check_training`.
+          overwrite: see there.
+          retried: see there.
+          starts: the checkpoints that the training starts from.
+
         Raises:
-          InputError: see `check_training`; or naming process and host, if another
-            training is at work in the folder.
+          InputError: see `check_training`; naming process and host, if another training
+            is at work in the folder; or one of `starts`, which `overwrite` would
+            remove.
         """
+        if overwrite:
+            self.check_apart(starts, (f"check/{name}" for name in _CHECKPOINTS))
         how = {"resume": resume, "overwrite": overwrite, "retried": retried}
         self.check_training(**how)
         with locked(self.path, "training"):
@@ -218,8 +271,6 @@ class RunFolder:
         for pattern in _CHECKPOINTS:
             yield from self.check.glob(pattern)
         yield from self.logger.rglob("events.out.tfevents.*")
-        if self.partial_checkpoint.exists():
-            yield self.partial_checkpoint
 
     def _leftovers(self) -> Iterator[Path]:
         yield from leftovers(self.check)

@@ -75,6 +75,7 @@ def train(
                     resume=config.resume,
                     overwrite=config.overwrite,
                     retried=config.resume_or_start,
+                    starts=(config.check_path,),
                 )
             )
         stack.enter_context(strategy.scope())

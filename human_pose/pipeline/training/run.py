@@ -81,6 +81,7 @@ def train(config: PipelineTrainingConfig, folder: RunFolder) -> None:
                 resume=config.resume,
                 overwrite=config.overwrite,
                 retried=config.resume_or_start,
+                starts=config.check_path,
             )
         )
         data = _open(config, "train")

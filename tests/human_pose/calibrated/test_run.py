@@ -62,9 +62,29 @@ def test_what_an_earlier_run_left_is_withdrawn(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
+    # Another run's videos and the leftovers of one that was killed go, too.
+    views = np.array(["left", "right", "../videos/mine"])
+    np.savez(tmp_path / "poses.npz", view_names=views)
+    for name in ("right.mp4", ".left.abcd1234.part.mp4"):
+        gone.append(f"videos/{name}")
+        (tmp_path / gone[-1]).touch()
     withdraw_results(tmp_path)
     assert not any((tmp_path / name).exists() for name in gone)
     assert all((tmp_path / name).exists() for name in kept)
+
+
+@pytest.mark.parametrize("changed", ["path", "cameras", "truth"])
+def test_inputs_are_not_replaced_by_results(tmp_path, changed):
+    """Nor looked at: they need not even be what they should be."""
+    own = tmp_path / "results" / "poses.npz"
+    own.parent.mkdir()
+    own.write_bytes(b"mine")
+    config = RecordingConfig(tmp_path / "2d.npz", cameras=tmp_path / "rig.toml")
+    with pytest.raises(InputError, match=f"^{own}: a result would replace it"):
+        lift(dataclasses.replace(config, **{changed: own}), own.parent)
+    with pytest.raises(InputError, match=f"^{own.parent}: results would lie among"):
+        lift(dataclasses.replace(config, path=own.parent), own.parent)
+    assert own.read_bytes() == b"mine"
 
 
 @pytest.mark.parametrize(("fps", "wrong"), [(25, False), (24.9, False), (100, True)])

@@ -8,7 +8,7 @@ import made_up_videos
 import numpy as np
 import pytest
 
-from human_pose.capture import run
+from human_pose.capture import mono, run
 from human_pose.capture.config import CaptureConfig
 from human_pose.capture.detectors import environment
 from human_pose.capture.detectors.protocol import Found
@@ -117,6 +117,28 @@ def test_what_cannot_be_is_refused_before_anything_is_detected(
     shutil.copy(filmed.videos[0], tmp_path / "a.avi")
     with pytest.raises(InputError, match="must differ in their names; twice: a"):
         seen(replaced(filmed, videos=(*filmed.videos, tmp_path / "a.avi")), tmp_path)
+
+
+def test_results_never_replace_the_videos(filmed, tmp_path):
+    """As those of a run that bears its project's name, beside it."""
+    project = tmp_path / "project"
+    shutil.copytree(filmed.videos[0].parent, project / "videos")
+    own = tuple(sorted((project / "videos").iterdir()))
+    before = [path.read_bytes() for path in own]
+    alone = CaptureConfig(videos=own[:1], alone=True)
+    for config, work, words in (
+        (CaptureConfig(project=project), run.capture, f"{project}: results would lie"),
+        (replaced(filmed, videos=own), run.capture, f"{own[0]}: a result would"),
+        (alone, mono.capture_one, f"{own[0]}: a result would replace it"),
+    ):
+        with pytest.raises(InputError, match=f"^{words}"):
+            work(config, project)
+    linked = tmp_path / "results" / "session"
+    linked.mkdir(parents=True)
+    (linked / "videos").symlink_to(project / "videos")
+    with pytest.raises(InputError, match=f"^{project / 'videos'}: results would lie"):
+        run.capture(CaptureConfig(project=project), linked)
+    assert [path.read_bytes() for path in own] == before
 
 
 def test_videos_without_people_are_named(filmed, tmp_path, monkeypatch):

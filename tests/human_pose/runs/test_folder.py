@@ -120,6 +120,62 @@ def test_leftovers_of_a_killed_process_are_removed(tmp_path):
     assert [path.name for path in folder.check.iterdir()] == ["training_state.h5"]
 
 
+@pytest.mark.parametrize(
+    ("name", "is_refused"),
+    [
+        ("run/report.md", True),
+        ("run/person_3/report.md", True),
+        ("run/videos/a.mp4", True),
+        ("link/videos/a.mp4", True),  # to the run
+        ("linked.mp4", True),  # to a video of the run
+        ("run/videos/link.mp4", True),  # in the run, to a file elsewhere
+        ("run/../run/videos/a.mp4", True),
+        ("run", True),
+        ("run/videos", True),
+        (".", False),  # the run's results are those of another subfolder
+        ("run/detections.npz", False),
+        ("run/videos/a.avi", False),
+        ("run/person/report.md", False),
+        ("videos/a.mp4", False),
+        ("report.md", False),
+    ],
+)
+def test_inputs_are_not_among_the_results(tmp_path, name, is_refused):
+    run = tmp_path / "run"
+    for made in ("run/videos/a.mp4", "run/person_3/x", "run/person/report.md", "else"):
+        (tmp_path / made).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / made).touch()
+    (tmp_path / "link").symlink_to(run)
+    (tmp_path / "linked.mp4").symlink_to(run / "videos" / "a.mp4")
+    (run / "videos" / "link.mp4").symlink_to(tmp_path / "else")
+    written = ("report.md", "videos/*.mp4", "person_*/report.md")
+    path = tmp_path / name
+    with (
+        pytest.raises(InputError) if is_refused else contextlib.nullcontext() as caught
+    ):
+        RunFolder(run).check_apart([None, path], written)
+    if is_refused:
+        assert str(caught.value).startswith(f"{path}: ")
+        assert f"`name` chooses another folder than {run}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["d8.keras", "epoch_3.h5", "partial_checkpoint.h5"])
+def test_overwriting_keeps_what_a_training_starts_from(tmp_path, name):
+    folder = RunFolder(tmp_path / "run")
+    folder.make()
+    start = folder.check / name
+    start.touch()
+    how = {"resume": False, "overwrite": True}
+    with (
+        pytest.raises(InputError, match=f"^{start}: a result would replace it"),
+        folder.training(**how, starts=(None, start)),
+    ):
+        raise AssertionError("started")
+    with folder.training(**how, starts=(tmp_path / name,)):
+        folder.prepare({}, overwrite=True)
+    assert not start.exists()
+
+
 def test_prepares_a_training(tmp_path):
     folder = RunFolder(tmp_path)
     folder.make()
