@@ -11,6 +11,7 @@ from human_pose.datasets.images import open_images
 from human_pose.datasets.images.moments import Moments, moments_of
 from human_pose.datasets.images.opening import ImageSet
 from human_pose.datasets.protocol import Part, Split
+from human_pose.files.errors import InputError
 from human_pose.i1.input import Stream
 from human_pose.i1.input import batches as picture_batches
 
@@ -90,7 +91,10 @@ def open_moments(
     """The moments of a part of a set on disk.
 
     Raises:
-      InputError: as of `open_images` and `moments_of`.
+      InputError: for a single view, which does not show how far away a person is; or as
+        of `open_images` and `moments_of`.
     """
+    if len(views) < 2:
+        raise InputError("views", "must be 2 cameras or more", list(views))
     pictures = open_images(data_dir, split, part)
     return MomentSet(pictures, moments_of(pictures, views, skip_bad=skip_bad), skip_bad)

@@ -17,7 +17,6 @@ import keras
 import tensorflow as tf
 from absl import logging
 
-from human_pose.files.errors import InputError
 from human_pose.i1.input import Stream
 from human_pose.i1.input.loader import naming_damage
 from human_pose.i1.training.batches import list_skipped
@@ -69,7 +68,6 @@ def train(config: PipelineTrainingConfig, folder: RunFolder) -> None:
         resume has other conditions.
       FloatingPointError: if the training diverges; what was saved before stays.
     """
-    _check(config)
     folder = run_folder(folder.path)
     resume = folder.goes_on(
         resume=config.resume, resume_or_start=config.resume_or_start
@@ -152,11 +150,6 @@ def stream(
             repeat=True,
         )
     )
-
-
-def _check(config: PipelineTrainingConfig) -> None:
-    if len(config.views) < 2:
-        raise InputError("views", "must be 2 cameras or more", list(config.views))
 
 
 def _open(config: PipelineTrainingConfig, part: Any) -> MomentSet:

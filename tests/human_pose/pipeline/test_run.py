@@ -105,6 +105,11 @@ def test_errors_of_other_validations_do_not_compare(tmp_path, before, best_mm):
 
 
 def test_one_view_cannot_be_lifted(tmp_path):
+    """Whether to be learned from or measured: nothing else is looked at before."""
+    folder = tmp_path / "run"
     config = PipelineTrainingConfig(tmp_path, views=(1,))
     with pytest.raises(InputError, match="views must be 2 cameras or more"):
-        run.train(config, run.run_folder(tmp_path / "run"))
+        run.train(config, run.run_folder(folder))
+    with pytest.raises(InputError, match="views must be 2 cameras or more"):
+        open_moments(tmp_path, "corrected", "test", (1,))
+    assert not folder.exists()
