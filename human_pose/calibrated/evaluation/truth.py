@@ -40,11 +40,12 @@ def truth_for(
 ) -> np.ndarray:
     """The truth's joints of a skeleton in some frames, `[F, J, 3]`, mm.
 
-    Joints are matched by name, frames by their number and their take's; NaN where the
-    truth has none.
+    Joints are matched by name, frames by their number and their take's, which counts
+    where one of the two has several takes; NaN where the truth has none.
 
     Raises:
-      InputError: if truth and frames have none in common, or no joint.
+      InputError: if truth and frames have none in common, or no joint, or the truth has
+        a frame twice.
     """
     try:
         joints = convert(truth.joints_3d_mm, truth.skeleton, skeleton, fill=np.nan)
@@ -54,16 +55,52 @@ def truth_for(
             None,
             ", ".join(truth.skeleton.names),
         ) from error
-    known = zip(truth.sequence.tolist(), truth.frames.tolist(), strict=True)
-    places = {key: place for place, key in enumerate(known)}
-    wanted = list(zip(sequence.tolist(), frames.tolist(), strict=True))
+    places = _places(truth)
+    takes = _takes_of(truth, sequence)
+    wanted = zip(takes.tolist(), frames.tolist(), strict=True)
     found = np.array([places.get(key, -1) for key in wanted], int)
     if (found < 0).all():
         raise InputError(
             f"{truth.source}: must have frames of the recording's, "
-            f"{_span(frames)}; it has {_span(truth.frames)}"
+            f"{_span(frames)}{_in_takes(sequence)}; it has "
+            f"{_span(truth.frames)}{_in_takes(truth.sequence)}"
         )
     return np.where((found >= 0)[:, None, None], joints[found], np.nan)
+
+
+def _places(truth: Motion) -> dict[tuple[int, int], int]:
+    """Where each frame of each take stands.
+
+    Raises:
+      InputError: if one is there twice, as of several takes in a file without cuts.
+    """
+    known = list(zip(truth.sequence.tolist(), truth.frames.tolist(), strict=True))
+    places = {key: place for place, key in enumerate(known)}
+    if len(places) < len(known):
+        twice = next(key for place, key in enumerate(known) if places[key] != place)
+        raise InputError(
+            f"{truth.source}: must number the frames of a take one by one, since "
+            f"frames are matched by number; {twice[1]} comes twice"
+        )
+    return places
+
+
+def _takes_of(truth: Motion, sequence: np.ndarray) -> np.ndarray:
+    """The truth's take of each frame, `[F]`: that of its number.
+
+    Where both have one, and either does not say its number (which makes it 0), it is
+    that.
+    """
+    one, other = np.unique(truth.sequence), np.unique(sequence)
+    if len(one) == len(other) == 1 and 0 in (one[0], other[0]):
+        return np.full_like(sequence, one[0])
+    return sequence
+
+
+def _in_takes(sequence: np.ndarray) -> str:
+    """Which takes frames are of, where numbers of frames alone do not tell."""
+    takes = np.unique(sequence)
+    return f" of take {', '.join(map(str, takes[:3]))}" if takes.any() else ""
 
 
 def _span(frames: np.ndarray) -> str:

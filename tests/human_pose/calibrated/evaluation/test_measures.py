@@ -1,5 +1,7 @@
 """Numbers of the report, each against what is known of invented results."""
 
+import dataclasses
+
 import made_up_recording
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from human_pose.calibrated.evaluation import detections, motion_measures
 from human_pose.calibrated.evaluation.truth import truth_errors, truth_for
 from human_pose.datasets.synthetic.body import BODIES
+from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry.known_skeletons import by_name
@@ -83,6 +86,26 @@ def test_truth_is_matched_by_the_names_of_joints_and_the_numbers_of_frames():
     assert np.isnan(found[0]).all() and np.isnan(found[:, coco.index("nose")]).all()
     with pytest.raises(InputError, match="must have frames of the recording's, 7 to 8"):
         truth_for(motion, coco, np.array([7, 8]), takes[:2])
+
+
+def test_truth_without_cuts_is_not_taken_for_one_of_several_takes(tmp_path):
+    """A TRC of two takes has every number twice."""
+    takes, frames = np.repeat([0, 1], 12), np.tile(np.arange(12), 2)
+    motion = Motion(TRUTH, LIFTER_17, 25.0, frames=frames, sequence=takes)
+    np.testing.assert_array_equal(truth_for(motion, LIFTER_17, frames, takes), TRUTH)
+    formats.write(tmp_path / "truth.trc", motion)
+    flat = formats.read_motion(tmp_path / "truth.trc")
+    with pytest.raises(InputError, match="matched by number; 0 comes twice"):
+        truth_for(flat, LIFTER_17, frames, takes)
+
+
+def test_the_number_of_an_only_take_says_nothing_beside_a_truth_that_has_none():
+    frames, take = np.arange(24), np.full(24, 3)
+    plain = Motion(TRUTH, LIFTER_17)
+    np.testing.assert_array_equal(truth_for(plain, LIFTER_17, frames, take), TRUTH)
+    other = dataclasses.replace(plain, sequence=take + 1)
+    with pytest.raises(InputError, match="0 to 23 of take 3; it has 0 to 23 of take 4"):
+        truth_for(other, LIFTER_17, frames, take)
 
 
 def test_predicted_deviations_are_those_of_projected_draws():
