@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from absl import logging
@@ -11,11 +11,8 @@ from human_pose.exchange.recording import Motion
 from human_pose.exchange.units import body_scale
 from human_pose.files.errors import InputError, one_line
 from human_pose.geometry.joint_words import from_names
+from human_pose.geometry.plausibility import axis_of_bodies
 from human_pose.geometry.skeleton import Skeleton
-
-# Joints that are high and low in people who stand.
-_HIGH: Final = ("head_top", "nose", "neck", "thorax", "left_shoulder")
-_LOW: Final = ("left_ankle", "right_ankle", "left_knee", "right_knee")
 
 
 def named_motion(
@@ -82,16 +79,7 @@ def tell_gaps(
 
 def _tell_lying(motion: Motion, up: str) -> None:
     """Logs that people lie, as they do where another axis than was taken points up."""
-    places = {name: j for j, name in enumerate(motion.skeleton.names)}
-    high = [places[name] for name in _HIGH if name in places]
-    low = [places[name] for name in _LOW if name in places]
-    if not high or not low:
-        return
-    joints = motion.joints_3d_mm
-    way = joints[:, high[0]] - joints[:, low].mean(axis=1)
-    seen = np.isfinite(way).all(axis=-1)
-    x, y, z = np.median(way[seen], axis=0) if seen.any() else (0.0, 0.0, 1.0)
-    if z < max(abs(x), abs(y)):
+    if axis_of_bodies(motion.joints_3d_mm, motion.skeleton.names) not in ("", "z"):
         logging.warning(
             "%s: bodies lie or stand on their heads: does its %s-axis point upwards?",
             motion.source, up,

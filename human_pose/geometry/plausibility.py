@@ -20,6 +20,33 @@ _MOST_FRAMES: Final = 64
 # said, and something else must explain what is by so much less.
 _FITS: Final = 0.2
 _BETTER: Final = 0.5
+# Joints that are high and low in people who stand.
+_HIGH: Final = ("head_top", "nose", "neck", "thorax", "left_shoulder")
+_LOW: Final = ("left_ankle", "right_ankle", "left_knee", "right_knee")
+
+
+def axis_of_bodies(joints_3d_mm: np.ndarray, names: Sequence[str]) -> str:
+    """The axis along which bodies have their heads above their feet.
+
+    Args:
+      joints_3d_mm: `[F, J, 3]`; NaN where one is missing.
+      names: of the J joints, in the vocabulary's words.
+
+    Returns:
+      "z", or "-y" and so on, in the median frame; "" where no joints tell.
+    """
+    places = {name: j for j, name in enumerate(names)}
+    high = [places[name] for name in _HIGH if name in places]
+    low = [places[name] for name in _LOW if name in places]
+    if not high or not low:
+        return ""
+    way = joints_3d_mm[:, high[0]] - joints_3d_mm[:, low].mean(axis=1)
+    way = way[np.isfinite(way).all(axis=-1)]
+    if not len(way):
+        return ""
+    middle = np.median(way, axis=0)
+    most = int(np.abs(middle).argmax())
+    return f"{'-' if middle[most] < 0 else ''}{'xyz'[most]}"
 
 
 def implausible_size(joints_3d_mm: np.ndarray) -> str:

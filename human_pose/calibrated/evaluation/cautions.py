@@ -9,6 +9,7 @@ from human_pose.calibrated.baselines.linear import weighted_dlt
 from human_pose.calibrated.evaluation.motion_measures import height_mm
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
+from human_pose.geometry.plausibility import axis_of_bodies
 
 # Bodies, from a small child's to the tallest.
 _HEIGHTS_MM: Final = (700.0, 2400.0)
@@ -44,6 +45,7 @@ def cautions(
       offsets_px: mean offsets of the views' detections, `[V, 2]`.
     """
     yield from _of_size(poses, recording)
+    yield from _of_axes(poses)
     yield from _of_all(poses)
     yield from _exchanges(poses)
     for view, name in enumerate(poses.view_names):
@@ -71,6 +73,17 @@ def _of_size(poses: Poses, recording: Recording) -> Iterator[str]:
 
 def _wrong(height: float) -> bool:
     return not (np.isnan(height) or _HEIGHTS_MM[0] <= height <= _HEIGHTS_MM[1])
+
+
+def _of_axes(poses: Poses) -> Iterator[str]:
+    """Says where bodies do not stand, as in worlds that begin at a camera."""
+    axis = axis_of_bodies(poses.joints_3d_mm, poses.skeleton.names)
+    if axis not in ("", "z"):
+        yield (
+            f"Bodies lie or stand on their heads: these are along {axis} from the "
+            "feet. Results and their files take the calibration's z-axis for upwards: "
+            "is it?"
+        )
 
 
 def _of_all(poses: Poses) -> Iterator[str]:

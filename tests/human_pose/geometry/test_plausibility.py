@@ -5,7 +5,11 @@ import pytest
 
 from human_pose.datasets.synthetic import BODIES, subject_cameras
 from human_pose.datasets.synthetic.motion import perform
-from human_pose.geometry.plausibility import doubts, implausible_size
+from human_pose.geometry.plausibility import (
+    axis_of_bodies,
+    doubts,
+    implausible_size,
+)
 from human_pose.geometry.skeletons import LIFTER_17
 
 FLIP = LIFTER_17.flip_order
@@ -113,3 +117,12 @@ def test_joints_that_are_not_known_do_not_count(frames):
     assert implausible_size(lost) == ""
     assert "are they metres?" in implausible_size(lost / 1000)
     assert implausible_size(np.full_like(lost, np.nan)) == ""
+
+
+def test_the_axis_from_the_feet_to_the_head(frames):
+    truth, names = frames[1], LIFTER_17.names
+    assert axis_of_bodies(truth, names) == "z"
+    assert axis_of_bodies(truth[..., [1, 2, 0]], names) == "y"
+    assert axis_of_bodies(-truth[..., [2, 0, 1]], names) == "-x"
+    assert axis_of_bodies(np.nan * truth, names) == ""
+    assert axis_of_bodies(truth[:, :4], names[:4]) == ""  # no head

@@ -118,6 +118,21 @@ def test_metres_taken_for_millimetres_are_seen(tmp_path, monkeypatch):
     assert "compared on 10 of the 24 frames, numbers 7 to 16" in text
 
 
+def test_a_world_that_begins_at_a_camera_is_told(tmp_path):
+    """Its y-axis points downwards, as Anipose's calibrations often have it."""
+    turn = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # z up to -y up
+    rig = [
+        dataclasses.replace(camera, rotation=camera.rotation @ turn.T)
+        for camera in NOISY.cameras
+    ]
+    turned = TRUTH @ turn.T
+    np.testing.assert_allclose(rig[0].project(turned), NOISY.cameras[0].project(TRUTH))
+    text = written(tmp_path, NOISY.replace(cameras=tuple(rig)), turned)
+    cautions = text.split("## What was read")[0]
+    assert "along -y from the feet" in cautions
+    assert "along" not in written(tmp_path, NOISY, TRUTH).split("## What was read")[0]
+
+
 def test_one_view_is_reported_alone(tmp_path):
     text = written(
         tmp_path, NOISY.of_views(["back", "door"]).of_views(["back", "door"])
