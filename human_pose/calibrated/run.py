@@ -12,6 +12,7 @@ from human_pose.calibrated.checkpoint import NAME as CHECKPOINT
 from human_pose.calibrated.checkpoint import load_lifter
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
 from human_pose.calibrated.evaluation.report import REPORT as RECORDING_REPORT
+from human_pose.calibrated.evaluation.truth import truth_for
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.people import People, choose, tell_apart
 from human_pose.calibrated.prior.files import load_prior
@@ -71,6 +72,9 @@ def lift(
     place.check_apart((recording.path, recording.cameras, recording.truth), WRITTEN)
     detected = read(recording)
     truth = read_truth(recording.truth, recording.units, detected.fps)
+    if truth is not None:
+        # What does not belong together is refused before minutes of lifting.
+        truth_for(truth, detected.skeleton, detected.frames, detected.sequence)
     lifter = lifter_for(detected.skeleton, prior, checkpoint, config)
     with locked(folder, "lifting"):
         done = lift_people(

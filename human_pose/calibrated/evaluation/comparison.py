@@ -16,7 +16,12 @@ from human_pose.calibrated.baselines import (
     Method,
 )
 from human_pose.calibrated.evaluation import leave_one_out, motion_measures
-from human_pose.calibrated.evaluation.truth import TruthErrors, truth_errors, truth_for
+from human_pose.calibrated.evaluation.truth import (
+    TruthErrors,
+    said_of_numbers,
+    truth_errors,
+    truth_for,
+)
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.geometry.skeleton import convert
@@ -123,7 +128,8 @@ def compare(
     Raises:
       InputError: if the truth has no frame or joint of the recording.
     """
-    frames = _compared(len(poses))
+    known = None if truth is None else _known(truth, recording)
+    frames = _compared(np.zeros(len(poses)) if known is None else _frames_of(known))
     part = recording.of_frames(frames)
     notes: list[str] = []
     if len(part) < len(poses):
@@ -148,7 +154,13 @@ def compare(
             for name, found in joints.items()
         }
         rows = {name: each.result() for name, each in waiting.items()}
-    return Comparison(joints, frames, rows, _truths(poses, joints, part, truth), notes)
+    errors = {}
+    if known is not None:
+        errors = _truths(poses, joints, part, frames, known[frames])
+        numbers = part.frames, part.sequence
+        said = said_of_numbers(joints[OURS], known[frames], *numbers)
+        notes += [said] if said else []
+    return Comparison(joints, frames, rows, errors, notes)
 
 
 def _usable(
@@ -174,10 +186,27 @@ def _detected(values: np.ndarray, poses: Poses, recording: Recording) -> np.ndar
     return convert(values, poses.skeleton, recording.skeleton, fill=np.nan)
 
 
-def _compared(count: int) -> slice:
-    """The frames compared: those in the middle, in a row, as measures need."""
-    first = max(count - MOST_FRAMES, 0) // 2
-    return slice(first, first + min(count, MOST_FRAMES))
+def _known(truth: Motion, recording: Recording) -> np.ndarray:
+    """The truth of the recording's joints and frames, `[F, J, 3]`."""
+    return truth_for(truth, recording.skeleton, recording.frames, recording.sequence)
+
+
+def _frames_of(joints_mm: np.ndarray) -> np.ndarray:
+    """Whether a joint is there in each frame, `[F]`."""
+    return np.asarray(np.isfinite(joints_mm).all(axis=-1).any(axis=-1))
+
+
+def _compared(known: np.ndarray) -> slice:
+    """The frames compared: in a row, as measures need, where most are known `[F]`.
+
+    Of several such, those in the middle.
+    """
+    size = min(len(known), MOST_FRAMES)
+    before = np.append(0, np.cumsum(known))
+    held = before[size:] - before[: len(before) - size]
+    best = np.flatnonzero(held == held.max())
+    first = int(best[(len(best) - 1) // 2])
+    return slice(first, first + size)
 
 
 def _row(
@@ -211,17 +240,14 @@ def _truths(
     poses: Poses,
     joints: Mapping[str, np.ndarray],
     part: Recording,
-    truth: Motion | None,
+    frames: slice,
+    truth_mm: np.ndarray,
 ) -> dict[str, TruthErrors]:
-    if truth is None:
-        return {}
-    frames = _compared(len(poses))
-    wanted = truth_for(truth, part.skeleton, part.frames, part.sequence)
     flat = poses.covariance_mm2[frames].reshape(len(part), -1, 9)
     covariance = _detected(flat, poses, part).reshape(len(part), -1, 3, 3)
     return {
         name: truth_errors(
-            found, wanted, part.skeleton, covariance if name == OURS else None
+            found, truth_mm, part.skeleton, covariance if name == OURS else None
         )
         for name, found in joints.items()
     }

@@ -12,6 +12,11 @@ from human_pose.geometry import metrics
 from human_pose.geometry.skeleton import Skeleton, convert
 
 SHARES: Final = (0.68, 0.95)
+# By how many frames truths are numbered otherwise that are looked at, how much of the
+# error that must explain, and of the frames must be left.
+_FARTHEST: Final = 30
+_EXPLAINED: Final = 0.3
+_LEFT: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,62 @@ def _in_takes(sequence: np.ndarray) -> str:
 
 def _span(frames: np.ndarray) -> str:
     return f"{frames.min()} to {frames.max()}" if frames.size else "none"
+
+
+def said_of_numbers(
+    joints_mm: np.ndarray,
+    truth_mm: np.ndarray,
+    frames: np.ndarray,
+    sequence: np.ndarray,
+) -> str:
+    """A sentence where the truth of other frames fits better; "" where none does.
+
+    Programs count frames from 0 or from 1, or from where they were cut.
+
+    Args:
+      joints_mm: `[F, J, 3]`, the estimates; NaN where missing.
+      truth_mm: `[F, J, 3]`, of the frames as they are numbered.
+      frames: `[F]`, their numbers.
+      sequence: `[F]`, equal for the frames of one take.
+    """
+    shifts = range(
+        -min(_FARTHEST, len(frames) - 1), min(_FARTHEST, len(frames) - 1) + 1
+    )
+    errors = {
+        shift: _error_of_later(joints_mm, truth_mm, frames, sequence, shift)
+        for shift in shifts
+    }
+    least = min(errors, key=lambda shift: (errors[shift], abs(shift)))
+    if not errors[least] < (1 - _EXPLAINED) * errors[0] < np.inf:
+        return ""
+    way = "later" if least > 0 else "earlier"
+    count = f"{abs(least)} frame{'s' if abs(least) > 1 else ''}"
+    return (
+        f"The truth fits better where it is taken from {count} {way}: then joints err "
+        f"by {errors[least]:.1f} mm, as it is numbered by {errors[0]:.1f} mm. Does it "
+        "count frames as the recording does?"
+    )
+
+
+def _error_of_later(
+    joints_mm: np.ndarray,
+    truth_mm: np.ndarray,
+    frames: np.ndarray,
+    sequence: np.ndarray,
+    shift: int,
+) -> float:
+    """The mean error beside the truth of frames that are later; inf of too few."""
+    count = len(frames) - abs(shift)
+    here, there = (
+        slice(max(first, 0), max(first, 0) + count) for first in (-shift, shift)
+    )
+    same = (frames[there] - frames[here] == shift) & (sequence[there] == sequence[here])
+    distances = np.linalg.norm(joints_mm[here] - truth_mm[there], axis=-1)[same]
+    known = np.isfinite(distances)
+    known_frames = np.isfinite(truth_mm).all(axis=-1).any(axis=-1).sum()
+    if known.any(axis=-1).sum() < max(_LEFT * known_frames, 1):
+        return np.inf
+    return float(distances[known].mean())
 
 
 def truth_errors(

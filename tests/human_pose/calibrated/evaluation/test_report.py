@@ -83,6 +83,31 @@ def test_with_truth_errors_stand_beside_the_ellipsoids(tmp_path):
     assert "left out:" not in text.split("## Beside")[1].split("## What")[0]
 
 
+def test_methods_are_compared_where_there_is_truth(tmp_path, monkeypatch):
+    """Of a long recording the end may be known, which the middle frames are not."""
+    monkeypatch.setattr(comparison, "MOST_FRAMES", 8)
+    truth = Motion(TRUTH[20:], LIFTER_17, frames=np.arange(20, 24))
+    off = TRUTH + np.array([0, 0, 7])
+    text = written(tmp_path, joints_mm=off, truth=truth)
+    assert "compared on 8 of the 24 frames, numbers 16 to 23" in text
+    mean, *_, found, _, _ = row(text, "Errors to the truth", "ours")
+    assert (float(mean), float(found)) == (7, 100)
+
+
+@pytest.mark.parametrize(
+    "first, words", [(1, "1 frame later"), (-3, "3 frames earlier")]
+)
+def test_truth_that_counts_frames_otherwise_is_told(first, words, tmp_path):
+    truth = Motion(TRUTH, LIFTER_17, frames=np.arange(24) + first)
+    moved = TRUTH + np.random.default_rng(0).normal(0, 2, TRUTH.shape)
+    text = written(tmp_path, joints_mm=moved, truth=truth)
+    said = re.search(r"taken from (.*?): then joints err by ([\d.]+) mm", text)
+    assert said[1] == words
+    assert float(said[2]) == pytest.approx(2 * np.sqrt(8 / np.pi), rel=0.1)
+    right = written(tmp_path, joints_mm=moved, truth=Motion(TRUTH, LIFTER_17))
+    assert "fits better" not in right
+
+
 def test_what_looks_wrong_is_said(tmp_path):
     joints, rig = NOISY.joints_2d_px.copy(), NOISY.cameras
     joints[:, 0] += (25, 0)
