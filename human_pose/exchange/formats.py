@@ -12,10 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from absl import logging
-
 from human_pose.exchange.format import Format
+from human_pose.exchange.numbering import check_frames
 from human_pose.exchange.recording import Motion, Recording, check_fps
 from human_pose.exchange.sources import head
 from human_pose.files.errors import InputError
@@ -131,7 +129,9 @@ def read_recording(
         recording = recording.replace(fps=fps)
     if "frames" not in chosen.options:
         recording = of_range(recording, frames)
-    _check_frames(recording)
+    if not recording.seen.any():
+        raise InputError(f"{path}: must hold a joint that was found; there is none")
+    check_frames(recording)
     if cameras is None:
         return recording
     if isinstance(cameras, str | os.PathLike):
@@ -280,31 +280,6 @@ def _read(path: StrPath, kind: str, units: str | None) -> Any:
     chosen = recognise(path, kind)
     assert chosen.read is not None
     return chosen.read(Path(path), units=units)
-
-
-def _check_frames(recording: Recording) -> None:
-    """Refuses recordings of nothing and frames that come twice; warns of those missing.
-
-    Raises:
-      InputError: naming the file.
-    """
-    source = recording.source
-    if not recording.seen.any():
-        raise InputError(f"{source}: must hold a joint that was found; there is none")
-    within = np.diff(recording.sequence) == 0
-    steps = np.diff(recording.frames)[within]
-    if (steps <= 0).any():
-        number = recording.frames[1:][within][steps <= 0][0]
-        raise InputError(
-            f"{source}: frames must ascend within a sequence; {number} does not"
-        )
-    if len(steps) and steps.max() > steps.min():
-        number = recording.frames[1:][within][steps > steps.min()][0]
-        logging.warning(
-            "%s: frames are missing before number %d, and perhaps more; time goes on "
-            "as if they had not been",
-            *(source, number),
-        )
 
 
 def _named(word: str) -> Skeleton:

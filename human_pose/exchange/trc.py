@@ -113,9 +113,16 @@ def is_trc(path: str | os.PathLike[str]) -> bool:
 
 
 def _times(motion: Motion, fps: float) -> np.ndarray:
-    """Seconds of each frame, by its number, as Pose2Sim, where numbers ascend."""
-    ascends = bool((np.diff(motion.frames) > 0).all())
-    return (motion.frames if ascends else np.arange(len(motion))) / fps
+    """Seconds of each frame, by its number, as Pose2Sim, where numbers ascend.
+
+    Where they go on in like steps, as of every fifth frame, the rate is that of frames
+    that are there.
+    """
+    steps = np.diff(motion.frames)
+    if not (steps > 0).all():
+        return np.arange(len(motion)) / fps
+    usual = np.median(steps) if len(steps) else 1.0
+    return np.asarray(motion.frames / (usual * fps))
 
 
 def _rows(path: Path, lines: Sequence[str], columns: int) -> np.ndarray:

@@ -110,6 +110,37 @@ def test_frames_twice_and_missing_are_said(tmp_path, monkeypatch):
         formats.read_recording(tmp_path / "a.npz")
 
 
+def test_takes_that_come_again_have_other_frames(tmp_path):
+    """A number of a frame would be there twice, whichever of the two was meant."""
+    recording = made_up.recording(frames=4)
+    for frames, takes in (([0, 1, 0, 1], [0, 1, 0, 1]), ([0, 0, 1, 0], [2, 1, 1, 2])):
+        twice = recording.replace(frames=frames, sequence=takes)
+        formats.write(tmp_path / "a.npz", twice)
+        with pytest.raises(InputError, match="ascend within a sequence; 0 does not"):
+            formats.read_recording(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("apart, said", [(3, 1), (2, 0)])
+def test_views_whose_frames_are_numbered_apart_are_told(
+    apart, said, tmp_path, monkeypatch
+):
+    """As where each picture of all views has a number of its own."""
+    lines = []
+    monkeypatch.setattr(
+        logging, "warning", lambda text, *args: lines.append(text % args)
+    )
+    recording = made_up.recording(frames=3)
+    for place, name in enumerate(recording.view_names):
+        view = recording.of_views([name])
+        numbered = view.replace(frames=np.arange(3) + apart * place)
+        formats.write(tmp_path / f"{name}.json", numbered)
+    numbers = formats.read_recording(tmp_path).frames
+    assert numbers.tolist() == list(range(3 + apart))
+    assert (
+        sum("are the views' frames numbered alike?" in line for line in lines) == said
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "to"), [("a.trc", None), ("a", None), ("a.npz", "csvv")]
 )

@@ -30,6 +30,18 @@ def test_a_trc_is_as_pose2sim_and_opensim_read_it(tmp_path):
     )
 
 
+def test_times_in_a_trc_are_by_its_rate(tmp_path):
+    """Of every fifth frame, too, whose rate is that of those that are there."""
+    every = dataclasses.replace(
+        MOTION, frames=10 + 5 * np.arange(len(MOTION)), fps=25.0
+    )
+    trc.write_trc(tmp_path / "a.trc", every)
+    lines = (tmp_path / "a.trc").read_text().splitlines()[5:]
+    times = [float(line.split("\t")[1]) for line in lines]
+    np.testing.assert_allclose(np.diff(times), 1 / 25, atol=1e-6)
+    assert [line.split("\t")[0] for line in lines[:2]] == ["10", "15"]
+
+
 @pytest.mark.parametrize("skeleton", KNOWN.values(), ids=KNOWN)
 def test_markers_are_joints_again(skeleton):
     words = markers.markers_of(skeleton.names)
