@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from human_pose.exchange.format import Format
-from human_pose.exchange.named import named_motion
+from human_pose.exchange.named import named_motion, whole_numbers
 from human_pose.exchange.recording import Motion
 from human_pose.exchange.sources import head
 from human_pose.files.arrays import MOST_BYTES, check_names, refusing
@@ -58,13 +58,14 @@ def read_anipose(
     wanted = [f"{name}{axis}" for name in names for axis in _AXES]
     check_names(path, wanted, header)
     values = _values(path, header, rows, [*wanted, _FRAME])
-    frames = values[:, -1]
     return named_motion(
         path,
         names,
         values[:, :-1].reshape(len(values), len(names), 3),
         fps=fps,
-        frames=frames.astype(np.int64) if np.isfinite(frames).all() else None,
+        frames=whole_numbers(f"{path}: {_FRAME}", values[:, -1])
+        if _FRAME in header
+        else None,
         units=units,
         up=up,
     )

@@ -97,7 +97,8 @@ def _read(path: Path, content: bytes) -> C3d:
         np.where(lost, np.nan, rows[..., :3]),
         _labels(point),
         "".join(_texts(point, "UNITS")[:1]),
-        float(_one(point, "RATE", 0.0)),
+        # A rate such as 29.97 is that number, and none of a float's further digits.
+        float(str(np.float32(_one(point, "RATE", 0.0)))),
         first - 1,
     )
 

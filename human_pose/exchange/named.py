@@ -105,3 +105,19 @@ def needed_fps(path: str | os.PathLike[str], motion: Motion) -> float:
     if motion.fps is None:
         raise InputError("fps", f"must be given for {path}, whose format needs it")
     return motion.fps
+
+
+def whole_numbers(where: str, values: np.ndarray) -> np.ndarray:
+    """Numbers of frames `[F]`, int64, from a file's floats.
+
+    Args:
+      where: file and column, for the error.
+      values: `[F]`, NaN where a cell is blank.
+
+    Raises:
+      InputError: if one is missing, or no whole number.
+    """
+    wrong = ~((np.abs(values) < 2**53) & (values == np.round(values)))
+    if wrong.any():
+        raise InputError(where, "must be whole numbers", float(values[wrong][0]))
+    return values.astype(np.int64)

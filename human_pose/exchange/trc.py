@@ -15,7 +15,12 @@ from absl import logging
 
 from human_pose.exchange.format import Format
 from human_pose.exchange.markers import joints_of, markers_of
-from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
+from human_pose.exchange.named import (
+    named_motion,
+    needed_fps,
+    tell_gaps,
+    whole_numbers,
+)
 from human_pose.exchange.recording import Motion
 from human_pose.exchange.sources import head
 from human_pose.exchange.units import MILLIMETRES
@@ -70,7 +75,7 @@ def read_trc(
         joints_of(names),
         rows[:, _BEFORE:].reshape(len(rows), len(names), 3),
         fps=_number(path, "DataRate", heading["DataRate"]),
-        frames=_whole(path, rows[:, 0]),
+        frames=whole_numbers(f"{path}: Frame#", rows[:, 0]),
         units=units,
         declared=heading["Units"],
         up=up,
@@ -148,12 +153,6 @@ def _rows(path: Path, lines: Sequence[str], columns: int) -> np.ndarray:
     if not rows:
         raise InputError(f"{path}: must hold at least one frame; it holds none")
     return np.array(rows)
-
-
-def _whole(path: Path, values: np.ndarray) -> np.ndarray:
-    if not (np.isfinite(values).all() and (np.abs(values) < 2**53).all()):
-        raise InputError(f"{path}: Frame# must be whole numbers")
-    return np.rint(values).astype(np.int64)
 
 
 def _number(path: Path, what: str, text: str) -> float:

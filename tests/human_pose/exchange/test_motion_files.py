@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import re
 import struct
 import sys
 
@@ -16,6 +17,7 @@ from human_pose.exchange import (
     anipose,
     c3d,
     c3d_file,
+    formats,
     motion_npz,
     poses,
     trc,
@@ -262,6 +264,29 @@ def test_anipose_columns(tmp_path):
     assert float(columns["pelvis_score"]) == 1
     assert [columns[f"M_{i}{i}"] for i in range(3)] == ["1.0"] * 3
     assert columns["fnum"] == "7"
+
+
+@pytest.mark.parametrize("cell, said", [("8.5", "8.5"), ("", "nan")])
+def test_frames_are_whole_numbers(cell, said, tmp_path):
+    """Half a frame is none, and neither is a blank one: a truth is matched by them."""
+    table, markers = tmp_path / "a.csv", tmp_path / "a.trc"
+    anipose.write_anipose(table, MOTION)
+    table.write_text(re.sub(r",8$", f",{cell}", table.read_text(), flags=re.M))
+    trc.write_trc(markers, MOTION)
+    markers.write_text(re.sub(r"^8\t", f"{cell}\t", markers.read_text(), flags=re.M))
+    for path, column in ((table, "fnum"), (markers, "Frame#")):
+        with pytest.raises(
+            InputError, match=f"{column} must be whole numbers; received {said}"
+        ):
+            formats.read_motion(path)
+
+
+@pytest.mark.parametrize("fps", [29.97, 59.94, 23.976])
+def test_a_c3ds_rate_has_no_digits_of_its_floats(fps, tmp_path):
+    pytest.importorskip("ezc3d")
+    path = tmp_path / "a.c3d"
+    c3d.write_c3d(path, dataclasses.replace(MOTION, fps=fps))
+    assert c3d.read_c3d(path).fps == fps
 
 
 def test_units_that_cannot_be_told(tmp_path):
