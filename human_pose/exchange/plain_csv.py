@@ -61,7 +61,9 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
     with refusing(path, "is no table of detections"):
         names, *rows = csv.reader(read_text(path, MOST_BYTES).splitlines())
         cells = zip(*(row for row in rows if row), strict=True)
-        columns = dict(zip(_header(names), map(list, cells), strict=True))
+        header = _header(names)
+        _check_columns(str(path), names, header)
+        columns = dict(zip(header, map(list, cells), strict=True))
         _tell_unread(str(path), columns)
         if not set(_LONG) <= set(columns):
             columns = _lengthened(columns)
@@ -99,13 +101,29 @@ def write(path: str | os.PathLike[str], recording: Recording) -> None:
 
 
 def _header(names: list[str]) -> list[str]:
-    """The columns' names, with our word for confidence."""
+    """The columns' names, with our word for confidence where it is not there itself."""
+    split = [name.strip().rpartition(_SLASH) for name in names]
+    said = {before for before, _, last in split if last.lower() == _CONFIDENCE}
     words = []
-    for name in names:
-        before, slash, last = name.strip().rpartition(_SLASH)
-        known = last.lower() in (*_SURE, _CONFIDENCE)
+    for before, slash, last in split:
+        known = last.lower() in (_CONFIDENCE, *(() if before in said else _SURE))
         words.append(f"{before}{slash}{_CONFIDENCE if known else last}")
     return words
+
+
+def _check_columns(source: str, names: list[str], header: list[str]) -> None:
+    """Refuses columns that mean the same, of which one would be lost.
+
+    Raises:
+      InputError: naming them.
+    """
+    for word in header:
+        if header.count(word) > 1:
+            same = [n for n, h in zip(names, header, strict=True) if h == word]
+            raise InputError(
+                f"{source}: columns must mean different things; {' and '.join(same)} "
+                f"are all {word!r}"
+            )
 
 
 def _tell_unread(source: str, columns: _Columns) -> None:

@@ -50,7 +50,8 @@ def check_file_names(recording: Recording) -> None:
     """Refuses what cannot be files of views and frames.
 
     Raises:
-      InputError: if a view's name is no name of a file, or frames have one number.
+      InputError: if a view's name is no name of a file, frames have one number, or
+        one below 0, whose sign would be lost.
     """
     for name in recording.view_names:
         if name in ("", ".", "..") or set(name) & set("/\\\0"):
@@ -58,6 +59,11 @@ def check_file_names(recording: Recording) -> None:
                 f"{recording.source}: views must have names that files can have; "
                 f"received {name!r}"
             )
+    if recording.frames.min(initial=0) < 0:
+        raise InputError(
+            f"{recording.source}: this format numbers frames from 0 on; received "
+            f"{recording.frames.min()}"
+        )
     if len(np.unique(recording.frames)) < len(recording):
         raise InputError(
             f"{recording.source}: this format tells frames by their numbers; those of "

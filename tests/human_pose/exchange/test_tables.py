@@ -288,3 +288,28 @@ def test_the_lifters_files_need_no_truth(tmp_path):
     assert pose_file.read(tmp_path / "a.h5").fps == 24
     hidden = np.argwhere(~read.seen[:, :, 0])
     assert hidden.tolist() == [[1, 2, 6], [2, 0, 3]]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("x,y,score,visibility", "score and visibility are all 'confidence'"),
+        ("x,y,x,confidence", "x and x are all 'x'"),
+    ],
+)
+def test_columns_that_mean_the_same_are_refused(columns, said, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(f"frame,view,joint,{columns}\n0,a,nose,10,20,0.5,0.25\n")
+    with pytest.raises(InputError, match=said):
+        plain_csv.read(path)
+
+
+def test_confidence_itself_counts_before_other_words(tmp_path, caplog):
+    path = tmp_path / "a.csv"
+    row = "10,20,0.5,0.25"
+    path.write_text(f"frame,view,joint,x,y,confidence,score\n0,a,nose,{row}\n")
+    assert plain_csv.read(path).confidence.item() == 0.5
+    assert "columns that are not read: score" in caplog.text
+    wide = "frame,a/nose/x,a/nose/y,a/nose/confidence,a/nose/score"
+    path.write_text(f"{wide}\n0,{row}\n")
+    assert plain_csv.read(path).confidence.item() == 0.5
