@@ -289,7 +289,7 @@ def test_the_formats_are_told_apart(tmp_path):
 
 @pytest.mark.parametrize("module", [openpose, coco])
 def test_frames_before_the_first_have_no_files(module, tmp_path):
-    """A sign before the digits of a name would be read as a dash: time ran backwards."""
+    """A sign in a name would be read as a dash, so that time ran backwards."""
     recording = made_up.recording().replace(frames=[-3, -2, -1])
     with pytest.raises(InputError, match="numbers frames from 0 on; received -3"):
         module.write(tmp_path / "a", recording)
