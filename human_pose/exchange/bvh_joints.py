@@ -1,7 +1,8 @@
 """What BVH files call joints, in the vocabulary of `geometry.skeleton`.
 
-Two families of words: those of CMU's files as converted by B. Hahne ("Daz-friendly"),
-and MotionBuilder's, which Mixamo, Human3.6M and LaFAN1 share. The vocabulary's pelvis
+Three families of words: those of CMU's files as converted by B. Hahne ("Daz-friendly"),
+MotionBuilder's, which Mixamo, Human3.6M and LaFAN1 share, and Biovision's, whose
+`LeftShoulder` is a shoulder and no collar bone. The vocabulary's pelvis
 is the middle of the hip joints, its thorax the joint at the neck's base. CMU's files
 have no joint for the spine's middle, the neck (the nose's base) and the head's top:
 these are fixed to the abdomen and to the head (`CMU_FIXED`).
@@ -36,6 +37,19 @@ _BUILDER: Final[Mapping[str, str]] = {
             ("Arm", "shoulder"), ("ForeArm", "elbow"), ("Hand", "wrist"),
             ("UpLeg", "hip"), ("Leg", "knee"), ("Foot", "ankle"),
             ("ToeBase", "big_toe"),
+        )
+    },
+}  # fmt: skip
+_BIOVISION: Final[Mapping[str, str]] = {
+    "Neck": "thorax",
+    "Head": "neck",
+    "Head_end": "head_top",
+    **{
+        f"{side}{word}": f"{side.lower()}_{joint}"
+        for side in ("Right", "Left")
+        for word, joint in (
+            ("Shoulder", "shoulder"), ("Elbow", "elbow"), ("Wrist", "wrist"),
+            ("Hip", "hip"), ("Knee", "knee"), ("Ankle", "ankle"),
         )
     },
 }  # fmt: skip
@@ -119,11 +133,14 @@ def named_joints(
 
 def _words(names: Sequence[str]) -> tuple[Mapping[str, str], Mapping[str, Fixed]]:
     """The family of a file's words, and what is fixed to its joints."""
-    cmu, builder = (
+    cmu, biovision, builder = (
         {word: name for word, name in family.items() if word in names}
-        for family in (_CMU, _BUILDER)
+        for family in (_CMU, _BIOVISION, _BUILDER)
     )
     if len(cmu) == len(_CMU) and {"abdomen", "chest", "head"} <= set(names):
         return cmu, CMU_FIXED
     # One word alone, as `Neck`, may mean anything.
-    return (builder, {}) if len(builder) > len(_BUILDER) / 2 else ({}, {})
+    for found, family in ((biovision, _BIOVISION), (builder, _BUILDER)):
+        if len(found) > len(family) / 2:
+            return found, {}
+    return {}, {}

@@ -183,9 +183,9 @@ def _one(group: Mapping[str, np.ndarray], name: str, default: Any) -> float:
 
 def _texts(group: Mapping[str, np.ndarray], name: str) -> list[str]:
     letters = group.get(name)
-    if letters is None or letters.dtype != "S1" or letters.ndim == 0:
+    if letters is None or letters.dtype != "S1" or letters.size == 0:
         return []
-    rows = letters.reshape(-1, letters.shape[-1])
+    rows = np.atleast_1d(letters).reshape(-1, (letters.shape or (1,))[-1])
     return [b"".join(row.tolist()).decode("utf-8", "replace").strip() for row in rows]
 
 

@@ -200,6 +200,49 @@ def test_cmus_words(tmp_path, caplog):
     assert "lie or stand on their heads: does its z-axis point upwards?" in caplog.text
 
 
+def test_biovisions_words(tmp_path):
+    """Shoulders are shoulders, and what has no word hangs where the file hangs it."""
+    sides = [
+        f"{side}{word}"
+        for side in ("Left", "Right")
+        for word in (
+            *("Hip", "Knee", "Ankle", "Foot"),
+            *("Collar", "Shoulder", "Elbow", "Wrist"),
+        )
+    ]
+    names = ["Hips", *sides[:4], "-", *sides[8:12], "-", "Chest", *sides[4:8], "-"]
+    names += [*sides[12:], "-", "Neck", "Head"]
+    text, depth = "HIERARCHY\n", 0
+    for place, name in enumerate(names):
+        if name == "-":  # back to the branch
+            text, depth = text + "}\n" * 4, depth - 4
+            continue
+        text += f"{'JOINT' if depth else 'ROOT'} {name}\n{{\nOFFSET 0 {place} 1\n"
+        text += f"CHANNELS {1 if not depth else 0}{'' if depth else ' Xposition'}\n"
+        depth += 1
+    text += "End Site\n{\nOFFSET 0 9 0\n}\n" + "}\n" * depth
+    text += "MOTION\nFrames: 1\nFrame Time: 0.04\n0\n"
+    found = bvh.read_bvh(write(tmp_path / "a.bvh", text), units="cm")
+    names = found.skeleton.names
+    assert set(LIFTER_17.names) - set(names) == {"spine"}
+    np.testing.assert_allclose(
+        joint(found, "left_elbow") - joint(found, "left_shoulder"), [[10, 0, 140]]
+    )
+    middle = (joint(found, "left_hip") + joint(found, "right_hip")) / 2
+    np.testing.assert_allclose(joint(found, "pelvis"), middle)
+    parents = {n: names[p] for n, p in zip(names, found.skeleton.parents, strict=True)}
+    assert (parents["LeftCollar"], parents["Chest"]) == ("Chest", "Hips")
+    assert (parents["LeftFoot"], parents["left_knee"]) == ("left_ankle", "left_hip")
+
+
+def test_a_few_words_of_the_vocabulary(tmp_path):
+    """`Hips` alone means the pelvis, on which others hang by the file's word for it."""
+    text = HAND_MADE.replace("Base", "Hips")
+    found = bvh.read_bvh(write(tmp_path / "a.bvh", text), units="cm")
+    assert found.skeleton.names == ("pelvis", "Middle", "Tip")
+    assert found.skeleton.parents == (-1, 0, 1)
+
+
 def test_mixamos_words(tmp_path):
     names = (
         "Hips Spine Spine1 Spine2 Neck Head HeadTop_End LeftShoulder LeftArm "
