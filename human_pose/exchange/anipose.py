@@ -68,6 +68,7 @@ def read_anipose(
         else None,
         units=units,
         up=up,
+        zeros_missing=True,
     )
 
 

@@ -56,6 +56,7 @@ def read_c3d(
         units=units,
         declared=content.units or None,
         up=up,
+        zeros_missing=True,
     )
 
 

@@ -27,6 +27,7 @@ def named_motion(
     declared: str | None = None,
     up: str = "z",
     parents: Mapping[str, str] | None = None,
+    zeros_missing: bool = False,
 ) -> Motion:
     """The motion of joints by their names, in millimetres and with z up.
 
@@ -42,6 +43,7 @@ def named_motion(
       up: the file's axis that points upwards.
       parents: of joints that the vocabulary does not know, by name; they hang on the
         root where nothing else is said.
+      zeros_missing: whether programs write (0, 0, 0) for joints that are missing.
 
     Raises:
       InputError: naming the file, if it has no joint or frame, one name twice, or its
@@ -54,6 +56,8 @@ def named_motion(
     joints = np.asarray(joints, np.float64)
     if not len(joints):
         raise InputError(f"{path}: must hold at least one frame; it holds none")
+    if zeros_missing:
+        joints = _without_zeros(path, joints)
     scale = body_scale(joints, str(path), units, declared)
     counted = {
         name: values
@@ -65,6 +69,23 @@ def named_motion(
     motion = Motion(joints, skeleton, fps, up=up, source=str(path), **counted).z_up
     _tell_lying(motion, up)
     return motion
+
+
+def _without_zeros(path: str | os.PathLike[str], joints: np.ndarray) -> np.ndarray:
+    """Joints with NaN for those at the origin, where none is in other frames.
+
+    One that always lies there is where the body's place was taken off.
+    """
+    zero = (joints == 0).all(axis=-1)
+    always = zero.all(axis=0)
+    if always.sum() == 1:
+        zero = zero & ~always
+    if zero.any():
+        logging.warning(
+            "%s: %d points lie at (0, 0, 0); they are taken for missing",
+            path, zero.sum(),
+        )  # fmt: skip
+    return np.where(zero[..., None], np.nan, joints)
 
 
 def tell_gaps(
@@ -87,12 +108,17 @@ def _tell_lying(motion: Motion, up: str) -> None:
 
 
 def _hung(skeleton: Skeleton, parents: Mapping[str, str]) -> Skeleton:
-    """The skeleton with some joints on other parents."""
+    """The skeleton with joints that keep their own names on the parents of a file.
+
+    Both are the file's words, some of which mean joints of the vocabulary.
+    """
     if not parents:
         return skeleton
+    meaning = dict(skeleton.aliases)
+    own = {n: meaning.get(p, p) for n, p in parents.items() if n not in meaning}
     tree: dict[str, str | None] = {}
     for name, parent in zip(skeleton.names, skeleton.parents, strict=True):
-        tree[name] = parents.get(name, skeleton.names[parent] if parent >= 0 else None)
+        tree[name] = own.get(name, skeleton.names[parent] if parent >= 0 else None)
     return Skeleton.grown(tree, aliases=dict(skeleton.aliases), pairs=skeleton.pairs)
 
 

@@ -79,6 +79,7 @@ def read_trc(
         units=units,
         declared=heading["Units"],
         up=up,
+        zeros_missing=True,
     )
 
 

@@ -129,7 +129,7 @@ def test_what_is_wrong_with_a_trc_is_one_line(tmp_path, old, new, message):
     assert str(error.value).startswith(str(path))
 
 
-def c3d_bytes(order, *, scale, vax=False):
+def c3d_bytes(order, *, scale, vax=False, units=((2,), b"mm")):
     """A C3D file of two points in two frames, from the format's documentation."""
 
     def number(kind, value):
@@ -154,7 +154,7 @@ def c3d_bytes(order, *, scale, vax=False):
         + parameter(1, "SCALE", 4, (), number("f", scale))
         + parameter(1, "RATE", 4, (), number("f", 100.0))
         + parameter(1, "DATA_START", 2, (), number("h", 3))
-        + parameter(1, "UNITS", -1, (2,), b"mm")
+        + parameter(1, "UNITS", -1, *units)
         + parameter(1, "LABELS", -1, (8, 2), labels)
         + b"\0\0\0\0"
     )
@@ -279,6 +279,43 @@ def test_frames_are_whole_numbers(cell, said, tmp_path):
             InputError, match=f"{column} must be whole numbers; received {said}"
         ):
             formats.read_motion(path)
+
+
+@pytest.mark.parametrize(
+    ("units", "said"),
+    [
+        (((0,), b""), ""),
+        (((0, 1), b""), ""),
+        (((), b"m"), "m"),
+        (((2, 1), b"cm"), "cm"),
+    ],
+)
+def test_a_c3ds_units_may_be_of_any_shape(units, said, tmp_path):
+    path = tmp_path / "a.c3d"
+    path.write_bytes(c3d_bytes("<", scale=-1.0, units=units))
+    assert c3d_file.read_c3d_file(path).units == said
+
+
+@pytest.mark.parametrize("module", [anipose, c3d, trc])
+def test_points_at_the_origin_are_missing(module, tmp_path, caplog):
+    """Programs write zeros for markers that are lost, and call them found."""
+    if module is c3d:
+        pytest.importorskip("ezc3d")
+    joints = JOINTS.copy()
+    joints[3:5, 7] = 0
+    zeros = dataclasses.replace(MOTION, joints_3d_mm=joints)
+    form = module.FORMATS[0]
+    path = tmp_path / "a"
+    form.write(path, zeros)
+    found = form.read(path, units="mm" if module is anipose else None)
+    assert np.isnan(found.joints_3d_mm[3:5, 7]).all()
+    known = np.isfinite(joints[..., 0]) & (joints != 0).any(axis=-1)
+    np.testing.assert_array_equal(np.isfinite(found.joints_3d_mm[..., 0]), known)
+    assert "2 points lie at (0, 0, 0); they are taken for missing" in caplog.text
+    centred = dataclasses.replace(MOTION, joints_3d_mm=JOINTS - JOINTS[:, :1])
+    form.write(path, centred)
+    found = form.read(path, units="mm" if module is anipose else None)
+    assert (found.joints_3d_mm[:, 0] == 0).all()
 
 
 @pytest.mark.parametrize("fps", [29.97, 59.94, 23.976])
