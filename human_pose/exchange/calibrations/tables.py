@@ -142,6 +142,11 @@ def _found(path: Path, key: str, table: Mapping[str, Any]) -> Found:
             f"{path}: camera {name}: must hold {', '.join(missing)}; it holds "
             f"{', '.join(table)}"
         )
+    fisheye = table.get("fisheye", False)
+    if not isinstance(fisheye, bool):
+        raise InputError(
+            f"{path}: camera {name}: fisheye", "must be true or false", fisheye
+        )
     return Found(
         str(name),
         table["matrix"],
@@ -149,7 +154,7 @@ def _found(path: Path, key: str, table: Mapping[str, Any]) -> Found:
         table["rotation"],
         table["translation"],
         table.get("size"),
-        FISHEYE if table.get("fisheye", False) is True else BROWN_CONRADY,
+        FISHEYE if fisheye else BROWN_CONRADY,
     )
 
 

@@ -164,6 +164,7 @@ def test_caliscopes_own_file(tmp_path):
         ("[ 1681.2, 0.0", "[ 1681.2, 3.0", "without skew"),
         ("1681.2", "-1681.2", "`focal_px` must be positive"),
         ("1088.0", "1088.5", "size must be whole numbers"),
+        ("fisheye = false", "fisheye = 1", "fisheye must be true or false; received 1"),
         ("error = 0.0", 'units = "ells"', "must be one of mm, cm, m, inch"),
         (
             "translation = [ 0.1, 1.2, 4.0]",
