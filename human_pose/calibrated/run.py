@@ -72,9 +72,6 @@ def lift(
     place.check_apart((recording.path, recording.cameras, recording.truth), WRITTEN)
     detected = read(recording)
     truth = read_truth(recording.truth, recording.units, detected.fps)
-    if truth is not None:
-        # What does not belong together is refused before minutes of lifting.
-        truth_for(truth, detected.skeleton, detected.frames, detected.sequence)
     lifter = lifter_for(detected.skeleton, prior, checkpoint, config)
     with locked(folder, "lifting"):
         done = lift_people(
@@ -140,6 +137,9 @@ def lift_people(
       InputError: naming the file or the argument, the rule and what was received.
     """
     folder = Path(folder)
+    if truth is not None:
+        # What does not belong together is refused before minutes of lifting.
+        truth_for(truth, detected.skeleton, detected.frames, detected.sequence)
     people = _told_apart(detected)
     done: list[Done] = []
     with _Bar() as bar, ThreadPoolExecutor(1) as pool:

@@ -8,7 +8,7 @@ import pytest
 
 from human_pose.calibrated.config import RecordingConfig
 from human_pose.calibrated.results import MOTION_FILES, MOVIES, withdraw_results
-from human_pose.calibrated.run import lift, read_truth
+from human_pose.calibrated.run import lift, lift_people, read_truth
 from human_pose.commands import make_recording
 from human_pose.exchange import formats
 from human_pose.exchange.poses import read_poses
@@ -119,3 +119,13 @@ def test_what_people_look_at_is_there(results):
     assert (folder / "poses.bvh").is_file() and (folder / "images").is_dir()
     assert (folder / "poses.gif").read_bytes().startswith(b"GIF8")
     assert not [path for path in folder.iterdir() if path.name.startswith(".tmp")]
+
+
+def test_a_truth_of_other_frames_is_refused_before_anything_else(tmp_path):
+    """What an earlier run found stays, and no minute goes into lifting."""
+    recording, truth = make_recording.made(seed=0)
+    (tmp_path / "report.md").write_text("earlier")
+    later = dataclasses.replace(truth, frames=truth.frames + 1000)
+    with pytest.raises(InputError, match="0 to 199; it has 1000 to 1199"):
+        lift_people(recording, tmp_path, None, truth=later)
+    assert (tmp_path / "report.md").read_text() == "earlier"
