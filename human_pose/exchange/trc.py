@@ -35,6 +35,8 @@ _HEADINGS: Final = (
 )  # fmt: skip
 _HEADER_LINES: Final = 5
 _BEFORE: Final = 2  # columns: frame and time
+# Times have few digits.
+_SAME_RATE: Final = 0.05
 # Of our axes x y z, where TRC's stand: TRC's x is our y.
 _TO_TRC: Final = (1, 2, 0)
 
@@ -70,11 +72,13 @@ def read_trc(
             "%s: says that it holds %s frames; it holds %d",
             path, heading["NumFrames"], len(rows),
         )  # fmt: skip
+    fps = _number(path, "DataRate", heading["DataRate"])
+    _tell_times(path, rows, fps)
     return named_motion(
         path,
         joints_of(names),
         rows[:, _BEFORE:].reshape(len(rows), len(names), 3),
-        fps=_number(path, "DataRate", heading["DataRate"]),
+        fps=fps,
         frames=whole_numbers(f"{path}: Frame#", rows[:, 0]),
         units=units,
         declared=heading["Units"],
@@ -116,6 +120,21 @@ def write_trc(path: str | os.PathLike[str], motion: Motion) -> None:
 def is_trc(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a TRC file."""
     return head(path).startswith(_MARK)
+
+
+def _tell_times(path: Path, rows: np.ndarray, fps: float) -> None:
+    """Warns of times that are of another rate, by rows and by numbers of frames."""
+    number, time = np.diff(rows[:, :_BEFORE], axis=0).T
+    goes_on = (time > 0) & (number > 0)
+    if not goes_on.any() or not fps > 0:
+        return
+    seconds = time[goes_on]
+    rates = [np.median(count / seconds) for count in (1.0, number[goes_on])]
+    if all(abs(rate / fps - 1) > _SAME_RATE for rate in rates):
+        logging.warning(
+            "%s: its times are of %.4g frames a second; DataRate, which counts, is %g",
+            path, rates[0], fps,
+        )  # fmt: skip
 
 
 def _times(motion: Motion, fps: float) -> np.ndarray:

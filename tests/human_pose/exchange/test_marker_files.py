@@ -42,6 +42,20 @@ def test_times_in_a_trc_are_by_its_rate(tmp_path):
     assert [line.split("\t")[0] for line in lines[:2]] == ["10", "15"]
 
 
+def test_times_of_another_rate_are_told(tmp_path, caplog):
+    path = tmp_path / "a.trc"
+    for step, fps in ((1, 60), (2, 60), (5, 30)):
+        numbers = step * np.arange(len(MOTION))
+        trc.write_trc(path, dataclasses.replace(MOTION, frames=numbers, fps=fps))
+        trc.read_trc(path)
+    assert "its times" not in caplog.text
+    path.write_text(path.read_text().replace("30\t30", "120\t30"))
+    assert trc.read_trc(path).fps == 120
+    assert "its times are of 30 frames a second; DataRate, which counts, is 120" in (
+        caplog.text
+    )
+
+
 @pytest.mark.parametrize("skeleton", KNOWN.values(), ids=KNOWN)
 def test_markers_are_joints_again(skeleton):
     words = markers.markers_of(skeleton.names)
