@@ -185,11 +185,13 @@ def _report(
     lines = []
     for who, recording in enumerate(recordings):
         shown = np.asarray(recording.seen.any(axis=(2, 3)))  # [F, V]
-        frames = recording.frames[shown.any(axis=1)]
+        there = shown.any(axis=1)
+        frames = recording.frames[there]
         views = [recording.view_names[v] for v in np.flatnonzero(shown.any(axis=0))]
         lines.append(
-            f"person {who}: in {shown.any(axis=1).sum()} frames from {frames[0]} to "
-            f"{frames[-1]}, {shown.sum()} detections in {', '.join(views)}"
+            f"person {who}: in {there.sum()} frames from {frames[0]} to {frames[-1]}"
+            f"{_of_takes(recording.sequence, there)}, {shown.sum()} detections in "
+            f"{', '.join(views)}"
         )
         if len(views) == 1 and len(recording.view_names) > 1:
             lines[-1] += " alone: no other view shows the same body"
@@ -204,3 +206,11 @@ def _report(
     if dropped:
         lines.append(f"{dropped} tracks are too short to be people; left out")
     return tuple(lines)
+
+
+def _of_takes(sequence: np.ndarray, there: np.ndarray) -> str:
+    """Which takes a person's frames are of, where there are several."""
+    if len(np.unique(sequence)) == 1:
+        return ""
+    takes = np.unique(sequence[there])
+    return f" of take{'s' if len(takes) > 1 else ''} {', '.join(map(str, takes))}"

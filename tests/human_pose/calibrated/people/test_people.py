@@ -139,12 +139,17 @@ def test_cuts_between_takes():
     """One person in each take is the same; of several nobody knows."""
     recording, who = made_up_people.crowd()
     sequence = np.arange(100) // 50
-    assert len(tell_apart(recording.replace(sequence=sequence)).recordings) == 6
+    apart = tell_apart(recording.replace(sequence=sequence))
+    assert len(apart.recordings) == 6
+    assert sum(" of take 0, " in line for line in apart.report) == 3
+    assert sum(" of take 1, " in line for line in apart.report) == 3
     alone = recording.replace(
         confidence=np.where((who == 1)[..., None], recording.confidence, 0.0),
         sequence=sequence,
     )
-    matched(tell_apart(alone), recording, np.where(who == 1, 0, -1))
+    same = tell_apart(alone)
+    matched(same, recording, np.where(who == 1, 0, -1))
+    assert " of takes 0, 1, " in same.report[0]
 
 
 def test_one_place_is_passed_on_untouched_and_people_are_chosen():
