@@ -3,7 +3,6 @@
 Part of `flags.py`, for which it imports no TensorFlow either, nor NumPy.
 """
 
-import dataclasses
 import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,10 +62,7 @@ class PriorFit:
         from human_pose.exchange import formats
 
         for path in self.files:
-            motion = formats.read_motion(path, self.units, self.up)
-            if motion.fps is None and self.fps is not None:
-                motion = dataclasses.replace(motion, fps=self.fps)
-            yield motion
+            yield formats.read_motion(path, self.units, self.up, self.fps)
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:

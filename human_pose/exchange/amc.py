@@ -297,5 +297,6 @@ FORMATS: Final = (
         (),
         is_amc,
         read_amc,
+        options=("fps",),
     ),
 )

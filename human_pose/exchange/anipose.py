@@ -173,6 +173,6 @@ FORMATS: Final = (
         is_anipose,
         read_anipose,
         write_anipose,
-        options=("up",),
+        options=("up", "fps"),
     ),
 )

@@ -25,7 +25,7 @@ class Format:
       write: a path and such a value; None if the format is only read.
       options: names of what `read` takes beside the path, of "skeleton", "fps",
         "units", "frames" and "cameras", which may be None; of motion "up", if its axis
-        may be told.
+        may be told, and "fps", if files do not say it.
     """
 
     name: str

@@ -153,7 +153,10 @@ def read_cameras(path: StrPath, units: str | None = None) -> tuple[Camera, ...]:
 
 
 def read_motion(
-    path: StrPath, units: str | None = None, up: str | None = None
+    path: StrPath,
+    units: str | None = None,
+    up: str | None = None,
+    fps: float | None = None,
 ) -> Motion:
     """Reads 3D joints over time of any format.
 
@@ -162,6 +165,7 @@ def read_motion(
       units: of its lengths; default: what it says or implies.
       up: the axis that points upwards in the file, "x", "y" or "z"; default: its
         format's.
+      fps: frames a second, where the file does not say.
 
     Raises:
       InputError: naming the file, and what is wrong with it.
@@ -171,10 +175,16 @@ def read_motion(
         raise InputError(
             "up", f"has no effect: in {path} ({chosen.title}) it is always the same"
         )
+    check_fps("motion", fps)
     assert chosen.read is not None
-    further = {} if up is None else {"up": up}
+    given = {"up": up, "fps": fps}
+    further = {
+        name: value
+        for name, value in given.items()
+        if value is not None and name in chosen.options
+    }
     motion: Motion = chosen.read(Path(path), units=units, **further)
-    return motion
+    return motion if motion.fps else dataclasses.replace(motion, fps=fps)
 
 
 def camera_files(folder: StrPath) -> list[Path]:

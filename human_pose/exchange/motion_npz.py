@@ -170,5 +170,6 @@ FORMATS: Final = (
         (),
         is_videopose3d_motion,
         read_videopose3d_motion,
+        options=("fps",),
     ),
 )

@@ -59,4 +59,5 @@ FORMAT: Final = Format(
     (),
     is_pose_set,
     read_pose_motion,
+    options=("fps",),
 )

@@ -326,6 +326,25 @@ def test_a_c3ds_rate_has_no_digits_of_its_floats(fps, tmp_path):
     assert c3d.read_c3d(path).fps == fps
 
 
+def test_the_rate_of_files_that_do_not_say_it(tmp_path):
+    """Also where the format has a usual one; what a file says stays."""
+    (tmp_path / "01.asf").write_text(ASF)
+    (tmp_path / "01.amc").write_text(AMC)
+    takes = {"S1": {"Walking": JOINTS[3:] / 1000}}
+    np.savez(tmp_path / "data_3d.npz", positions_3d=np.array(takes, dtype=object))
+    anipose.write_anipose(tmp_path / "a.csv", MOTION)
+    trc.write_trc(tmp_path / "a.trc", MOTION)
+    motion_npz.write_motion_npz(
+        tmp_path / "a.npz", dataclasses.replace(MOTION, fps=None)
+    )
+    usual = {"01.amc": 120, "data_3d.npz": 50, "a.csv": None, "a.npz": None}
+    for name, rate in usual.items():
+        units = "mm" if name == "a.csv" else None
+        assert formats.read_motion(tmp_path / name, units).fps == rate
+        assert formats.read_motion(tmp_path / name, units, fps=60).fps == 60
+    assert formats.read_motion(tmp_path / "a.trc", fps=60).fps == MOTION.fps
+
+
 def test_units_that_cannot_be_told(tmp_path):
     path = tmp_path / "a.csv"
     anipose.write_anipose(path, dataclasses.replace(MOTION, joints_3d_mm=JOINTS / 5))
