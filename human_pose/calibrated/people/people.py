@@ -185,7 +185,7 @@ def _report(
     lines = []
     for who, recording in enumerate(recordings):
         shown = np.asarray(recording.seen.any(axis=(2, 3)))  # [F, V]
-        there = shown.any(axis=1)
+        there = np.asarray(shown.any(axis=1))
         frames = recording.frames[there]
         views = [recording.view_names[v] for v in np.flatnonzero(shown.any(axis=0))]
         lines.append(
