@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from human_pose.exchange.format import Format
+from human_pose.exchange.named import tell_doubtful
 from human_pose.exchange.numbering import check_frames
 from human_pose.exchange.recording import Motion, Recording, check_fps
 from human_pose.exchange.sources import head
@@ -132,6 +133,7 @@ def read_recording(
     if not recording.seen.any():
         raise InputError(f"{path}: must hold a joint that was found; there is none")
     check_frames(recording)
+    tell_doubtful(recording.source, recording.skeleton)
     if cameras is None:
         return recording
     if isinstance(cameras, str | os.PathLike):

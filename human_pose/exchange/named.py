@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from absl import logging
@@ -11,8 +11,12 @@ from human_pose.exchange.recording import Motion
 from human_pose.exchange.units import body_scale
 from human_pose.files.errors import InputError, one_line
 from human_pose.geometry.joint_words import from_names
+from human_pose.geometry.known_skeletons import KNOWN
 from human_pose.geometry.plausibility import axis_of_bodies
 from human_pose.geometry.skeleton import Skeleton
+
+_NECK: Final = "neck"
+_SHOULDERS: Final = "thorax"
 
 
 def named_motion(
@@ -68,6 +72,7 @@ def named_motion(
         joints = joints * scale
     motion = Motion(joints, skeleton, fps, up=up, source=str(path), **counted).z_up
     _tell_lying(motion, up)
+    tell_doubtful(motion.source, skeleton)
     return motion
 
 
@@ -131,6 +136,26 @@ def needed_fps(path: str | os.PathLike[str], motion: Motion) -> float:
     if motion.fps is None:
         raise InputError("fps", f"must be given for {path}, whose format needs it")
     return motion.fps
+
+
+def tell_doubtful(source: str, skeleton: Skeleton) -> None:
+    """Logs that a joint's name means another joint in other vocabularies.
+
+    Most detectors call the middle of the shoulders so; with `thorax` beside it, or in
+    a known skeleton's order, it is the upper neck.
+
+    Args:
+      source: the file, for messages.
+      skeleton: of the joints that it names.
+    """
+    names = skeleton.names
+    known = any(names == each.names for each in KNOWN.values())
+    if _NECK in names and _SHOULDERS not in names and not known:
+        logging.warning(
+            "%s: joint %s is taken for the upper neck, below the head; if it is the "
+            "middle of the shoulders, its name must be %s",
+            source, _NECK, _SHOULDERS,
+        )  # fmt: skip
 
 
 def whole_numbers(where: str, values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry.cameras import Camera
+from human_pose.geometry.known_skeletons import KNOWN
 from human_pose.geometry.skeletons import LIFTER_17
 
 CAMERAS = [
@@ -118,6 +119,30 @@ def test_takes_that_come_again_have_other_frames(tmp_path):
         formats.write(tmp_path / "a.npz", twice)
         with pytest.raises(InputError, match="ascend within a sequence; 0 does not"):
             formats.read_recording(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("nose neck left_shoulder right_shoulder", True),
+        ("nose Neck left_shoulder right_shoulder", False),
+        ("nose neck thorax left_shoulder", False),
+        (" ".join(KNOWN["body_25b"].names), False),
+    ],
+)
+def test_a_neck_that_may_be_the_shoulders_middle_is_told(words, said, tmp_path, caplog):
+    """As most detectors have it; the vocabulary's lies ten centimetres higher."""
+    names = words.split()
+    values = np.arange(2.0 * len(names)).reshape(1, 1, -1, 2) + 100
+    arrays = {"joints_2d_px": values, "joint_names": names, "view_names": ["a"]}
+    np.savez(tmp_path / "a.npz", **arrays)
+    formats.read_recording(tmp_path / "a.npz")
+    standing = np.zeros((1, len(names), 3))
+    standing[0, 1:, 2] = 1600
+    np.savez(tmp_path / "b.npz", joints_3d_mm=standing, joint_names=names)
+    formats.read_motion(tmp_path / "b.npz")
+    told = [line for line in caplog.messages if "its name must be thorax" in line]
+    assert len(told) == 2 * said
 
 
 @pytest.mark.parametrize("apart, said", [(3, 1), (2, 0)])
