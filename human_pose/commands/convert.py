@@ -36,6 +36,14 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "to", None, "Name of the format to write; default: by the ending.", **own
     )
     recording_flags.define_flags(flag_values)
+    flags.DEFINE_enum(
+        "up",
+        None,
+        ["x", "y", "z"],
+        "Axis that points upwards in a BVH, TRC, C3D or CSV file of motion; default: "
+        "its format's.",
+        **own,
+    )
     flags.DEFINE_boolean("overwrite", False, "Replace OUT if it is there.", **own)
     shell.refuse_empty(flag_values, *_PLACES)
     shell.show_in_help(flag_values, __name__)
@@ -103,7 +111,8 @@ def _read(source: Path, kind: str, flag_values: flags.FlagValues) -> Any:
         return _cameras_of(recording) if kind == formats.CAMERAS else recording
     if held == formats.CAMERAS:
         return formats.read_cameras(source, units)
-    motion = formats.of_range(formats.read_motion(source, units), frames)
+    motion = formats.read_motion(source, units, flag_values.up)
+    motion = formats.of_range(motion, frames)
     return motion if fps is None else replace(motion, fps=fps)
 
 
@@ -116,8 +125,8 @@ def _cameras_of(recording: Recording) -> tuple[Camera, ...]:
 def _refuse_useless(flag_values: flags.FlagValues, held: str) -> None:
     """Refuses flags that would have no effect."""
     useless = {
-        formats.RECORDING: (),
-        formats.CAMERAS: ("cameras", "fps", "frames", "skeleton"),
+        formats.RECORDING: ("up",),
+        formats.CAMERAS: ("cameras", "fps", "frames", "skeleton", "up"),
         formats.MOTION: ("cameras", "skeleton"),
     }[held]
     for name in useless:

@@ -1,9 +1,12 @@
 """The command that converts files, from one line to another."""
 
+import dataclasses
 import subprocess
 import sys
 
 import made_up_detections as made_up
+import made_up_motion
+import numpy as np
 import pytest
 from absl import flags
 
@@ -66,6 +69,7 @@ def test_back_and_forth(npz, tmp_path, capsys):
         (["c.csv", "--frames=1-2"], "--frames must be A:B"),
         (["c.csv", "--frames=7:"], "--frames must be of those of"),
         (["c.csv", "--skeleton=coco_17"], "--skeleton has no effect"),
+        (["c.csv", "--up=z"], "--up has no effect on recording"),
         (["c.trc"], "--model=calibrated lifts them"),
         (["c.toml"], "holds no cameras"),
         (["c.xyz"], "--to must be"),
@@ -80,3 +84,15 @@ def test_mistakes_change_nothing(words, message, npz, tmp_path):
         run(npz, tmp_path / words[0], *words[1:])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npz", "b.csv"]
     assert (tmp_path / "b.csv").read_text() == "mine"
+
+
+def test_the_axis_that_points_upwards(tmp_path):
+    """A TRC with z up is motion again."""
+    motion = made_up_motion.motion()
+    turned = motion.joints_3d_mm[..., [2, 0, 1]]  # what stands there as y is z
+    formats.write(tmp_path / "a.trc", dataclasses.replace(motion, joints_3d_mm=turned))
+    run(tmp_path / "a.trc", tmp_path / "b.npz", "--up=z")
+    found = formats.read_motion(tmp_path / "b.npz").joints_3d_mm
+    np.testing.assert_allclose(found, motion.joints_3d_mm, atol=1e-4)
+    with pytest.raises(InputError, match=r"--up has no effect: in .*b\.npz"):
+        run(tmp_path / "b.npz", tmp_path / "c.npz", "--up=z")
