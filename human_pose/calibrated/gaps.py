@@ -1,6 +1,26 @@
-"""Frames in which no view shows anything: where they start, and which stay unknown."""
+"""Frames that are not there, or that no view shows anything in, and what is unknown."""
+
+from typing import Final
 
 import numpy as np
+
+# Readers fill up what is no longer (`exchange.numbering`).
+_LONGEST_S: Final = 1.0
+
+
+def following(frames: np.ndarray, sequence: np.ndarray, fps: float) -> np.ndarray:
+    """Where a frame goes on from the one before it: float64 `[F]`, 1 or 0.
+
+    Args:
+      frames: `[F]`, their numbers.
+      sequence: `[F]`, equal for the frames of one take; where frames of more than
+        `_LONGEST_S` lack, by the steps that all share, another one begins.
+      fps: frames a second.
+    """
+    steps = np.diff(frames)
+    same = sequence[1:] == sequence[:-1]
+    share = max(int(np.gcd.reduce(steps[same])), 1) if same.any() else 1
+    return np.append(0.0, same & (steps <= (round(_LONGEST_S * fps) + 1) * share))
 
 
 def nearest_seen(

@@ -126,11 +126,10 @@ class Session:
         Arguments and errors as of `lift`.
         """
         sight = observe(recording, self.lifter.joints)
-        follows = np.zeros(len(sight))
-        follows[1:] = recording.sequence[1:] == recording.sequence[:-1]
         nothing = np.zeros(0)
         sigma = nothing if sigma_px is None else sigma_px
         take = Take(nothing, nothing, sigma, 0.0, recording.fps or DEFAULT_FPS)
+        follows = gaps.following(recording.frames, recording.sequence, take.fps)
         stages = self._compiled(sight)
         work = Work(self.lifter, stages, sight, follows, take, self._progress)
         temporal = self._is_sequence(work)

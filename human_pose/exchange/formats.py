@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import tell_doubtful
-from human_pose.exchange.numbering import check_frames
+from human_pose.exchange.numbering import numbered
 from human_pose.exchange.recording import Motion, Recording, check_fps
 from human_pose.exchange.sources import head
 from human_pose.files.errors import InputError
@@ -132,7 +132,7 @@ def read_recording(
         recording = of_range(recording, frames)
     if not recording.seen.any():
         raise InputError(f"{path}: must hold a joint that was found; there is none")
-    check_frames(recording)
+    recording = numbered(recording)
     tell_doubtful(recording.source, recording.skeleton)
     if cameras is None:
         return recording

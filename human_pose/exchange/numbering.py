@@ -1,4 +1,10 @@
-"""Numbers of a recording's frames: what they must be, and what they tell."""
+"""Numbers of a recording's frames: what they must be, and what they tell.
+
+Time goes by them: frames that a file leaves out, as tables do where nobody is seen,
+count as unseen.
+"""
+
+from typing import Any, Final
 
 import numpy as np
 from absl import logging
@@ -6,19 +12,54 @@ from absl import logging
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 
+# Gaps that are no longer are filled up: beyond, one end says nothing of the other, and
+# the lifter takes both for ends of takes (`calibrated.gaps.following`).
+_LONGEST_S: Final = 1.0
+_DEFAULT_FPS: Final = 24.0
 
-def check_frames(recording: Recording) -> None:
-    """Refuses frames that come twice; warns of what numbers say beside time.
+
+def numbered(recording: Recording) -> Recording:
+    """The recording with the frames that lack between others of a take, as unseen.
+
+    Warnings tell of them, and of views that are numbered apart. Where numbers go on in
+    like steps, as of every fifth frame, nothing lacks.
 
     Args:
       recording: as it was read.
 
     Raises:
-      InputError: naming the file.
+      InputError: naming the file, if a frame comes twice.
     """
     _check_ascending(recording)
-    _tell_steps(recording)
     _tell_strangers(recording)
+    most = round(_LONGEST_S * (recording.fps or _DEFAULT_FPS))
+    takes = [
+        np.flatnonzero(recording.sequence == take)
+        for take in dict.fromkeys(recording.sequence.tolist())
+    ]
+    lacking = [_lacking(recording.frames[own]) for own in takes]
+    _tell_lacking(recording, takes, lacking, most)
+    filled = [np.where(missing <= most, missing, 0) for missing in lacking]
+    if not any(missing.any() for missing in filled):
+        return recording
+    parts = [
+        _with_gaps(recording.frames[own], own, missing)
+        for own, missing in zip(takes, filled, strict=True)
+    ]
+    frames, rows = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return recording.replace(
+        joints_2d_px=_spread(recording.joints_2d_px, rows, np.nan),
+        confidence=_spread(recording.confidence, rows, 0.0),
+        frames=frames,
+        sequence=np.concatenate(
+            [
+                np.full(len(part), recording.sequence[own[0]])
+                for own, (part, _) in zip(takes, parts, strict=True)
+            ]
+        ),
+        tracks=_spread(recording.tracks, rows, -1),
+        covariance_px2=_spread(recording.covariance_px2, rows, np.nan),
+    )
 
 
 def _check_ascending(recording: Recording) -> None:
@@ -33,17 +74,54 @@ def _check_ascending(recording: Recording) -> None:
         )
 
 
-def _tell_steps(recording: Recording) -> None:
-    """Warns of frames that are missing."""
-    within = np.diff(recording.sequence) == 0
-    steps = np.diff(recording.frames)[within]
-    if len(steps) and steps.max() > steps.min():
-        number = recording.frames[1:][within][steps > steps.min()][0]
-        logging.warning(
-            "%s: frames are missing before number %d, and perhaps more; time goes on "
-            "as if they had not been",
-            *(recording.source, number),
-        )
+def _lacking(frames: np.ndarray) -> np.ndarray:
+    """How many frames lack before each of a take `[F]`, in steps that all share."""
+    steps = np.diff(frames)
+    share = max(int(np.gcd.reduce(steps)), 1) if len(steps) else 1
+    return np.append(0, steps // share - 1)
+
+
+def _tell_lacking(
+    recording: Recording, takes: list[np.ndarray], lacking: list[np.ndarray], most: int
+) -> None:
+    """Warns of frames that lack, and of those that are too many to be unseen."""
+    missing = np.zeros(len(recording), np.int64)
+    for own, each in zip(takes, lacking, strict=True):
+        missing[own] = each
+    for which, meaning in (
+        ((missing > 0) & (missing <= most), "they count as unseen"),
+        (missing > most, "what is before and after is lifted apart"),
+    ):
+        if which.any():
+            logging.warning(
+                "%s: frames are missing before number %d, and perhaps more; %s",
+                *(recording.source, recording.frames[which][0], meaning),
+            )
+
+
+def _with_gaps(
+    frames: np.ndarray, own: np.ndarray, missing: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of a take with those that lack, and the row of each, -1 of these.
+
+    Args:
+      frames: `[F]`, of the take.
+      own: `[F]`, its rows.
+      missing: `[F]`, how many frames are to be put before each.
+    """
+    at = np.arange(len(own)) + np.cumsum(missing)
+    place = np.arange(at[-1] + 1)
+    rows = np.full(len(place), -1)
+    rows[at] = own
+    return np.rint(np.interp(place, at, frames)).astype(np.int64), rows
+
+
+def _spread(values: np.ndarray | None, rows: np.ndarray, fill: float) -> Any:
+    """Values of a recording's rows, and what stands for those that are not there."""
+    if values is None:
+        return None
+    there = (rows >= 0).reshape(-1, *[1] * (values.ndim - 1))
+    return np.where(there, values[rows], fill)
 
 
 def _tell_strangers(recording: Recording) -> None:

@@ -153,6 +153,18 @@ def test_one_frame_and_no_frame_rate(session):
     assert errors_mm(found).mean() < 10
 
 
+def test_after_a_long_gap_another_take_begins(session):
+    """A body that went elsewhere meanwhile is not smoothed with where it was."""
+    away = TRUTH + np.array([1500.0, 0, 0])
+    cut = np.concatenate([TRUTH, away])
+    recording = made.recording(cut, noise_px=3.0)
+    frames = np.arange(2 * FRAMES) + 100 * (np.arange(2 * FRAMES) >= FRAMES)
+    takes = np.repeat([0, 1], FRAMES)
+    gap = session.lift(recording.replace(frames=frames)).poses.joints_3d_mm
+    apart = session.lift(recording.replace(sequence=takes)).poses.joints_3d_mm
+    np.testing.assert_allclose(gap, apart, atol=1e-6)
+
+
 @pytest.mark.parametrize("height_m", [0.9, 2.2])
 def test_children_and_giants(session, height_m):
     size = height_m / 1.8

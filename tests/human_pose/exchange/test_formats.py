@@ -111,6 +111,23 @@ def test_frames_twice_and_missing_are_said(tmp_path, monkeypatch):
         formats.read_recording(tmp_path / "a.npz")
 
 
+def test_frames_that_lack_count_as_unseen(tmp_path, caplog):
+    """As of a table without the frames that show nobody: time goes by the numbers."""
+    recording = made_up.recording(frames=6, people=2).replace(
+        frames=[10, 12, 18, 3, 4, 90], sequence=[0, 0, 0, 1, 1, 1], fps=25.0
+    )
+    formats.write(tmp_path / "a.npz", recording)
+    read = formats.read_recording(tmp_path / "a.npz")
+    assert read.frames.tolist() == [10, 12, 14, 16, 18, 3, 4, 90]
+    assert read.sequence.tolist() == [0] * 5 + [1] * 3
+    there = [0, 1, 4, 5, 6, 7]
+    np.testing.assert_array_equal(read.joints_2d_px[there], recording.joints_2d_px)
+    np.testing.assert_array_equal(read.confidence[there], recording.confidence)
+    assert not read.seen[2:4].any()
+    assert "before number 18, and perhaps more; they count as unseen" in caplog.text
+    assert "before number 90, and perhaps more; what is before and" in caplog.text
+
+
 def test_takes_that_come_again_have_other_frames(tmp_path):
     """A number of a frame would be there twice, whichever of the two was meant."""
     recording = made_up.recording(frames=4)
