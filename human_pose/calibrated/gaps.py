@@ -14,13 +14,13 @@ def following(frames: np.ndarray, sequence: np.ndarray, fps: float) -> np.ndarra
     Args:
       frames: `[F]`, their numbers.
       sequence: `[F]`, equal for the frames of one take; where frames of more than
-        `_LONGEST_S` lack, by the steps that all share, another one begins.
+        `_LONGEST_S` lack, beside the usual step, another one begins.
       fps: frames a second.
     """
     steps = np.diff(frames)
     same = sequence[1:] == sequence[:-1]
-    share = max(int(np.gcd.reduce(steps[same])), 1) if same.any() else 1
-    return np.append(0.0, same & (steps <= (round(_LONGEST_S * fps) + 1) * share))
+    usual = max(np.median(steps[same]), 1) if same.any() else 1
+    return np.append(0.0, same & (steps <= (round(_LONGEST_S * fps) + 1.5) * usual))
 
 
 def nearest_seen(

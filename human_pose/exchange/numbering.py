@@ -75,10 +75,15 @@ def _check_ascending(recording: Recording) -> None:
 
 
 def _lacking(frames: np.ndarray) -> np.ndarray:
-    """How many frames lack before each of a take `[F]`, in steps that all share."""
+    """How many frames lack before each of a take `[F]`, beside its usual step.
+
+    Steps of a take that was thinned to another rate are not all alike, as 3, 3, 4.
+    """
+    if len(frames) < 2:
+        return np.zeros(len(frames), np.int64)
     steps = np.diff(frames)
-    share = max(int(np.gcd.reduce(steps)), 1) if len(steps) else 1
-    return np.append(0, steps // share - 1)
+    usual = np.sort(steps)[(len(steps) - 1) // 2]
+    return np.append(0, np.rint(steps / usual).astype(np.int64) - 1).clip(0)
 
 
 def _tell_lacking(

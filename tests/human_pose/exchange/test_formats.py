@@ -113,19 +113,27 @@ def test_frames_twice_and_missing_are_said(tmp_path, monkeypatch):
 
 def test_frames_that_lack_count_as_unseen(tmp_path, caplog):
     """As of a table without the frames that show nobody: time goes by the numbers."""
-    recording = made_up.recording(frames=6, people=2).replace(
-        frames=[10, 12, 18, 3, 4, 90], sequence=[0, 0, 0, 1, 1, 1], fps=25.0
+    recording = made_up.recording(frames=7, people=2).replace(
+        frames=[10, 12, 18, 3, 4, 5, 90], sequence=[0, 0, 0, 1, 1, 1, 1], fps=25.0
     )
     formats.write(tmp_path / "a.npz", recording)
     read = formats.read_recording(tmp_path / "a.npz")
-    assert read.frames.tolist() == [10, 12, 14, 16, 18, 3, 4, 90]
-    assert read.sequence.tolist() == [0] * 5 + [1] * 3
-    there = [0, 1, 4, 5, 6, 7]
+    assert read.frames.tolist() == [10, 12, 14, 16, 18, 3, 4, 5, 90]
+    assert read.sequence.tolist() == [0] * 5 + [1] * 4
+    there = [0, 1, 4, 5, 6, 7, 8]
     np.testing.assert_array_equal(read.joints_2d_px[there], recording.joints_2d_px)
     np.testing.assert_array_equal(read.confidence[there], recording.confidence)
     assert not read.seen[2:4].any()
     assert "before number 18, and perhaps more; they count as unseen" in caplog.text
     assert "before number 90, and perhaps more; what is before and" in caplog.text
+
+
+def test_frames_of_a_take_that_was_thinned_are_all_there(tmp_path):
+    """Of 100 frames a second some 30, and times in milliseconds."""
+    for frames in ([0, 3, 7, 10, 13, 17], [0, 33, 67, 100, 133, 167]):
+        thinned = made_up.recording(frames=6).replace(frames=frames, fps=30.0)
+        formats.write(tmp_path / "a.npz", thinned)
+        assert formats.read_recording(tmp_path / "a.npz").frames.tolist() == frames
 
 
 def test_takes_that_come_again_have_other_frames(tmp_path):
