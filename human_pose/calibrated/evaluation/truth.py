@@ -27,7 +27,7 @@ class TruthErrors:
       mean: of all joints that have an estimate.
       hip_centred: the same, with truth and estimate centred at their hips.
       procrustes: after the best rotation, scale and translation of each frame whose
-        joints are all there.
+        joints are all there, but for those that never are.
       coverage: share of the true joints that have an estimate.
       ellipsoids: share of the true joints that lie within the ellipsoids of `SHARES`;
         NaN without covariances.
@@ -187,8 +187,9 @@ def truth_errors(
     offset = joints_mm - truth_mm
     hips = _hip(joints_mm, skeleton) - _hip(truth_mm, skeleton)
     centred = np.linalg.norm(offset - hips[:, None], axis=-1)
-    # The frames that are whole in all joints that the truth ever has.
-    joints = real.any(axis=0)
+    # The frames that are whole in all joints that both ever have: a method knows no
+    # joint that no view shows.
+    joints = both.any(axis=0)
     whole = both[:, joints].all(axis=1)
     aligned = np.empty(0)
     if whole.any() and joints.sum() > 2:

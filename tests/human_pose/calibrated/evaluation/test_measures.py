@@ -61,6 +61,8 @@ def test_errors_to_the_truth_are_those_that_were_made():
     lost[:12, pelvis + 3] = np.nan
     assert truth_errors(lost, TRUTH, LIFTER_17).coverage == pytest.approx(1 - 0.5 / 17)
     assert truth_errors(lost, TRUTH, LIFTER_17).procrustes < 1e-3
+    lost[:, pelvis + 3] = np.nan  # as one that no view ever shows
+    assert truth_errors(lost, TRUTH, LIFTER_17).procrustes < 1e-3
     nothing = truth_errors(np.nan * TRUTH, TRUTH, LIFTER_17)
     assert np.isnan(nothing.mean) and nothing.coverage == 0
 
