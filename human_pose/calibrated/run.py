@@ -1,7 +1,7 @@
 """Runs on a recording: from files of detections to results, or to learned weights."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -13,6 +13,7 @@ from human_pose.calibrated.checkpoint import load_lifter
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
 from human_pose.calibrated.evaluation.report import REPORT as RECORDING_REPORT
 from human_pose.calibrated.evaluation.truth import truth_for
+from human_pose.calibrated.evaluation.whose import may_be_of
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.people import People, choose, tell_apart
 from human_pose.calibrated.prior.files import load_prior
@@ -124,7 +125,7 @@ def lift_people(
       folder: of the run, which is locked.
       lifter: for the recording's skeleton.
       person: whose results are wanted; None: all.
-      truth: known motion, or None.
+      truth: known motion, or None; of several people of whom it is nearest.
       film: as of `lift`.
       beside: what is known of the recording beside it.
       meanwhile: called for each person while the report is made, which takes as long
@@ -141,10 +142,12 @@ def lift_people(
         # What does not belong together is refused before minutes of lifting.
         truth_for(truth, detected.skeleton, detected.frames, detected.sequence)
     people = _told_apart(detected)
+    chosen = choose(people, person)
+    truths = _of_whom(truth, chosen)
     done: list[Done] = []
     with _Bar() as bar, ThreadPoolExecutor(1) as pool:
         session = Session(lifter, bar.show)
-        for number, recording in enumerate(choose(people, person)):
+        for number, recording in enumerate(chosen):
             place = folder / PERSON.format(number) if number else folder
             lifted = session.lift(recording)
             bar.done()
@@ -157,7 +160,7 @@ def lift_people(
                 lifted,
                 recording,
                 session,
-                truth=truth,
+                truth=truths[number],
                 people=len(people.recordings),
                 film=film,
                 beside=beside,
@@ -177,7 +180,8 @@ def learn(
     """Learns a lifter's weights from a recording whose motion is known.
 
     Args:
-      recording: what to read; of several people who is seen most, unless it says whom.
+      recording: what to read; of several people whom the truth is nearest, unless it
+        says whom.
       folder: of the run.
       training: how to learn.
       prior: as of `lift`.
@@ -196,11 +200,23 @@ def learn(
     if truth is None:
         raise InputError("truth", "must name the motion to learn from")
     people = _told_apart(detected)
-    person = choose(people, recording.person or 0)[0]
+    chosen = choose(people, recording.person)
+    person = _of_whom(truth, chosen).index(truth)
     lifter = lifter_for(detected.skeleton, prior, checkpoint, None)
-    table = train(lifter, person, truth, training, folder)
+    table = train(lifter, chosen[person], truth, training, folder)
     lines = (f"checkpoint: {folder / CHECKPOINT}", f"report: {folder / REPORT}")
     return "\n".join((table, *lines))
+
+
+def _of_whom(
+    truth: Motion | None, recordings: Sequence[Recording]
+) -> list[Motion | None]:
+    """The truth for each person, None for whom it is not; prints whose it is."""
+    if truth is None or len(recordings) == 1:
+        return [truth] * len(recordings)
+    mine = may_be_of(truth, recordings)
+    print(f"truth: of person {', '.join(str(n) for n, may in enumerate(mine) if may)}")
+    return [truth if may else None for may in mine]
 
 
 def _told_apart(detected: Recording) -> People:

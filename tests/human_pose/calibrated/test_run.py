@@ -2,16 +2,20 @@
 
 import contextlib
 import dataclasses
+import types
 
+import made_up_people
 import numpy as np
 import pytest
 
+from human_pose.calibrated import run
 from human_pose.calibrated.config import RecordingConfig
 from human_pose.calibrated.results import MOTION_FILES, MOVIES, withdraw_results
 from human_pose.calibrated.run import lift, lift_people, read_truth
 from human_pose.commands import make_recording
 from human_pose.exchange import formats
 from human_pose.exchange.poses import read_poses
+from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeleton import convert
 
@@ -129,3 +133,31 @@ def test_a_truth_of_other_frames_is_refused_before_anything_else(tmp_path):
     with pytest.raises(InputError, match="0 to 199; it has 1000 to 1199"):
         lift_people(recording, tmp_path, None, truth=later)
     assert (tmp_path / "report.md").read_text() == "earlier"
+
+
+def test_the_truth_is_of_the_person_who_is_nearest(tmp_path, monkeypatch, capsys):
+    """Another's report would have errors of metres; asked for by number he has it."""
+    recording, _ = made_up_people.crowd(people=2, frames=60)
+    truth = Motion(made_up_people.walkers(60, 2)[:, 1], recording.skeleton)
+    given = {}
+
+    class Lifts:
+        def __init__(self, *_):
+            pass
+
+        def lift(self, _):
+            return types.SimpleNamespace(poses=None)
+
+    def write(place, *_, truth, **more):
+        given[place.name] = truth
+
+    monkeypatch.setattr(run, "Session", Lifts)
+    monkeypatch.setattr(run, "write_results", write)
+    lift_people(recording, tmp_path / "all", None, truth=truth)
+    assert sorted(map(bool, given.values())) == [False, True]
+    theirs = next(name for name, motion in given.items() if motion is not None)
+    number = {"all": 0, "person_1": 1}[theirs]
+    assert f"truth: of person {number}" in capsys.readouterr().out
+    for asked in (0, 1):
+        lift_people(recording, tmp_path / "one", None, truth=truth, person=asked)
+        assert given["one"] is truth

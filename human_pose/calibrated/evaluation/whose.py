@@ -1,0 +1,52 @@
+"""Whose motion a truth is, where a recording shows several people."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from human_pose.calibrated.baselines.linear import weighted_dlt
+from human_pose.calibrated.evaluation.truth import truth_for
+from human_pose.exchange.recording import Motion, Recording
+
+# Frames that tell.
+_MOST_FRAMES: Final = 100
+# Farther away somebody else stands, whatever the detections' noise.
+_FAR_MM: Final = 500.0
+
+
+def may_be_of(truth: Motion, recordings: Sequence[Recording]) -> list[bool]:
+    """Whether each person may be the one of a known motion.
+
+    It is the nearest one, and whoever is near, as where one person counts as several.
+
+    Args:
+      truth: the known motion.
+      recordings: of the persons, with cameras, all of the same frames.
+
+    Raises:
+      InputError: if the truth has no frame or joint of the recordings'.
+    """
+    first = recordings[0]
+    known = truth_for(truth, first.skeleton, first.frames, first.sequence)
+    off_mm = np.array([_distance_mm(known, each) for each in recordings])
+    if np.isnan(off_mm).all():  # no two views show anybody there
+        return [True] * len(recordings)
+    return [bool(off == np.nanmin(off_mm) or off < _FAR_MM) for off in off_mm]
+
+
+def _distance_mm(known_mm: np.ndarray, recording: Recording) -> float:
+    """The median distance of a person's joints from the truth's; NaN of none."""
+    shown = np.isfinite(known_mm).all(axis=-1).any(axis=-1)
+    shown &= recording.seen[:, :, 0].any(axis=-1).sum(axis=1) > 1
+    rows = np.flatnonzero(shown)
+    rows = rows[:: max(len(rows) // _MOST_FRAMES, 1)]
+    if not len(rows):
+        return float("nan")
+    some = recording.of_frames(rows)
+    found = weighted_dlt(
+        some.joints_2d_px[:, :, 0], some.confidence[:, :, 0], some.cameras
+    )
+    distances = np.linalg.norm(found - known_mm[rows], axis=-1)
+    distances = distances[np.isfinite(distances)]
+    return float(np.median(distances)) if len(distances) else float("nan")
