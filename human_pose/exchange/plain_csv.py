@@ -44,7 +44,8 @@ _Columns = Mapping[str, list[str]]
 
 def recognises(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins with the columns of such a table."""
-    names = _header(next(csv.reader(head(path).splitlines()[:1]), []))
+    first = head(path).splitlines()[:1]
+    names = _header(next(csv.reader(first, skipinitialspace=True), []))
     return set(_LONG) <= set(names) or ("frame" in names and bool(_wide_names(names)))
 
 
@@ -59,7 +60,8 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
       InputError: naming the file, and what is wrong with it.
     """
     with refusing(path, "is no table of detections"):
-        names, *rows = csv.reader(read_text(path, MOST_BYTES).splitlines())
+        lines = read_text(path, MOST_BYTES).splitlines()
+        names, *rows = csv.reader(lines, skipinitialspace=True)
         cells = zip(*(row for row in rows if row), strict=True)
         header = _header(names)
         _check_columns(str(path), names, header)

@@ -304,6 +304,16 @@ def test_columns_that_mean_the_same_are_refused(columns, said, tmp_path):
         plain_csv.read(path)
 
 
+def test_spaces_after_commas_are_no_part_of_names(tmp_path):
+    """A joint called so was none of the prior's."""
+    path = tmp_path / "a.csv"
+    path.write_text("frame, view, joint, x, y\n0, a, pelvis, 10, 20\n0, a, nose, ,\n")
+    assert plain_csv.recognises(path)
+    read = plain_csv.read(path)
+    assert (read.view_names, read.skeleton.names) == (("a",), ("pelvis", "nose"))
+    assert read.seen.ravel().tolist() == [True, False]
+
+
 def test_confidence_itself_counts_before_other_words(tmp_path, caplog):
     path = tmp_path / "a.csv"
     row = "10,20,0.5,0.25"
