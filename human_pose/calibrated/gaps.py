@@ -1,11 +1,8 @@
 """Frames that are not there, or that no view shows anything in, and what is unknown."""
 
-from typing import Final
-
 import numpy as np
 
-# Readers fill up what is no longer (`exchange.numbering`).
-_LONGEST_S: Final = 1.0
+from human_pose.exchange.numbering import LONGEST_GAP_S
 
 
 def following(frames: np.ndarray, sequence: np.ndarray, fps: float) -> np.ndarray:
@@ -14,13 +11,13 @@ def following(frames: np.ndarray, sequence: np.ndarray, fps: float) -> np.ndarra
     Args:
       frames: `[F]`, their numbers.
       sequence: `[F]`, equal for the frames of one take; where frames of more than
-        `_LONGEST_S` lack, beside the usual step, another one begins.
+        `LONGEST_GAP_S` lack, which readers do not fill up, another one begins.
       fps: frames a second.
     """
     steps = np.diff(frames)
     same = sequence[1:] == sequence[:-1]
     usual = max(np.median(steps[same]), 1) if same.any() else 1
-    return np.append(0.0, same & (steps <= (round(_LONGEST_S * fps) + 1.5) * usual))
+    return np.append(0.0, same & (steps <= (round(LONGEST_GAP_S * fps) + 1.5) * usual))
 
 
 def nearest_seen(

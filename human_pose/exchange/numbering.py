@@ -14,7 +14,7 @@ from human_pose.files.errors import InputError
 
 # Gaps that are no longer are filled up: beyond, one end says nothing of the other, and
 # the lifter takes both for ends of takes (`calibrated.gaps.following`).
-_LONGEST_S: Final = 1.0
+LONGEST_GAP_S: Final = 1.0
 _DEFAULT_FPS: Final = 24.0
 
 
@@ -32,7 +32,7 @@ def numbered(recording: Recording) -> Recording:
     """
     _check_ascending(recording)
     _tell_strangers(recording)
-    most = round(_LONGEST_S * (recording.fps or _DEFAULT_FPS))
+    most = round(LONGEST_GAP_S * (recording.fps or _DEFAULT_FPS))
     takes = [
         np.flatnonzero(recording.sequence == take)
         for take in dict.fromkeys(recording.sequence.tolist())
