@@ -12,18 +12,25 @@ from wiberg_tf._problem import round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.roots import RootSolver, check_limits, ended_at_root
 
+# Changes of f(x) up to so many units in the last place, of both, may be round-off.
+_ROUNDED = 2
+
 
 class _State(NamedTuple):
     x: tf.Tensor
     residual: tf.Tensor
-    # |x| at the start.
+    # |x| after the first move, or before it.
     start: tf.Tensor
-    # The largest |f(x) − x| met.
+    # The largest |f(x) − x| met since then.
     largest: tf.Tensor
+    begun: tf.Tensor
     # The last changes of x and of the residual [*batch, memory, n], newest last; 0
     # where there is none.
     moves: tf.Tensor
     changes: tf.Tensor
+    # The last |change of x| / |change of the residual| that say something [*batch,
+    # memory], likewise.
+    ratios: tf.Tensor
     obstacle: tf.Tensor
 
 
@@ -37,11 +44,12 @@ class Anderson(RootSolver):
     such that this contracts.
 
     Beside an x that runs away any residual is small. So |f(x)| counts only as far as
-    iteration may have led: to |x| at the start and √(1 / rtol) of the largest residual
-    met. And the way that is left must be short, √rtol of |f(x)| or |x| at the start:
-    the residual with round-off's part of f(x), times the most that any of the
-    remembered moves was longer than its change of the residual. One move at least is
-    made, unless f(x) is x at the start.
+    iteration may have led: to |x| after the first move and √(1 / rtol) of the largest
+    residual met since. And the way that is left must be short, √rtol of |f(x)| or of
+    that |x|: the residual with round-off's part of f(x), times the most that any of the
+    last moves was longer than its change of the residual. Changes that may be round-off
+    say nothing, and earlier moves stay the last ones. One move at least is made, unless
+    f(x) is x at the start. A far start is no measure: what follows it is.
 
     No rule depends on the units of x as a whole.
 
@@ -76,7 +84,9 @@ class Anderson(RootSolver):
         residual = equations.residual(x)
         size = norm(residual)
         going = tf.zeros_like(size, tf.int32) + int(Status.CONVERGED)
-        return _State(x, residual, norm(x), size, memory, memory, going)
+        never = tf.zeros_like(size, tf.bool)
+        ratios = tf.zeros_like(memory[..., 0])
+        return _State(x, residual, norm(x), size, never, memory, memory, ratios, going)
 
     def step(self, equations: Equations, state: _State) -> _State:
         """One evaluation."""
@@ -89,19 +99,26 @@ class Anderson(RootSolver):
         move = x - state.x
         stays = tf.reduce_all(move == 0, -1)
         residual = equations.residual(x)
-        grown = norm(residual) > self.largest_growth * norm(state.residual)
+        change = residual - state.residual
+        size, before = norm(residual), norm(state.residual)
+        grown = size > self.largest_growth * before
 
         def remember(history: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
             pushed = tf.concat([history[..., 1:, :], new[..., None, :]], -2)
             return tf.where(grown[..., None, None], tf.zeros_like(pushed), pushed)
 
+        images = norm(state.x + state.residual) + norm(x + residual)
+        ratios = _told(state.ratios, norm(move), norm(change), images, grown)
+        largest = tf.where(state.begun, tf.maximum(state.largest, size), size)
         return _State(
             x,
             residual,
-            state.start,
-            tf.maximum(state.largest, norm(residual)),
+            tf.where(state.begun, state.start, norm(x)),
+            largest,
+            tf.ones_like(state.begun),
             remember(state.moves, move),
-            remember(state.changes, residual - state.residual),
+            remember(state.changes, change),
+            ratios,
             tf.where(stays, int(Status.NO_DESCENT), state.obstacle),
         )
 
@@ -112,9 +129,10 @@ class Anderson(RootSolver):
         size, image = norm(state.residual), norm(state.x + state.residual)
         reach = tf.minimum(image, state.start + state.largest / part)
         small = size <= tf.maximum(relative * reach, noise * state.largest)
-        left = (size + noise * image) * _most_per_change(state)
-        near = left <= part * (image + state.start)
-        solved = (state.largest == 0) | (small & near)
+        most = tf.reduce_max(state.ratios, -1)
+        left = (size + noise * image) * most
+        near = (most > 0) & (left <= part * (image + state.start))
+        solved = (~state.begun & (size == 0)) | (small & near)
         if self.atol > 0:
             solved |= size <= self.atol
         return ended_at_root(state.residual, solved, state.obstacle)
@@ -124,12 +142,30 @@ class Anderson(RootSolver):
         return state.x, 0.5 * norm(state.residual) ** 2, state.residual
 
 
-def _most_per_change(state: _State) -> tf.Tensor:
-    """The most |change of x| / |change of the residual| remembered, or infinity."""
-    moved, changed = norm(state.moves), norm(state.changes)
-    ratio = tf.where(moved > 0, moved / changed, 0)
-    most = tf.reduce_max(ratio, -1)
-    return tf.where(most > 0, most, float("inf"))
+def _told(
+    ratios: tf.Tensor,
+    moved: tf.Tensor,
+    changed: tf.Tensor,
+    images: tf.Tensor,
+    grown: tf.Tensor,
+) -> tf.Tensor:
+    """The last |change of x| / |change of the residual| after one more move.
+
+    Args:
+      ratios: before it, `[*batch, memory]`.
+      moved: |change of x|, `[*batch]`.
+      changed: |change of the residual|.
+      images: |f(x)| before and after the move, together.
+      grown: whether what was before it is forgotten.
+    """
+    # f(x) is rounded, and changes by this wherever x goes.
+    blur = _ROUNDED * round_off(moved.dtype) * images
+    told, last = changed > blur, ratios[..., -1]
+    ratio = tf.stop_gradient(moved / tf.where(told, changed, blur))
+    # A longer move without more of a change makes the last one's ratio larger.
+    ratio = tf.where(told, ratio, tf.where(last > 0, tf.maximum(last, ratio), 0))
+    ratios = tf.concat([ratios[..., 1:], ratio[..., None]], -1)
+    return tf.where((grown & told)[..., None], tf.zeros_like(ratios), ratios)
 
 
 def _least_squares(changes: tf.Tensor, residual: tf.Tensor) -> tf.Tensor:

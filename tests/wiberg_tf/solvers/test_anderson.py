@@ -30,6 +30,26 @@ def test_where_no_fixed_point_is_none_is_found(name, scale, graph):
     assert np.all(status != wt.Status.CONVERGED)
 
 
+@pytest.mark.parametrize("dtype", [tf.float64, tf.float32], ids=["64", "32"])
+@pytest.mark.parametrize("name", ["at infinity", "saturated", "bent"])
+def test_round_off_beside_a_runaway_is_no_slope(name, dtype):
+    """Where f(x) is x but for its last place, moves and changes are alike."""
+    function = {"bent": lambda x: x + tf.atan(x) + 2, **RUNAWAYS}[name]
+    start = tf.constant([[0.7], [-3.0], [100.0]], dtype)
+    for memory, mixing in ((1, 1.0), (1, 0.3), (2, 1.0), (2, 0.3), (5, 0.3)):
+        solver = wt.Anderson(memory=memory, mixing=mixing)
+        found = wt.fixed_point(function, start, solver=solver, batch_dims=1)
+        assert np.all(found.status != wt.Status.CONVERGED), (memory, mixing)
+
+
+@pytest.mark.parametrize("start", [1e9, -1e20])
+def test_a_far_start_is_no_measure_of_the_fixed_point(start):
+    """One step leads from any start to within 1; the rest is as from there."""
+    found = wt.fixed_point(tf.cos, tf.constant([start], tf.float64))
+    assert found.status == wt.Status.CONVERGED
+    np.testing.assert_allclose(found.value, [0.7390851332151607], rtol=1e-9)
+
+
 @pytest.mark.parametrize("scale", [1e-20, -1e-20, -1e-13])
 def test_equations_too_small_to_move_x_are_not_solved(scale):
     solver = wt.Anderson(memory=0)
