@@ -9,6 +9,7 @@ from wiberg_tf._linearised import filled, floating_of, refuse_unused, spread
 from wiberg_tf._nest import Packing, as_like, entry_names
 from wiberg_tf._operations import captured, count_operations
 from wiberg_tf._problem import call_energy, like
+from wiberg_tf._python_calls import refuse_python
 
 Function = Callable[..., Any]
 
@@ -37,6 +38,7 @@ class Equations:
         self.packing = packing
         self.parameters = parameters
         self.minus_x = minus_x
+        self._looked = False
 
     def residual(self, x: tf.Tensor) -> tf.Tensor:
         """F, `[*batch, n]`.
@@ -44,9 +46,14 @@ class Equations:
         Raises:
           ValueError: if the function returns anything else than the like of x.
         """
+        before = count_operations()
         unknowns = self.packing.unpack(x)
         packed = self.packing.pack(_like(unknowns, self.call(unknowns)))
         packed.set_shape(x.shape)
+        if not self._looked:
+            self._looked = True
+            sources = [x, *tf.nest.flatten(self.parameters)]
+            refuse_python(before, sources, [packed], "function", order=1)
         return packed - x if self.minus_x else packed
 
     def call(self, x: Any) -> Any:
@@ -167,6 +174,7 @@ def linearise(equations: Equations, x: tf.Tensor) -> Linearised:
         again.watch(leaves)
         tape.watch(leaves)
         value = equations.residual(x)
+    refuse_python(before, [x, *flat], [value], "function", order=2)
     elsewhere = captured(before, [x, *flat])
     return Linearised(equations, x, again, tape, value, elsewhere)
 

@@ -9,6 +9,7 @@ from wiberg_tf._autodiff import Tangents
 from wiberg_tf._nest import entry_names
 from wiberg_tf._operations import captured, count_operations, is_plain
 from wiberg_tf._problem import Problem, curvature, slightly_beside
+from wiberg_tf._python_calls import refuse_python
 
 
 class Linearised(Problem):
@@ -142,6 +143,8 @@ def _evaluate(problem: Problem, x: tf.Tensor, beside: Linearised | None) -> Line
             again.watch(leaves)
         tape.watch(leaves)
         value, gradient = problem.value_and_gradient(x)
+    if beside is None:
+        refuse_python(before, [x, *flat], [value, gradient], "energy", order=2)
     plain, elsewhere = is_plain(before), captured(before, [x, *flat])
     return Linearised(
         problem, x, tape, value, gradient, plain, elsewhere, again, beside

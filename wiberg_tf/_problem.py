@@ -11,6 +11,7 @@ from wiberg_tf._autodiff import refuse_without_tapes
 from wiberg_tf._box import Box
 from wiberg_tf._nest import Packing, with_none
 from wiberg_tf._operations import count_operations, is_plain
+from wiberg_tf._python_calls import refuse_python
 
 Energy = Callable[..., tf.Tensor]
 
@@ -77,6 +78,8 @@ class Problem:
         # Tensors that do not change from step to step.
         self.kept: dict[str, tf.Tensor] = {}
         self._traced: dict[str, Any] = {}
+        # Orders of derivatives for which the energy has been looked at.
+        self._looked = set[int]()
 
     def value(self, x: tf.Tensor) -> tf.Tensor:
         """E, `[*batch]`."""
@@ -96,13 +99,16 @@ class Problem:
 
     def value_and_gradient(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """E `[*batch]` and ∂E/∂x `[*batch, n]`."""
+        before = count_operations()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             value = self.value(x)
         gradient = tape.gradient(value, x)
         if gradient is None:
             refuse_without_tapes("energy")
+            self._refuse_python(before, x, [value], 1)
             raise ValueError("`energy` does not depend on x: it has no gradient")
+        self._refuse_python(before, x, [value], 1)
         return value, like(x, gradient)
 
     def project(self, x: tf.Tensor) -> tf.Tensor:
@@ -187,8 +193,18 @@ class Problem:
         before = count_operations()
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(x)
-            _, gradient = self.value_and_gradient(x)
+            value, gradient = self.value_and_gradient(x)
+        self._refuse_python(before, x, [value, gradient], 2)
         return curvature(tape, gradient, x), is_plain(before)
+
+    def _refuse_python(
+        self, before: int, x: tf.Tensor, targets: list[tf.Tensor], order: int
+    ) -> None:
+        """Looks once for each order; see `refuse_python`."""
+        if order not in self._looked:
+            self._looked.add(order)
+            sources = [x, *tf.nest.flatten(self.parameters)]
+            refuse_python(before, sources, targets, "energy", order)
 
 
 def slightly_beside(x: tf.Tensor) -> tf.Tensor:
