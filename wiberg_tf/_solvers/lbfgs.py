@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._iterate import Solver, ended
+from wiberg_tf._operations import is_for_xla
 from wiberg_tf._problem import Problem
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.line_search import backtrack, strong_wolfe
@@ -168,12 +169,18 @@ class LBFGS(Solver):
             return x, accepted & tf.reduce_any(x != state.x, -1)
 
         x, accepted = along(-state.correction)
+
         # Projected, only the gradient's direction is sure to lead downhill.
-        safe, found = tf.cond(
-            tf.reduce_all(accepted),
-            lambda: (x, accepted),
-            lambda: along(-state.secants.scale[..., None] * state.gradient),
-        )
+        def by_gradient() -> tuple[tf.Tensor, tf.Tensor]:
+            return along(-state.secants.scale[..., None] * state.gradient)
+
+        if problem.unrolled and is_for_xla():
+            # Which compiles no branch of a loop that is differentiated.
+            safe, found = by_gradient()
+        else:
+            safe, found = tf.cond(
+                tf.reduce_all(accepted), lambda: (x, accepted), by_gradient
+            )
         x = tf.where(accepted[..., None], x, safe)
         moved = accepted | found
         x = tf.where(moved[..., None], x, state.x)

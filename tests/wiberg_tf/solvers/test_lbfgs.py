@@ -251,3 +251,29 @@ def test_ten_thousand_unknowns(rng):
 def test_a_memory_of_nothing_is_refused():
     with pytest.raises(ValueError, match="`memory` must be >= 1; received 0"):
         wt.LBFGS(memory=0)
+
+
+def test_bounds_unrolled_under_xla():
+    """Of two unknowns one comes to its bound; five steps leave the other on its way."""
+
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            x = wt.argmin(
+                lambda x, t: tf.reduce_sum((x - t) ** 4 + 0.1 * x),
+                tf.zeros_like(theta),
+                (theta,),
+                solver=wt.LBFGS(max_iterations=5),
+                bounds=(0.0, 1.0),
+                derivative=wt.Unrolled(),
+            ).value
+            loss = tf.reduce_sum(x**2)
+        return x, tape.gradient(loss, theta)
+
+    theta = tf.constant([0.5, 3.0], tf.float64)
+    value, expected = gradient(theta)
+    assert value[1] == 1
+    assert expected[0] > 0.1
+    found = tf.function(gradient, jit_compile=True)(theta)
+    np.testing.assert_allclose(found[0], value, rtol=1e-9)
+    np.testing.assert_allclose(found[1], expected, rtol=1e-7)
