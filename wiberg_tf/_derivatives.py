@@ -24,7 +24,8 @@ Solve = Callable[..., Solution]
 
 _NO_DERIVATIVE = (
     "wt.NoDerivative() was asked for, so the minimiser has none; use wt.Implicit(), "
-    "wt.TrustRegion(damping) or wt.Unrolled()"
+    "wt.TrustRegion(damping) or wt.Unrolled(); a tf.function with it is called outside "
+    "of tapes, or within tape.stop_recording()"
 )
 
 

@@ -204,7 +204,9 @@ def _insist_on_reach(point: tf.Tensor) -> None:
             None,
             None,
             "Second derivatives of a minimiser in a tf.function, loop or branch are "
-            "not there for GradientTapes outside of it; put both tapes into it",
+            "not there for GradientTapes outside of it; put both tapes into it, or "
+            "call it within tape.stop_recording(); to save a gradient, say "
+            "tf.saved_model.SaveOptions(experimental_custom_gradients=False)",
         )
 
 
