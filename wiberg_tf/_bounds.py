@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from wiberg_tf._box import Box, restrict
 from wiberg_tf._linear.checks import insist
-from wiberg_tf._nest import Packing, entry_names
+from wiberg_tf._nest import Packing, entry_names, refuse_other_structure
 from wiberg_tf._problem import Problem
 
 
@@ -43,9 +43,13 @@ def make_box(
 def _pack(bound: Any, initial: Any, packing: Packing) -> tf.Tensor:
     if isinstance(bound, int | float):
         bound = tf.nest.map_structure(lambda _: bound, initial)
-    elif not tf.nest.is_nested(initial):
-        bound = tf.convert_to_tensor(bound, initial.dtype)
-    tf.nest.assert_same_structure(initial, bound)
+    elif not tf.nest.is_nested(initial) and isinstance(bound, list | tuple):
+        bound = _converted("bounds", bound, initial.dtype)
+    refuse_other_structure(
+        initial,
+        bound,
+        "each of `bounds` must be a Python number or a nest like `initial`",
+    )
     entries = zip(
         entry_names(bound, "bounds"),
         tf.nest.flatten(bound),
@@ -57,12 +61,22 @@ def _pack(bound: Any, initial: Any, packing: Packing) -> tf.Tensor:
 
 
 def _broadcast(name: str, entry: Any, start: tf.Tensor) -> tf.Tensor:
-    entry = tf.convert_to_tensor(entry, start.dtype)
+    entry = _converted(name, entry, start.dtype)
     if tf.broadcast_static_shape(entry.shape, start.shape) != start.shape:
         raise ValueError(
             f"`{name}` must broadcast to shape {start.shape}; received {entry.shape}"
         )
     return tf.broadcast_to(entry, tf.shape(start))
+
+
+def _converted(name: str, entry: Any, dtype: tf.DType) -> tf.Tensor:
+    try:
+        return tf.convert_to_tensor(entry, dtype)
+    except (TypeError, ValueError):
+        received = entry.dtype.name if tf.is_tensor(entry) else type(entry).__name__
+        raise ValueError(
+            f"`{name}` must be {dtype.name}, as `initial` is; received {received}"
+        ) from None
 
 
 class Restricted(Problem):

@@ -14,7 +14,7 @@ from wiberg_tf._compaction import iterate_compacted
 from wiberg_tf._differentiability import Differentiability, Step, checkpointed
 from wiberg_tf._isolation import Isolation, set_aside
 from wiberg_tf._loop import flag_not_finite, iterate
-from wiberg_tf._nest import Packing, as_like
+from wiberg_tf._nest import Packing, as_like, refuse_other_structure
 from wiberg_tf._operations import is_for_xla
 from wiberg_tf._problem import Energy, Problem, call_energy
 from wiberg_tf._solution import Solution, Stats, Status
@@ -273,6 +273,6 @@ def _plain(step: Step) -> Step:
 
 def as_solved(initial: Any, value: Any) -> Any:
     """What the caller's own solver returned, as tensors like `initial`."""
-    tf.nest.assert_same_structure(initial, value)
+    refuse_other_structure(initial, value, "`solver` must return a nest like `initial`")
     names = ["initial"] * len(tf.nest.flatten(initial))
     return as_like(initial, value, "solver", names)

@@ -108,7 +108,14 @@ def as_tensors(nest: Any, root: str, dtype: tf.DType | None = None) -> Any:
             kind = type(entry).__name__
             raise TypeError(f"`{name}` must be a dense tensor; received {kind}")
         # TensorFlow takes a Python float for float32, whatever it meets.
-        return tf.convert_to_tensor(entry, dtype if isinstance(entry, float) else None)
+        kind = dtype if isinstance(entry, float) else None
+        try:
+            return tf.convert_to_tensor(entry, kind)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"`{name}` must be a tensor, or what TensorFlow makes one of; received "
+                f"{type(entry).__name__}"
+            ) from None
 
     names = entry_names(nest, root)
     entries = map(convert, names, tf.nest.flatten(nest))
@@ -155,7 +162,8 @@ def _restored(nest: Any) -> Any:
     if hasattr(nest, "_fields"):
         return type(nest)(*map(_restored, nest))
     if isinstance(nest, tuple | list):
-        return type(nest)(map(_restored, nest))
+        # A list that TensorFlow tracks takes no iterator.
+        return type(nest)([_restored(entry) for entry in nest])
     return nest
 
 
@@ -234,4 +242,32 @@ def entry_names(nest: Any, root: str) -> list[str]:
         ]
     if isinstance(nest, tuple | list):
         return [n for i, v in enumerate(nest) for n in entry_names(v, f"{root}[{i}]")]
-    return [root]
+    if hasattr(type(nest), "__attrs_attrs__"):
+        return [
+            n
+            for k in (field.name for field in type(nest).__attrs_attrs__)
+            for n in entry_names(getattr(nest, k), f"{root}.{k}")
+        ]
+    # Containers of other kinds that TensorFlow looks into.
+    entries = tf.nest.flatten(nest) if tf.nest.is_nested(nest) else []
+    return [f"{root}[{k}]" for k in range(len(entries))] if entries else [root]
+
+
+def refuse_other_structure(nest: Any, value: Any, rule: str) -> None:
+    """Refuses a value of another structure than a nest.
+
+    Args:
+      nest: of tensors.
+      value: of the caller.
+      rule: what the value must be, for the error.
+
+    Raises:
+      ValueError: for it, in one line.
+    """
+    try:
+        tf.nest.assert_same_structure(nest, value)
+    except (TypeError, ValueError):
+        received = type(value).__name__
+        if tf.nest.is_nested(value):
+            received = tf.nest.map_structure(lambda _: ".", value)
+        raise ValueError(f"{rule}; received {received}") from None

@@ -42,6 +42,7 @@ class ArgMin(keras.layers.Layer):
         ones.
 
     Raises:
+      TypeError: for `weights` that are no dict.
       ValueError: for inputs without a batch axis, or of different batch sizes (in
         graphs of unknown sizes `tf.errors.InvalidArgumentError` when they run); for
         `bounds` or an `equality` that are no pair.
@@ -63,6 +64,11 @@ class ArgMin(keras.layers.Layer):
     ):
         # Keras would cast inputs to the layer's dtype before the layer sees them.
         super().__init__(autocast=False, **kwargs)
+        if not isinstance(weights, dict | None):
+            raise TypeError(
+                "`weights` must be a dict of initial values by name, or None; received "
+                f"{weights!r}"
+            )
         self.energy = energy
         self.shape = tuple(shape)
         self.initial_weights = {

@@ -164,3 +164,8 @@ def test_what_cannot_be_saved_is_named():
 def test_the_library_does_not_import_keras_by_itself():
     code = "import sys, wiberg_tf; sys.exit('wiberg_tf.keras' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_weights_that_are_no_dict_are_named():
+    with pytest.raises(TypeError, match=r"`weights` must be a dict .* received {'x'}"):
+        wt.keras.ArgMin(lambda x, inputs: x, (2,), weights={"x"})

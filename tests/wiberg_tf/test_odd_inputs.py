@@ -30,6 +30,19 @@ def _minimise(**options):
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"bounds": (0.0, {"a": 1.0})}, ValueError, "each of `bounds` .* {'a': '.'}"),
+        ({"bounds": ("a", 1.0)}, ValueError, "`bounds` must be float32.* received str"),
+        (
+            {"bounds": (tf.zeros(2, tf.float64), 1.0)},
+            ValueError,
+            "`bounds` must be float32, as .* received float64",
+        ),
+        (
+            {"solver": lambda objective, x: (x, x)},
+            ValueError,
+            r"`solver` must return a nest .* received \('.', '.'\)$",
+        ),
+        ({"parameters": object()}, TypeError, r"`parameters\[0\]` .* received object$"),
         ({"energy": 3}, TypeError, "`energy` must be callable; received 3"),
         ({"solver": "newton"}, TypeError, "`solver` must be .* received 'newton'"),
         ({"solver": wt.Newton}, TypeError, "`solver` must be .* received <class"),
@@ -169,3 +182,52 @@ def test_energies_of_any_scale(scale, linear_solve):
     np.testing.assert_allclose(solution.value, [1, 4], rtol=1e-9)
     gradient = tape.gradient(solution.value, target)
     np.testing.assert_allclose(gradient, [2, 4], rtol=1e-8)
+
+
+def test_bounds_of_a_nest_name_their_entry():
+    start = {"a": tf.zeros(2), "b": tf.zeros([])}
+
+    def minimise(lower):
+        return wt.argmin(
+            lambda x: tf.reduce_sum((x["a"] - 1) ** 2) + (x["b"] - 1) ** 2,
+            start,
+            bounds=(lower, 0.5),
+        ).value
+
+    with pytest.raises(ValueError, match=r"each of `bounds` .* received {'a': '.'}$"):
+        minimise({"a": 0.0})
+    with pytest.raises(ValueError, match=r"`bounds\['b'\]` .* received NoneType"):
+        minimise({"a": 0.0, "b": None})
+    np.testing.assert_allclose(minimise({"a": 0.0, "b": -1.0})["a"], [0.5, 0.5])
+
+
+def test_none_in_a_list_that_a_layer_keeps():
+    module = tf.Module()
+    module.kept = [None, 3 * tf.ones(2)]
+    tracked = tf.train.Checkpoint(kept=[None, 3 * tf.ones(2)]).kept
+    for kept in (module.kept, tracked):
+        found = wt.argmin(
+            lambda x, pair: tf.reduce_sum((x - pair[1]) ** 2), tf.zeros(2), (kept,)
+        )
+        np.testing.assert_allclose(found.value, [3, 3], rtol=1e-6)
+
+
+def test_classes_of_attrs_are_nests():
+    attrs = pytest.importorskip("attr")
+    point = attrs.make_class("Point", ["a", "b"])
+
+    def gradient(theta, b):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            x = wt.argmin(
+                lambda x, p: (x.a - p.a) ** 2 + (x.b - p.b * x.a) ** 2,
+                point(0 * theta, 0 * theta),
+                (point(theta, b),),
+            ).value
+        return tape.gradient(x.b, theta)
+
+    # x.a is θ and x.b is b θ.
+    theta = tf.constant(0.7, tf.float64)
+    np.testing.assert_allclose(gradient(theta, 3 * tf.ones_like(theta)), 3)
+    with pytest.raises(TypeError, match=r"`parameters\[0\].b` .* received NoneType"):
+        gradient(theta, None)
