@@ -108,9 +108,9 @@ def as_tensors(nest: Any, root: str, dtype: tf.DType | None = None) -> Any:
             kind = type(entry).__name__
             raise TypeError(f"`{name}` must be a dense tensor; received {kind}")
         # TensorFlow takes a Python float for float32, whatever it meets.
-        kind = dtype if isinstance(entry, float) else None
+        wanted = dtype if isinstance(entry, float) else None
         try:
-            return tf.convert_to_tensor(entry, kind)
+            return tf.convert_to_tensor(entry, wanted)
         except (TypeError, ValueError):
             raise TypeError(
                 f"`{name}` must be a tensor, or what TensorFlow makes one of; received "

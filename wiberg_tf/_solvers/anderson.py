@@ -19,11 +19,13 @@ _ROUNDED = 2
 class _State(NamedTuple):
     x: tf.Tensor
     residual: tf.Tensor
-    # |x| after the first move, or before it.
+    # |f(x) − x|, and |f(x)|.
+    size: tf.Tensor
+    image: tf.Tensor
+    # |f(x)| at the start.
     start: tf.Tensor
-    # The largest |f(x) − x| met since then.
+    # The largest |f(x) − x| met after the start.
     largest: tf.Tensor
-    begun: tf.Tensor
     # The last changes of x and of the residual [*batch, memory, n], newest last; 0
     # where there is none.
     moves: tf.Tensor
@@ -44,12 +46,13 @@ class Anderson(RootSolver):
     such that this contracts.
 
     Beside an x that runs away any residual is small. So |f(x)| counts only as far as
-    iteration may have led: to |x| after the first move and √(1 / rtol) of the largest
-    residual met since. And the way that is left must be short, √rtol of |f(x)| or of
-    that |x|: the residual with round-off's part of f(x), times the most that any of the
-    last moves was longer than its change of the residual. Changes that may be round-off
-    say nothing, and earlier moves stay the last ones. One move at least is made, unless
-    f(x) is x at the start. A far start is no measure: what follows it is.
+    iteration may have led: to |f(x)| at the start and √(1 / rtol) of the largest
+    residual met after it. And the way that is left must be short, √rtol of |f(x)| here
+    or at the start: the residual with round-off's part of f(x), times the most that any
+    of the last moves was longer than its change of the residual. Changes that may be
+    round-off say nothing, and earlier moves stay the last ones. One move at least is
+    made, unless f(x) is x at the start. A far start is no measure: what f makes of it
+    is.
 
     No rule depends on the units of x as a whole.
 
@@ -82,11 +85,13 @@ class Anderson(RootSolver):
         """Starts without memory."""
         memory = tf.stack([tf.zeros_like(x)] * max(1, self.memory), -2)
         residual = equations.residual(x)
-        size = norm(residual)
+        size, image = norm(residual), norm(x + residual)
         going = tf.zeros_like(size, tf.int32) + int(Status.CONVERGED)
-        never = tf.zeros_like(size, tf.bool)
+        none = tf.zeros_like(size)
         ratios = tf.zeros_like(memory[..., 0])
-        return _State(x, residual, norm(x), size, never, memory, memory, ratios, going)
+        return _State(
+            x, residual, size, image, image, none, memory, memory, ratios, going
+        )
 
     def step(self, equations: Equations, state: _State) -> _State:
         """One evaluation."""
@@ -100,22 +105,22 @@ class Anderson(RootSolver):
         stays = tf.reduce_all(move == 0, -1)
         residual = equations.residual(x)
         change = residual - state.residual
-        size, before = norm(residual), norm(state.residual)
-        grown = size > self.largest_growth * before
+        size, image = norm(residual), norm(x + residual)
+        grown = size > self.largest_growth * state.size
 
         def remember(history: tf.Tensor, new: tf.Tensor) -> tf.Tensor:
             pushed = tf.concat([history[..., 1:, :], new[..., None, :]], -2)
             return tf.where(grown[..., None, None], tf.zeros_like(pushed), pushed)
 
-        images = norm(state.x + state.residual) + norm(x + residual)
+        images = state.image + image
         ratios = _told(state.ratios, norm(move), norm(change), images, grown)
-        largest = tf.where(state.begun, tf.maximum(state.largest, size), size)
         return _State(
             x,
             residual,
-            tf.where(state.begun, state.start, norm(x)),
-            largest,
-            tf.ones_like(state.begun),
+            size,
+            image,
+            state.start,
+            tf.maximum(state.largest, size),
             remember(state.moves, move),
             remember(state.changes, change),
             ratios,
@@ -126,20 +131,20 @@ class Anderson(RootSolver):
         """See `ended_at_root`."""
         relative = self.rtol or default_tolerance(state.x.dtype)
         part, noise = relative**0.5, round_off(state.x.dtype)
-        size, image = norm(state.residual), norm(state.x + state.residual)
+        size, image = state.size, state.image
         reach = tf.minimum(image, state.start + state.largest / part)
         small = size <= tf.maximum(relative * reach, noise * state.largest)
         most = tf.reduce_max(state.ratios, -1)
         left = (size + noise * image) * most
         near = (most > 0) & (left <= part * (image + state.start))
-        solved = (~state.begun & (size == 0)) | (small & near)
+        solved = (tf.maximum(size, state.largest) == 0) | (small & near)
         if self.atol > 0:
             solved |= size <= self.atol
         return ended_at_root(state.residual, solved, state.obstacle)
 
     def postprocess(self, state: _State) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The last point, ½ |F|² and F."""
-        return state.x, 0.5 * norm(state.residual) ** 2, state.residual
+        return state.x, 0.5 * state.size**2, state.residual
 
 
 def _told(
