@@ -140,7 +140,8 @@ def lift_people(
     folder = Path(folder)
     if truth is not None:
         # What does not belong together is refused before minutes of lifting.
-        truth_for(truth, detected.skeleton, detected.frames, detected.sequence)
+        takes = detected.sequence, detected.take_names
+        truth_for(truth, detected.skeleton, detected.frames, *takes)
     people = _told_apart(detected)
     chosen = choose(people, person)
     truths = _of_whom(truth, chosen)

@@ -1,11 +1,13 @@
 """Motion in NumPy's `.npz`: our own, and VideoPose3D's `data_3d_*.npz`.
 
 Ours holds `joints_3d_mm` `[F, J, 3]` (world, z up, NaN where a joint is missing) and
-`joint_names` `[J]`, and may hold `fps`, `frames` `[F]` and `sequence` `[F]`; a results
-file (`poses`) is one, too. VideoPose3D's holds `positions_3d`, a pickled dictionary of
-subjects, actions and positions `[T, J, 3]` in metres.
+`joint_names` `[J]`, and may hold `fps`, `frames` `[F]`, `sequence` `[F]` and
+`take_names` (of takes 0, 1, ...); a results file (`poses`) is one, too. VideoPose3D's
+holds `positions_3d`, a pickled dictionary of subjects, actions and positions
+`[T, J, 3]` in metres.
 """
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +27,7 @@ from human_pose.geometry.skeletons import LIFTER_17, RECORDED_32
 
 _JOINTS: Final = "joints_3d_mm"
 _NAMES: Final = "joint_names"
+_TAKES: Final = "take_names"
 _POSITIONS: Final = "positions_3d"
 # Of Human3.6M, which VideoPose3D's files do not say.
 _VIDEOPOSE_FPS: Final = 50.0
@@ -47,12 +50,15 @@ def read_motion_npz(path: str | os.PathLike[str], units: str | None = None) -> M
     for name, shape in (("fps", ()), ("frames", ("F",)), ("sequence", ("F",))):
         if name in held:
             shapes[name] = shape
-    arrays = read_npz(path, shapes, {_NAMES: ("J",)}, finite=False)
+    texts: dict[str, Shape] = {_NAMES: ("J",)}
+    if _TAKES in held:
+        texts[_TAKES] = ("T",)
+    arrays = read_npz(path, shapes, texts, finite=False)
     for name in ("frames", "sequence"):
         if name in arrays and arrays[name].dtype.kind not in "iu":
             raise InputError(f"{path}: {name} must be whole numbers")
     fps = float(arrays.get("fps", np.nan))
-    return named_motion(
+    motion = named_motion(
         path,
         listed_texts(f"{path}: {_NAMES}", arrays[_NAMES]),
         arrays[_JOINTS],
@@ -62,6 +68,10 @@ def read_motion_npz(path: str | os.PathLike[str], units: str | None = None) -> M
         units=units,
         declared="mm",
     )
+    if _TAKES not in arrays:
+        return motion
+    takes = tuple(listed_texts(f"{path}: {_TAKES}", arrays[_TAKES]))
+    return dataclasses.replace(motion, take_names=takes)
 
 
 def write_motion_npz(path: str | os.PathLike[str], motion: Motion) -> None:
@@ -71,9 +81,11 @@ def write_motion_npz(path: str | os.PathLike[str], motion: Motion) -> None:
       InputError: if the file cannot be written.
     """
     motion = motion.z_up
+    takes = {_TAKES: np.array(motion.take_names)} if motion.take_names else {}
     write_npz(
         path,
-        {
+        takes
+        | {
             _JOINTS: motion.joints_3d_mm,
             _NAMES: np.array(motion.skeleton.names),
             "fps": np.float64(np.nan if motion.fps is None else motion.fps),
@@ -103,10 +115,8 @@ def read_videopose3d_motion(
         other than Human3.6M's 32 or 17.
     """
     path = Path(path)
-    takes = [
-        _take(f"{path}: {name}", values)
-        for name, values in _takes(path, unpickle_npz(path, _POSITIONS))
-    ]
+    named = dict(_takes(path, unpickle_npz(path, _POSITIONS)))
+    takes = [_take(f"{path}: {name}", values) for name, values in named.items()]
     counts = sorted({take.shape[1] for take in takes})
     if len(counts) != 1 or counts[0] not in _VIDEOPOSE_SKELETONS:
         raise InputError(
@@ -121,6 +131,7 @@ def read_videopose3d_motion(
         fps,
         frames=np.concatenate([np.arange(n) for n in lengths]),
         sequence=np.repeat(np.arange(len(takes)), lengths),
+        take_names=tuple(named),
         source=str(path),
     )
 

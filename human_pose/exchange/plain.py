@@ -3,8 +3,8 @@
   Ours: `joints_2d_px` `[F, V, J, 2]`, or `[F, V, P, J, 2]` of P people, `joint_names`
     `[J]` and `view_names` `[V]`; besides, if known, `confidence` `[F, V, J]` (or
     `[F, V, P, J]`; or under the name `visibility`), `fps`, `frames` `[F]`, `sequence`
-    `[F]`, `tracks` `[F, V, P]` and `covariance_px2` `[F, V, J, 2, 2]` (or `[F, V, P, J,
-    2, 2]`).
+    `[F]`, `take_names` `[T]` of takes 0 to T - 1, `tracks` `[F, V, P]` and
+    `covariance_px2` `[F, V, J, 2, 2]` (or `[F, V, P, J, 2, 2]`).
   BlazePose's: `names` `[V]`, `xy` `[V, F, 33, 2]` px, `visibility` `[V, F, 33]`, `fps`.
 
 NaN and (0, 0) are joints that were not found.
@@ -27,6 +27,7 @@ from human_pose.geometry.known_skeletons import BLAZEPOSE_33
 _SUFFIX: Final = (".npz",)
 _OURS: Final = {"joints_2d_px", "joint_names", "view_names"}
 _COVARIANCE: Final = "covariance_px2"
+_TAKES: Final = "take_names"
 _PERSON_RANK: Final = 5  # of `joints_2d_px` with an axis of people
 _FURTHER: Final[dict[str, Shape]] = {
     "fps": (),
@@ -70,6 +71,8 @@ def read(path: str | os.PathLike[str]) -> Recording:
         shapes["tracks"] = ("F", "V", 1)
     held = {n: s for n, s in shapes.items() if n in ranks or n == "joints_2d_px"}
     texts: dict[str, Shape] = {"joint_names": ("J",), "view_names": ("V",)}
+    if _TAKES in ranks:
+        texts[_TAKES] = ("T",)
     arrays = read_npz(path, held, texts, finite=False)
     joints = arrays["joints_2d_px"].astype(np.float64)
     confidence = arrays.get(sure, np.ones(joints.shape[:-1]))
@@ -85,6 +88,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
         skeleton,
         tuple(_words(path, arrays, "view_names")),
         fps=float(arrays["fps"]) if "fps" in arrays else None,
+        take_names=tuple(_words(path, arrays, _TAKES)) if _TAKES in arrays else (),
         source=str(path),
     )
     further = ("frames", "sequence", "tracks", _COVARIANCE)
@@ -140,6 +144,8 @@ def write(
     if recording.fps is not None:
         arrays["fps"] = np.float64(recording.fps)
     arrays["sequence"] = recording.sequence
+    if recording.take_names:
+        arrays[_TAKES] = np.array(recording.take_names)
     arrays["joint_names"] = np.array(recording.skeleton.names)
     arrays["view_names"] = np.array(recording.view_names)
     write_npz(path, arrays | dict(further or {}))

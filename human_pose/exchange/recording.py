@@ -30,6 +30,7 @@ class Recording:
       frames: int64 `[F]`, the numbers that the source gives them, ascending within a
         sequence; default: from 0.
       sequence: int64 `[F]`, equal for the frames of one take; default: one take.
+      take_names: what the source calls take 0, 1, ...; empty where it does not say.
       covariance_px2: float64 `[F, V, P, J, 2, 2]`, of the detections' errors as the
         detector knows them, NaN where it does not; or None if it never does.
       tracks: int64 `[F, V, P]`, the detector's own numbers of the people within a view,
@@ -48,6 +49,7 @@ class Recording:
     fps: float | None = None
     frames: np.ndarray = field(default_factory=lambda: _DEFAULT)
     sequence: np.ndarray = field(default_factory=lambda: _DEFAULT)
+    take_names: tuple[str, ...] = ()
     tracks: np.ndarray | None = None
     covariance_px2: np.ndarray | None = None
     cameras: tuple[Camera, ...] = ()
@@ -98,6 +100,7 @@ class Recording:
                     f"must be one for each of {len(joints)} frames",
                     list(getattr(self, name).shape),
                 )
+        _check_take_names(self)
         if self.tracks is not None:
             self._keep("tracks", _whole(self.source, "tracks", self.tracks))
             if self.tracks.shape != joints.shape[:3]:
@@ -209,6 +212,7 @@ class Motion:
       fps: frames a second, or None if it is not known.
       frames: int64 `[F]`, the source's numbers; default: from 0.
       sequence: int64 `[F]`, equal for the frames of one take; default: one take.
+      take_names: what the source calls take 0, 1, ...; empty where it does not say.
       up: the world's axis that points upwards: "x", "y" or "z".
       source: the file, for messages.
 
@@ -221,6 +225,7 @@ class Motion:
     fps: float | None = None
     frames: np.ndarray = field(default_factory=lambda: _DEFAULT)
     sequence: np.ndarray = field(default_factory=lambda: _DEFAULT)
+    take_names: tuple[str, ...] = ()
     up: str = "z"
     source: str = "motion"
 
@@ -244,6 +249,7 @@ class Motion:
         ):
             array.setflags(write=False)
             object.__setattr__(self, name, array)
+        _check_take_names(self)
 
     def __len__(self) -> int:
         return len(self.joints_3d_mm)
@@ -297,6 +303,17 @@ def _numbers(of: "Recording | Motion", name: str, default: np.ndarray) -> np.nda
     values = getattr(of, name)
     given = values is not None and values is not _DEFAULT
     return _whole(of.source, name, values if given else default)
+
+
+def _check_take_names(of: "Recording | Motion") -> None:
+    names, sequence = of.take_names, of.sequence
+    _check_unique(of.source, "takes", names)
+    if names and not ((sequence >= 0) & (sequence < len(names))).all():
+        raise InputError(
+            f"{of.source}: take_names",
+            f"must be of the takes {sequence.min()} to {sequence.max()}, from 0",
+            f"{len(names)} names",
+        )
 
 
 def _whole(source: str, name: str, values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@
 `[F, J, 2]` pixels; `metadata` has `layout_name`, `num_joints` and, for videos of one's
 own, `video_metadata`. See github.com/facebookresearch/VideoPose3D, DATASETS.md.
 
-Each subject and action is a sequence of its own. Human3.6M's cameras stand in the order
+Each subject and action is a take, known by their names: the file of the positions may
+have others, in another order. Human3.6M's cameras stand in the order
 of that project's table, as `geometry.skeletons.VIEW_NAMES`; others are called cam_1,
 cam_2 ... as in the list. Videos of one's own, a subject each with the action "custom",
 are views of one sequence.
@@ -73,6 +74,7 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
         fps=fps,
         frames=np.concatenate([np.arange(length) for length in lengths]),
         sequence=np.repeat(np.arange(len(lengths)), lengths),
+        take_names=() if _CUSTOM in sequences else tuple(sequences),
         source=str(path),
     )
 
@@ -89,7 +91,7 @@ def _skeleton(path: str | os.PathLike[str], metadata: Any) -> Skeleton:
 
 
 def _sequences(positions: Any) -> dict[str, _Views]:
-    """The views of each sequence, by `subject/action`."""
+    """The views of each take, by "subject action"."""
     if all(list(actions) == [_CUSTOM] for actions in positions.values()):
         # A list of the one camera for each video.
         views = {}
@@ -97,7 +99,7 @@ def _sequences(positions: Any) -> dict[str, _Views]:
             (views[str(video)],) = actions[_CUSTOM]
         return {_CUSTOM: views}
     listed = {
-        f"{subject}/{action}": cameras
+        f"{subject} {action}": cameras
         for subject, actions in positions.items()
         for action, cameras in actions.items()
     }

@@ -188,7 +188,8 @@ def _detected(values: np.ndarray, poses: Poses, recording: Recording) -> np.ndar
 
 def _known(truth: Motion, recording: Recording) -> np.ndarray:
     """The truth of the recording's joints and frames, `[F, J, 3]`."""
-    return truth_for(truth, recording.skeleton, recording.frames, recording.sequence)
+    takes = recording.sequence, recording.take_names
+    return truth_for(truth, recording.skeleton, recording.frames, *takes)
 
 
 def _frames_of(joints_mm: np.ndarray) -> np.ndarray:

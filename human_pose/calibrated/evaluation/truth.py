@@ -1,5 +1,6 @@
 """Errors of results to known 3D joints, and what their ellipsoids hold of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,12 +42,24 @@ class TruthErrors:
 
 
 def truth_for(
-    truth: Motion, skeleton: Skeleton, frames: np.ndarray, sequence: np.ndarray
+    truth: Motion,
+    skeleton: Skeleton,
+    frames: np.ndarray,
+    sequence: np.ndarray,
+    take_names: Sequence[str] = (),
 ) -> np.ndarray:
     """The truth's joints of a skeleton in some frames, `[F, J, 3]`, mm.
 
-    Joints are matched by name, frames by their number and their take's, which counts
-    where one of the two has several takes; NaN where the truth has none.
+    Joints are matched by name, frames by their number and their take, and NaN where the
+    truth has none. Takes are matched by name where both have names, else by number,
+    which counts where one of the two has several.
+
+    Args:
+      truth: the known motion.
+      skeleton: of the J joints.
+      frames: int `[F]`, their numbers.
+      sequence: int `[F]`, the numbers of their takes.
+      take_names: of these, as of `Recording`.
 
     Raises:
       InputError: if truth and frames have none in common, or no joint, or the truth has
@@ -61,14 +74,14 @@ def truth_for(
             ", ".join(truth.skeleton.names),
         ) from error
     places = _places(truth)
-    takes = _takes_of(truth, sequence)
+    takes = _takes_of(truth, sequence, take_names)
     wanted = zip(takes.tolist(), frames.tolist(), strict=True)
     found = np.array([places.get(key, -1) for key in wanted], int)
     if (found < 0).all():
         raise InputError(
             f"{truth.source}: must have frames of the recording's, "
-            f"{_span(frames)}{_in_takes(sequence)}; it has "
-            f"{_span(truth.frames)}{_in_takes(truth.sequence)}"
+            f"{_span(frames)}{_in_takes(sequence, take_names)}; it has "
+            f"{_span(truth.frames)}{_in_takes(truth.sequence, truth.take_names)}"
         )
     return np.where((found >= 0)[:, None, None], joints[found], np.nan)
 
@@ -90,22 +103,28 @@ def _places(truth: Motion) -> dict[tuple[int, int], int]:
     return places
 
 
-def _takes_of(truth: Motion, sequence: np.ndarray) -> np.ndarray:
-    """The truth's take of each frame, `[F]`: that of its number.
+def _takes_of(
+    truth: Motion, sequence: np.ndarray, take_names: Sequence[str]
+) -> np.ndarray:
+    """The truth's take of each frame, `[F]`: that of its name, or of its number.
 
     Where both have one, and either does not say its number (which makes it 0), it is
-    that.
+    that. -1 where the truth has none of the name.
     """
+    if truth.take_names and take_names:
+        numbers = {name: number for number, name in enumerate(truth.take_names)}
+        return np.array([numbers.get(name, -1) for name in take_names], int)[sequence]
     one, other = np.unique(truth.sequence), np.unique(sequence)
     if len(one) == len(other) == 1 and 0 in (one[0], other[0]):
         return np.full_like(sequence, one[0])
     return sequence
 
 
-def _in_takes(sequence: np.ndarray) -> str:
+def _in_takes(sequence: np.ndarray, names: Sequence[str]) -> str:
     """Which takes frames are of, where numbers of frames alone do not tell."""
     takes = np.unique(sequence)
-    return f" of take {', '.join(map(str, takes[:3]))}" if takes.any() else ""
+    shown = [names[take] if names else str(take) for take in takes[:3]]
+    return f" of take {', '.join(shown)}" if names or takes.any() else ""
 
 
 def _span(frames: np.ndarray) -> str:

@@ -28,7 +28,9 @@ def may_be_of(truth: Motion, recordings: Sequence[Recording]) -> list[bool]:
       InputError: if the truth has no frame or joint of the recordings'.
     """
     first = recordings[0]
-    known = truth_for(truth, first.skeleton, first.frames, first.sequence)
+    known = truth_for(
+        truth, first.skeleton, first.frames, first.sequence, first.take_names
+    )
     off_mm = np.array([_distance_mm(known, each) for each in recordings])
     if np.isnan(off_mm).all():  # no two views show anybody there
         return [True] * len(recordings)

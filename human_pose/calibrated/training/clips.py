@@ -73,7 +73,8 @@ def solve(session: Session, recording: Recording, truth: Motion) -> Source:
       InputError: as of `Session.lift`, or if the truth has nothing of the recording.
     """
     skeleton = session.lifter.joints.skeleton
-    real = truth_for(truth.z_up, skeleton, recording.frames, recording.sequence)
+    takes = recording.sequence, recording.take_names
+    real = truth_for(truth.z_up, skeleton, recording.frames, *takes)
     if not np.isfinite(real).all(axis=-1).any():
         raise InputError(f"{truth.source}: must have joints of {recording.source}")
     return Source(session.solved(recording), real, recording.source)

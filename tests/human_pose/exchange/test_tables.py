@@ -239,7 +239,7 @@ def test_videopose3d(tmp_path, monkeypatch):
     assert read.frames.tolist() == [0, 1, 0, 1, 2]
     assert read.joints_2d_px[:, 1, 0, 0, 0].tolist() == [11, 11, 21, 21, 21]
     assert not read.seen[4, 2].any() and read.seen[:4].all()
-    assert "S11/Photo 1 has views of 3, 3, 2, 3 frames" in lines[0]
+    assert "S11 Photo 1 has views of 3, 3, 2, 3 frames" in lines[0]
     videos = {
         "left.mp4": {"custom": [walk(2, 5)]},
         "right.mp4": {"custom": [walk(2, 6)]},
@@ -259,7 +259,7 @@ class Runs:
     [
         ({"S1": {"a": [walk(2, 5)]}}, "humaneva15", "layout_name must be coco or h36m"),
         ({"S1": {"a": [walk(2, 5)[:, :16]]}}, "h36m", r"arrays \[F, 17, 2\]"),
-        ({"S1": {"a": [walk(2, 5)], "b": [walk(2, 5)] * 2}}, "h36m", "S1/b must have"),
+        ({"S1": {"a": [walk(2, 5)], "b": [walk(2, 5)] * 2}}, "h36m", "S1 b must have"),
         ({"S1": {"a": [Runs()]}}, "h36m", "is not read from pickles"),
         ({"S1": ["a"]}, "h36m", "is no file of VideoPose3D"),
         ({}, "h36m", "is no file of VideoPose3D"),

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import made_up_detections
 import made_up_recording
 import numpy as np
 import pytest
@@ -108,6 +109,35 @@ def test_the_number_of_an_only_take_says_nothing_beside_a_truth_that_has_none():
     other = dataclasses.replace(plain, sequence=take + 1)
     with pytest.raises(InputError, match="0 to 23 of take 3; it has 0 to 23 of take 4"):
         truth_for(other, LIFTER_17, frames, take)
+
+
+def test_truth_of_several_takes_is_matched_by_their_names(tmp_path):
+    """Files of other subjects and actions, in another order, are no others' truth."""
+    positions = {
+        "S9": {"Photo": [TRUTH[:12, :, :2]] * 4, "Eating": [TRUTH[12:, :, :2]] * 4}
+    }
+    path = made_up_detections.write_videopose3d(tmp_path / "2d.npz", positions)
+    seen = formats.read_recording(path)
+    takes = {"S1": {"Eating": TRUTH[:12] / 500}, "S9": {"Eating": TRUTH[12:] / 1000}}
+    np.savez(tmp_path / "3d.npz", positions_3d=np.array(takes, dtype=object))
+    for name in ("3d.npz", "ours.npz"):
+        motion = formats.read_motion(tmp_path / name)
+        formats.write(tmp_path / "ours.npz", motion)
+        found = truth_for(
+            motion, LIFTER_17, seen.frames, seen.sequence, seen.take_names
+        )
+        assert np.isnan(found[:12]).all()
+        np.testing.assert_allclose(found[12:], TRUTH[12:])
+    formats.write(tmp_path / "2d_ours.npz", seen)
+    assert (
+        formats.read_recording(tmp_path / "2d_ours.npz").take_names == seen.take_names
+    )
+    other = dataclasses.replace(motion, take_names=("S5 Photo", "S6 Photo"))
+    rule = "of take S9 Photo, S9 Eating; it has 0 to 11 of take S5 Photo, S6 Photo"
+    with pytest.raises(InputError, match=rule):
+        truth_for(other, LIFTER_17, seen.frames, seen.sequence, seen.take_names)
+    with pytest.raises(InputError, match="must be of the takes 0 to 1, from 0"):
+        dataclasses.replace(motion, take_names=("S5 Photo",))
 
 
 def test_predicted_deviations_are_those_of_projected_draws():
