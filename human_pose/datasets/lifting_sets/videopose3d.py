@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from absl import logging
 
 from human_pose.datasets.h36m.build import read_rotations
 from human_pose.datasets.h36m.names import CAMERAS_FILE
@@ -41,6 +42,9 @@ from human_pose.geometry.skeletons import JOINTS, LIFTER_17, RECORDED_32, VIEWS
 POSITIONS_FILE: Final = "data_3d_h36m.npz"
 DETECTIONS_FILES: Final = "data_2d_h36m_*.npz"
 
+# Recordings end some frames apart. Where one of every so many is there, in one of the
+# files, frames and positions of equal number are not of one moment.
+_LEAST_SHARE: Final = 0.6
 _MM_PER_M: Final = 1000.0
 _SUBJECTS: Final = {"train": TRAIN_SUBJECTS, "test": TEST_SUBJECTS}
 
@@ -124,6 +128,12 @@ def _takes(root: Path, detections: str, subject: int, partial_set: bool) -> list
         )
     ]
     common = sorted(set(held[0]) & set(held[1]))
+    if common and (alone := sorted(set(held[0]) ^ set(held[1]))):
+        logging.warning(
+            "%s: leaves out %d takes of S%d that only one of %s and %s has, the first "
+            "%s",
+            *(root, len(alone), subject, POSITIONS_FILE, detections, alone[0]),
+        )
     if not common and not partial_set:
         raise InputError(
             f"{root}: lacks S{subject} in {POSITIONS_FILE} or {detections}; let "
@@ -147,7 +157,12 @@ def _poses(root: Path, detections: str, subject: int, take: str) -> PoseSet:
     if len(cameras) != VIEWS:
         raise InputError(where, f"must have {VIEWS} cameras", len(cameras))
     points = [_checked(where, camera, (JOINTS,), 2) for camera in cameras]
-    frames = min(map(len, (joints, *points)))
+    lengths = [*map(len, points), len(joints)]
+    frames = min(lengths)
+    if frames < _LEAST_SHARE * max(lengths):
+        rule = "must have a position for each frame, or all but a few"
+        received = f"views of {', '.join(map(str, lengths[:-1]))} frames"
+        raise InputError(where, rule, f"{received}, and {lengths[-1]} positions")
     rotations = read_rotations(root / CAMERAS_FILE, subject)
     return PoseSet(
         np.stack([each[:frames] for each in points], axis=1),

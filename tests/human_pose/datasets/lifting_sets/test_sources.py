@@ -166,6 +166,22 @@ def test_videopose3d_frames(npz):
     np.testing.assert_array_equal(samples[0]["rotations"][2], np.eye(3) * 12)
 
 
+def test_videopose3ds_takes_of_one_file_alone_are_told(npz, caplog):
+    folder, positions, detections = npz
+    positions["S9"]["Walk Dog"] = positions["S9"].pop("WalkDog")
+    np.savez(folder / "data_3d_h36m.npz", positions_3d=positions)
+    assert len([*videopose3d_source(folder, partial_set=True).samples("test")]) == 4
+    assert "leaves out 2 takes of S9 that only one of data_3d_h36m.npz" in caplog.text
+    assert "S1 " not in caplog.text
+    # One of every two frames in one file: frames of equal number are of other moments.
+    for view in range(4):
+        detections["S9"]["Directions 1"][view] = np.ones((2, 17, 2))
+    np.savez(folder / "data_2d_h36m_gt.npz", positions_2d=detections)
+    rule = r"S9 Directions 1 must have a position for each frame.* 2, 2 frames, and 4 p"
+    with pytest.raises(InputError, match=rule):
+        videopose3d_source(folder, partial_set=True)
+
+
 def test_videopose3d_lacks_are_named(npz):
     folder, _, detections = npz
     with pytest.raises(InputError, match=r"lacks S5 in data_3d_h36m.npz"):
