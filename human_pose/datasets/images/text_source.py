@@ -19,6 +19,7 @@ from human_pose.datasets.images.index_range import (
     split_ranges,
 )
 from human_pose.datasets.images.layout import (
+    read_image_path,
     read_info,
     read_texts,
     text_path,
@@ -82,6 +83,7 @@ def text_source(
         partial(_samples, root, variant, encoding),
         pieces_of(ranges, variant),
         f"Pictures of people with 3D joints: {variant.description}.",
+        partial(_files, root),
     )
 
 
@@ -173,6 +175,14 @@ def _samples(
             yield Good(index, _sample(root, index, piece.place, encoding))
         except InputError as error:
             yield Bad(index, str(error).replace(start, ""))
+
+
+def _files(root: Path, piece: Piece) -> Iterator[Path]:
+    """The text files of a piece's samples, and their pictures."""
+    for index in piece.indices:
+        yield from (text_path(root, folder, index) for folder in layout.TEXT_FOLDERS)
+        with suppress(InputError):
+            yield read_image_path(text_path(root, "image_path_file", index), root)
 
 
 def _sample(root: Path, index: int, item: IndexRange, encoding: Encoding) -> Sample:

@@ -42,6 +42,8 @@ class Piece:
 
 # Makes the samples of a piece, in order; it can be pickled.
 Make = Callable[[Piece], Iterator[Good | Bad]]
+# The files of a piece; they need not be there.
+Files = Callable[[Piece], Iterator[Path]]
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Plan:
       make: yields the samples of a piece.
       tasks: the shards, part by part.
       description: a sentence about it.
+      files: those that the samples of a piece are read from, where `source` does not
+        tell their content; a shard is made anew when one of them has changed since.
     """
 
     data_set: str
@@ -92,6 +96,7 @@ class Plan:
     make: Make
     tasks: tuple[Task, ...]
     description: str = ""
+    files: Files | None = None
 
     def __len__(self) -> int:
         """Samples in all shards, good or bad."""
@@ -117,7 +122,7 @@ class Source:
     """Where samples come from: all that a plan needs but the size of its shards.
 
     Attributes:
-      data_set, config, schema, source, make, description: see `Plan`.
+      data_set, config, schema, source, make, description, files: see `Plan`.
       parts: the pieces of each part, in order.
     """
 
@@ -128,6 +133,7 @@ class Source:
     make: Make
     parts: Mapping[str, tuple[Piece, ...]]
     description: str = ""
+    files: Files | None = None
 
     def samples(self, part: str) -> Iterator[Good | Bad]:
         """The samples of a part, in order."""
@@ -166,6 +172,7 @@ class Source:
             self.make,
             tuple(tasks),
             self.description,
+            self.files,
         )
 
 

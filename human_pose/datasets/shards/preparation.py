@@ -7,10 +7,13 @@ the rest is made. At the end stand the metadata by which TFDS reads the folder
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final, Protocol
+
+from absl import logging
 
 from human_pose.datasets.shards import tfds_folder
 from human_pose.datasets.shards.plan import Plan, Task
@@ -105,6 +108,7 @@ def prepare(
         # Whoever prepares it again wants to know that it is whole, or mended. What was
         # killed on its way goes on at once, and is read by nobody before its end.
         _forget_damaged_shards(plan, folder)
+    _forget_shards_of_changed_files(plan, folder)
     if retry_bad:
         _forget_shards_with_bad(plan, folder)
     pending = [task for task in plan.tasks if _done(plan, folder, task) is None]
@@ -163,6 +167,39 @@ def _refuse_other_settings(plan: Plan, folder: Path) -> None:
                 f"{folder}: holds a finished set of other settings ({held}), and would "
                 f"be made anew ({plan.source}); prepare into another folder"
             )
+
+
+def _forget_shards_of_changed_files(plan: Plan, folder: Path) -> None:
+    """Has shards made anew whose files were changed behind them.
+
+    A set that was killed on its way would else hold some samples as they were, and
+    others as they are.
+    """
+    if plan.files is None:
+        return
+    changed = []
+    for task in plan.tasks:
+        if _done(plan, folder, task) is None:
+            continue
+        made_ns = sidecar_path(folder / task.name).stat().st_mtime_ns
+        files = (file for piece in task.pieces for file in plan.files(piece))
+        if later := next((file for file in files if _is_later(file, made_ns)), None):
+            changed.append(later)
+            sidecar_path(folder / task.name).unlink()
+    if changed:
+        logging.warning(
+            "%s: makes %d of %d shards anew, for files of theirs were changed since, "
+            "such as %s",
+            *(folder, len(changed), len(plan.tasks), changed[0]),
+        )
+
+
+def _is_later(file: Path, made_ns: int) -> bool:
+    """Whether a file is of a later time; one of the future tells nothing."""
+    try:
+        return made_ns < file.stat().st_mtime_ns <= time.time_ns()
+    except OSError:
+        return False  # what is missing is told where the sample is made
 
 
 def _forget_shards_with_bad(plan: Plan, folder: Path) -> None:

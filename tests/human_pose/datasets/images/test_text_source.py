@@ -16,6 +16,7 @@ from human_pose.datasets.images.writing import FOLDERS, write_range
 from human_pose.datasets.rendered import Recipe, moment
 from human_pose.datasets.rendered.record import write_shot
 from human_pose.datasets.rendered.source import rendered_source
+from human_pose.datasets.shards.preparation import prepare
 from human_pose.datasets.shards.records import encode
 from human_pose.datasets.shards.writing import Bad
 from human_pose.files.errors import InputError
@@ -55,6 +56,28 @@ def test_pictures_are_kept_or_encoded(folder):
             error = np.asarray(image, float) - made_up.picture(index)
             # Grey levels; colours, which change fast there, are kept by halves.
             assert np.sqrt(np.mean(error**2)) < 8
+
+
+def test_shards_of_files_that_changed_since_are_made_anew(folder, tmp_path, caplog):
+    """A set that was killed, or finished, would hold joints of before and of after."""
+
+    def prepared(out):
+        made = prepare(open_source(folder, encoding="png").plan(3), tmp_path / out)
+        return {path.name: path.read_bytes() for path in made.glob("*-of-*[0-9]")}
+
+    before = prepared("out")
+    assert prepared("out") == before and "anew" not in caplog.text
+    path = folder / "gt_joint_3d_mono_raw" / "9.txt"
+    path.write_text(path.read_text().replace("1", "2"))
+    after = prepared("out")
+    assert after == prepared("other")
+    assert sum(after[name] != before[name] for name in before) == 1
+    told = f"makes 1 of {len(before)} shards anew, for files of theirs were changed"
+    assert told in caplog.text and str(path) in caplog.text
+    (folder / "images" / "0.png").write_bytes(
+        (folder / "images" / "1.png").read_bytes()
+    )
+    assert prepared("out") == prepared("third") != after
 
 
 def test_an_encoded_picture_is_the_picture():
