@@ -1,5 +1,7 @@
 """Makes a lifter from its configuration and files."""
 
+from absl import logging
+
 from human_pose.lifting import (
     PPCALifter,
     load_checkpoint,
@@ -7,6 +9,7 @@ from human_pose.lifting import (
     read_checkpoint,
     read_mixture,
 )
+from human_pose.lifting.checkpoint import Checkpoint
 from human_pose.lifting.config import LifterConfig
 
 
@@ -27,5 +30,19 @@ def build_lifter(config: LifterConfig) -> PPCALifter:
     )
     if config.check_path is not None:
         checkpoint = read_checkpoint(config.check_path, config.models)
+        _tell_other_lifter(config, checkpoint)
         load_checkpoint(lifter, checkpoint, as_published=config.as_published)
     return lifter
+
+
+def _tell_other_lifter(config: LifterConfig, checkpoint: Checkpoint) -> None:
+    """Warns where parameters were learned for a lifter that lifts otherwise."""
+    for name in ("solver", "evidence"):
+        learned, now = getattr(checkpoint, name), getattr(config, name)
+        # The default's say nothing, nor do older ones: what is asked for is meant.
+        if learned not in (now, getattr(Checkpoint, name)):
+            logging.warning(
+                "%s: was trained with %s %s, and lifts with %s here: errors are not "
+                "those of the training",
+                *(config.check_path, name, learned, now),
+            )

@@ -1,4 +1,9 @@
-"""Checkpoints in the original's HDF5 format: 17 arrays and an epoch."""
+"""Checkpoints in the original's HDF5 format: 17 arrays and an epoch.
+
+Those of a lifter that lifts otherwise than the original's default say so by an entry
+more, which the original does not read: the parameters alone do not tell, and mean
+something else to another lifter.
+"""
 
 import os
 from dataclasses import dataclass
@@ -8,7 +13,8 @@ import numpy as np
 
 from human_pose.files.checks import check_within
 from human_pose.files.errors import InputError
-from human_pose.files.h5 import read_h5, write_h5
+from human_pose.files.h5 import h5_ranks, read_h5, write_h5
+from human_pose.lifting.config import Evidence, Solver
 from human_pose.lifting.lifter import PPCALifter
 from human_pose.lifting.variables import ROBUST_NAMES, parameter_shapes
 
@@ -16,6 +22,8 @@ from human_pose.lifting.variables import ROBUST_NAMES, parameter_shapes
 # joint weights, clipped to 1e5, have the widest range.
 _LARGEST: Final = 1e6
 _LARGEST_EPOCH: Final = 1e9
+_L2: Final = "of_l2_solver"
+_FULL_EVIDENCE: Final = "of_full_evidence"
 
 
 @dataclass(frozen=True)
@@ -25,10 +33,14 @@ class Checkpoint:
     Attributes:
       values: float64 arrays under the names of `PPCALifter.parameters`.
       epoch: how many epochs had been finished.
+      solver: of the lifter; "huber", too, where an older file does not say.
+      evidence: by which its models weigh; "published", likewise.
     """
 
     values: dict[str, np.ndarray]
     epoch: int
+    solver: Solver = "huber"
+    evidence: Evidence = "published"
 
 
 def read_checkpoint(
@@ -50,7 +62,13 @@ def read_checkpoint(
     check_within(f"{path}: epoch", epoch, 0, _LARGEST_EPOCH)
     for name, array in arrays.items():
         check_within(f"{path}: {name}", array, -_LARGEST, _LARGEST)
-    return Checkpoint(arrays, int(epoch))
+    noted = h5_ranks(path)
+    return Checkpoint(
+        arrays,
+        int(epoch),
+        "l2" if _L2 in noted else "huber",
+        "full" if _FULL_EVIDENCE in noted else "published",
+    )
 
 
 def write_checkpoint(
@@ -61,7 +79,12 @@ def write_checkpoint(
         name: np.asarray(variable, np.float64)
         for name, variable in lifter.parameters.items()
     }
-    write_h5(path, {**values, "epoch": np.int64(epoch)})
+    others = {
+        _L2: not lifter.formulation.robust,
+        _FULL_EVIDENCE: lifter.evidence == "full",
+    }
+    notes = {name: np.int64(1) for name, holds in others.items() if holds}
+    write_h5(path, {**values, "epoch": np.int64(epoch), **notes})
 
 
 def load_checkpoint(

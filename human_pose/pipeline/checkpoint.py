@@ -134,6 +134,8 @@ def _head(path: Path | None, parameters_dir: str | os.PathLike[str]) -> Head:
             locate(folder / "model_parameters.h5"), len(found.values["exp_weights"])
         ),
         read_cameras(locate(folder / "avg_cameras.h5")),
+        solver=found.solver,
+        evidence=found.evidence,
     )
     load_checkpoint(lifter, found)
     return AveragedHead(lifter)

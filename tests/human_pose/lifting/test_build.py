@@ -5,6 +5,7 @@ import pytest
 
 from human_pose.files.h5 import write_h5
 from human_pose.files.paths import PROJECT_ROOT
+from human_pose.lifting import write_checkpoint
 from human_pose.lifting.build import build_lifter
 from human_pose.lifting.config import LifterConfig
 
@@ -35,6 +36,23 @@ def test_every_choice_reaches_the_lifter():
     assert lifter.evidence == "published"
     full = build_lifter(dataclasses.replace(CONFIG, evidence="full"))
     assert full.evidence == "full"
+
+
+def test_parameters_of_another_lifter_are_told(tmp_path, caplog):
+    """The arrays are alike; with the default's weights they are other poses."""
+    path = tmp_path / "check.h5"
+    for changes, said in (
+        ({}, ""),
+        ({"evidence": "full"}, "was trained with evidence full, and lifts with publi"),
+        ({"solver": "l2"}, "was trained with solver l2, and lifts with huber here"),
+    ):
+        trained = dataclasses.replace(CONFIG, **changes)
+        write_checkpoint(path, build_lifter(trained), 1)
+        build_lifter(dataclasses.replace(trained, check_path=path))
+        assert not caplog.records
+        build_lifter(dataclasses.replace(CONFIG, check_path=path))
+        assert said in caplog.text and bool(said) == bool(caplog.records)
+        caplog.clear()
 
 
 @pytest.mark.parametrize("as_published", [False, True])

@@ -21,6 +21,7 @@ from human_pose.datasets.pose_files import PoseSet, write_pose_file
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeletons import NORMALISATION_TREE
 from human_pose.lifting.config import LifterConfig, TrainingConfig
+from human_pose.lifting.method import FORMULATIONS
 from human_pose.lifting.training import callbacks
 from human_pose.lifting.training import run as training
 from human_pose.runs import distribution
@@ -46,6 +47,9 @@ SHAPES = {
 
 class StandIn(keras.Model):
     """A few parameters between the 2D joints and a pose; every one has a gradient."""
+
+    formulation = FORMULATIONS["huber"]
+    evidence = "published"
 
     def __init__(self):
         super().__init__(dtype="float64")
