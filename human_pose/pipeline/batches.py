@@ -90,6 +90,9 @@ def open_moments(
 ) -> MomentSet:
     """The moments of a part of a set on disk.
 
+    Views are in the order of the cameras' numbers, whatever that of `views`: the
+    published lifter knows its average cameras by their places alone.
+
     Raises:
       InputError: for a single view, which does not show how far away a person is; or as
         of `open_images` and `moments_of`.
@@ -97,4 +100,5 @@ def open_moments(
     if len(views) < 2:
         raise InputError("views", "must be 2 cameras or more", list(views))
     pictures = open_images(data_dir, split, part)
-    return MomentSet(pictures, moments_of(pictures, views, skip_bad=skip_bad), skip_bad)
+    found = moments_of(pictures, sorted(views), skip_bad=skip_bad)
+    return MomentSet(pictures, found, skip_bad)

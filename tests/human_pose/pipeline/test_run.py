@@ -49,6 +49,17 @@ def test_a_moments_pictures_are_of_its_cameras(pictures):
 
 
 @pytest.mark.large
+def test_the_order_of_views_means_nothing(pictures):
+    """Average cameras are known by their places: others would be taken for them."""
+    data = open_moments(pictures, "corrected", "train", (3, 0, 2))
+    assert data.moments.views == (0, 2, 3)
+    np.testing.assert_array_equal(
+        data.moments.rows,
+        open_moments(pictures, "corrected", "train", (0, 2, 3)).moments.rows,
+    )
+
+
+@pytest.mark.large
 def test_a_training_that_is_stopped_goes_on_as_it_would_have(
     config, tmp_path, monkeypatch
 ):
