@@ -124,13 +124,13 @@ def to_frame_px(joints_2d: Any, box: Any, mapping: Mapping = "corrected") -> tf.
 
 
 def frame_px_per_crop(box: Any) -> tf.Tensor:
-    """Pixels of the camera's frame that the crop's side spans, `[...]`.
+    """Pixels of the camera's frame that the crop's sides span, x and y: `[..., 2]`.
 
     Args:
-      box: `[..., 4]`, as of `to_frame_px`, of squares.
+      box: `[..., 4]`, as of `to_frame_px`.
     """
     box = tf.convert_to_tensor(box)
-    return CROP.crop_px * CROP.scale / CROP.picture_px * (box[..., 2] - box[..., 0])
+    return CROP.crop_px * CROP.scale / CROP.picture_px * (box[..., 2:] - box[..., :2])
 
 
 def to_crop(frame_px: Any, box: Any) -> tf.Tensor:

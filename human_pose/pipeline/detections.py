@@ -101,10 +101,14 @@ class VolumeReadout(keras.layers.Layer):
         covariance *= tf.exp(2 * tf.convert_to_tensor(self.log_spread))
         floor = tf.exp(2 * tf.convert_to_tensor(self.log_floor))
         covariance += floor[:, None, None] * tf.eye(2, dtype=tf.float64)
+        sides_px = codec.frame_px_per_crop(box)
+        # Of a box that is no square, a crop's side is not equally long along x and y.
+        sides = (sides_px / sides_px[:, :1])[:, None]
+        covariance *= sides[..., None] * sides[..., None, :]
         sigma, whitening = _deviation_and_directions(covariance)
         power = tf.exp(tf.convert_to_tensor(self.log_power))
         sigma *= tf.pow(tf.maximum(confidence, _LEAST), -0.5 * power)
-        sigma_px = codec.frame_px_per_crop(box)[:, None] * sigma
+        sigma_px = sides_px[:, :1] * sigma
 
         def apart(values: tf.Tensor) -> tf.Tensor:
             shape = tf.concat([[-1, views], tf.shape(values)[1:]], 0)

@@ -163,11 +163,11 @@ def _figure(
     """Draws what was found of the moment of a batch."""
     homogeneous = by_matrices(tf.constant(pose_mm[None]), batch["projection"])
     images = homogeneous[0, ..., :2] / homogeneous[0, ..., 2:]
-    scale = codec.frame_px_per_crop(batch["box"]).numpy()[:, None, None, None]
+    sides = codec.frame_px_per_crop(batch["box"]).numpy()[:, None]
     return pictures.moment_figure(
         batch["image"].numpy(),
         codec.to_crop(points_px, batch["box"]).numpy(),
-        covariance_px2 / scale**2,
+        covariance_px2 / (sides[..., None] * sides[..., None, :]),
         codec.to_crop(images, batch["box"]).numpy(),
         pose_mm,
         batch["joints_world_mm"][0].numpy(),

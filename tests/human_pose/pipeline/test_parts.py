@@ -6,7 +6,6 @@ import tensorflow as tf
 from made_up_moments import bumps, made_up_batch
 
 from human_pose.files.errors import InputError
-from human_pose.i1 import codec
 from human_pose.i1.readout.plane import in_picture
 from human_pose.pipeline.config import LEARNED, Outliers, chosen_of
 from human_pose.pipeline.detections import Detections, VolumeReadout
@@ -90,9 +89,12 @@ def test_detections_lie_in_the_cameras_frame():
     assert (wide.sigma_px.numpy() > found.sigma_px.numpy()).all()
 
 
-def test_detections_have_the_volumes_covariances():
+@pytest.mark.parametrize("height", [1.0, 2.5])
+def test_detections_have_the_volumes_covariances(height):
     """(floor² I + spread² Σ) over confidence^power, in the frame's pixels."""
     batch = made_up_batch(moments=2, views=3, input_size=16)
+    x1, y1, x2, y2 = tf.unstack(batch["box"], axis=-1)
+    batch["box"] = tf.stack([x1, y1, x2, y1 + height * (y2 - y1)], -1)
     readout = VolumeReadout(depth_bins=2, joints=16)
     readout.log_floor.assign(np.log(np.linspace(0.01, 0.03, 16)))
     readout.log_spread.assign(np.log(0.8))
@@ -105,8 +107,10 @@ def test_detections_have_the_volumes_covariances():
     expected = 0.64 * seen.covariance.numpy().astype(float)
     expected += (np.linspace(0.01, 0.03, 16) ** 2)[:, None, None] * np.eye(2)
     expected /= seen.confidence.numpy()[..., None, None] ** 0.4
-    scale = codec.frame_px_per_crop(batch["box"]).numpy()[:, None, None, None]
-    expected = (scale**2 * expected).reshape(found.covariance_px2.shape)
+    # Of the crop's 256 px the box has 224 / 1.12 = 200.
+    sides = np.array(256 / 200 * (batch["box"][:, 2:] - batch["box"][:, :2]))
+    scale = sides[:, None, :, None] * sides[:, None, None, :]
+    expected = (scale * expected).reshape(found.covariance_px2.shape)
     assert np.abs(expected[..., 0, 1]).max() > 0.1 * expected[..., 0, 0].max()
     np.testing.assert_allclose(found.covariance_px2, expected, rtol=1e-6)
     variance = np.sqrt(np.linalg.det(expected))
