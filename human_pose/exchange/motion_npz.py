@@ -115,8 +115,8 @@ def read_videopose3d_motion(
         other than Human3.6M's 32 or 17.
     """
     path = Path(path)
-    named = dict(_takes(path, unpickle_npz(path, _POSITIONS)))
-    takes = [_take(f"{path}: {name}", values) for name, values in named.items()]
+    named = [*_takes(path, unpickle_npz(path, _POSITIONS))]
+    takes = [_take(f"{path}: {name}", values) for name, values in named]
     counts = sorted({take.shape[1] for take in takes})
     if len(counts) != 1 or counts[0] not in _VIDEOPOSE_SKELETONS:
         raise InputError(
@@ -131,7 +131,7 @@ def read_videopose3d_motion(
         fps,
         frames=np.concatenate([np.arange(n) for n in lengths]),
         sequence=np.repeat(np.arange(len(takes)), lengths),
-        take_names=tuple(named),
+        take_names=tuple(name for name, _ in named),
         source=str(path),
     )
 

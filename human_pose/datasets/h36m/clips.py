@@ -68,6 +68,13 @@ class Clip:
         name = f"{self.take}.{VIEW_NAMES[self.view]}.mp4"
         return Path(root) / f"S{self.subject}" / "Videos" / name
 
+    def files(self, root: str | os.PathLike[str]) -> Iterator[Path]:
+        """All that may be read of it; not all of them need be there."""
+        yield self.video(root)
+        yield self._features(root) / _IN_WORLD / f"{self.take}.cdf"
+        for folder in (_PIXELS, _IN_CAMERA, _UNIVERSAL):
+            yield self._of_view(root, folder)
+
     def joints_2d_px(self, root: str | os.PathLike[str]) -> np.ndarray:
         """Its joints `[F, 32, 2]`, px of the frame."""
         return read_cdf(self._of_view(root, _PIXELS), 2)

@@ -62,6 +62,7 @@ def video_source(
         partial(_samples, root, encoding),
         _pieces(clips, variant),
         f"Pictures of people with 3D joints: {variant.description}.",
+        partial(_files, root),
     )
 
 
@@ -86,6 +87,12 @@ def _common(indices: range, clip: Clip) -> range:
     first = max(clip.first, indices.start)
     start = indices.start + -(-(first - indices.start) // indices.step) * indices.step
     return range(start, min(clip.first + clip.frames, indices.stop), indices.step)
+
+
+def _files(root: Path, piece: Piece) -> Iterator[Path]:
+    clip: Clip = piece.place
+    yield root / FILE
+    yield from clip.files(root)
 
 
 def _samples(root: Path, encoding: Encoding, piece: Piece) -> Iterator[Good | Bad]:

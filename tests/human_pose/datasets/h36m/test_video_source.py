@@ -158,6 +158,13 @@ def test_missing_subjects_are_named(_archives):
         open_source(_archives, variant=Variant("published"))
 
 
+def test_files_whose_changes_are_noticed(archives):
+    source = open_source(archives)
+    first, second = ([*source.files(source.parts["train"][n])] for n in (0, 1))
+    assert {archives / "metadata.xml", *files_of(archives)} <= {*first}
+    assert not {*files_of(archives)} & {*second}
+
+
 def test_a_truncated_video_is_listed(archives):
     video, *_ = files_of(archives)
     content = video.read_bytes()
