@@ -12,6 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from absl import logging
+
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import tell_doubtful
 from human_pose.exchange.numbering import numbered
@@ -136,9 +139,22 @@ def read_recording(
     tell_doubtful(recording.source, recording.skeleton)
     if cameras is None:
         return recording
+    _tell_several_subjects(recording)
     if isinstance(cameras, str | os.PathLike):
         return recording.with_cameras(read_cameras(cameras, units), str(cameras))
     return recording.with_cameras(cameras)
+
+
+def _tell_several_subjects(recording: Recording) -> None:
+    """Warns of takes of several subjects, whom one calibration cannot serve."""
+    present = np.unique(recording.sequence) if recording.take_names else ()
+    takes = [recording.take_names[take].split(" ")[0] for take in present]
+    if len(subjects := sorted({*takes})) > 1:
+        logging.warning(
+            "%s: has takes of %s; data sets of this form have other cameras for each "
+            "subject, and those given are taken for all",
+            *(recording.source, ", ".join(subjects)),
+        )
 
 
 def read_cameras(path: StrPath, units: str | None = None) -> tuple[Camera, ...]:

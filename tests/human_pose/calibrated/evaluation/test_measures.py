@@ -14,7 +14,7 @@ from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry.known_skeletons import by_name
-from human_pose.geometry.skeletons import LIFTER_17
+from human_pose.geometry.skeletons import LIFTER_17, VIEW_NAMES
 
 TRUTH = made_up_recording.truth_mm()
 NOISY = made_up_recording.recording(TRUTH, noise_px=3.0)
@@ -138,6 +138,21 @@ def test_truth_of_several_takes_is_matched_by_their_names(tmp_path):
         truth_for(other, LIFTER_17, seen.frames, seen.sequence, seen.take_names)
     with pytest.raises(InputError, match="must be of the takes 0 to 1, from 0"):
         dataclasses.replace(motion, take_names=("S5 Photo",))
+
+
+def test_one_calibration_for_several_subjects_is_told(tmp_path, caplog):
+    views = [TRUTH[:12, :, :2]] * 4
+    rig = [
+        dataclasses.replace(camera, name=name)
+        for camera, name in zip(made_up_recording.cameras(), VIEW_NAMES, strict=True)
+    ]
+    for subjects, said in (("S9",), False), (("S9", "S11"), True):
+        positions = {s: {"Photo": views, "Eating": views} for s in subjects}
+        path = made_up_detections.write_videopose3d(tmp_path / "2d.npz", positions)
+        formats.read_recording(path)
+        assert not caplog.records
+        formats.read_recording(path, cameras=rig)
+        assert ("has takes of S11, S9; data sets of this form" in caplog.text) == said
 
 
 def test_predicted_deviations_are_those_of_projected_draws():
