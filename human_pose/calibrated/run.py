@@ -12,7 +12,7 @@ from human_pose.calibrated.checkpoint import NAME as CHECKPOINT
 from human_pose.calibrated.checkpoint import load_lifter
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
 from human_pose.calibrated.evaluation.report import REPORT as RECORDING_REPORT
-from human_pose.calibrated.evaluation.truth import truth_for
+from human_pose.calibrated.evaluation.truth import truth_of
 from human_pose.calibrated.evaluation.whose import may_be_of
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.people import People, choose, tell_apart
@@ -140,8 +140,7 @@ def lift_people(
     folder = Path(folder)
     if truth is not None:
         # What does not belong together is refused before minutes of lifting.
-        takes = detected.sequence, detected.take_names
-        truth_for(truth, detected.skeleton, detected.frames, *takes)
+        truth_of(truth, detected)
     people = _told_apart(detected)
     chosen = choose(people, person)
     truths = _of_whom(truth, chosen)

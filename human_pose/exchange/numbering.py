@@ -15,7 +15,8 @@ from human_pose.files.errors import InputError
 # Gaps that are no longer are filled up: beyond, one end says nothing of the other, and
 # the lifter takes both for ends of takes (`calibrated.gaps.following`).
 LONGEST_GAP_S: Final = 1.0
-_DEFAULT_FPS: Final = 24.0
+# Of recordings that do not say theirs.
+ASSUMED_FPS: Final = 24.0
 
 
 def numbered(recording: Recording) -> Recording:
@@ -32,7 +33,7 @@ def numbered(recording: Recording) -> Recording:
     """
     _check_ascending(recording)
     _tell_strangers(recording)
-    most = round(LONGEST_GAP_S * (recording.fps or _DEFAULT_FPS))
+    most = round(LONGEST_GAP_S * (recording.fps or ASSUMED_FPS))
     takes = [
         np.flatnonzero(recording.sequence == take)
         for take in dict.fromkeys(recording.sequence.tolist())

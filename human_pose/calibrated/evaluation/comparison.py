@@ -20,7 +20,7 @@ from human_pose.calibrated.evaluation.truth import (
     TruthErrors,
     said_of_numbers,
     truth_errors,
-    truth_for,
+    truth_of,
 )
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Motion, Recording
@@ -128,7 +128,7 @@ def compare(
     Raises:
       InputError: if the truth has no frame or joint of the recording.
     """
-    known = None if truth is None else _known(truth, recording)
+    known = None if truth is None else truth_of(truth, recording)
     frames = _compared(np.zeros(len(poses)) if known is None else _frames_of(known))
     part = recording.of_frames(frames)
     notes: list[str] = []
@@ -184,12 +184,6 @@ def _usable(
 def _detected(values: np.ndarray, poses: Poses, recording: Recording) -> np.ndarray:
     """Values `[F, J, C]` of our joints for the detector's; NaN where there are none."""
     return convert(values, poses.skeleton, recording.skeleton, fill=np.nan)
-
-
-def _known(truth: Motion, recording: Recording) -> np.ndarray:
-    """The truth of the recording's joints and frames, `[F, J, 3]`."""
-    takes = recording.sequence, recording.take_names
-    return truth_for(truth, recording.skeleton, recording.frames, *takes)
 
 
 def _frames_of(joints_mm: np.ndarray) -> np.ndarray:

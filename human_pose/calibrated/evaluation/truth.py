@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from human_pose.exchange.recording import Motion
+from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.geometry import metrics
 from human_pose.geometry.skeleton import Skeleton, convert
@@ -39,6 +39,28 @@ class TruthErrors:
     procrustes: float
     coverage: float
     ellipsoids: tuple[float, ...]
+
+
+def truth_of(
+    truth: Motion, recording: Recording, skeleton: Skeleton | None = None
+) -> np.ndarray:
+    """The truth of a recording's frames, `[F, J, 3]`, mm; see `truth_for`.
+
+    Args:
+      truth: the known motion.
+      recording: whose frames are wanted.
+      skeleton: of the J joints; None: the recording's.
+
+    Raises:
+      InputError: as of `truth_for`.
+    """
+    return truth_for(
+        truth,
+        recording.skeleton if skeleton is None else skeleton,
+        recording.frames,
+        recording.sequence,
+        recording.take_names,
+    )
 
 
 def truth_for(

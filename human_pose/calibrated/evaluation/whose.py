@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.calibrated.baselines.linear import weighted_dlt
-from human_pose.calibrated.evaluation.truth import truth_for
+from human_pose.calibrated.evaluation.truth import truth_of
 from human_pose.exchange.recording import Motion, Recording
 
 # Frames that tell.
@@ -27,10 +27,7 @@ def may_be_of(truth: Motion, recordings: Sequence[Recording]) -> list[bool]:
     Raises:
       InputError: if the truth has no frame or joint of the recordings'.
     """
-    first = recordings[0]
-    known = truth_for(
-        truth, first.skeleton, first.frames, first.sequence, first.take_names
-    )
+    known = truth_of(truth, recordings[0])
     off_mm = np.array([_distance_mm(known, each) for each in recordings])
     if np.isnan(off_mm).all():  # no two views show anybody there
         return [True] * len(recordings)

@@ -19,10 +19,10 @@ from human_pose.calibrated.people.detections import Detections, usable
 from human_pose.calibrated.people.exchanges import Exchange, find_exchanges
 from human_pose.calibrated.people.joining import joined
 from human_pose.calibrated.people.tracking import track
+from human_pose.exchange.numbering import ASSUMED_FPS
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 
-_DEFAULT_FPS: Final = 24.0
 # Who is seen for a shorter time is none, unless nobody is seen much longer.
 _LEAST_S: Final = 0.25
 _LEAST_FRAMES: Final = 4
@@ -58,7 +58,7 @@ def tell_apart(recording: Recording) -> People:
     """
     if recording.joints_2d_px.shape[2] == 1:
         return People((recording,))
-    fps = recording.fps or _DEFAULT_FPS
+    fps = recording.fps or ASSUMED_FPS
     detections, doubles = usable(recording)
     together = int(detections.valid.sum(axis=2).max(initial=0))
     if len(recording.view_names) > 1 and not recording.cameras:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from human_pose.calibrated.energy import Body, Observed, Weights
-from human_pose.calibrated.evaluation.truth import truth_for
+from human_pose.calibrated.evaluation.truth import truth_of
 from human_pose.calibrated.session import Session, Solved
 from human_pose.calibrated.training.config import CalibratedTrainingConfig
 from human_pose.exchange.recording import Motion, Recording
@@ -72,9 +72,7 @@ def solve(session: Session, recording: Recording, truth: Motion) -> Source:
     Raises:
       InputError: as of `Session.lift`, or if the truth has nothing of the recording.
     """
-    skeleton = session.lifter.joints.skeleton
-    takes = recording.sequence, recording.take_names
-    real = truth_for(truth.z_up, skeleton, recording.frames, *takes)
+    real = truth_of(truth.z_up, recording, session.lifter.joints.skeleton)
     if not np.isfinite(real).all(axis=-1).any():
         raise InputError(f"{truth.source}: must have joints of {recording.source}")
     return Source(session.solved(recording), real, recording.source)
