@@ -60,7 +60,7 @@ def test_flags_that_documents_name_exist(document):
     others = {"help", "large", "logdir", "images", "runner", "flink_master"}
     others |= {"manual_dir"}
     # benchmarks/end_to_end.py's
-    others |= {"dev", "loss_3d", "parts", "seeds", "shares", "updates"}
+    others |= {"dev", "loss_3d", "parts", "rates", "seeds", "shares", "updates"}
     assert named <= {*(*ours, *of_sample, *of_h36m, *of_convert, *of_prepare, *others)}
 
 
