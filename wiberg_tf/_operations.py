@@ -80,7 +80,7 @@ def captured(
     found = {
         entry.name: entry
         for entry in entries
-        if _is_differentiable(entry.dtype)
+        if is_differentiable(entry.dtype)
         and (constants or entry.op.type != "Const")
         and entry.op.name not in here
     }
@@ -113,7 +113,7 @@ def _graph() -> tf.Graph:
     return tf.compat.v1.get_default_graph()
 
 
-def _is_differentiable(dtype: tf.DType) -> bool:
+def is_differentiable(dtype: tf.DType) -> bool:
     """Whether a tape may know what moves a tensor of the dtype.
 
     Variants stand for lists of tensors, resources for variables.

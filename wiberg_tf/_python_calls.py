@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from wiberg_tf._operations import captured, is_differentiable
+
 # Operations, and what callers know them by.
 _NO_DERIVATIVE = {
     "PyFunc": "tf.numpy_function",
@@ -74,16 +76,8 @@ def refuse_python(
     if not calls and not any(node.kind in refused for node in nodes):
         return
     library = graph.as_graph_def().library.function if calls else []
-    here = {operation.name for operation in made if operation.type != "Placeholder"}
-    moved = {tensor.name for tensor in sources if _carries(tensor.dtype)}
-    moved |= {
-        entry.name
-        for operation in made
-        for entry in operation.inputs
-        if _carries(entry.dtype)
-        and entry.op.name not in here
-        and entry.op.type != "Const"
-    }
+    moving = [*sources, *(captured(before, []) or ())]
+    moved = {tensor.name for tensor in moving if is_differentiable(tensor.dtype)}
     functions = {function.signature.name: function for function in library}
     wanted = {tensor.name for tensor in targets}
     kind = _search(nodes, moved, wanted, functions, refused)
@@ -170,7 +164,7 @@ def _of_graph(operation: tf.Operation) -> _Node:
     return _Node(
         operation.type,
         [entry.name for entry in operation.inputs],
-        [entry.name for entry in operation.outputs if _carries(entry.dtype)],
+        [entry.name for entry in operation.outputs if is_differentiable(entry.dtype)],
         _functions_of(attributes),
         "_gradient_op_type" in attributes,
     )
@@ -182,7 +176,7 @@ def _of_function(definition: Any) -> _Node:
     return _Node(
         definition.op,
         [_computed_by(entry) for entry in definition.input if entry[0] != "^"],
-        [] if to and not _carries(tf.as_dtype(to)) else [definition.name],
+        [] if to and not is_differentiable(tf.as_dtype(to)) else [definition.name],
         _functions_of(attributes),
         "_gradient_op_type" in attributes,
     )
@@ -196,9 +190,3 @@ def _computed_by(entry: str) -> str:
 def _functions_of(attributes: Any) -> list[str]:
     single = [a.func.name for a in attributes.values() if a.HasField("func")]
     return single + [f.name for a in attributes.values() for f in a.list.func]
-
-
-def _carries(dtype: tf.DType) -> bool:
-    """Whether a derivative goes through a tensor: variants are lists of tensors."""
-    held = dtype in (tf.resource, tf.variant)
-    return dtype.is_floating or dtype.is_complex or held
