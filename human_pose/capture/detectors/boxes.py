@@ -63,17 +63,8 @@ def boxed(find: Detect, pictures: Iterable[np.ndarray]) -> Iterator[Boxed]:
             for points in _sure(found)
             if (box := inside(box_about(points), picture)) is not None
         ]
-        if not boxes:
-            yield Boxed(picture, None, 0)
-            continue
-        if before is None:
-            box, elsewhere = boxes[0], False
-        else:
-            last = before
-            box = max(boxes, key=lambda box: _shared(box, last))
-            elsewhere = _shared(box, last) < _SHARED
-            box = boxes[0] if elsewhere else box
-        before = box
+        box, elsewhere = _followed(boxes, before)
+        before = box or before
         yield Boxed(picture, box, len(boxes), elsewhere)
 
 
@@ -120,6 +111,16 @@ def _sure(found: Found) -> list[np.ndarray]:
     """The joints of each person that the detector is sure of."""
     people = zip(found.joints_2d_px, found.confidence > _SURE, strict=True)
     return [np.asarray(joints[sure]) for joints, sure in people]
+
+
+def _followed(boxes: list[Four], last: Four | None) -> tuple[Four | None, bool]:
+    """The box of whoever was at `last`, or else the first; whether nobody was there."""
+    if not boxes or last is None:
+        return next(iter(boxes), None), False
+    nearest = max(boxes, key=lambda box: _shared(box, last))
+    if _shared(nearest, last) < _SHARED:
+        return boxes[0], True
+    return nearest, False
 
 
 def _shared(one: Four, other: Four) -> float:

@@ -96,9 +96,8 @@ def found_in(sample: Sample | None) -> Found:
 def covariance_px2(seen: Spread, box: Four) -> np.ndarray:
     """Covariances in the picture `[J, 2, 2]`, of volumes of what a box shows."""
     # From parts of the crop to pixels: along each axis a factor.
-    ends = codec.to_frame_px(np.array([[0.0, 0.0], [1.0, 1.0]]), np.array(box))
-    scale = np.diff(ends.numpy(), axis=0)[0]
-    return np.asarray(seen.covariance[:, :2, :2] * np.outer(scale, scale))
+    sides_px = codec.frame_px_per_crop(np.array(box)).numpy()
+    return np.asarray(seen.covariance[:, :2, :2] * np.outer(sides_px, sides_px))
 
 
 def _beside(
