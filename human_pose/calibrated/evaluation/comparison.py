@@ -18,6 +18,7 @@ from human_pose.calibrated.baselines import (
 from human_pose.calibrated.evaluation import leave_one_out, motion_measures
 from human_pose.calibrated.evaluation.truth import (
     TruthErrors,
+    known_frames,
     said_of_numbers,
     truth_errors,
     truth_of,
@@ -129,7 +130,7 @@ def compare(
       InputError: if the truth has no frame or joint of the recording.
     """
     known = None if truth is None else truth_of(truth, recording)
-    frames = _compared(np.zeros(len(poses)) if known is None else _frames_of(known))
+    frames = _compared(np.zeros(len(poses)) if known is None else known_frames(known))
     part = recording.of_frames(frames)
     notes: list[str] = []
     if len(part) < len(poses):
@@ -184,11 +185,6 @@ def _usable(
 def _detected(values: np.ndarray, poses: Poses, recording: Recording) -> np.ndarray:
     """Values `[F, J, C]` of our joints for the detector's; NaN where there are none."""
     return convert(values, poses.skeleton, recording.skeleton, fill=np.nan)
-
-
-def _frames_of(joints_mm: np.ndarray) -> np.ndarray:
-    """Whether a joint is there in each frame, `[F]`."""
-    return np.asarray(np.isfinite(joints_mm).all(axis=-1).any(axis=-1))
 
 
 def _compared(known: np.ndarray) -> slice:

@@ -108,6 +108,11 @@ def truth_for(
     return np.where((found >= 0)[:, None, None], joints[found], np.nan)
 
 
+def known_frames(joints_mm: np.ndarray) -> np.ndarray:
+    """Whether a joint is known in each frame: bool `[F]`, of joints `[F, J, 3]`."""
+    return np.asarray(np.isfinite(joints_mm).all(axis=-1).any(axis=-1))
+
+
 def _places(truth: Motion) -> dict[tuple[int, int], int]:
     """Where each frame of each take stands.
 
@@ -169,12 +174,13 @@ def said_of_numbers(
       frames: `[F]`, their numbers.
       sequence: `[F]`, equal for the frames of one take.
     """
-    shifts = range(
-        -min(_FARTHEST, len(frames) - 1), min(_FARTHEST, len(frames) - 1) + 1
-    )
+    farthest = min(_FARTHEST, len(frames) - 1)
+    least_frames = max(_LEFT * known_frames(truth_mm).sum(), 1)
     errors = {
-        shift: _error_of_later(joints_mm, truth_mm, frames, sequence, shift)
-        for shift in shifts
+        shift: _error_of_later(
+            joints_mm, truth_mm, frames, sequence, shift, least_frames
+        )
+        for shift in range(-farthest, farthest + 1)
     }
     least = min(errors, key=lambda shift: (errors[shift], abs(shift)))
     if not errors[least] < (1 - _EXPLAINED) * errors[0] < np.inf:
@@ -194,6 +200,7 @@ def _error_of_later(
     frames: np.ndarray,
     sequence: np.ndarray,
     shift: int,
+    least_frames: float,
 ) -> float:
     """The mean error beside the truth of frames that are later; inf of too few."""
     count = len(frames) - abs(shift)
@@ -203,8 +210,7 @@ def _error_of_later(
     same = (frames[there] - frames[here] == shift) & (sequence[there] == sequence[here])
     distances = np.linalg.norm(joints_mm[here] - truth_mm[there], axis=-1)[same]
     known = np.isfinite(distances)
-    known_frames = np.isfinite(truth_mm).all(axis=-1).any(axis=-1).sum()
-    if known.any(axis=-1).sum() < max(_LEFT * known_frames, 1):
+    if known.any(axis=-1).sum() < least_frames:
         return np.inf
     return float(distances[known].mean())
 

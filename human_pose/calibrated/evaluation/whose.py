@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.calibrated.baselines.linear import weighted_dlt
-from human_pose.calibrated.evaluation.truth import truth_of
+from human_pose.calibrated.evaluation.truth import known_frames, truth_of
 from human_pose.exchange.recording import Motion, Recording
 
 # Frames that tell.
@@ -36,7 +36,7 @@ def may_be_of(truth: Motion, recordings: Sequence[Recording]) -> list[bool]:
 
 def _distance_mm(known_mm: np.ndarray, recording: Recording) -> float:
     """The median distance of a person's joints from the truth's; NaN of none."""
-    shown = np.isfinite(known_mm).all(axis=-1).any(axis=-1)
+    shown = known_frames(known_mm)
     shown &= recording.seen[:, :, 0].any(axis=-1).sum(axis=1) > 1
     rows = np.flatnonzero(shown)
     rows = rows[:: max(len(rows) // _MOST_FRAMES, 1)]
