@@ -13,8 +13,8 @@ from typing import Any, Final
 import numpy as np
 
 from human_pose.exchange.format import Format
-from human_pose.exchange.named import named_motion, whole_numbers
-from human_pose.exchange.recording import Motion
+from human_pose.exchange.named import named_motion
+from human_pose.exchange.recording import Motion, integers
 from human_pose.exchange.sources import head
 from human_pose.files.arrays import MOST_BYTES, check_names, refusing
 from human_pose.files.errors import InputError
@@ -63,7 +63,7 @@ def read_anipose(
         names,
         values[:, :-1].reshape(len(values), len(names), 3),
         fps=fps,
-        frames=whole_numbers(f"{path}: {_FRAME}", values[:, -1])
+        frames=integers(f"{path}: {_FRAME}", values[:, -1])
         if _FRAME in header
         else None,
         units=units,

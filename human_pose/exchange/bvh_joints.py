@@ -13,46 +13,40 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+# In the order in which families' words for them stand below.
+_LIMBS: Final = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "big_toe")
+
+
+def _of_sides(right: str, left: str, *words: str) -> dict[str, str]:
+    """What words for `_LIMBS`, or for the first of them, mean with their prefixes."""
+    joints = _LIMBS[: len(words)]
+    return {
+        f"{prefix}{word}": f"{side}_{joint}"
+        for prefix, side in ((right, "right"), (left, "left"))
+        for word, joint in zip(words, joints, strict=True)
+    }
+
+
 _CMU: Final[Mapping[str, str]] = {
     "neck": "thorax",
-    **{
-        f"{side[0]}{word}": f"{side}_{joint}"
-        for side in ("right", "left")
-        for word, joint in (
-            ("Shldr", "shoulder"), ("ForeArm", "elbow"), ("Hand", "wrist"),
-            ("Thigh", "hip"), ("Shin", "knee"), ("Foot", "ankle"),
-        )
-    },
-}  # fmt: skip
+    **_of_sides("r", "l", "Shldr", "ForeArm", "Hand", "Thigh", "Shin", "Foot"),
+}
 _BUILDER: Final[Mapping[str, str]] = {
     "Neck": "thorax",
     "Head": "neck",
     "Head_end": "head_top",
     "HeadTop_End": "head_top",
     "Spine1": "spine",
-    **{
-        f"{side}{word}": f"{side.lower()}_{joint}"
-        for side in ("Right", "Left")
-        for word, joint in (
-            ("Arm", "shoulder"), ("ForeArm", "elbow"), ("Hand", "wrist"),
-            ("UpLeg", "hip"), ("Leg", "knee"), ("Foot", "ankle"),
-            ("ToeBase", "big_toe"),
-        )
-    },
-}  # fmt: skip
+    **_of_sides(
+        "Right", "Left", "Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase"
+    ),
+}
 _BIOVISION: Final[Mapping[str, str]] = {
     "Neck": "thorax",
     "Head": "neck",
     "Head_end": "head_top",
-    **{
-        f"{side}{word}": f"{side.lower()}_{joint}"
-        for side in ("Right", "Left")
-        for word, joint in (
-            ("Shoulder", "shoulder"), ("Elbow", "elbow"), ("Wrist", "wrist"),
-            ("Hip", "hip"), ("Knee", "knee"), ("Ankle", "ankle"),
-        )
-    },
-}  # fmt: skip
+    **_of_sides("Right", "Left", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle"),
+}
 # What a file's ends are called, after their joints.
 END: Final = "_end"
 _HIPS: Final = ("left_hip", "right_hip")

@@ -156,19 +156,3 @@ def tell_doubtful(source: str, skeleton: Skeleton) -> None:
             "middle of the shoulders, its name must be %s",
             source, _NECK, _SHOULDERS,
         )  # fmt: skip
-
-
-def whole_numbers(where: str, values: np.ndarray) -> np.ndarray:
-    """Numbers of frames `[F]`, int64, from a file's floats.
-
-    Args:
-      where: file and column, for the error.
-      values: `[F]`, NaN where a cell is blank.
-
-    Raises:
-      InputError: if one is missing, or no whole number.
-    """
-    wrong = ~((np.abs(values) < 2**53) & (values == np.round(values)))
-    if wrong.any():
-        raise InputError(where, "must be whole numbers", float(values[wrong][0]))
-    return values.astype(np.int64)

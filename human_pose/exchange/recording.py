@@ -102,7 +102,7 @@ class Recording:
                 )
         _check_take_names(self)
         if self.tracks is not None:
-            self._keep("tracks", _whole(self.source, "tracks", self.tracks))
+            self._keep("tracks", integers(f"{self.source}: tracks", self.tracks))
             if self.tracks.shape != joints.shape[:3]:
                 raise InputError(
                     f"{self.source}: tracks",
@@ -302,7 +302,7 @@ def _numbers(of: "Recording | Motion", name: str, default: np.ndarray) -> np.nda
     """A copy of an array of whole numbers, or the default where there is none."""
     values = getattr(of, name)
     given = values is not None and values is not _DEFAULT
-    return _whole(of.source, name, values if given else default)
+    return integers(f"{of.source}: {name}", values if given else default)
 
 
 def _check_take_names(of: "Recording | Motion") -> None:
@@ -316,15 +316,25 @@ def _check_take_names(of: "Recording | Motion") -> None:
         )
 
 
-def _whole(source: str, name: str, values: np.ndarray) -> np.ndarray:
+def integers(where: str, values: np.ndarray) -> np.ndarray:
+    """Whole numbers of any type as int64.
+
+    Args:
+      where: what they are, for the error.
+      values: any shape.
+
+    Raises:
+      InputError: if one is no whole number, as NaN is not, or a float that is too large
+        to tell it from the next.
+    """
     values = np.asarray(values)
     with np.errstate(invalid="ignore"):
         whole = values.astype(np.int64)
-    if not np.array_equal(whole, values):
-        wrong = values[whole != values]
-        raise InputError(
-            f"{source}: {name}", "must be whole numbers", wrong.flat[0].item()
-        )
+    wrong = whole != values
+    if values.dtype.kind == "f":
+        wrong |= ~(np.abs(values) < 2**53)
+    if wrong.any():
+        raise InputError(where, "must be whole numbers", values[wrong].flat[0].item())
     return whole
 
 

@@ -15,13 +15,8 @@ from absl import logging
 
 from human_pose.exchange.format import Format
 from human_pose.exchange.markers import joints_of, markers_of
-from human_pose.exchange.named import (
-    named_motion,
-    needed_fps,
-    tell_gaps,
-    whole_numbers,
-)
-from human_pose.exchange.recording import Motion
+from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
+from human_pose.exchange.recording import Motion, integers
 from human_pose.exchange.sources import head
 from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.arrays import MOST_BYTES
@@ -79,7 +74,7 @@ def read_trc(
         joints_of(names),
         rows[:, _BEFORE:].reshape(len(rows), len(names), 3),
         fps=fps,
-        frames=whole_numbers(f"{path}: Frame#", rows[:, 0]),
+        frames=integers(f"{path}: Frame#", rows[:, 0]),
         units=units,
         declared=heading["Units"],
         up=up,
