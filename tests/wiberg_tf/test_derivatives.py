@@ -172,7 +172,9 @@ def test_the_bias_of_damping_vanishes_linearly(rng):
     np.testing.assert_allclose(gaps[1] / gaps[2], 10, rtol=0.02)
 
 
-@pytest.mark.parametrize("damping", [1e-3, 0.1, 10.0])
+@pytest.mark.parametrize(
+    "damping", [1e-3, pytest.param(0.1, marks=pytest.mark.large), 10.0]
+)
 def test_damping_bounds_the_derivative_at_a_flat_minimum(damping, rng):
     flat, _ = np.linalg.qr(rng.normal(size=(4, 2)))
     hessian, coupling = 2.0 * flat @ flat.T, rng.normal(size=(4, 3))
@@ -339,7 +341,10 @@ def test_the_callers_linear_solve_sees_nests_and_dense_gradients(mode):
 @pytest.mark.parametrize(
     "batch", [pytest.param((), marks=pytest.mark.large), (3,)], ids=str
 )
-@pytest.mark.parametrize("name", ["robust mean", "logistic regression"])
+@pytest.mark.parametrize(
+    "name",
+    ["robust mean", pytest.param("logistic regression", marks=pytest.mark.large)],
+)
 def test_unrolled_equals_differences_of_the_truncated_solve(name, batch, rng, slope):
     parameters = _draw(name, batch, rng)
     weights = rng.normal(size=(*batch, 3))

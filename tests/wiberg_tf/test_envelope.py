@@ -70,7 +70,9 @@ def test_the_minimum_within_bounds_rises_by_its_multiplier():
     np.testing.assert_allclose(by_upper, np.exp(0.3) - 2)
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("eager", marks=pytest.mark.large), "graph"]
+)
 @pytest.mark.parametrize("derivative", [wt.Implicit(), wt.TrustRegion(0.5)], ids=str)
 def test_the_minimum_moves_in_forward_mode(derivative, mode):
     def pushed(theta, scale, by_theta, by_scale):

@@ -129,11 +129,13 @@ def _energy_of_pair(x, pair, more, weight=None):
     [
         wt.Implicit(),
         wt.Implicit(lambda x, parameters, damping, right: right / 2),
-        wt.Unrolled(),
+        pytest.param(wt.Unrolled(), marks=pytest.mark.large),
         wt.Unrolled(checkpoint=True),
     ],
 )
-@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize(
+    "by_name", [False, pytest.param(True, marks=pytest.mark.large)]
+)
 def test_none_in_parameters_reaches_the_energy(mode, derivative, by_name):
     @mode
     def gradient(target):

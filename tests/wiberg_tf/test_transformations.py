@@ -15,7 +15,9 @@ def _root(theta):
     return wt.root(lambda x, t: x**3 - t, tf.ones_like(theta), (theta,)).value
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("eager", marks=pytest.mark.large), "graph"]
+)
 @pytest.mark.parametrize("function", [_minimise, _root])
 def test_a_derivative_that_vectorized_map_loses_is_refused(function, mode):
     def gradient(thetas):

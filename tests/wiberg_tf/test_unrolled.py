@@ -122,7 +122,9 @@ def _second(checkpoint, mode):
     return (tf.function(compute) if mode == "graph" else compute)(theta)
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize(
+    "mode", ["eager", pytest.param("graph", marks=pytest.mark.large)]
+)
 def test_second_derivatives_are_there_or_refused(mode):
     assert np.abs(_second(False, mode)).max() > 1e-2
     with pytest.raises(
@@ -196,7 +198,9 @@ def test_another_differentiability_is_refused(kind):
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph"])
-@pytest.mark.parametrize("checkpoint", [False, True])
+@pytest.mark.parametrize(
+    "checkpoint", [False, pytest.param(True, marks=pytest.mark.large)]
+)
 def test_a_start_at_the_solution_has_the_derivative_of_the_solution(checkpoint, mode):
     # The first problem starts there and takes no step, the second takes some.
     def gradient(theta):

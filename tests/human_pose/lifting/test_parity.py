@@ -97,7 +97,9 @@ def _random_masks(frames):
 @pytest.mark.parametrize(
     "models", [3, *(pytest.param(n, marks=pytest.mark.large) for n in (6, 10))]
 )
-@pytest.mark.parametrize("solver", ["huber", "l2"])
+@pytest.mark.parametrize(
+    "solver", ["huber", pytest.param("l2", marks=pytest.mark.large)]
+)
 def test_equals_dense_oracle_with_masks(
     models, solver, golden, mixture, cameras, larger_mixture
 ):

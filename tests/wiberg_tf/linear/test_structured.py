@@ -109,7 +109,7 @@ def test_the_arrow_solve_is_right(batch, rng):
     "name",
     [
         "newton",
-        "levenberg-marquardt",
+        pytest.param("levenberg-marquardt", marks=pytest.mark.large),
         pytest.param("gauss-newton", marks=pytest.mark.large),
         pytest.param("irls", marks=pytest.mark.large),
     ],

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from default_cases import large_unless
 
 import wiberg_tf as wt
 
@@ -34,7 +35,10 @@ def test_where_no_fixed_point_is_none_is_found(name, scale, graph):
 @pytest.mark.parametrize("dtype", [tf.float64, tf.float32], ids=["64", "32"])
 @pytest.mark.parametrize("name", ["at infinity", "saturated", "bent"])
 @pytest.mark.parametrize(
-    ("memory", "mixing"), [(1, 1.0), *((m, 0.3) for m in (1, 2, 5)), (2, 1.0)]
+    ("memory", "mixing"),
+    large_unless(
+        [(1, 1.0), (5, 0.3)], [(1, 1.0), *((m, 0.3) for m in (1, 2, 5)), (2, 1.0)]
+    ),
 )
 def test_round_off_beside_a_runaway_is_no_slope(name, dtype, memory, mixing):
     """Where f(x) is x but for its last place, moves and changes are alike."""

@@ -166,7 +166,7 @@ def test_one_lost_problem_does_not_disturb_the_others():
     [
         [0.2, -0.3, 0.1],  # Indefinite or negative definite from the start.
         [0.1, 0.1, 0.1],  # Coinciding negative eigenvalues, to begin with.
-        [0.9, 0.1, -0.8],
+        pytest.param([0.9, 0.1, -0.8], marks=pytest.mark.large),
     ],
 )
 def test_directions_are_differentiable_where_the_hessian_is_indefinite(start, slope):
@@ -234,7 +234,7 @@ def test_damping_slows_newton_and_does_not_move_the_minimum():
     np.testing.assert_allclose(damped.value, [[1, 1]], atol=1e-7)
 
 
-@pytest.mark.parametrize("steps", [2, 3])
+@pytest.mark.parametrize("steps", [pytest.param(2, marks=pytest.mark.large), 3])
 def test_a_hessian_may_serve_several_steps(steps):
     start = [[-1.2, 1.0], [0.5, 2.0]]
     solve = _rosenbrocks_solver(steps_per_hessian=steps)

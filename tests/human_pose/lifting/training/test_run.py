@@ -14,6 +14,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from default_cases import large_unless
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -253,7 +254,7 @@ def test_training_lowers_the_error(configs, tmp_path):
     assert errors[-1] < 0.8 * errors[0]
 
 
-@pytest.mark.parametrize("steps", [0, 2, pytest.param(3, marks=pytest.mark.large)])
+@pytest.mark.parametrize("steps", large_unless([2], [0, 2, 3]))
 def test_resumed_training_equals_an_uninterrupted_one(
     configs, tmp_path, monkeypatch, steps
 ):
