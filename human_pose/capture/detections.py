@@ -149,6 +149,7 @@ def read_parts(made: Sequence[Part], chosen: slice | None) -> View:
         video.times_s[wanted.start : wanted.stop],
         recordings[0].skeleton,
         covariance_px2=joined("covariance_px2", np.nan) if knows else None,
+        first=wanted.start,
     )
 
 

@@ -28,8 +28,8 @@ class TimeBase(NamedTuple):
 
     Attributes:
       times_s: float64 `[F]`, ascending.
-      frames: int64 `[F]`, numbers of the frames, from 0 on: those of the view whose
-        frames stay as they are, unless others began before it.
+      frames: int64 `[F]`, numbers of the frames: those of the view whose frames stay as
+        they are, unless others began so long before it that they would be negative.
       fps: frames a second; None of a single frame.
     """
 
@@ -57,7 +57,7 @@ def time_base(
     if _same_times(views, offsets, fps):
         times = views[0].times_s - offsets[0]
         rate = views[0].fps if len(times) > 1 else None
-        return TimeBase(times, np.arange(len(times)), rate)
+        return TimeBase(times, views[0].first + np.arange(len(times)), rate)
     starts = np.sort([v.times_s[0] - o for v, o in zip(views, offsets, strict=True)])
     ends = np.sort([v.times_s[-1] - o for v, o in zip(views, offsets, strict=True)])
     few = min(2, len(views))
@@ -73,7 +73,10 @@ def time_base(
     first = int(np.ceil((start - origin) * rate - _ROUNDING))
     last = int(np.floor((end - origin) * rate + _ROUNDING))
     steps = np.arange(first, last + 1)
-    return TimeBase(origin + steps / rate, steps - min(first, 0), float(rate))
+    # At another rate numbers go on from where the view's would be.
+    numbers = steps + round(views[leader].first * rate / views[leader].fps)
+    numbers -= numbers.min(initial=0)
+    return TimeBase(origin + steps / rate, numbers, float(rate))
 
 
 def resample(

@@ -34,6 +34,7 @@ class View:
         None.
       covariance_px2: float64 `[F, P, J, 2, 2]`, of the detections' errors as the
         detector knows them, NaN where it does not; or None.
+      first: the number of the first frame, as of a range of a video's.
 
     Raises:
       InputError: if a shape or a time is not as it must be.
@@ -46,6 +47,7 @@ class View:
     skeleton: Skeleton
     tracks: np.ndarray | None = None
     covariance_px2: np.ndarray | None = None
+    first: int = 0
 
     def __post_init__(self) -> None:
         joints = np.asarray(self.joints_2d_px, np.float64)
@@ -142,6 +144,7 @@ def views_of(recording: Recording) -> tuple[View, ...]:
             recording.skeleton,
             None if tracks is None else tracks[:, v],
             None if covariance is None else covariance[:, v],
+            int(recording.frames[0]) if len(recording) else 0,
         )
         for v, name in enumerate(recording.view_names)
     )

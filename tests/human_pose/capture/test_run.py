@@ -84,6 +84,10 @@ def test_ranges_and_known_offsets_move_frames(filmed, tmp_path):
     shown = np.stack([each.numbers for each in found.shown], axis=1)[both]
     np.testing.assert_allclose(shown[:, 1] - shown[:, 0], 3)
     assert shown[0, 0] == 4 and numbers[both][0, 0] == 5
+    # By them results and a truth are matched: they are the videos', not the range's.
+    assert recording.frames[both].tolist() == shown[:, 0].tolist()
+    straight = seen(replaced(filmed, frames=slice(4, 16)), tmp_path).recording
+    assert straight.frames.tolist() == list(range(4, 16))
 
 
 def replaced(config, **changes):
