@@ -15,7 +15,7 @@ import numpy as np
 from human_pose.exchange.format import Format
 from human_pose.exchange.named import named_motion
 from human_pose.exchange.recording import Motion, integers
-from human_pose.exchange.sources import head
+from human_pose.exchange.sources import first_row, table_rows
 from human_pose.files.arrays import MOST_BYTES, check_names, refusing
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, read_text
@@ -51,7 +51,7 @@ def read_anipose(
     path = Path(path)
     lines = read_text(path, MOST_BYTES).splitlines()
     with refusing(path, "is no readable CSV file"):
-        header, *rows = csv.reader(lines)
+        header, *rows = table_rows(lines)
     names = _names(header)
     if not names:
         raise InputError(f"{path}: must hold columns joint_x, joint_y, joint_z")
@@ -120,7 +120,7 @@ def write_anipose(
 
 def is_anipose(path: str | os.PathLike[str]) -> bool:
     """Whether a file is a CSV of 3D joints."""
-    header = next(iter(head(path).splitlines()), "").strip().split(",")
+    header = first_row(path)
     return any(
         {f"{name}{axis}" for axis in _AXES} <= set(header) for name in _names(header)
     )

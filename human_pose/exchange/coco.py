@@ -104,7 +104,7 @@ def _read_view(path: Path) -> View:
                     f"{path}: each image_id must have a number of its own, the last in "
                     f"it; {images[number]} and {image} are both of frame {number}"
                 )
-            values = np.array(entry["keypoints"], np.float64).reshape(-1, 3)
+            values = np.array(entry.get("keypoints", []), np.float64).reshape(-1, 3)
             frames.setdefault(number, []).append(Person(values, _track(entry)))
     return gathered(str(path), frames)
 

@@ -6,7 +6,6 @@ beside the table `<key>/table`; it is read as `files.pickles` does, without eith
 See github.com/DeepLabCut/DeepLabCut, "Output" of analyze_videos.
 """
 
-import csv
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -19,7 +18,12 @@ import numpy as np
 from human_pose.exchange.detections import View, join
 from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Recording
-from human_pose.exchange.sources import any_recognised, head, one_per_view
+from human_pose.exchange.sources import (
+    any_recognised,
+    first_row,
+    one_per_view,
+    table_rows,
+)
 from human_pose.files.arrays import MOST_BYTES, refusing
 from human_pose.files.errors import InputError
 from human_pose.files.h5 import h5_ranks, read_h5_table
@@ -129,12 +133,12 @@ def _read_h5(path: Path) -> _Table:
 
 
 def _is_csv(path: Path) -> bool:
-    return head(path).startswith(f"{_LEVELS[0]},")
+    return first_row(path)[:1] == [_LEVELS[0]]
 
 
 def _read_csv(path: Path) -> _Table:
     with refusing(path, "is no table of DeepLabCut"):
-        rows = list(csv.reader(read_text(path, MOST_BYTES).splitlines()))
+        rows = table_rows(read_text(path, MOST_BYTES).splitlines())
         heads = {row[0]: row[1:] for row in rows[: len(_LEVELS)] if row[0] in _LEVELS}
         levels = [heads[level] for level in _LEVELS[1:] if level in heads]
         names = list(zip(*levels, strict=True))

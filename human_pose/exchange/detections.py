@@ -1,8 +1,8 @@
 """People that were detected, view by view, put together as a recording.
 
 Here stands what is the same for all formats of detections: frames of several views are
-matched by their numbers, (0, 0) and NaN are joints that were not found, and what cannot
-be pixels or a confidence is refused.
+matched by their numbers, (0, 0), (-1, -1) and NaN are joints that were not found, and
+what cannot be pixels or a confidence is refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +19,8 @@ from human_pose.geometry.skeleton import Skeleton
 
 # No image is so large: a number beyond is damage, and its powers would overflow.
 _LARGEST_PX: Final = 1e6
+# What programs write in the place of both coordinates.
+_NOT_FOUND: Final = (0.0, -1.0)
 # Peaks of heatmaps may be a little above 1.
 _OVERSHOOT: Final = 1.5
 # Frames that are not there are filled up only while they are few: numbers such as times
@@ -56,6 +58,8 @@ class View(NamedTuple):
 def gathered(source: str, frames: Mapping[int, Sequence[Person]]) -> View:
     """The view of people listed frame by frame.
 
+    Of whom only a box is known, without joints, nothing is.
+
     Args:
       source: the file or folder, for messages.
       frames: by number, also those without people.
@@ -67,7 +71,11 @@ def gathered(source: str, frames: Mapping[int, Sequence[Person]]) -> View:
         return _gathered(source, frames)
 
 
-def _gathered(source: str, frames: Mapping[int, Sequence[Person]]) -> View:
+def _gathered(source: str, listed: Mapping[int, Sequence[Person]]) -> View:
+    frames = {
+        number: [person for person in people if len(person.values)]
+        for number, people in listed.items()
+    }
     counts = {len(person.values) for people in frames.values() for person in people}
     if len(counts) > 1:
         raise InputError(
@@ -167,23 +175,25 @@ def join(
 
 
 def pixels(source: str, joints: np.ndarray) -> np.ndarray:
-    """Coordinates `[..., 2]` with NaN for (0, 0), which no detector means.
+    """Coordinates `[..., 2]` with NaN for (0, 0) and (-1, -1), which no detector means.
 
     Raises:
       InputError: if they are too large for pixels, or so small that they are shares of
-        the image's size, as OpenPose's `keypoint_scale` makes them.
+        the image's size, as OpenPose's `keypoint_scale` and MediaPipe make them.
     """
-    joints = np.where((joints == 0).all(axis=-1, keepdims=True), np.nan, joints)
+    marks = [(joints == mark).all(axis=-1, keepdims=True) for mark in _NOT_FOUND]
+    joints = np.where(np.any(marks, axis=0), np.nan, joints)
     sizes = np.abs(joints[~np.isnan(joints)])
     if sizes.size and sizes.max() > _LARGEST_PX:
         raise InputError(
             f"{source}: coordinates must be within ±{_LARGEST_PX:g} px; received "
             f"{sizes.max():g}"
         )
-    if sizes.size and sizes.max() <= 1:
+    # Joints that a detector guesses beyond the image have shares of more than 1.
+    if sizes.size and np.median(sizes) <= 1:
         raise InputError(
-            f"{source}: coordinates must be pixels; all are within ±1, as shares of "
-            "the image's size are (keypoint_scale of OpenPose)"
+            f"{source}: coordinates must be pixels; most are within ±1, as shares of "
+            "the image's size are (keypoint_scale of OpenPose, MediaPipe's landmarks)"
         )
     return joints
 

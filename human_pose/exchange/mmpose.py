@@ -95,6 +95,8 @@ def _view(path: Path, content: Any) -> View:
 
 def _people(instances: Any) -> Iterator[Person]:
     for instance in instances:
+        if not instance.get("keypoints"):  # a box alone
+            continue
         joints = np.array(instance["keypoints"], np.float64)
         if joints.ndim != 2 or joints.shape[1] != 2:
             raise ValueError(

@@ -22,8 +22,9 @@ ASSUMED_FPS: Final = 24.0
 def numbered(recording: Recording) -> Recording:
     """The recording with the frames that lack between others of a take, as unseen.
 
-    Warnings tell of them, and of views that are numbered apart. Where numbers go on in
-    like steps, as of every fifth frame, nothing lacks.
+    Takes follow each other, in the order in which they begin. Warnings tell of frames
+    that lack, and of views that are numbered apart. Where numbers go on in like steps,
+    as of every fifth frame, nothing lacks.
 
     Args:
       recording: as it was read.
@@ -42,7 +43,9 @@ def numbered(recording: Recording) -> Recording:
     _tell_lacking(recording, takes, lacking, most)
     filled = [np.where(missing <= most, missing, 0) for missing in lacking]
     if not any(missing.any() for missing in filled):
-        return recording
+        order = np.concatenate([*takes, np.empty(0, np.int64)])
+        apart = (order != np.arange(len(recording))).any()
+        return recording.of_frames(order) if apart else recording
     parts = [
         _with_gaps(recording.frames[own], own, missing)
         for own, missing in zip(takes, filled, strict=True)

@@ -100,8 +100,7 @@ def _people(content: Any) -> Iterator[Person]:
         track = person.get("person_id", -1)
         track = track[0] if isinstance(track, list) and track else track
         numbers = np.array(person["pose_keypoints_2d"], np.float64).reshape(-1, 3)
-        if len(numbers):
-            yield Person(numbers, int(track) if isinstance(track, int) else -1)
+        yield Person(numbers, int(track) if isinstance(track, int) else -1)
 
 
 FORMAT: Final = Format(

@@ -7,7 +7,7 @@
     `covariance_px2` `[F, V, J, 2, 2]` (or `[F, V, P, J, 2, 2]`).
   BlazePose's: `names` `[V]`, `xy` `[V, F, 33, 2]` px, `visibility` `[V, F, 33]`, `fps`.
 
-NaN and (0, 0) are joints that were not found.
+NaN, (0, 0) and (-1, -1) are joints that were not found.
 """
 
 import os

@@ -21,8 +21,8 @@ import numpy as np
 
 from human_pose.exchange.detections import pixels, unit_confidence
 from human_pose.exchange.format import Format
-from human_pose.exchange.recording import Recording
-from human_pose.exchange.sources import head
+from human_pose.exchange.recording import Recording, integers
+from human_pose.exchange.sources import first_row, table_rows
 from human_pose.files.arrays import MOST_BYTES, refusing
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic, read_text
@@ -44,8 +44,7 @@ _Columns = Mapping[str, list[str]]
 
 def recognises(path: str | os.PathLike[str]) -> bool:
     """Whether a file begins with the columns of such a table."""
-    first = head(path).splitlines()[:1]
-    names = _header(next(csv.reader(first, skipinitialspace=True), []))
+    names = _header(first_row(path))
     return set(_LONG) <= set(names) or ("frame" in names and bool(_wide_names(names)))
 
 
@@ -60,8 +59,7 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
       InputError: naming the file, and what is wrong with it.
     """
     with refusing(path, "is no table of detections"):
-        lines = read_text(path, MOST_BYTES).splitlines()
-        names, *rows = csv.reader(lines, skipinitialspace=True)
+        names, *rows = table_rows(read_text(path, MOST_BYTES).splitlines())
         cells = zip(*(row for row in rows if row), strict=True)
         header = _header(names)
         _check_columns(str(path), names, header)
@@ -165,10 +163,11 @@ def _lengthened(wide: _Columns) -> dict[str, list[str]]:
 
 def _from_long(source: str, columns: _Columns, fps: float | None) -> Recording:
     rows = len(columns["frame"])
-    people = _whole(columns.get("person", ["0"] * rows))
-    numbers = np.stack(
-        [_whole(columns.get("sequence", ["0"] * rows)), _whole(columns["frame"])], 1
+    takes, numbered, people = (
+        integers(f"{source}: {name}", _numbers(columns.get(name, ["0"] * rows)))
+        for name in ("sequence", "frame", "person")
     )
+    numbers = np.stack([takes, numbered], 1)
     frames, frame_of = np.unique(numbers, axis=0, return_inverse=True)
     views, view_of = _listed(columns["view"])
     joints, joint_of = _listed(columns["joint"])
@@ -201,10 +200,6 @@ def _listed(words: list[str]) -> tuple[list[str], np.ndarray]:
     """Each word once, as it comes first, and the place of each."""
     order = {word: place for place, word in enumerate(dict.fromkeys(words))}
     return list(order), np.array([order[word] for word in words], np.int64)
-
-
-def _whole(cells: list[str]) -> np.ndarray:
-    return np.array([int(cell) for cell in cells], np.int64)
 
 
 def _numbers(cells: list[str]) -> np.ndarray:

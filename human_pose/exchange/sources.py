@@ -1,9 +1,11 @@
 """Files and folders of detections: told apart by what they hold, one for each view."""
 
+import csv
 import json
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,9 @@ from human_pose.files.paths import MOST_TEXT_BYTES, read_text
 
 # Enough to see how a file begins; files of all detections may have gigabytes.
 _HEAD_BYTES: Final = 1 << 16
+# What may part a table's cells; spreadsheets of half the world write the second.
+_PARTINGS: Final = ",;\t"
+_DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
 # Python 3.10 has it as a package.
 _TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 
@@ -28,6 +33,34 @@ def head(path: str | os.PathLike[str]) -> str:
             return file.read(_HEAD_BYTES).decode("utf-8", "replace").lstrip("\ufeff \n")
     except OSError:
         return ""
+
+
+def table_rows(lines: Sequence[str]) -> list[list[str]]:
+    """The cells of a table's rows, parted as in its first one.
+
+    Where these are not parted by commas, numbers may have them in the place of points.
+
+    Args:
+      lines: of the file.
+    """
+    first = lines[0] if lines else ""
+    parting = next((mark for mark in _PARTINGS if mark in first), _PARTINGS[0])
+    rows = list(csv.reader(lines, delimiter=parting, skipinitialspace=True))
+    if parting == _PARTINGS[0]:
+        return rows
+    return [[_with_point(cell) for cell in row] for row in rows]
+
+
+def first_row(path: str | os.PathLike[str]) -> list[str]:
+    """The cells of a table's first row; none of what is no table."""
+    try:
+        return next(iter(table_rows(head(path).splitlines()[:1])), [])
+    except csv.Error:
+        return []
+
+
+def _with_point(cell: str) -> str:
+    return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

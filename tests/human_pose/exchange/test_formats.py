@@ -128,6 +128,19 @@ def test_frames_that_lack_count_as_unseen(tmp_path, caplog):
     assert "before number 90, and perhaps more; what is before and" in caplog.text
 
 
+def test_takes_among_each_other_are_put_one_after_the_other(tmp_path):
+    """As tables that are sorted by frames have them: else no frame would follow one."""
+    recording = made_up.recording(frames=6).replace(
+        frames=[0, 0, 1, 1, 2, 2], sequence=[7, 3] * 3
+    )
+    formats.write(tmp_path / "a.npz", recording)
+    read = formats.read_recording(tmp_path / "a.npz")
+    assert read.sequence.tolist() == [7, 7, 7, 3, 3, 3]
+    assert read.frames.tolist() == [0, 1, 2] * 2
+    order = [0, 2, 4, 1, 3, 5]
+    np.testing.assert_array_equal(read.joints_2d_px, recording.joints_2d_px[order])
+
+
 def test_frames_of_a_take_that_was_thinned_are_all_there(tmp_path):
     """Of 100 frames a second some 30, and times in milliseconds."""
     for frames in ([0, 3, 7, 10, 13, 17], [0, 33, 67, 100, 133, 167]):

@@ -237,6 +237,25 @@ def test_mmpose_videos(shape, tmp_path):
         np.testing.assert_array_equal(read.joints_2d_px[0, 0, 0], PERSON[:, :2])
 
 
+def test_boxes_without_joints_are_nobody(tmp_path):
+    boxes = [{"bbox": [[0, 0, 9, 9]]}, instance(keypoints=[], keypoint_scores=[])]
+    shown = [
+        {"frame_id": 0, "instances": [*boxes, instance()]},
+        {"frame_id": 1, "instances": boxes},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps(shown))
+    assert mmpose.read(tmp_path / "a.json").seen.any(axis=-1)[:, 0].tolist() == [
+        [1],
+        [0],
+    ]
+    listed = entries(PERSON, frames=[0, 1])
+    listed[1]["keypoints"] = []
+    listed.append({"image_id": 2, "bbox": [0, 0, 9, 9], "score": 1.0})
+    (tmp_path / "a.json").write_text(json.dumps(listed))
+    read = coco.read(tmp_path / "a.json")
+    assert read.seen.any(axis=-1)[:, 0].tolist() == [[1], [0], [0]]
+
+
 def test_results_of_one_name_in_folders_of_their_own(tmp_path):
     for view in ("left", "right"):
         (tmp_path / view).mkdir()

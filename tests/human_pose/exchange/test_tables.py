@@ -7,14 +7,17 @@ import pytest
 
 from human_pose.exchange import (
     deeplabcut,
+    formats,
     plain,
     plain_csv,
     pose_file,
     sleap,
     videopose3d,
 )
+from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry import known_skeletons as known
+from human_pose.geometry.known_skeletons import COCO_17
 from human_pose.geometry.skeletons import LIFTER_17, VIEW_NAMES
 
 DLC_H5, DLC_CSV = deeplabcut.FORMATS
@@ -53,9 +56,9 @@ def test_plain_files_come_back(module, people, tmp_path):
 
 
 def test_a_plain_npz_of_somebody_elses(tmp_path):
-    """The least there need be: Human3.6M's words, NaN and (0, 0) unseen, no numbers."""
-    joints = np.full((2, 1, 3, 2), 7.0, np.float32)
-    joints[0, 0, 1], joints[1, 0, 2, 0] = 0, np.nan
+    """The least there need be: Human3.6M's words, no numbers, three marks of unseen."""
+    joints = np.full((3, 1, 3, 2), 7.0, np.float32)
+    joints[0, 0, 1], joints[1, 0, 2, 0], joints[2, 0, 0] = 0, np.nan, -1
     names = {
         "joint_names": ["hip", "left_foot", "Nose"],
         "view_names": np.array([b"a"]),
@@ -63,7 +66,8 @@ def test_a_plain_npz_of_somebody_elses(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", joints_2d_px=joints, **names)
     read = plain.read(tmp_path / "a.npz")
     assert read.skeleton.names == ("pelvis", "left_ankle", "nose")
-    assert read.seen[:, 0, 0].tolist() == [[1, 0, 1], [1, 1, 0]] and read.fps is None
+    assert read.seen[:, 0, 0].tolist() == [[1, 0, 1], [1, 1, 0], [0, 1, 1]]
+    assert read.fps is None
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,8 @@ def test_a_plain_npz_of_somebody_elses(tmp_path):
             "joints_2d_px must be finite",
         ),
         ({"joints_2d_px": np.full((2, 1, 3, 2), 0.5)}, "must be pixels"),
+        # Joints that are guessed below the image's edge.
+        ({"joints_2d_px": np.linspace(0.1, 1.3, 12).reshape(2, 1, 3, 2)}, "be pixels"),
         ({"confidence": np.full((2, 1, 3), 7.0)}, "confidence must be from 0 to 1"),
         ({"confidence": np.ones((2, 1))}, "confidence must have shape"),
         ({"joint_names": ["a", "a", "b"]}, "Received twice: 'a'"),
@@ -150,7 +156,8 @@ def test_columns_that_are_not_read_are_told(tmp_path, caplog):
         (["0,a,nose,9,9", "0,a,nose,8,8"], "each joint must have one row"),
         (["0,a,nose,9"], "no table of detections"),
         (["0,a,nose,9,x"], "could not convert"),
-        (["1.5,a,nose,9,9"], "no table of detections"),
+        (["1.5,a,nose,9,9"], "frame must be whole numbers; received 1.5"),
+        ([",a,nose,9,9"], "frame must be whole numbers"),
         (["0,a,nose,1e9,9"], "within"),
         ([f"{i},v{i},j{i},9,9" for i in range(200)], "200 rows for"),
         ([], "no table of detections"),
@@ -162,6 +169,27 @@ def test_csv_that_are_none(rows, message, tmp_path):
     with pytest.raises(InputError, match=message) as error:
         plain_csv.read(tmp_path / "a.csv")
     assert str(error.value).startswith(str(tmp_path))
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_tables_of_spreadsheets_with_decimal_commas(mark, tmp_path):
+    """As Excel saves them where the comma is the decimal point."""
+
+    def saved(path):
+        text = path.read_text().replace(",", mark).replace(".", ",")
+        path.write_text("\ufeff" + text, encoding="utf-8")
+        return path
+
+    recording = made_up.recording()
+    plain_csv.write(tmp_path / "a.csv", recording)
+    assert same(formats.read_recording(saved(tmp_path / "a.csv")), recording)
+    labels = made_up.write_deeplabcut_csv(tmp_path / "cam1DLC_net.csv", ("me",))
+    before = DLC_CSV.read(labels)
+    assert same(formats.read_recording(saved(labels)), before)
+    motion = Motion(recording.joints_2d_px[:, 0, 0].repeat(2, -1)[..., :3], COCO_17)
+    formats.write(tmp_path / "m.csv", motion)
+    read = formats.read_motion(saved(tmp_path / "m.csv"), units="mm")
+    np.testing.assert_allclose(read.joints_3d_mm, motion.joints_3d_mm, atol=1e-5)
 
 
 @pytest.mark.parametrize("individuals", [(), ("me", "you")])
