@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from absl import logging
 
 from human_pose.exchange.units import rig_scale
 from human_pose.files.errors import InputError, one_line
@@ -17,6 +18,12 @@ from human_pose.geometry.lenses import BROWN_CONRADY
 _BORDER_POINTS: Final = 17
 # Share of the focal length that a skew may have, which nobody models.
 _SKEW: Final = 1e-6
+# Numbers of a lens that are modelled; OpenCV's rational model adds zeros after them.
+_LENS_NUMBERS: Final = 8
+# No camera is turned farther; degrees are.
+_FULL_TURN: Final = 2 * np.pi
+# How far the principal point may be from a picture's middle, as a share of its size.
+_OFF_CENTRE: Final = 0.25
 # How far a rotation with few digits may be from one; beyond it is another matrix.
 _ROUNDED: Final = 1e-2
 
@@ -113,6 +120,8 @@ def _camera(where: str, found: Found) -> Camera:
             matrix.tolist(),
         )
     lens = numbers(f"{where}: distortion", found.distortion)
+    if len(lens) > _LENS_NUMBERS and not lens[_LENS_NUMBERS:].any():
+        lens = lens[:_LENS_NUMBERS]
     try:
         camera = Camera(
             _rotation(where, found.rotation),
@@ -130,12 +139,19 @@ def _camera(where: str, found: Found) -> Camera:
     except ValueError as error:
         raise InputError(f"{where}: {one_line(error)}") from error
     _check_unfolded(where, camera)
+    _tell_off_centre(where, camera)
     return camera
 
 
 def _rotation(where: str, values: Any) -> np.ndarray:
     given = numbers(f"{where}: rotation", values, (3, 3), (3,))
     if given.ndim == 1:
+        if np.linalg.norm(given) > _FULL_TURN:
+            raise InputError(
+                f"{where}: rotation",
+                "must be in radians, of a full turn at most",
+                given.tolist(),
+            )
         return rotations.from_vector(given)
     nearest = rotations.nearest(given)
     # What is left-handed or no rotation at all stays, for `Camera` to refuse.
@@ -149,6 +165,22 @@ def _size(where: str, values: Any) -> tuple[int, int] | None:
     if width != round(width) or height != round(height):
         raise InputError(f"{where}: size", "must be whole numbers", [width, height])
     return int(width), int(height)
+
+
+def _tell_off_centre(where: str, camera: Camera) -> None:
+    """Warns of a principal point that is not of a picture of that size.
+
+    As where width and height are exchanged, or the two are of other resolutions.
+    """
+    if camera.size_px is None:
+        return
+    size = np.array(camera.size_px)
+    if (np.abs(camera.centre_px - size / 2) > _OFF_CENTRE * size).any():
+        logging.warning(
+            "%s: its principal point (%.4g, %.4g) is far from the middle of its "
+            "picture, %d x %d px: are matrix and size those of one picture?",
+            where, *camera.centre_px, *size,
+        )  # fmt: skip
 
 
 def _check_unfolded(where: str, camera: Camera) -> None:

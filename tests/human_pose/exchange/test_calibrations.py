@@ -152,6 +152,7 @@ def test_caliscopes_own_file(tmp_path):
         ("rotation = [ 1.2, 1.0, -0.9]", "", "camera cam_02: must hold rotation; it"),
         ("[ 1.2, 1.0, -0.9]", "[[1,0,0],[0,1,0],[0,0,-1]]", "cam_02: .*right-handed"),
         ("[ 1.2, 1.0, -0.9]", "[1.2, 1.0]", r"shape \[3, 3\] or \[3\]; received \[1.2"),
+        ("[ 1.2, 1.0, -0.9]", "[69.0, 57, -52]", "cam_02: rotation must be in radians"),
         ("[ 1.2, 1.0, -0.9]", '"north"', "rotation must be numbers; received 'north'"),
         ("-0.046, 0.139", "-2.0, 0.1", "must not fold within the image; it shows not"),
         ("0.0006, 0.0007", "0.0006", "cam_01: .*k1 k2 p1 p2"),
@@ -184,6 +185,28 @@ def test_what_is_wrong_is_one_line(tmp_path, old, new, message):
     for each in FORMATS.values():
         each.recognises(path)
     assert str(path) in str(error.value)
+
+
+def test_zeros_of_opencvs_rational_model_are_none(tmp_path):
+    """It gives 14 numbers, the last six for what it did not fit."""
+    rational = "0.0006, 0.0007, 0.01, 0.2, 0.1, 0.02"
+    path = write(
+        tmp_path / "a.toml",
+        POSE2SIM.replace("0.0006, 0.0007", rational + 6 * ", 0.0"),
+    )
+    assert len(tables.read_toml(path)[0].distortion) == 8
+    prism = POSE2SIM.replace("0.0006, 0.0007", rational + 5 * ", 0.0" + ", 0.1")
+    with pytest.raises(InputError, match="thin prism or a tilted sensor"):
+        tables.read_toml(write(path, prism))
+
+
+def test_a_matrix_of_another_picture_is_told(tmp_path, caplog):
+    tables.read_toml(write(tmp_path / "a.toml", POSE2SIM))
+    assert "principal point" not in caplog.text
+    turned = POSE2SIM.replace("[ 1088.0, 1920.0]", "[ 1920.0, 1088.0]")
+    assert turned != POSE2SIM
+    tables.read_toml(write(tmp_path / "a.toml", turned))
+    assert "far from the middle of its picture, 1920 x 1088 px" in caplog.text
 
 
 def test_units(tmp_path):
