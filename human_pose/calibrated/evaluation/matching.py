@@ -46,6 +46,11 @@ def in_skeleton(recording: Recording, skeleton: Skeleton) -> Recording:
     try:
         joints = convert(recording.joints_2d_px, source, skeleton, fill=np.nan)
         sure = convert(recording.confidence[..., None], source, skeleton, fill=0.0)
+        covariance = recording.covariance_px2
+        if covariance is not None:
+            flat = covariance.reshape(*covariance.shape[:-2], -1)
+            spread = convert(flat, source, skeleton, fill=np.nan)
+            covariance = spread.reshape(*joints.shape, 2)
     except ValueError as error:
         raise InputError(
             f"{recording.source}: must have a joint of {', '.join(skeleton.names)}",
@@ -56,8 +61,7 @@ def in_skeleton(recording: Recording, skeleton: Skeleton) -> Recording:
         joints_2d_px=joints,
         confidence=sure[..., 0],
         skeleton=skeleton,
-        # Of joints that are compared nobody asks for it.
-        covariance_px2=None,
+        covariance_px2=covariance,
     )
 
 

@@ -57,6 +57,20 @@ def filmed(tmp_path, monkeypatch):
     return CaptureConfig(videos=tuple(paths), cameras=tmp_path / "rig.toml")
 
 
+class Spread(Seeing):
+    """Says of each joint how far it may be off, the more the later it is numbered."""
+
+    @contextmanager
+    def started(self):
+        variances = np.arange(1.0, 1 + len(BLAZEPOSE_33))[:, None, None]
+        covariance = variances * np.array([[4.0, 1.0], [1.0, 2.0]])
+        with super().started() as detect:
+            yield lambda pictures: (
+                Found(f.joints_2d_px, f.confidence, covariance[None])
+                for f in detect(pictures)
+            )
+
+
 def seen(config, folder):
     return run._seen(config, folder)
 
@@ -70,6 +84,19 @@ def test_views_bear_the_videos_names_and_their_own_cameras(filmed, tmp_path):
     assert [shown.numbers.tolist() for shown in found.shown] == [list(range(20))] * 2
     # Faces and hands are left to the files of detections.
     assert len(recording.skeleton) == 21 and "left_heel" in recording.skeleton.names
+
+
+def test_what_a_detector_knows_of_its_errors_is_lifted_with(
+    filmed, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(run, "find_detector", lambda config: Spread())
+    recording = seen(filmed, tmp_path).recording
+    for joint, name in enumerate(recording.skeleton.names):
+        size = 1 + BLAZEPOSE_33.names.index(name)
+        spread = recording.covariance_px2[:, :, 0, joint] / size
+        np.testing.assert_array_equal(
+            spread, np.broadcast_to([[4, 1], [1, 2]], spread.shape)
+        )
 
 
 def test_ranges_and_known_offsets_move_frames(filmed, tmp_path):
