@@ -16,7 +16,7 @@ from human_pose.calibrated.people import tell_apart
 from human_pose.calibrated.results import VIDEOS, WRITTEN, Beside
 from human_pose.calibrated.run import lift_people, lifter_for, read, read_truth
 from human_pose.capture import synchronise
-from human_pose.capture.config import CaptureConfig
+from human_pose.capture.config import CaptureConfig, DetectorConfig
 from human_pose.capture.detecting import detect_videos
 from human_pose.capture.detectors import find_detector
 from human_pose.capture.footage import find_cameras, find_videos
@@ -169,9 +169,11 @@ def _refined(seen: _Seen, folder: Path) -> _Seen:
 
 def _given(config: CaptureConfig, project: Path, videos: Sequence[Video]) -> _Seen:
     """What a project's own detections show."""
+    rule = "needs the videos' detections made here: `redo` makes them"
     if config.sync != "none":
-        rule = "needs the videos' detections made here: `redo` makes them"
         raise InputError("sync", rule)
+    if config.detector != DetectorConfig():
+        raise InputError("detector", rule, config.detector.name)
     recording = read(
         RecordingConfig(
             path=project,

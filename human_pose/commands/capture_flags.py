@@ -25,6 +25,10 @@ TAKES: Final = frozenset(
     }
 )  # fmt: skip
 _OFFSETS: Final = "offsets="
+# What one camera alone has no use for.
+_OF_SEVERAL: Final = (
+    "sync", "refine_cameras", "redo", "person", "truth", "prior", "temporal",
+)  # fmt: skip
 
 
 def define_flags(flag_values: flags.FlagValues) -> None:
@@ -61,8 +65,8 @@ def task(asked: Asked) -> CaptureConfig:
     """Turns the parsed flags into what is asked for.
 
     Raises:
-      InputError: if no video or project is given, or both; if a file does not exist; if
-        `--sync` is none of its words.
+      InputError: if no video or project is given, or both; if a flag would have no
+        effect; if a file does not exist; if `--sync` is none of its words.
     """
     sources = (asked.videos, asked.video, asked.recording)
     if sum(each is not None for each in sources) != 1:
@@ -71,6 +75,9 @@ def task(asked: Asked) -> CaptureConfig:
             "must name videos; or `recording` a project of Pose2Sim that has some, or "
             "`video` one alone",
         )
+    if asked.video is not None:
+        for name in filter(asked.given, _OF_SEVERAL):
+            raise InputError(name, "has no effect on `video`, one camera alone")
     network = None
     if asked.check_path is not None:
         network = places.checkpoint(asked.flag_values)
@@ -135,7 +142,10 @@ def _sync(word: str) -> dict[str, Any]:
     for part in word.removeprefix(_OFFSETS).split(","):
         name, _, number = part.rpartition(":")
         try:
-            offsets[name] = float(number)
+            frames = float(number)
         except ValueError:
             raise InputError("sync", rule, word) from None
+        if name in offsets:
+            raise InputError("sync", "must name each view once", name)
+        offsets[name] = frames
     return {"sync": "offsets", "offsets_frames": offsets}

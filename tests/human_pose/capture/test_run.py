@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from human_pose.capture import mono, run
-from human_pose.capture.config import CaptureConfig
+from human_pose.capture.config import CaptureConfig, DetectorConfig
 from human_pose.capture.detectors import environment
 from human_pose.capture.detectors.protocol import Found
 from human_pose.exchange import formats
@@ -200,6 +200,9 @@ def test_a_projects_own_detections_count(filmed, tmp_path):
     assert len(seen(replaced(config, redo=True), tmp_path).recording) == 20
     with pytest.raises(InputError, match="sync needs the videos' detections"):
         seen(replaced(config, sync="motion"), tmp_path)
+    asked = replaced(config, detector=DetectorConfig("i1", (tmp_path / "a.keras",)))
+    with pytest.raises(InputError, match="detector needs the videos' detections"):
+        seen(asked, tmp_path)
 
 
 @pytest.mark.large
