@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from absl import logging
 
 from human_pose.files.errors import InputError
 from human_pose.geometry.cameras import Camera
@@ -266,7 +267,7 @@ class Motion:
 def cameras_of(
     view_names: Sequence[str], cameras: Sequence[Camera], source: str
 ) -> tuple[Camera, ...]:
-    """The cameras of views, by their names.
+    """The cameras of views, by their names; tells of those that no view is of.
 
     Args:
       view_names: of the views.
@@ -285,6 +286,11 @@ def cameras_of(
             f"views: {', '.join(view_names)}; "
             f"cameras: {', '.join(by_name) or 'none'}"
         )
+    if unused := [name for name in by_name if name not in view_names]:
+        logging.warning(
+            "%s: no view is named %s; views: %s",
+            source, ", ".join(unused), ", ".join(view_names),
+        )  # fmt: skip
     return tuple(by_name[name] for name in view_names)
 
 

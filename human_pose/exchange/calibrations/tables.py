@@ -8,6 +8,7 @@ and leaves k3 out.
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -86,6 +87,9 @@ def write_anipose(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> No
 def write_pose2sim(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> None:
     """Writes cameras as Pose2Sim does, in metres.
 
+    Pose2Sim takes them for the folders of detections by their order, which is that of
+    the last number in each name, and so they are written.
+
     Raises:
       InputError: if the file cannot be written, or a lens has more than Pose2Sim's four
         numbers.
@@ -96,6 +100,10 @@ def write_pose2sim(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> N
                 f"{path}: camera {camera.name}: Pose2Sim has k1 k2 p1 p2 alone; its "
                 f"lens has {len(camera.distortion)} numbers"
             )
+    numbers = [re.findall(r"\d+", camera.name)[-1:] for camera in cameras]
+    if all(numbers):
+        order = sorted(range(len(cameras)), key=lambda place: int(numbers[place][0]))
+        cameras = [cameras[place] for place in order]
     scale = 1 / MILLIMETRES["m"]
     _write(path, cameras, "m", scale, lambda _, camera: camera.name)
 

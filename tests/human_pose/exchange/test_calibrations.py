@@ -1,5 +1,6 @@
 """Calibrations of other tools, from files by hand and back."""
 
+import dataclasses
 import logging
 
 import numpy as np
@@ -185,6 +186,14 @@ def test_what_is_wrong_is_one_line(tmp_path, old, new, message):
     for each in FORMATS.values():
         each.recognises(path)
     assert str(path) in str(error.value)
+
+
+def test_pose2sims_cameras_have_the_order_of_its_folders(tmp_path):
+    first = dataclasses.replace(rig()[0], distortion=FOUR)
+    cameras = [dataclasses.replace(first, name=f"cam_{n}") for n in (10, 2, 1)]
+    tables.write_pose2sim(tmp_path / "a.toml", cameras)
+    read = tables.read_toml(tmp_path / "a.toml")
+    assert [camera.name for camera in read] == ["cam_1", "cam_2", "cam_10"]
 
 
 def test_zeros_of_opencvs_rational_model_are_none(tmp_path):

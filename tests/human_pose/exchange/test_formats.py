@@ -54,6 +54,15 @@ def test_a_view_without_a_camera_is_said(tmp_path):
         formats.read_recording(tmp_path / "a.npz", cameras=CAMERAS[1:])
 
 
+def test_cameras_without_a_view_are_told(tmp_path, caplog):
+    """As where the folder of a view is missing, or called otherwise."""
+    formats.write(tmp_path / "a.npz", made_up.recording(views=("cam_2",)))
+    read = formats.read_recording(tmp_path / "a.npz", cameras=CAMERAS)
+    assert [camera.name for camera in read.cameras] == ["cam_2"]
+    others = [camera.name for camera in CAMERAS if camera.name != "cam_2"]
+    assert f"no view is named {', '.join(others)}; views: cam_2" in caplog.text
+
+
 def test_unknown_files_are_said(tmp_path):
     (tmp_path / "x.json").write_text('{"what": 1}')
     with pytest.raises(InputError) as error:
