@@ -116,6 +116,7 @@ class RecordingConfig:
       frames: numbers of the first and of the one after the last; None: all.
       fps: frames a second; None: as the recording says.
       units: of the calibration's and the truth's lengths; None: as they say or imply.
+      up: the axis of the calibration's world that points upwards, as "-y"; None: z.
       skeleton: of joints without names, of `known_skeletons`.
       person: whose results are wanted, 0 is who is seen most; None: all.
       truth: known motion, or None.
@@ -126,6 +127,7 @@ class RecordingConfig:
     frames: slice | None = None
     fps: float | None = None
     units: str | None = None
+    up: str | None = None
     skeleton: str | None = None
     person: int | None = None
     truth: Path | None = None

@@ -255,6 +255,7 @@ def read(config: RecordingConfig) -> Recording:
         units=config.units,
         frames=config.frames,
         skeleton=config.skeleton,
+        up=config.up,
     )
 
 

@@ -44,6 +44,7 @@ class CaptureConfig:
       frames: numbers of the first and of the one after the last in each video; None:
         all.
       units: of the calibration's lengths; None: as it says or implies.
+      up: the axis of its world that points upwards, as "-y"; None: z.
       sync: what is done about clocks that do not agree: nothing, the motion is asked,
         or `offsets` are known.
       offsets_frames: by the views' names, by how many of its frames each is late.
@@ -64,6 +65,7 @@ class CaptureConfig:
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     frames: slice | None = None
     units: str | None = None
+    up: str | None = None
     sync: Sync = "none"
     offsets_frames: Mapping[str, float] = field(default_factory=dict)
     refine_cameras: bool = False

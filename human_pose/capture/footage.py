@@ -58,7 +58,8 @@ def find_cameras(config: CaptureConfig, videos: Sequence[Video]) -> tuple[Camera
             "cameras", "must name a calibration with a camera of each view"
         )
     names = [video.name for video in videos]
-    found = cameras_of(names, formats.read_cameras(path, config.units), str(path))
+    held = formats.read_cameras(path, config.units, config.up)
+    found = cameras_of(names, held, str(path))
     for video, camera in zip(videos, found, strict=True):
         _check_size(video, camera)
     return found

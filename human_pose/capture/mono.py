@@ -124,6 +124,8 @@ def capture_one(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
 def _camera(config: CaptureConfig, video: Video) -> tuple[Camera, list[str]]:
     """The video's camera, or one as Human3.6M's, and what is to be said of it."""
     if config.cameras is None:
+        if config.up is not None:
+            raise InputError("up", "is of a calibration's world, and none is given")
         size = video.width_px, video.height_px
         focal = FOCAL_OF_SIDE * max(size)
         camera = Camera(

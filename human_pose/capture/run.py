@@ -180,6 +180,7 @@ def _given(config: CaptureConfig, project: Path, videos: Sequence[Video]) -> _Se
             cameras=config.cameras,
             frames=config.frames,
             units=config.units,
+            up=config.up,
         )
     )
     by_name = {video.name: video for video in videos}

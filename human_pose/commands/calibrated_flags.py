@@ -21,7 +21,7 @@ from human_pose.files.paths import locate
 _READS: Final = frozenset(
     {
         "recording", "cameras", "skeleton", "person", "frames", "fps", "units",
-        "truth", "prior", "check_path",
+        "up", "truth", "prior", "check_path",
     }
 )  # fmt: skip
 TAKES: Final = _READS | {"temporal", "film"}
@@ -114,6 +114,7 @@ def task(asked: Asked) -> CalibratedTask:
             frames=frame_range(asked.frames),
             fps=asked.fps,
             units=asked.units,
+            up=asked.up,
             skeleton=asked.skeleton,
             person=asked.person,
             truth=optional_path(asked.truth),

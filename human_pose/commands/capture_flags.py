@@ -20,7 +20,7 @@ from human_pose.files.paths import locate
 TAKES: Final = frozenset(
     {
         "videos", "video", "recording", "cameras", "detector", "detector_files",
-        "frames", "units", "sync", "refine_cameras", "redo", "person", "truth",
+        "frames", "units", "up", "sync", "refine_cameras", "redo", "person", "truth",
         "prior", "check_path", "temporal", "film",
     }
 )  # fmt: skip
@@ -90,6 +90,7 @@ def task(asked: Asked) -> CaptureConfig:
         detector=_detector(asked, network if images else None),
         frames=frame_range(asked.frames),
         units=asked.units,
+        up=asked.up,
         **_sync(asked.sync),
         refine_cameras=asked.refine_cameras,
         redo=asked.redo,

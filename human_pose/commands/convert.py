@@ -36,14 +36,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "to", None, "Name of the format to write; default: by the ending.", **own
     )
     recording_flags.define_flags(flag_values)
-    flags.DEFINE_enum(
-        "up",
-        None,
-        ["x", "y", "z"],
-        "Axis that points upwards in a BVH, TRC, C3D or CSV file of motion; default: "
-        "its format's.",
-        **own,
-    )
+    recording_flags.define_up(flag_values)
     flags.DEFINE_boolean("overwrite", False, "Replace OUT if it is there.", **own)
     shell.refuse_empty(flag_values, *_PLACES)
     shell.show_in_help(flag_values, __name__)
@@ -98,7 +91,7 @@ def _read(source: Path, kind: str, flag_values: flags.FlagValues) -> Any:
         flag_values.fps,
     )
     held = formats.recognise(source, kind, formats.RECORDING).kind
-    _refuse_useless(flag_values, held)
+    _refuse_useless(flag_values, held, kind)
     if held == formats.RECORDING:
         recording = formats.read_recording(
             source,
@@ -107,10 +100,11 @@ def _read(source: Path, kind: str, flag_values: flags.FlagValues) -> Any:
             units=units,
             frames=frames,
             skeleton=flag_values.skeleton,
+            up=flag_values.up,
         )
         return _cameras_of(recording) if kind == formats.CAMERAS else recording
     if held == formats.CAMERAS:
-        return formats.read_cameras(source, units)
+        return formats.read_cameras(source, units, flag_values.up)
     motion = formats.read_motion(source, units, flag_values.up)
     motion = formats.of_range(motion, frames)
     return motion if fps is None else replace(motion, fps=fps)
@@ -122,11 +116,12 @@ def _cameras_of(recording: Recording) -> tuple[Camera, ...]:
     return recording.cameras
 
 
-def _refuse_useless(flag_values: flags.FlagValues, held: str) -> None:
-    """Refuses flags that would have no effect."""
+def _refuse_useless(flag_values: flags.FlagValues, held: str, kind: str) -> None:
+    """Refuses flags that would have no effect on what is read as `kind`."""
     useless = {
-        formats.RECORDING: ("up",),
-        formats.CAMERAS: ("cameras", "fps", "frames", "skeleton", "up"),
+        # Of its cameras alone.
+        formats.RECORDING: ("up",) if kind == formats.RECORDING else (),
+        formats.CAMERAS: ("cameras", "fps", "frames", "skeleton"),
         formats.MOTION: ("cameras", "skeleton"),
     }[held]
     for name in useless:

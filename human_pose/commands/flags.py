@@ -215,6 +215,7 @@ def define_main_flags(flag_values: flags.FlagValues) -> None:
     lifter_flags.define_run_flags(flag_values)
     image_flags.define_flags(flag_values)
     recording_flags.define_flags(flag_values)
+    recording_flags.define_up(flag_values)
     calibrated_flags.define_flags(flag_values)
     capture_flags.define_flags(flag_values)
     pipeline_flags.define_flags(flag_values)

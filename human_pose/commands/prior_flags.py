@@ -93,13 +93,6 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "rank", _DEFAULTS.rank, "Rank of --covariance=ppca.", lower_bound=1, **own
     )
-    flags.DEFINE_enum(
-        "up",
-        None,
-        ["x", "y", "z"],
-        "Axis that points upwards in BVH, TRC, C3D and CSV files.",
-        **own,
-    )
     shell.show_in_help(flag_values, __name__)
 
 

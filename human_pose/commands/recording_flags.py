@@ -40,6 +40,18 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     shell.show_in_help(flag_values, __name__)
 
 
+def define_up(flag_values: flags.FlagValues) -> None:
+    """Defines `--up`, of commands that read a world's axes."""
+    flags.DEFINE_enum(
+        "up",
+        None,
+        ["x", "y", "z", "-x", "-y", "-z"],
+        "Axis that points upwards: of a calibration's world (default: z), or in BVH, "
+        "TRC, C3D and CSV files of motion (default: their formats').",
+        flag_values=flag_values,
+    )
+
+
 def frame_range(word: str | None) -> slice | None:
     """The numbers of `A:B`, either of which may be left out; None for all.
 

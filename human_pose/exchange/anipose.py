@@ -41,7 +41,7 @@ def read_anipose(
       path: the file.
       units: of its lengths, which it does not say; default: what the body's size
         implies.
-      up: its axis that points upwards, "x", "y" or "z".
+      up: its axis that points upwards, of `axes.UP_AXES`.
       fps: frames a second, which the file does not say.
 
     Raises:

@@ -59,7 +59,7 @@ def read_bvh(
       path: the file.
       units: of its lengths, which it does not say; default: what the body's size
         implies.
-      up: its axis that points upwards, "x", "y" or "z".
+      up: its axis that points upwards, of `axes.UP_AXES`.
 
     Returns:
       The motion in a world whose z points upwards; the joints in the vocabulary's

@@ -38,7 +38,7 @@ def read_c3d(
     Args:
       path: the file.
       units: of its lengths; default: those it says.
-      up: its axis that points upwards, "x", "y" or "z".
+      up: its axis that points upwards, of `axes.UP_AXES`.
 
     Returns:
       The motion in a world whose z points upwards.

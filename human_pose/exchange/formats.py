@@ -22,6 +22,7 @@ from human_pose.exchange.recording import Motion, Recording, check_fps
 from human_pose.exchange.sources import head
 from human_pose.files.errors import InputError
 from human_pose.files.paths import check_is_file
+from human_pose.geometry.axes import UP_AXES, upright
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.known_skeletons import by_name
 from human_pose.geometry.skeleton import Skeleton
@@ -91,6 +92,7 @@ def read_recording(
     units: str | None = None,
     frames: slice | None = None,
     skeleton: str | Skeleton | None = None,
+    up: str | None = None,
 ) -> Recording:
     """Reads 2D detections of any format.
 
@@ -103,6 +105,8 @@ def read_recording(
       frames: the numbers of the first frame and the one after the last, None for no
         limit; default: all, or those that a project says.
       skeleton: of joints that have no names in the file, or a known one's name.
+      up: the axis of the calibration's world that points upwards, of `axes.UP_AXES`;
+        default: "z".
 
     Raises:
       InputError: naming the file or the argument, the rule and what was received.
@@ -137,12 +141,16 @@ def read_recording(
         raise InputError(f"{path}: must hold a joint that was found; there is none")
     recording = numbered(recording)
     tell_doubtful(recording.source, recording.skeleton)
-    if cameras is None:
-        return recording
-    _tell_several_subjects(recording)
+    if cameras is not None:
+        _tell_several_subjects(recording)
     if isinstance(cameras, str | os.PathLike):
-        return recording.with_cameras(read_cameras(cameras, units), str(cameras))
-    return recording.with_cameras(cameras)
+        held = read_cameras(cameras, units)
+        recording = recording.with_cameras(held, str(cameras))
+    elif cameras is not None:
+        recording = recording.with_cameras(cameras)
+    if up is not None and not recording.cameras:
+        raise InputError("up", "is of a calibration's world, and none is given")
+    return recording.replace(cameras=_upright(recording.cameras, up))
 
 
 def _tell_several_subjects(recording: Recording) -> None:
@@ -157,17 +165,21 @@ def _tell_several_subjects(recording: Recording) -> None:
         )
 
 
-def read_cameras(path: StrPath, units: str | None = None) -> tuple[Camera, ...]:
+def read_cameras(
+    path: StrPath, units: str | None = None, up: str | None = None
+) -> tuple[Camera, ...]:
     """Reads a calibration of any format.
 
     Args:
       path: a file or folder.
       units: of its lengths; default: what it says or implies.
+      up: the axis of its world that points upwards, of `axes.UP_AXES`, which becomes
+        z; default: "z".
 
     Raises:
       InputError: naming the file, and what is wrong with it.
     """
-    return tuple(_read(path, CAMERAS, units))
+    return _upright(_read(path, CAMERAS, units), up)
 
 
 def read_motion(
@@ -181,7 +193,7 @@ def read_motion(
     Args:
       path: a file or folder.
       units: of its lengths; default: what it says or implies.
-      up: the axis that points upwards in the file, "x", "y" or "z"; default: its
+      up: the axis that points upwards in the file, of `axes.UP_AXES`; default: its
         format's.
       fps: frames a second, where the file does not say.
 
@@ -308,6 +320,15 @@ def _read(path: StrPath, kind: str, units: str | None) -> Any:
     chosen = recognise(path, kind)
     assert chosen.read is not None
     return chosen.read(Path(path), units=units)
+
+
+def _upright(cameras: Sequence[Camera], up: str | None) -> tuple[Camera, ...]:
+    """Cameras in the same world with z upwards."""
+    if up not in (None, *UP_AXES):
+        raise InputError("up", f"must be one of {', '.join(UP_AXES)}", up)
+    turned = [upright(camera.rotation, up or "z") for camera in cameras]
+    pairs = zip(cameras, turned, strict=True)
+    return tuple(dataclasses.replace(c, rotation=r) for c, r in pairs)
 
 
 def _named(word: str) -> Skeleton:

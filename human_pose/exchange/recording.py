@@ -9,6 +9,7 @@ import numpy as np
 from absl import logging
 
 from human_pose.files.errors import InputError
+from human_pose.geometry.axes import UP_AXES, upright
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.skeleton import Skeleton
 
@@ -59,15 +60,8 @@ class Recording:
     def __post_init__(self) -> None:
         joints = np.array(self.joints_2d_px, np.float64)
         views, count = len(self.view_names), len(self.skeleton)
-        if (
-            joints.ndim != 5
-            or joints.shape[1] != views
-            or joints.shape[3:]
-            != (
-                count,
-                2,
-            )
-        ):
+        rest = (views, count, 2)
+        if joints.ndim != 5 or (joints.shape[1], *joints.shape[3:]) != rest:
             raise InputError(
                 f"{self.source}: joints_2d_px",
                 f"must have shape [F, {views}, P, {count}, 2]",
@@ -214,7 +208,7 @@ class Motion:
       frames: int64 `[F]`, the source's numbers; default: from 0.
       sequence: int64 `[F]`, equal for the frames of one take; default: one take.
       take_names: what the source calls take 0, 1, ...; empty where it does not say.
-      up: the world's axis that points upwards: "x", "y" or "z".
+      up: the world's axis that points upwards, of `UP_AXES`.
       source: the file, for messages.
 
     Raises:
@@ -240,8 +234,9 @@ class Motion:
                 list(joints.shape),
             )
         check_fps(self.source, self.fps)
-        if self.up not in ("x", "y", "z"):
-            raise InputError(f"{self.source}: up", "must be x, y or z", self.up)
+        if self.up not in UP_AXES:
+            rule = f"must be one of {', '.join(UP_AXES)}"
+            raise InputError(f"{self.source}: up", rule, self.up)
         lost = ~np.isfinite(joints).all(axis=-1, keepdims=True)
         for name, array in (
             ("joints_3d_mm", np.where(lost, np.nan, joints)),
@@ -258,10 +253,8 @@ class Motion:
     @property
     def z_up(self) -> "Motion":
         """The same motion in a world whose z-axis points upwards."""
-        turns = {"z": (0, 1, 2), "y": (2, 0, 1), "x": (1, 2, 0)}
-        return dataclasses.replace(
-            self, joints_3d_mm=self.joints_3d_mm[..., turns[self.up]], up="z"
-        )
+        joints = upright(self.joints_3d_mm, self.up)
+        return dataclasses.replace(self, joints_3d_mm=joints, up="z")
 
 
 def cameras_of(

@@ -84,8 +84,8 @@ def _of_axes(poses: Poses) -> Iterator[str]:
     if axis not in ("", "z"):
         yield (
             f"Bodies lie or stand on their heads: these are along {axis} from the "
-            "feet. Results and their files take the calibration's z-axis for upwards: "
-            "is it?"
+            "feet. Results and their files take the calibration's z-axis for upwards; "
+            "if it is another, `up` says which."
         )
 
 

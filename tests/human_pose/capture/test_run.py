@@ -80,6 +80,8 @@ def test_views_bear_the_videos_names_and_their_own_cameras(filmed, tmp_path):
     recording = found.recording
     assert recording.view_names == ("a", "b") and recording.fps == pytest.approx(20)
     assert [c.translation_mm[0] for c in recording.cameras] == [0, 900]
+    below = seen(replaced(filmed, up="-y"), tmp_path).recording.cameras
+    assert below[0].rotation[:, 2].tolist() == [0, -1, 0]
     assert recording.joints_2d_px[:, 1, 0, 0, 0].tolist() == list(range(1, 21))
     assert [shown.numbers.tolist() for shown in found.shown] == [list(range(20))] * 2
     # Faces and hands are left to the files of detections.

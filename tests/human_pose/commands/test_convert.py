@@ -94,5 +94,13 @@ def test_the_axis_that_points_upwards(tmp_path):
     run(tmp_path / "a.trc", tmp_path / "b.npz", "--up=z")
     found = formats.read_motion(tmp_path / "b.npz").joints_3d_mm
     np.testing.assert_allclose(found, motion.joints_3d_mm, atol=1e-4)
+    rig = made_up_motion.rig()
+    formats.write(tmp_path / "rig.toml", rig)
+    run(tmp_path / "rig.toml", tmp_path / "up.toml", "--up=-y")
+    upright = formats.read_cameras(tmp_path / "up.toml")
+    for found, camera in zip(upright, rig, strict=True):
+        np.testing.assert_allclose(
+            found.rotation[:, 2], -camera.rotation[:, 1], atol=1e-12
+        )
     with pytest.raises(InputError, match=r"--up has no effect: in .*b\.npz"):
         run(tmp_path / "b.npz", tmp_path / "c.npz", "--up=z")

@@ -1,8 +1,10 @@
 """The table of formats: files are told by their content, writers by words."""
 
+import dataclasses
 import os
 
 import made_up_detections as made_up
+import made_up_recording
 import numpy as np
 import pytest
 from absl import logging
@@ -10,6 +12,7 @@ from absl import logging
 from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
+from human_pose.geometry.axes import upright
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.known_skeletons import KNOWN
 from human_pose.geometry.skeletons import LIFTER_17
@@ -61,6 +64,32 @@ def test_cameras_without_a_view_are_told(tmp_path, caplog):
     assert [camera.name for camera in read.cameras] == ["cam_2"]
     others = [camera.name for camera in CAMERAS if camera.name != "cam_2"]
     assert f"no view is named {', '.join(others)}; views: cam_2" in caplog.text
+
+
+@pytest.mark.parametrize("up", ["y", "-y", "x"])
+def test_a_calibrations_world_is_turned_to_z_upwards(up, tmp_path):
+    """As of one that begins at a camera, whose y points downwards."""
+    points = np.random.default_rng(0).normal((0, 0, 900), 300, (9, 3))
+    rig = made_up_recording.cameras(2)
+    turned = [
+        dataclasses.replace(c, rotation=c.rotation @ upright(np.eye(3), up).T)
+        for c in rig
+    ]
+    formats.write(tmp_path / "rig.toml", turned)
+    views = tuple(camera.name for camera in rig)
+    formats.write(tmp_path / "a.npz", made_up.recording(views=views))
+    read = formats.read_recording(
+        tmp_path / "a.npz", cameras=tmp_path / "rig.toml", up=up
+    )
+    for cameras in (read.cameras, formats.read_cameras(tmp_path / "rig.toml", up=up)):
+        for found, camera in zip(cameras, rig, strict=True):
+            np.testing.assert_allclose(found.project(points), camera.project(points))
+    for options, message in (
+        ({"up": up}, "up is of a calibration's world, and none is given"),
+        ({"up": "up", "cameras": rig}, "up must be one of x, y, z, -x, -y, -z"),
+    ):
+        with pytest.raises(InputError, match=message):
+            formats.read_recording(tmp_path / "a.npz", **options)
 
 
 def test_unknown_files_are_said(tmp_path):
