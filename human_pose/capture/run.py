@@ -30,7 +30,7 @@ from human_pose.files.errors import InputError
 from human_pose.files.extras import needed
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.joint_words import from_names
-from human_pose.media.videos import Video, frames_of
+from human_pose.media.videos import Video
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
 
@@ -139,11 +139,10 @@ def _seen(config: CaptureConfig, folder: Path) -> _Seen:
     recording = _body(
         resample(found, offsets, cameras=cameras, source=str(videos[0].path.parent))
     )
-    firsts = [frames_of(video, chosen).start for video in videos]
     shown = []
-    for video, view, offset, first in zip(videos, found, offsets, firsts, strict=True):
+    for video, view, offset in zip(videos, found, offsets, strict=True):
         rows = shown_frames(view, offset, base)
-        shown.append(Shown(video, np.where(rows < 0, -1, rows + first)))
+        shown.append(Shown(video, np.where(rows < 0, -1, rows + view.first)))
     made = [
         f"Detector: {detector.name}, {detector.version}",
         *(_described(video) for video in videos),

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from human_pose.calibrated.baselines.linear import weighted_dlt
+from human_pose.calibrated.evaluation.clocks import said_of_clocks
 from human_pose.calibrated.evaluation.misread import said_of_cameras
 from human_pose.calibrated.evaluation.motion_measures import height_mm
 from human_pose.exchange.poses import Poses
@@ -45,7 +46,8 @@ def cautions(
       recording: of the same views and frames; one person, with cameras.
       offsets_px: mean offsets of the views' detections, `[V, 2]`.
     """
-    if misread := said_of_cameras(recording):
+    # What does not fit at all tells nothing of time.
+    if misread := said_of_cameras(recording) or said_of_clocks(recording):
         yield misread
     yield from _of_size(poses, recording)
     yield from _of_axes(poses)
