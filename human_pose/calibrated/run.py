@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from absl import logging
 from tqdm import tqdm
 
 from human_pose.calibrated.checkpoint import NAME as CHECKPOINT
@@ -13,7 +14,7 @@ from human_pose.calibrated.checkpoint import load_lifter
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
 from human_pose.calibrated.evaluation.report import REPORT as RECORDING_REPORT
 from human_pose.calibrated.evaluation.truth import truth_of
-from human_pose.calibrated.evaluation.whose import may_be_of
+from human_pose.calibrated.evaluation.whose import may_be_of, said_of_place
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.people import People, choose, tell_apart
 from human_pose.calibrated.prior.files import load_prior
@@ -144,6 +145,8 @@ def lift_people(
     people = _told_apart(detected)
     chosen = choose(people, person)
     truths = _of_whom(truth, chosen)
+    if truth is not None and (wrong := said_of_place(truth, chosen)):
+        logging.warning("%s: %s", truth.source, wrong)
     done: list[Done] = []
     with _Bar() as bar, ThreadPoolExecutor(1) as pool:
         session = Session(lifter, bar.show)
@@ -201,6 +204,8 @@ def learn(
         raise InputError("truth", "must name the motion to learn from")
     people = _told_apart(detected)
     chosen = choose(people, recording.person)
+    if wrong := said_of_place(truth, chosen):
+        raise InputError(f"{truth.source}: {wrong}")
     person = _of_whom(truth, chosen).index(truth)
     lifter = lifter_for(detected.skeleton, prior, checkpoint, None)
     table = train(lifter, chosen[person], truth, training, folder)

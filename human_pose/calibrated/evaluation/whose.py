@@ -27,11 +27,30 @@ def may_be_of(truth: Motion, recordings: Sequence[Recording]) -> list[bool]:
     Raises:
       InputError: if the truth has no frame or joint of the recordings'.
     """
-    known = truth_of(truth, recordings[0])
-    off_mm = np.array([_distance_mm(known, each) for each in recordings])
+    off_mm = _distances_mm(truth, recordings)
     if np.isnan(off_mm).all():  # no two views show anybody there
         return [True] * len(recordings)
     return [bool(off == np.nanmin(off_mm) or off < _FAR_MM) for off in off_mm]
+
+
+def said_of_place(truth: Motion, recordings: Sequence[Recording]) -> str:
+    """What is wrong where a known motion is of none of the persons; "" if it may be.
+
+    Arguments and errors as of `may_be_of`.
+    """
+    off_mm = _distances_mm(truth, recordings)
+    nearest = np.nanmin(off_mm) if np.isfinite(off_mm).any() else 0.0
+    if nearest < _FAR_MM:
+        return ""
+    return (
+        "must be of the recording's motion, in the calibration's world with z upwards; "
+        f"in the median its joints lie {nearest / 1000:.2g} m from what views show"
+    )
+
+
+def _distances_mm(truth: Motion, recordings: Sequence[Recording]) -> np.ndarray:
+    known = truth_of(truth, recordings[0])
+    return np.array([_distance_mm(known, each) for each in recordings])
 
 
 def _distance_mm(known_mm: np.ndarray, recording: Recording) -> float:

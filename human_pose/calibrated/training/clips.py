@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from human_pose.calibrated.energy import Body, Observed, Weights
-from human_pose.calibrated.evaluation.truth import truth_of
+from human_pose.calibrated.evaluation.truth import said_of_numbers, truth_of
 from human_pose.calibrated.session import Session, Solved
 from human_pose.calibrated.training.config import CalibratedTrainingConfig
 from human_pose.exchange.recording import Motion, Recording
@@ -75,7 +76,11 @@ def solve(session: Session, recording: Recording, truth: Motion) -> Source:
     real = truth_of(truth.z_up, recording, session.lifter.joints.skeleton)
     if not np.isfinite(real).all(axis=-1).any():
         raise InputError(f"{truth.source}: must have joints of {recording.source}")
-    return Source(session.solved(recording), real, recording.source)
+    solved = session.solved(recording)
+    numbers = recording.frames, recording.sequence
+    if said := said_of_numbers(solved.joints_mm, real, *numbers):
+        logging.warning("%s: %s", truth.source, said)
+    return Source(solved, real, recording.source)
 
 
 def split(

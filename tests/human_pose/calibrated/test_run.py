@@ -12,6 +12,7 @@ from human_pose.calibrated import run
 from human_pose.calibrated.config import RecordingConfig
 from human_pose.calibrated.results import MOTION_FILES, MOVIES, withdraw_results
 from human_pose.calibrated.run import lift, lift_people, read_truth
+from human_pose.calibrated.training.config import CalibratedTrainingConfig
 from human_pose.commands import make_recording
 from human_pose.exchange import formats
 from human_pose.exchange.poses import read_poses
@@ -161,3 +162,13 @@ def test_the_truth_is_of_the_person_who_is_nearest(tmp_path, monkeypatch, capsys
     for asked in (0, 1):
         lift_people(recording, tmp_path / "one", None, truth=truth, person=asked)
         assert given["one"] is truth
+
+
+def test_nothing_is_learned_from_a_truth_of_another_world(tmp_path, monkeypatch):
+    """Weights would be such that bodies lie somewhere else."""
+    recording, truth = make_recording.made(seed=0)
+    elsewhere = dataclasses.replace(truth, joints_3d_mm=truth.joints_3d_mm + 3000)
+    monkeypatch.setattr(run, "read", lambda config: recording)
+    monkeypatch.setattr(run, "read_truth", lambda *_: elsewhere)
+    with pytest.raises(InputError, match=r"in the calibration's world .* lie 5\.2 m"):
+        run.learn(RecordingConfig(tmp_path), tmp_path, CalibratedTrainingConfig())

@@ -5,7 +5,7 @@ import dataclasses
 import made_up_people
 import numpy as np
 
-from human_pose.calibrated.evaluation.whose import may_be_of
+from human_pose.calibrated.evaluation.whose import may_be_of, said_of_place
 from human_pose.calibrated.people import tell_apart
 from human_pose.exchange.recording import Motion
 from human_pose.geometry.known_skeletons import COCO_17
@@ -52,3 +52,17 @@ def test_one_person_in_two_parts_is_both():
     assert may_be_of(first, [*parts, PEOPLE[1]]) == [True, False, False]
     nobody = [part.replace(confidence=0 * part.confidence) for part in parts]
     assert may_be_of(truth, nobody) == [True, True]
+
+
+def test_a_truth_of_another_world_is_told():
+    """As one whose y points upwards, or that begins elsewhere."""
+    motion = MOTIONS[:, 0]
+    assert said_of_place(Motion(motion, COCO_17), PEOPLE) == ""
+    for wrong in (motion[..., [1, 2, 0]], motion + np.array([0, 0, 2000])):
+        truth = Motion(wrong, COCO_17)
+        assert "in the calibration's world with z upwards" in said_of_place(
+            truth, PEOPLE
+        )
+    assert "joints lie 2 m from what" in said_of_place(truth, PEOPLE)
+    nobody = [PEOPLE[0].replace(confidence=0 * PEOPLE[0].confidence)]
+    assert said_of_place(truth, nobody) == ""

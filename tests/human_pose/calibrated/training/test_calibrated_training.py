@@ -75,6 +75,18 @@ def test_too_little_to_learn_from_is_told(tmp_path):
         train(lifter, RECORDING, motion(), SHORT, tmp_path)
 
 
+def test_a_truth_that_counts_frames_otherwise_is_told(caplog):
+    joints = types.SimpleNamespace(skeleton=RECORDING.skeleton)
+    session = types.SimpleNamespace(
+        lifter=types.SimpleNamespace(joints=joints),
+        solved=lambda recording: types.SimpleNamespace(joints_mm=TRUTH),
+    )
+    solve(session, RECORDING, motion())
+    assert not caplog.text
+    solve(session, RECORDING, motion(frames=np.arange(24) + 1))
+    assert "fits better where it is taken from 1 frame later" in caplog.text
+
+
 def test_a_group_at_no_minimum_leaves_the_others_their_derivative():
     curved = tf.constant([[2.0, 5.0], [-1.0, 3.0], [4.0, 0.5]], tf.float64)
     solver = exactly(
