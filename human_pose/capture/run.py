@@ -37,6 +37,8 @@ from human_pose.runs.lock import locked
 CAMERAS: Final = "cameras.toml"
 # Joints that are left to files of detections.
 _FINE: Final = re.compile("inner|outer|mouth|pinky|index|thumb|finger|hand|face")
+# Of a project's detections, whose frames are the videos'; others are synchronised.
+_AS_DETECTED: Final = "pose"
 # Of detections of videos whose folders cannot be written to.
 _SPARE: Final = "detections"
 
@@ -191,7 +193,11 @@ def _given(config: CaptureConfig, project: Path, videos: Sequence[Video]) -> _Se
             )
         inside = recording.frames < len(by_name[name])
         shown.append(Shown(by_name[name], np.where(inside, recording.frames, -1)))
-    return _Seen(recording, shown, ["Detections: those of the project"])
+    folder = Path(recording.source).name
+    made = f"Detections: those of the project, in `{folder}/`"
+    if folder != _AS_DETECTED:
+        made += "; their frames may have been moved, those of the videos were not"
+    return _Seen(recording, shown, [made])
 
 
 def _clocks(

@@ -196,10 +196,12 @@ def test_a_projects_own_detections_count(filmed, tmp_path):
             (folder / f"{view}_{number:06d}.json").write_text(text)
     (project / "Config.toml").write_text("[pose]\npose_model = 'COCO_17'\n")
     given = seen(config, tmp_path)
-    assert given.made == ["Detections: those of the project"]
+    assert given.made == ["Detections: those of the project, in `pose/`"]
     assert len(given.recording) == 4 and given.recording.fps == pytest.approx(20)
     assert given.shown[1].numbers.tolist() == [0, 1, 2, 3]
     assert len(seen(replaced(config, redo=True), tmp_path).recording) == 20
+    (project / "pose").rename(project / "pose-sync")
+    assert "may have been moved" in seen(config, tmp_path).made[0]
     with pytest.raises(InputError, match="sync needs the videos' detections"):
         seen(replaced(config, sync="motion"), tmp_path)
     asked = replaced(config, detector=DetectorConfig("i1", (tmp_path / "a.keras",)))
