@@ -78,10 +78,12 @@ def recognise(path: StrPath, *kinds: str) -> Format:
     for each in wanted:
         if each.read is not None and each.recognises(path):
             return each
-    raise InputError(
-        f"{path}: is of no known format: {_found(path)}; known are "
-        f"{'; '.join(each.title for each in wanted if each.read)}"
-    )
+    known = "; ".join(each.title for each in wanted if each.read)
+    what = f"is of no known format: {_found(path)}; known are"
+    for each in all_formats():
+        if each.recognises(path):
+            what = f"holds {each.kind} ({each.title}), not"
+    raise InputError(f"{path}: {what} {known}")
 
 
 def read_recording(

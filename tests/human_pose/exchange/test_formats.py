@@ -57,6 +57,19 @@ def test_a_view_without_a_camera_is_said(tmp_path):
         formats.read_recording(tmp_path / "a.npz", cameras=CAMERAS[1:])
 
 
+def test_what_is_of_another_kind_is_said_to_be_that(tmp_path):
+    """As where a calibration is given for detections, or for the truth."""
+    formats.write(tmp_path / "rig.toml", CAMERAS)
+    formats.write(tmp_path / "a.npz", made_up.recording())
+    for read, name, words in (
+        (formats.read_recording, "rig.toml", "cameras .Anipose.*, not a Pose2Sim"),
+        (formats.read_motion, "rig.toml", "cameras .Anipose.*, not OpenSim's TRC"),
+        (formats.read_cameras, "a.npz", "recording .plain .npz.*, not Anipose's"),
+    ):
+        with pytest.raises(InputError, match=rf"{name}: holds {words}"):
+            read(tmp_path / name)
+
+
 def test_cameras_without_a_view_are_told(tmp_path, caplog):
     """As where the folder of a view is missing, or called otherwise."""
     formats.write(tmp_path / "a.npz", made_up.recording(views=("cam_2",)))
