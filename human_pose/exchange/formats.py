@@ -80,7 +80,7 @@ def recognise(path: StrPath, *kinds: str) -> Format:
             return each
     known = "; ".join(each.title for each in wanted if each.read)
     what = f"is of no known format: {_found(path)}; known are"
-    for each in all_formats():
+    for each in reversed(all_formats()):
         if each.recognises(path):
             what = f"holds {each.kind} ({each.title}), not"
     raise InputError(f"{path}: {what} {known}")

@@ -14,6 +14,7 @@ from human_pose.calibrated.baselines.linear import triangulated
 from human_pose.calibrated.baselines.views import distances_px, pinhole_views
 from human_pose.exchange.recording import Recording
 from human_pose.geometry.cameras import Camera
+from human_pose.geometry.lenses import BROWN_CONRADY
 
 # Frames that tell.
 _MOST_FRAMES: Final = 50
@@ -85,8 +86,7 @@ def _of_all(recording: Recording) -> Iterator[_Meant]:
         yield f"pictures are taken as {what}", _moved(recording, move), 1.0
     for what, turn in _POSES.items():
         turned = tuple(map(turn, recording.cameras))
-        question = f"{what}: is that how the calibration has it?"
-        yield f"cameras' {question}", recording.replace(cameras=turned), 1.0
+        yield f"cameras' {what}?", recording.replace(cameras=turned), 1.0
 
 
 def _of_one(recording: Recording) -> Iterator[_Meant]:
@@ -148,8 +148,12 @@ def _placed(camera: Camera) -> Camera:
     return replace(camera, translation_mm=-camera.rotation @ camera.translation_mm)
 
 
+_HELD: Final = "is that how the calibration has them"
 _POSES: Final[dict[str, Callable[[Camera], Camera]]] = {
-    "rotations go from camera to world": _turned_round,
-    "translations are their places": _placed,
-    "poses go from camera to world": lambda camera: _placed(_turned_round(camera)),
+    f"rotations go from camera to world: {_HELD}": _turned_round,
+    f"translations are their places: {_HELD}": _placed,
+    f"poses go from camera to world: {_HELD}": lambda c: _placed(_turned_round(c)),
+    "lenses are left out: are the pictures undistorted already": lambda c: replace(
+        c, distortion=(), lens=BROWN_CONRADY
+    ),
 }

@@ -63,6 +63,20 @@ def test_what_detections_and_cameras_were_meant_as_is_told(change, words):
     assert words in said_of_cameras(change(SEEN))
 
 
+def test_pictures_that_are_undistorted_already_are_told():
+    wide = [
+        replace(c, focal_px=c.focal_px / 2, distortion=(-0.3, 0.1, 0.0, 0.0))
+        for c in SEEN.cameras
+    ]
+    straight = [replace(camera, distortion=()) for camera in wide]
+    aside = TRUTH + np.array([2000, 1000, 0])
+    points = np.stack([c.project(aside) for c in straight], axis=1)[:, :, None]
+    recording = SEEN.replace(joints_2d_px=points, cameras=tuple(straight))
+    assert said_of_cameras(recording) == ""
+    said = said_of_cameras(recording.replace(cameras=tuple(wide)))
+    assert "cameras' lenses are left out: are the pictures undistorted" in said
+
+
 def test_nothing_is_told_of_what_fits_or_of_what_nothing_explains():
     moved = replace(
         SEEN.cameras[0], translation_mm=SEEN.cameras[0].translation_mm + 300
