@@ -10,7 +10,7 @@ from absl import logging
 
 from human_pose.files.errors import InputError
 from human_pose.geometry.axes import UP_AXES, upright
-from human_pose.geometry.cameras import Camera
+from human_pose.geometry.cameras import Camera, composed
 from human_pose.geometry.skeleton import Skeleton
 
 # Stands for what follows from the number of frames.
@@ -74,6 +74,7 @@ class Recording:
                 f"must have shape {list(joints.shape[:-1])}",
                 list(confidence.shape),
             )
+        object.__setattr__(self, "view_names", tuple(map(composed, self.view_names)))
         _check_unique(self.source, "views", self.view_names)
         check_fps(self.source, self.fps)
         # What one of the two arrays says not to be there is not there.
@@ -272,6 +273,7 @@ def cameras_of(
     """
     _check_unique(source, "cameras", [camera.name for camera in cameras])
     by_name = {camera.name: camera for camera in cameras}
+    view_names = [composed(name) for name in view_names]
     missing = [name for name in view_names if name not in by_name]
     if missing:
         raise InputError(

@@ -7,6 +7,7 @@ axis (OpenCV's convention); world points are millimetres, image points pixels. W
 lens does to a point stands in `distortion` and in `fisheye`.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,11 @@ _SHAPES: Final = {
     "focal_px": (2,),
     "centre_px": (2,),
 }
+
+
+def composed(name: str) -> str:
+    """A name whose letters have their accents within, as macOS's files have not."""
+    return unicodedata.normalize("NFC", name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +78,7 @@ class Camera:
             raise ValueError(
                 f"`lens` must be one of {', '.join(LENSES)}. Received: {self.lens!r}"
             )
+        object.__setattr__(self, "name", composed(self.name))
         numbers = tuple(float(number) for number in self.distortion)
         if self.lens == FISHEYE:
             numbers = numbers or (0.0,) * 4

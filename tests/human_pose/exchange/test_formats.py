@@ -10,7 +10,7 @@ import pytest
 from absl import logging
 
 from human_pose.exchange import formats
-from human_pose.exchange.recording import Motion
+from human_pose.exchange.recording import Motion, cameras_of
 from human_pose.files.errors import InputError
 from human_pose.geometry.axes import upright
 from human_pose.geometry.cameras import Camera
@@ -55,6 +55,21 @@ def test_a_view_without_a_camera_is_said(tmp_path):
         InputError, match="no camera is named cam_10; views: cam_2, cam_10"
     ):
         formats.read_recording(tmp_path / "a.npz", cameras=CAMERAS[1:])
+
+
+def test_names_are_matched_however_their_accents_are_written(tmp_path):
+    """Files of macOS have them as letters of their own, which look the same."""
+    views = ("tu\u0308r", "wand")  # ü of two letters
+    camera = dataclasses.replace(CAMERAS[0], name="t\u00fcr")
+    formats.write(tmp_path / "a.json", made_up.recording(views=views), to="coco")
+    rig = [camera, dataclasses.replace(camera, name="wand")]
+    for recording in (
+        formats.read_recording(tmp_path / "a.json", cameras=rig),
+        made_up.recording(views=views, cameras=rig),
+    ):
+        assert recording.view_names == ("t\u00fcr", "wand")
+        assert [c.name for c in recording.cameras] == ["t\u00fcr", "wand"]
+    assert cameras_of(views, rig, "rig") == tuple(rig)
 
 
 def test_what_is_of_another_kind_is_said_to_be_that(tmp_path):
