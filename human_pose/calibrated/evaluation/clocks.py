@@ -21,6 +21,9 @@ _LEAST: Final = 2
 # How much less the detections then must be off.
 _BETTER: Final = 0.7
 _FEWEST: Final = 3  # views
+# Of frames that show the view's joints and the others', which must be left.
+_LEFT: Final = 0.5
+_FEWEST_FRAMES: Final = 10
 
 
 class _Lag(NamedTuple):
@@ -74,29 +77,37 @@ def _lag(recording: Recording, view: int) -> _Lag:
     detected = np.where(seen, views.points_px[:, view], np.nan)
     farthest = min(_FARTHEST, int(_LONGEST_SHARE * len(recording)))
     step = max(int(np.median(np.diff(recording.frames))), 1) if farthest else 1
-    errors = {
-        lag: _error(recording, detected, shown, lag, step)
+    off = {
+        lag: _off(recording, detected, shown, lag, step)
         for lag in range(-farthest, farthest + 1)
+    }
+    # What is constant in few frames is nearly all.
+    least = max(_LEFT * len(off[0]), _FEWEST_FRAMES)
+    errors = {
+        lag: _error(each) if len(each) >= least else np.inf for lag, each in off.items()
     }
     best = min(errors, key=lambda lag: (errors[lag], abs(lag)))
     return _Lag(best, errors[best], errors[0])
 
 
-def _error(
+def _off(
     recording: Recording, detected: np.ndarray, shown: np.ndarray, lag: int, step: int
-) -> float:
-    """The median distance of a view's joints from what others show `lag` before."""
+) -> np.ndarray:
+    """A view's joints beside what others show `lag` frames before: `[F, J, 2]`.
+
+    Of the frames that show some on both sides; NaN where a joint is not.
+    """
     count = len(recording) - abs(lag)
     here, there = (slice(max(f, 0), max(f, 0) + count) for f in (lag, -lag))
     same = recording.sequence[here] == recording.sequence[there]
     same &= recording.frames[here] - recording.frames[there] == lag * step
-    with np.errstate(invalid="ignore"):
-        off = (detected[here] - shown[there])[same]
-    off = np.where(np.isfinite(off), off, np.nan)
+    off = (detected[here] - shown[there])[same]
     known = np.isfinite(off).all(axis=-1)
-    joints = known.any(axis=0)
-    if not joints.any():
-        return np.inf
-    off = off[:, joints]
-    off = off - np.nanmedian(off, axis=0)
+    return np.where(known[..., None], off, np.nan)[known.any(axis=1)]
+
+
+def _error(off: np.ndarray) -> float:
+    """The median distance, but for what is constant of each joint."""
+    known = np.isfinite(off).all(axis=-1).any(axis=0)
+    off = off[:, known] - np.nanmedian(off[:, known], axis=0)
     return float(np.nanmedian(np.linalg.norm(off, axis=-1)))
