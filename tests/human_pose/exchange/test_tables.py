@@ -7,17 +7,14 @@ import pytest
 
 from human_pose.exchange import (
     deeplabcut,
-    formats,
     plain,
     plain_csv,
     pose_file,
     sleap,
     videopose3d,
 )
-from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry import known_skeletons as known
-from human_pose.geometry.known_skeletons import COCO_17
 from human_pose.geometry.skeletons import LIFTER_17, VIEW_NAMES
 
 DLC_H5, DLC_CSV = deeplabcut.FORMATS
@@ -169,27 +166,6 @@ def test_csv_that_are_none(rows, message, tmp_path):
     with pytest.raises(InputError, match=message) as error:
         plain_csv.read(tmp_path / "a.csv")
     assert str(error.value).startswith(str(tmp_path))
-
-
-@pytest.mark.parametrize("mark", [";", "\t"])
-def test_tables_of_spreadsheets_with_decimal_commas(mark, tmp_path):
-    """As Excel saves them where the comma is the decimal point."""
-
-    def saved(path):
-        text = path.read_text().replace(",", mark).replace(".", ",")
-        path.write_text("\ufeff" + text, encoding="utf-8")
-        return path
-
-    recording = made_up.recording()
-    plain_csv.write(tmp_path / "a.csv", recording)
-    assert same(formats.read_recording(saved(tmp_path / "a.csv")), recording)
-    labels = made_up.write_deeplabcut_csv(tmp_path / "cam1DLC_net.csv", ("me",))
-    before = DLC_CSV.read(labels)
-    assert same(formats.read_recording(saved(labels)), before)
-    motion = Motion(recording.joints_2d_px[:, 0, 0].repeat(2, -1)[..., :3], COCO_17)
-    formats.write(tmp_path / "m.csv", motion)
-    read = formats.read_motion(saved(tmp_path / "m.csv"), units="mm")
-    np.testing.assert_allclose(read.joints_3d_mm, motion.joints_3d_mm, atol=1e-5)
 
 
 @pytest.mark.parametrize("individuals", [(), ("me", "you")])
