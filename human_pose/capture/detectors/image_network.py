@@ -96,7 +96,7 @@ def found_in(sample: Sample | None) -> Found:
 def covariance_px2(seen: Spread, box: Four) -> np.ndarray:
     """Covariances in the picture `[J, 2, 2]`, of volumes of what a box shows."""
     # From parts of the crop to pixels: along each axis a factor.
-    sides_px = codec.frame_px_per_crop(np.array(box)).numpy()
+    sides_px = codec.frame_px_per_crop(np.array(box, np.float64)).numpy()
     return np.asarray(seen.covariance[:, :2, :2] * np.outer(sides_px, sides_px))
 
 
