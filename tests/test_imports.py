@@ -175,6 +175,18 @@ def test_no_import_runs_in_a_circle_of_rooms(texts):
         done |= ready
 
 
+def test_no_package_defines_what_has_a_modules_name(texts):
+    """Python puts the module in its place with the module's first import."""
+    hidden = [
+        f"{module}.{node.name}"
+        for module, text in texts.items()
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        and f"{module}.{node.name}" in texts
+    ]
+    assert not hidden
+
+
 def test_no_module_lies_loose():
     loose = {path.name for path in (ROOT / "human_pose").glob("*.py")}
     assert loose == {"__init__.py", "main.py", "Sample.py"}

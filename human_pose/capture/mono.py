@@ -27,7 +27,7 @@ from human_pose.calibrated.results import (
     write_findings,
 )
 from human_pose.capture.config import CaptureConfig
-from human_pose.capture.detectors import image_network
+from human_pose.capture.detectors import find_image_network
 from human_pose.capture.detectors.image_network import FindPoses, covariance_px2
 from human_pose.capture.footage import find_cameras, find_videos
 from human_pose.capture.overlay import Shown, film, write_overlays
@@ -96,7 +96,7 @@ def capture_one(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
     place.check_writable()
     place.check_apart((*config.videos, config.cameras), WRITTEN)
     needed("cv2", "videos", "video")
-    detector = image_network(config.detector)
+    detector = find_image_network(config.detector)
     (video,) = find_videos(config)
     camera, cautions = _camera(config, video)
     frames = frames_of(video, config.frames)

@@ -22,7 +22,7 @@ def find_detector(config: DetectorConfig) -> Detector:
 
         return BlazePose(single=config.single)
     if config.name == "i1":
-        return image_network(config)
+        return find_image_network(config)
     if config.name == "rtmpose":
         from human_pose.capture.detectors.rtmpose import RTMPose
 
@@ -30,7 +30,7 @@ def find_detector(config: DetectorConfig) -> Detector:
     raise InputError("detector", f"must be {' or '.join(DETECTORS)}", config.name)
 
 
-def image_network(config: DetectorConfig) -> "ImageNetwork":
+def find_image_network(config: DetectorConfig) -> "ImageNetwork":
     """The image network of a capture, and what finds people for it.
 
     Raises:
