@@ -70,7 +70,8 @@ def iterate_compacted(
 
     run = begin(terminate, init(problem, x))
     # Where all ends at 0, energies there are nothing but round-off.
-    scale = _largest(postprocess(run.state)[1])
+    start = postprocess(run.state)[:2]
+    scale = _largest(start[1])
     run, count = together(problem, run, tf.constant(0))
     results = _Results(*run[1:], *postprocess(run.state))
     rows, state = _going_on(tf.range(tf.size(run.done)), run)
@@ -99,11 +100,10 @@ def iterate_compacted(
         )
         return count, *_going_on(rows, run), results
 
-    start = count, rows, state, results
     _, _, _, results = tf.while_loop(
         unfinished,
         fewer,
-        start,
+        (count, rows, state, results),
         # What goes on is of any number.
         shape_invariants=(
             count.shape,
@@ -113,7 +113,8 @@ def iterate_compacted(
         ),
     )
     done, status, iterations, *found = results
-    return finish(problem.packing, done, status, iterations, found)
+    began = start if solver.by_steps else None
+    return finish(problem.packing, done, status, iterations, found, began)
 
 
 def _of_any_number(entry: tf.Tensor) -> tf.TensorShape:

@@ -37,6 +37,11 @@ class Solver(TracedByValue, abc.ABC):
     # Whether the solver keeps x within `problem.box`.
     takes_bounds: ClassVar[bool] = False
 
+    @property
+    def by_steps(self) -> bool:
+        """Whether a problem converges by a matrix that steps alone tell of."""
+        return False
+
     @abc.abstractmethod
     def init(self, problem: Problem, x: tf.Tensor) -> Any:
         """The state at the start vector `[*batch, n]`."""

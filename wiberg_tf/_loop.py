@@ -8,6 +8,7 @@ import tensorflow as tf
 from wiberg_tf._as_written import as_written
 from wiberg_tf._nest import Packing, select
 from wiberg_tf._solution import Solution, Stats, Status
+from wiberg_tf._stopping import jammed
 
 
 class Run(NamedTuple):
@@ -103,8 +104,10 @@ def iterate(
     else:
         end = body(*start)
     state, done, status, iterations = end
-    found = as_written(solver.postprocess)(state)
-    return finish(problem.packing, done, status, iterations, found)
+    postprocess = as_written(solver.postprocess)
+    found = postprocess(state)
+    began = postprocess(first)[:2] if solver.by_steps else None
+    return finish(problem.packing, done, status, iterations, found, began)
 
 
 def finish(
@@ -113,6 +116,7 @@ def finish(
     status: tf.Tensor,
     iterations: tf.Tensor,
     found: Sequence[tf.Tensor],
+    began: Sequence[tf.Tensor] | None = None,
 ) -> Solution:
     """The solution.
 
@@ -122,13 +126,20 @@ def finish(
       status: of problems that are done.
       iterations: of each.
       found: x, energy and gradient, as of `Solver.postprocess`.
+      began: x and energy at the start, of a solver that may take a search that was
+        `jammed` for the end of it.
     """
     x, energy, gradient = found
+    norm = tf.norm(gradient, axis=-1)
     status = tf.where(done, status, int(Status.MAX_ITERATIONS))
+    if began is not None:
+        entries = map(tf.stop_gradient, (*began, x, energy, norm))
+        stuck = jammed(*entries) & (status == int(Status.CONVERGED))
+        status = tf.where(stuck, int(Status.NO_DESCENT), status)
     return Solution(
         packing.unpack(x),
         flag_not_finite(status, x, energy, gradient),
-        Stats(iterations, energy, tf.norm(gradient, axis=-1)),
+        Stats(iterations, energy, norm),
     )
 
 

@@ -72,6 +72,34 @@ def settled(
     )
 
 
+def jammed(
+    start: tf.Tensor,
+    first_energy: tf.Tensor,
+    x: tf.Tensor,
+    energy: tf.Tensor,
+    gradient_norm: tf.Tensor,
+) -> tf.Tensor:
+    """Whether a search has stopped beside a slope that it should follow, `[*batch]`.
+
+    At a kink, or where the energy ends, searches shorten their steps without end. A
+    matrix that is told by steps alone then promises nothing, though the slope is as
+    steep as ever: along the way that was made it is worth as much as was gained.
+
+    Args:
+      start: x at the start, `[*batch, n]`.
+      first_energy: E there, `[*batch]`.
+      x: at the end.
+      energy: E there.
+      gradient_norm: |g| there, `[*batch]`.
+    """
+    way = tf.norm(x - start, axis=-1)
+    rtol = default_rtol(energy.dtype)
+    # Of what a start beside the minimum gains, round-off leaves nothing to compare.
+    gain = tf.maximum(first_energy - energy, 0) + rtol**0.5 * tf.abs(energy)
+    # A parabola leaves rtol times the root of its condition number.
+    return gradient_norm * way > rtol**0.25 * gain
+
+
 def _finite(size: tf.Tensor) -> tf.Tensor:
     """The size, or 0: what has left the range of numbers measures nothing."""
     return tf.where(tf.math.is_finite(size), size, tf.zeros_like(size))

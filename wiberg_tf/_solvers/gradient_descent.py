@@ -55,6 +55,11 @@ class GradientDescent(Solver):
     def __post_init__(self) -> None:
         check_limits(self.tolerance, self.rtol)
 
+    @property
+    def by_steps(self) -> bool:
+        """See the base class."""
+        return self.tolerance is None
+
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates energy and gradient at the start."""
         x = problem.project(x)

@@ -75,6 +75,11 @@ class LBFGS(Solver):
             raise ValueError(f"`memory` must be >= 1; received {self.memory}")
         check_limits(self.tolerance, self.rtol)
 
+    @property
+    def by_steps(self) -> bool:
+        """See the base class."""
+        return self.tolerance is None
+
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Starts with an empty history, and the curvature along the gradient."""
         x = problem.project(x)

@@ -126,6 +126,11 @@ class LevenbergMarquardt(Solver):
                 f"received {self.scaling!r}"
             )
 
+    @property
+    def by_steps(self) -> bool:
+        """See the base class."""
+        return self.tolerance is None and self.linear_solve is not None
+
     def init(self, problem: Problem, x: tf.Tensor) -> _State:
         """Evaluates the energy and scales μ."""
         x = problem.project(x)

@@ -1,7 +1,7 @@
 """What the solvers of equations have in common."""
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -18,6 +18,7 @@ class RootSolver(TracedByValue, abc.ABC):
     """
 
     max_iterations: int
+    by_steps: ClassVar[bool] = False
 
     @abc.abstractmethod
     def init(self, equations: Equations, x: tf.Tensor) -> Any:
