@@ -32,10 +32,10 @@ class Unrolled(Derivative):
     Attributes:
       checkpoint: keep the state between iterations only, and compute each once more in
         the backward pass: less memory for more time. Then the solver must be a
-        `Solver`, gradients reach variables that the energy captures, and are refused
-        to tensors (unless it captures both) and to an energy that has changed since
-        the call; second derivatives and forward mode are refused: `differentiability`
-        is `Differentiability.CHECKPOINTED`.
+        `Solver`, gradients reach variables that the energy captures, but eagerly alone,
+        and are refused to tensors (unless it captures both) and to an energy that has
+        changed since the call; second derivatives and forward mode are refused:
+        `differentiability` is `Differentiability.CHECKPOINTED`.
 
     Raises:
       TypeError: for a `checkpoint` that is neither True nor False.
@@ -117,13 +117,27 @@ def _refuse_lists(linear: Linearised) -> None:
             )
 
 
+def _captured_variables(linear: Linearised) -> list[str]:
+    """What an energy captures variables by in a graph, for an error."""
+    handles = [h for h in linear.elsewhere or [] if h.dtype == tf.resource]
+    readers = {reader.type for handle in handles for reader in handle.consumers()}
+    if not any("Variable" in kind for kind in readers):
+        return []
+    with tf.GradientTape() as tape:
+        linear.value(linear.point)
+    names = [f"`{variable.name}`" for variable in tape.watched_variables()]
+    return names or ["a variable"]
+
+
 def _without_captures(linear: Linearised, solution: Solution) -> Solution:
     """The solution, whose value and energy refuse gradients that tensors would miss.
 
     What the energy captures is no input of the steps that are computed again. Variables
     are found by TensorFlow; eagerly, beside any, captured tensors are not looked for.
     """
+    names = list[str]()
     if linear.elsewhere is not None:
+        names = _captured_variables(linear)
         tensors = [entry for entry in linear.elsewhere if entry.dtype != tf.resource]
         by_value, by_energy = tensors, tensors
     else:
@@ -149,6 +163,15 @@ def _without_captures(linear: Linearised, solution: Solution) -> Solution:
     @tf.custom_gradient
     def beside(value: tf.Tensor, *traps: tf.Tensor) -> tuple[tf.Tensor, Any]:
         def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            if names:
+                # TensorFlow would, in the words of its own graphs.
+                raise tf.errors.UnimplementedError(
+                    None,
+                    None,
+                    f"`energy` captures {', '.join(names)}, and in a graph "
+                    "Unrolled(checkpoint=True) takes no variables; make them "
+                    "`parameters`, or use Unrolled()",
+                )
             return upstream, *map(tf.zeros_like, traps)
 
         return tf.identity(value), backward
