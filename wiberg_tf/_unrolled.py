@@ -72,7 +72,16 @@ class Unrolled(Derivative):
             refuse_forward_mode(
                 tf.nest.flatten(parameters), "Unrolled(checkpoint=True)", "Unrolled()"
             )
-        solution = solve(parameters, differentiability=self.differentiability)
+        try:
+            solution = solve(parameters, differentiability=self.differentiability)
+        except AssertionError:
+            # All that TensorFlow says of control flow that its forward mode has not.
+            refuse_forward_mode(
+                tf.nest.flatten(parameters),
+                "Unrolled() and the loops of this solver in a graph",
+                "Implicit(), a GradientTape, or call argmin eagerly",
+            )
+            raise
         packing = Packing(solution.value, batch_dims)
         held = tf.nest.map_structure(tf.stop_gradient, parameters)
         problem = Problem(energy, packing, held)

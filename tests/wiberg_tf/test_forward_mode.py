@@ -274,3 +274,19 @@ def test_what_is_not_there_is_refused(derive, message, mode):
     run = tf.function(derive) if mode == "graph" else derive
     with pytest.raises(tf.errors.UnimplementedError, match=message):
         run(_root_of_exponential(wt.Implicit()), theta)
+
+
+def test_unrolled_steps_in_a_graph_refuse_forward_mode():
+    @tf.function
+    def pushed(theta):
+        with tf.autodiff.ForwardAccumulator(theta, tf.ones_like(theta)) as accumulator:
+            value = wt.argmin(
+                lambda x, t: tf.reduce_sum(tf.cosh(x - t)),
+                tf.zeros([2], tf.float64),
+                (theta,),
+                derivative=wt.Unrolled(),
+            ).value
+        return accumulator.jvp(value)
+
+    with pytest.raises(tf.errors.UnimplementedError, match="use Implicit"):
+        pushed(tf.constant([0.5, 2.0], tf.float64))
