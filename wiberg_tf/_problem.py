@@ -87,7 +87,13 @@ class Problem:
         if energy is None:
             raise ValueError("`energy` must return a tensor; received None")
         refuse_nest(energy, "energy")
-        energy = tf.convert_to_tensor(energy, self.packing.dtype)
+        dtype = self.packing.dtype
+        energy = tf.convert_to_tensor(energy, dtype_hint=dtype)
+        if energy.dtype != dtype:
+            raise ValueError(
+                f"`energy` must return {dtype.name}, as `initial` is; received "
+                f"{energy.dtype.name}"
+            )
         if not energy.shape.is_compatible_with(x.shape[:-1]):
             raise ValueError(
                 "`energy` must return one value per problem, shape "

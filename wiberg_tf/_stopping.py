@@ -4,6 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._options import check_counts, check_numbers
 from wiberg_tf._problem import round_off
 
 
@@ -12,12 +13,14 @@ def default_rtol(dtype: tf.DType) -> float:
     return 1e-8 if dtype == tf.float64 else 1e-4
 
 
-def check_limits(tolerance: Any, rtol: Any) -> None:
-    """Refuses two rules at once, and an `rtol` that is none.
+def check_limits(tolerance: Any, rtol: Any, max_iterations: Any) -> None:
+    """Refuses two rules at once, and limits that are none.
 
     Raises:
       ValueError: for them.
     """
+    check_numbers(tolerance=tolerance)
+    check_counts(max_iterations=max_iterations)
     if rtol is None:
         return
     if tolerance is not None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from wiberg_tf._as_written import as_written
+from wiberg_tf._options import check_numbers
 from wiberg_tf._tracing import TracedByValue
 
 
@@ -56,6 +57,9 @@ class _Wide(Loss):
     """A loss with a width."""
 
     width: float | tf.Tensor = 1.0
+
+    def __post_init__(self) -> None:
+        check_numbers(width=self.width, positive=True)
 
     def _scale(self, squared: tf.Tensor) -> tf.Tensor:
         """The width squared, d²."""

@@ -75,7 +75,7 @@ class Anderson(RootSolver):
     largest_growth: float = 4.0
 
     def __post_init__(self) -> None:
-        check_limits(self.rtol, self.atol)
+        check_limits(self.rtol, self.atol, self.max_iterations)
         if self.memory < 0:
             raise ValueError(f"`memory` must be >= 0; received {self.memory}")
         if not 0 < self.mixing < float("inf"):

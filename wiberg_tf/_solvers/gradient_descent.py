@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._iterate import Solver, ended
+from wiberg_tf._options import check_counts, check_numbers
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.line_search import backtrack
@@ -53,7 +54,10 @@ class GradientDescent(Solver):
     takes_bounds = True
 
     def __post_init__(self) -> None:
-        check_limits(self.tolerance, self.rtol)
+        check_limits(self.tolerance, self.rtol, self.max_iterations)
+        check_counts(max_halvings=self.max_halvings)
+        check_numbers(sufficient_decrease=self.sufficient_decrease)
+        check_numbers(rate=self.rate, positive=True)
 
     @property
     def by_steps(self) -> bool:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from wiberg_tf._iterate import Solver, ended
 from wiberg_tf._operations import is_for_xla
+from wiberg_tf._options import check_counts, check_numbers
 from wiberg_tf._problem import Problem
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.line_search import backtrack, strong_wolfe
@@ -73,7 +74,11 @@ class LBFGS(Solver):
     def __post_init__(self) -> None:
         if self.memory < 1:
             raise ValueError(f"`memory` must be >= 1; received {self.memory}")
-        check_limits(self.tolerance, self.rtol)
+        check_limits(self.tolerance, self.rtol, self.max_iterations)
+        check_counts(max_evaluations=self.max_evaluations)
+        check_numbers(
+            sufficient_decrease=self.sufficient_decrease, curvature=self.curvature
+        )
 
     @property
     def by_steps(self) -> bool:

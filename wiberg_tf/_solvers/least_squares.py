@@ -10,6 +10,7 @@ from wiberg_tf._iterate import Solver, ended
 from wiberg_tf._linear.positive import positive
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._nest import select
+from wiberg_tf._options import check_numbers
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._residuals import residual_energy
 from wiberg_tf._solution import Status
@@ -115,7 +116,8 @@ class LevenbergMarquardt(Solver):
     takes_bounds = True
 
     def __post_init__(self) -> None:
-        check_limits(self.tolerance, self.rtol)
+        check_limits(self.tolerance, self.rtol, self.max_iterations)
+        check_numbers(initial_damping=self.initial_damping, positive=True)
         if self.scaling not in ("none", "marquardt"):
             raise ValueError(
                 f"`scaling` must be none or marquardt; received {self.scaling!r}"

@@ -11,6 +11,7 @@ from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
 from wiberg_tf._linear.positive import positive, regular
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
+from wiberg_tf._options import check_counts, check_numbers
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
 from wiberg_tf._solvers.line_search import backtrack, descends, is_lost
@@ -96,7 +97,13 @@ class Newton(Solver):
     takes_bounds = True
 
     def __post_init__(self) -> None:
-        check_limits(self.tolerance, self.rtol)
+        check_limits(self.tolerance, self.rtol, self.max_iterations)
+        check_counts(max_halvings=self.max_halvings)
+        check_numbers(
+            damping=self.damping,
+            sufficient_decrease=self.sufficient_decrease,
+            eigenvalue_floor=self.eigenvalue_floor,
+        )
         if self.steps_per_hessian < 1:
             raise ValueError(
                 f"`steps_per_hessian` must be >= 1; received {self.steps_per_hessian}"

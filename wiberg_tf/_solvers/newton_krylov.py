@@ -62,7 +62,7 @@ class NewtonKrylov(RootSolver):
     dense_limit: int = DENSE_LIMIT
 
     def __post_init__(self) -> None:
-        check_limits(self.rtol, self.atol)
+        check_limits(self.rtol, self.atol, self.max_iterations)
 
     def init(self, equations: Equations, x: tf.Tensor) -> _State:
         """Evaluates F at the start."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from wiberg_tf._equations import Equations
+from wiberg_tf._options import check_counts
 from wiberg_tf._solution import Status
 from wiberg_tf._tracing import TracedByValue
 
@@ -37,12 +38,13 @@ class RootSolver(TracedByValue, abc.ABC):
         """X `[*batch, n]`, ½ |F|² `[*batch]` and F `[*batch, n]` at the end."""
 
 
-def check_limits(rtol: float | None, atol: float) -> None:
-    """Refuses tolerances that are none.
+def check_limits(rtol: float | None, atol: float, max_iterations: int) -> None:
+    """Refuses limits that are none.
 
     Raises:
       ValueError: for them.
     """
+    check_counts(max_iterations=max_iterations)
     if rtol is not None and not 0 < rtol < 1:
         raise ValueError(f"`rtol` must be above 0 and below 1; received {rtol}")
     if not 0 <= atol < float("inf"):
