@@ -1,10 +1,12 @@
 """The rule that chooses the damping λ of a derivative, for each problem."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
 
+from wiberg_tf._options import check_numbers
 from wiberg_tf._tracing import TracedByValue
 
 
@@ -30,10 +32,12 @@ class Adaptive(TracedByValue):
     products: int = 100
 
     def __post_init__(self) -> None:
-        if not self.condition >= 1:
-            raise ValueError(f"`condition` must be >= 1; received {self.condition}")
-        if not self.floor >= 0:
-            raise ValueError(f"`floor` must be >= 0; received {self.floor}")
+        # An infinite one leaves no smallest eigenvalue, but that of an H of 0.
+        if not 1 <= self.condition < math.inf:
+            raise ValueError(
+                f"`condition` must be finite and >= 1; received {self.condition}"
+            )
+        check_numbers(floor=self.floor)
         if not self.products >= 1:
             raise ValueError(f"`products` must be >= 1; received {self.products}")
 

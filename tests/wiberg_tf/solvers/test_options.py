@@ -21,6 +21,9 @@ import wiberg_tf as wt
         (wt.LevenbergMarquardt, {"initial_damping": 0}, "`initial_damping` must be"),
         (wt.NewtonKrylov, {"max_iterations": -1}, "`max_iterations` must be"),
         (wt.Anderson, {"max_iterations": 0.5}, "received 0.5"),
+        # λ was 1, in no units: 0.01 of the derivative where H is 0.01.
+        (wt.Adaptive, {"condition": float("inf")}, "`condition` must be finite"),
+        (wt.Adaptive, {"floor": float("nan")}, "`floor` must be finite"),
         # The energy would be 0 everywhere, and any x a minimiser.
         (wt.losses.Huber, {"width": 0.0}, "`width` must be finite and above 0"),
     ],
