@@ -133,7 +133,7 @@ def finish(
     norm = tf.norm(gradient, axis=-1)
     status = tf.where(done, status, int(Status.MAX_ITERATIONS))
     if began is not None:
-        entries = map(tf.stop_gradient, (*began, x, energy, norm))
+        entries = map(tf.stop_gradient, (*began, x, energy, gradient))
         stuck = jammed(*entries) & (status == int(Status.CONVERGED))
         status = tf.where(stuck, int(Status.NO_DESCENT), status)
     return Solution(

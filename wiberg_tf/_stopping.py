@@ -80,7 +80,7 @@ def jammed(
     first_energy: tf.Tensor,
     x: tf.Tensor,
     energy: tf.Tensor,
-    gradient_norm: tf.Tensor,
+    gradient: tf.Tensor,
 ) -> tf.Tensor:
     """Whether a search has stopped beside a slope that it should follow, `[*batch]`.
 
@@ -93,14 +93,15 @@ def jammed(
       first_energy: E there, `[*batch]`.
       x: at the end.
       energy: E there.
-      gradient_norm: |g| there, `[*batch]`.
+      gradient: g there, `[*batch, n]`.
     """
-    way = tf.norm(x - start, axis=-1)
+    # Of each unknown by itself: units may differ.
+    slope = tf.reduce_sum(tf.abs(gradient * (x - start)), -1)
     rtol = default_rtol(energy.dtype)
     # Of what a start beside the minimum gains, round-off leaves nothing to compare.
     gain = tf.maximum(first_energy - energy, 0) + rtol**0.5 * tf.abs(energy)
     # A parabola leaves rtol times the root of its condition number.
-    return gradient_norm * way > rtol**0.25 * gain
+    return slope > rtol**0.25 * gain
 
 
 def _finite(size: tf.Tensor) -> tf.Tensor:
