@@ -10,7 +10,8 @@ All arms start from one pipeline: that network, and a readout and an energy that
 learned from the same moments with the network held. Then each makes the same number of
 updates from moments in the same order, a seed for each order. Errors are those of the
 test subjects' joints about the hip, mm. Every outcome is a line of `outcomes.jsonl` in
-the folder, so that a run that was stopped goes on; `--parts` chooses:
+the folder, so that a run that was stopped goes on, and all are drawn in `outcomes.png`;
+`--parts` chooses:
 
 gradients    joint training against training apart
 outliers     the same with 5, 10 and 20 % of the detections put elsewhere (--shares)
@@ -28,6 +29,7 @@ from pathlib import Path
 import numpy as np
 from end_to_end_rows.arm import Arm, Outcome
 from end_to_end_rows.moments import Moments
+from end_to_end_rows.picture import draw
 
 from human_pose.datasets.protocol import TRAIN_SUBJECTS
 from human_pose.i1.network.checkpoint import load_network
@@ -102,6 +104,7 @@ def main() -> None:
             for seed in missing:
                 outcomes.add(arm.run(seed))
     print(outcomes.table())
+    draw(outcomes.found, chosen.out / "outcomes.png")
 
 
 def arms(
@@ -187,20 +190,24 @@ def started(
 
 
 class Outcomes:
-    """The lines of a file."""
+    """The lines of a file.
+
+    Attributes:
+      found: of all runs.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         lines = path.read_text().splitlines() if path.is_file() else []
-        self._found = [Outcome(**json.loads(line)) for line in lines]
+        self.found = [Outcome(**json.loads(line)) for line in lines]
 
     def has(self, arm: str, seed: int) -> bool:
         """Whether a seed of an arm has been run."""
-        return any((o.arm, o.seed) == (arm, seed) for o in self._found)
+        return any((o.arm, o.seed) == (arm, seed) for o in self.found)
 
     def add(self, outcome: Outcome) -> None:
         """Keeps an outcome, and prints it."""
-        self._found.append(outcome)
+        self.found.append(outcome)
         with self._path.open("a") as file:
             file.write(json.dumps(dataclasses.asdict(outcome)) + "\n")
         print(
@@ -217,8 +224,8 @@ class Outcomes:
             "| step, ms |",
             "|---|---|---|---|---|---|---|---|",
         ]
-        for arm in dict.fromkeys(o.arm for o in self._found):
-            found = [o for o in self._found if o.arm == arm]
+        for arm in dict.fromkeys(o.arm for o in self.found):
+            found = [o for o in self.found if o.arm == arm]
             after = np.array([o.after_mm for o in found])
             good = after[np.isfinite(after)]
             mean = good.mean() if len(good) else np.nan
