@@ -16,7 +16,7 @@ from absl import flags, logging
 
 from human_pose.commands import recording_flags, shell
 from human_pose.commands.recording_flags import frame_range
-from human_pose.exchange import formats
+from human_pose.exchange import formats, table
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.files.paths import locate, output_path
@@ -61,21 +61,21 @@ def _wanted_kind(source: Path, target: Path, to: str | None) -> str:
     Raises:
       InputError: saying what IN holds, if no such format can be written to OUT.
     """
-    kinds = (formats.RECORDING, formats.CAMERAS, formats.MOTION)
+    kinds = (table.RECORDING, table.CAMERAS, table.MOTION)
     reasons = {}
     for kind in kinds:
         try:
-            formats.writer(target, kind, to)
+            table.writer(target, kind, to)
         except InputError as error:
             reasons[kind] = error
     writable = [kind for kind in kinds if kind not in reasons]
-    held = formats.recognise(source, *writable, *reasons).kind
+    held = table.recognise(source, *writable, *reasons).kind
     if held not in reasons:
         return held
     # A recording may hold a calibration.
-    if held == formats.RECORDING and formats.CAMERAS in writable:
-        return formats.CAMERAS
-    if held == formats.RECORDING and formats.MOTION in writable:
+    if held == table.RECORDING and table.CAMERAS in writable:
+        return table.CAMERAS
+    if held == table.RECORDING and table.MOTION in writable:
         raise InputError(
             f"{source}: holds 2D detections, and {target.name} would hold 3D motion; "
             "human-pose --model=calibrated lifts them"
@@ -90,9 +90,9 @@ def _read(source: Path, kind: str, flag_values: flags.FlagValues) -> Any:
         flag_values.units,
         flag_values.fps,
     )
-    held = formats.recognise(source, kind, formats.RECORDING).kind
+    held = table.recognise(source, kind, table.RECORDING).kind
     _refuse_useless(flag_values, held, kind)
-    if held == formats.RECORDING:
+    if held == table.RECORDING:
         recording = formats.read_recording(
             source,
             cameras=locate(flag_values.cameras) if flag_values.cameras else None,
@@ -102,8 +102,8 @@ def _read(source: Path, kind: str, flag_values: flags.FlagValues) -> Any:
             skeleton=flag_values.skeleton,
             up=flag_values.up,
         )
-        return _cameras_of(recording) if kind == formats.CAMERAS else recording
-    if held == formats.CAMERAS:
+        return _cameras_of(recording) if kind == table.CAMERAS else recording
+    if held == table.CAMERAS:
         return formats.read_cameras(source, units, flag_values.up)
     motion = formats.read_motion(source, units, flag_values.up)
     motion = formats.of_range(motion, frames)
@@ -120,9 +120,9 @@ def _refuse_useless(flag_values: flags.FlagValues, held: str, kind: str) -> None
     """Refuses flags that would have no effect on what is read as `kind`."""
     useless = {
         # Of its cameras alone.
-        formats.RECORDING: ("up",) if kind == formats.RECORDING else (),
-        formats.CAMERAS: ("cameras", "fps", "frames", "skeleton"),
-        formats.MOTION: ("cameras", "skeleton"),
+        table.RECORDING: ("up",) if kind == table.RECORDING else (),
+        table.CAMERAS: ("cameras", "fps", "frames", "skeleton"),
+        table.MOTION: ("cameras", "skeleton"),
     }[held]
     for name in useless:
         if flag_values[name].value is not None:

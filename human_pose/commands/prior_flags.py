@@ -154,9 +154,9 @@ def _inside(path: Path) -> list[Path]:
     """A file itself; of a folder the files in it that hold motion."""
     if not path.is_dir():
         return [path]
-    from human_pose.exchange import formats
+    from human_pose.exchange import table
 
-    known = formats.of_kind(formats.MOTION)
+    known = table.of_kind(table.MOTION)
     return [
         file
         for file in sorted(path.iterdir())

@@ -1,89 +1,32 @@
-"""The table of all formats: what reads a file is told by its content, never its name.
-
-Writers are chosen by a file's ending or by the name of a format. A module's formats are
-its `FORMATS`, or the one `FORMAT`; a module is imported when the table is first asked.
-"""
+"""Reads and writes recordings, cameras and motion of any format of the `table`."""
 
 import dataclasses
 import os
 from collections.abc import Sequence
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from absl import logging
 
-from human_pose.exchange.format import Format
 from human_pose.exchange.named import tell_doubtful
 from human_pose.exchange.numbering import numbered
 from human_pose.exchange.recording import Motion, Recording, check_fps
-from human_pose.exchange.sources import head
+from human_pose.exchange.table import (
+    CAMERAS,
+    MOTION,
+    RECORDING,
+    StrPath,
+    calibration_in,
+    kind_of,
+    recognise,
+    writer,
+)
 from human_pose.files.errors import InputError
-from human_pose.files.paths import check_is_file
 from human_pose.geometry.axes import UP_AXES, upright
 from human_pose.geometry.cameras import Camera
 from human_pose.geometry.known_skeletons import by_name
 from human_pose.geometry.skeleton import Skeleton
-
-StrPath = str | os.PathLike[str]
-
-RECORDING: Final = "recording"
-CAMERAS: Final = "cameras"
-MOTION: Final = "motion"
-
-# Those whose files others may take for theirs come first.
-_MODULES: Final = (
-    "pose2sim", "openpose", "coco", "mmpose", "plain", "plain_csv", "pose_file",
-    "sleap", "deeplabcut", "videopose3d", "calibrations", "trc", "c3d", "bvh", "amc",
-    "anipose", "poses",
-)  # fmt: skip
-_SHOWN: Final = 8  # names of what a folder holds
-_BEGINNING: Final = 30  # letters of what a file holds
-
-
-@cache
-def all_formats() -> tuple[Format, ...]:
-    """Every format, in the order in which a file is tried."""
-    found: list[Format] = []
-    for name in _MODULES:
-        module = import_module(f"human_pose.exchange.{name}")
-        found += getattr(module, "FORMATS", None) or (module.FORMAT,)
-    return tuple(found)
-
-
-def of_kind(kind: str) -> tuple[Format, ...]:
-    """The formats of recordings, of cameras or of motion."""
-    return tuple(each for each in all_formats() if each.kind == kind)
-
-
-def recognise(path: StrPath, *kinds: str) -> Format:
-    """The format of a file or folder.
-
-    Args:
-      path: to be read.
-      kinds: of formats that are asked for, the first one first; default: all.
-
-    Raises:
-      InputError: if there is nothing, or nothing that is known; the message says what
-        is there, and lists the formats.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    if not path.is_dir():
-        check_is_file(path)
-    wanted = [f for kind in kinds for f in of_kind(kind)] or [*all_formats()]
-    for each in wanted:
-        if each.read is not None and each.recognises(path):
-            return each
-    known = "; ".join(each.title for each in wanted if each.read)
-    what = f"is of no known format: {_found(path)}; known are"
-    for each in reversed(all_formats()):
-        if each.recognises(path):
-            what = f"holds {each.kind} ({each.title}), not"
-    raise InputError(f"{path}: {what} {known}")
 
 
 def read_recording(
@@ -173,7 +116,7 @@ def read_cameras(
     """Reads a calibration of any format.
 
     Args:
-      path: a file or folder.
+      path: a file, or a folder that is one or holds one.
       units: of its lengths; default: what it says or implies.
       up: the axis of its world that points upwards, of `axes.UP_AXES`, which becomes
         z; default: "z".
@@ -181,7 +124,11 @@ def read_cameras(
     Raises:
       InputError: naming the file, and what is wrong with it.
     """
-    return _upright(_read(path, CAMERAS, units), up)
+    if os.path.isdir(path):
+        path = calibration_in(path) or path
+    chosen = recognise(path, CAMERAS)
+    assert chosen.read is not None
+    return _upright(chosen.read(Path(path), units=units), up)
 
 
 def read_motion(
@@ -219,45 +166,6 @@ def read_motion(
     return motion if motion.fps else dataclasses.replace(motion, fps=fps)
 
 
-def camera_files(folder: StrPath) -> list[Path]:
-    """The calibrations in a folder: the folder itself if it is one, or files of it.
-
-    Raises:
-      InputError: if there is no such folder.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: must be a folder")
-    known = of_kind(CAMERAS)
-    if any(each.recognises(folder) for each in known):
-        return [folder]
-    files = (path for path in sorted(folder.iterdir()) if path.is_file())
-    return [path for path in files if any(each.recognises(path) for each in known)]
-
-
-def writer(path: StrPath, kind: str, to: str | None = None) -> Format:
-    """The format in which a file is written.
-
-    Args:
-      path: the file or folder.
-      kind: what is to be written.
-      to: the name of the format; default: by the ending.
-
-    Raises:
-      InputError: if there is none; the message lists the names and endings.
-    """
-    known = [each for each in of_kind(kind) if each.write is not None]
-    suffix = Path(path).suffix.lower()
-    for each in known:
-        if each.name == to if to is not None else suffix in each.suffixes:
-            return each
-    listed = ", ".join(
-        f"{each.name} ({' '.join(each.suffixes)})" if each.suffixes else each.name
-        for each in known
-    )
-    raise InputError("to", f"must be, for {kind}, one of {listed}", to or suffix)
-
-
 def write(
     path: StrPath,
     value: Recording | Motion | Sequence[Camera],
@@ -276,13 +184,6 @@ def write(
     chosen = writer(path, kind_of(value), to)
     assert chosen.write is not None
     chosen.write(path, value)
-
-
-def kind_of(value: Recording | Motion | Sequence[Camera]) -> str:
-    """What a value is, as formats call it."""
-    if isinstance(value, Recording):
-        return RECORDING
-    return MOTION if isinstance(value, Motion) else CAMERAS
 
 
 def of_range(value: Any, frames: slice | None) -> Any:
@@ -318,12 +219,6 @@ def of_range(value: Any, frames: slice | None) -> Any:
     )
 
 
-def _read(path: StrPath, kind: str, units: str | None) -> Any:
-    chosen = recognise(path, kind)
-    assert chosen.read is not None
-    return chosen.read(Path(path), units=units)
-
-
 def _upright(cameras: Sequence[Camera], up: str | None) -> tuple[Camera, ...]:
     """Cameras in the same world with z upwards."""
     if up not in (None, *UP_AXES):
@@ -338,13 +233,3 @@ def _named(word: str) -> Skeleton:
         return by_name(word)
     except ValueError as error:
         raise InputError(str(error)) from error
-
-
-def _found(path: Path) -> str:
-    """What a file or folder holds, in a few words."""
-    if path.is_dir():
-        names = sorted(each.name for each in path.iterdir())
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return f"a folder of {', '.join(names[:_SHOWN]) or 'nothing'}{more}"
-    start = head(path)[:_BEGINNING]
-    return f"a file that begins with {start!a}" if start else "an empty file"

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from absl import logging
 
-from human_pose.exchange import formats, openpose
+from human_pose.exchange import formats, openpose, table
 from human_pose.exchange.format import Format
 from human_pose.exchange.recording import Recording
 from human_pose.exchange.sources import folders_in, read_toml
@@ -188,14 +188,8 @@ def calibration(path: str | os.PathLike[str]) -> Path | None:
         for folder in folders_in(level):
             if _CALIBRATION not in folder.name.lower():
                 continue
-            found = formats.camera_files(folder)
-            if len(found) > 1:
-                found = [file for file in found if file.suffix == ".toml"] or found
-            if len(found) > 1:
-                names = ", ".join(file.name for file in found)
-                raise InputError(f"{folder}: must hold one calibration; it has {names}")
-            if found:
-                return found[0]
+            if found := table.calibration_in(folder):
+                return found
             logging.warning("%s: holds no calibration that is known", folder)
     return None
 

@@ -12,7 +12,7 @@ from absl import flags
 
 from human_pose.commands import convert
 from human_pose.commands.shell import said_in_flags
-from human_pose.exchange import formats
+from human_pose.exchange import formats, table
 from human_pose.files.errors import InputError
 
 
@@ -45,7 +45,7 @@ def test_the_command(npz, tmp_path):
         f"{tmp_path / 'out'}: 3 frames, 50 frames/s, 2 views (cam_2, cam_10), "
         "1 people at most, 17 joints\n"
     )
-    assert formats.recognise(tmp_path / "out").name == "openpose"
+    assert table.recognise(tmp_path / "out").name == "openpose"
     for words, said in (([npz], "needs INPUT and OUTPUT"), ([*"abc"], "unexpected")):
         done = subprocess.run([*command, *words], capture_output=True, text=True)
         assert done.returncode == 1 and said in done.stderr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from absl import logging
 
-from human_pose.exchange import formats
+from human_pose.exchange import formats, table
 from human_pose.exchange.recording import Motion, cameras_of
 from human_pose.files.errors import InputError
 from human_pose.geometry.axes import upright
@@ -25,20 +25,20 @@ CAMERAS = [
 
 def test_names_are_told_apart():
     for kind in ("recording", "cameras", "motion"):
-        names = [each.name for each in formats.of_kind(kind)]
+        names = [each.name for each in table.of_kind(kind)]
         assert len(set(names)) == len(names) > 3
-        suffixes = [s for f in formats.of_kind(kind) if f.write for s in f.suffixes]
+        suffixes = [s for f in table.of_kind(kind) if f.write for s in f.suffixes]
         assert len(set(suffixes)) == len(suffixes)
-    assert sum(
-        map(len, map(formats.of_kind, ("recording", "cameras", "motion")))
-    ) == len(formats.all_formats())
+    assert sum(map(len, map(table.of_kind, ("recording", "cameras", "motion")))) == len(
+        table.all_formats()
+    )
 
 
 @pytest.mark.parametrize("to", ["npz", "csv", "openpose", "coco"])
 def test_every_writers_files_are_recognised(to, tmp_path):
     recording = made_up.recording(fps=50)
     formats.write(tmp_path / "out", recording, to)
-    assert formats.recognise(tmp_path / "out").name == to
+    assert table.recognise(tmp_path / "out").name == to
     read = formats.read_recording(tmp_path / "out", cameras=CAMERAS, frames=slice(1, 3))
     assert read.frames.tolist() == [1, 2]
     assert sorted(read.view_names) == ["cam_10", "cam_2"]
@@ -94,6 +94,19 @@ def test_cameras_without_a_view_are_told(tmp_path, caplog):
     assert f"no view is named {', '.join(others)}; views: cam_2" in caplog.text
 
 
+def test_a_folder_may_hold_the_calibration(tmp_path):
+    (tmp_path / "notes.txt").write_text("Monday")
+    with pytest.raises(InputError, match=f"^{tmp_path}: is of no known format"):
+        formats.read_cameras(tmp_path)
+    formats.write(tmp_path / "monday.toml", CAMERAS)
+    names = [camera.name for camera in CAMERAS]
+    assert [camera.name for camera in formats.read_cameras(tmp_path)] == names
+    formats.write(tmp_path / "tuesday.toml", CAMERAS)
+    message = "must hold one calibration; it has monday.toml, tuesday.toml$"
+    with pytest.raises(InputError, match=message):
+        formats.read_cameras(tmp_path)
+
+
 @pytest.mark.parametrize("up", ["y", "-y", "x"])
 def test_a_calibrations_world_is_turned_to_z_upwards(up, tmp_path):
     """As of one that begins at a camera, whose y points downwards."""
@@ -128,12 +141,12 @@ def test_unknown_files_are_said(tmp_path):
     assert "\n" not in line and """begins with '{"what": 1}'""" in line
     assert "a Pose2Sim project" in line and "DeepLabCut h5" in line
     with pytest.raises(InputError, match=r"a folder of x\.json; known are"):
-        formats.recognise(tmp_path)
+        table.recognise(tmp_path)
     with pytest.raises(InputError, match="no such file or folder"):
         formats.read_cameras(tmp_path / "none")
     os.mkfifo(tmp_path / "pipe")  # whose reader would wait for ever
     with pytest.raises(InputError, match="it is a device or a pipe"):
-        formats.recognise(tmp_path / "pipe")
+        table.recognise(tmp_path / "pipe")
     with pytest.raises(InputError, match=r"known are .*TRC"):
         formats.read_motion(tmp_path / "x.json")
 

@@ -8,7 +8,7 @@ import made_up_videos
 import numpy as np
 import pytest
 
-from human_pose.exchange import formats, pose2sim
+from human_pose.exchange import formats, pose2sim, table
 from human_pose.files.errors import InputError
 from human_pose.geometry import known_skeletons as known
 from human_pose.geometry.cameras import Camera
@@ -66,7 +66,7 @@ def test_a_trial_below_a_session(tmp_path, warned):
     trial = write_trial(tmp_path / "trial", config=config)
     # Rigs are written in any order, and may have a camera that nobody used.
     write_calibration(tmp_path / "calibration", ["right", "spare", "left"])
-    assert formats.recognise(trial) is pose2sim.FORMAT
+    assert table.recognise(trial) is pose2sim.FORMAT
     read = formats.read_recording(trial)
     assert read.view_names == ("left", "right") and read.fps == 120
     (line,) = warned
