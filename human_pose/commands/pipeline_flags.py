@@ -56,11 +56,11 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Whether the error in 3D reaches the network, or its own loss alone does.",
         **own,
     )
-    flags.DEFINE_float(
+    flags.DEFINE(
+        shell.FiniteParser(0.0),
         "energy_wlr",
         _TRAINING.energy_learning_rate,
         "Learning rate of the readout and the energy.",
-        lower_bound=0.0,
         **own,
     )
     for name, part in (("network", "network"), ("energy", "readout and the energy")):
@@ -71,19 +71,18 @@ def define_flags(flag_values: flags.FlagValues) -> None:
             lower_bound=0,
             **own,
         )
-    flags.DEFINE_float(
+    flags.DEFINE(
+        shell.FiniteParser(0.0),
         "clip",
         None,
         "Largest norm of a moment's gradient by its detections, loss per px.",
-        lower_bound=0.0,
         **own,
     )
-    flags.DEFINE_float(
+    flags.DEFINE(
+        shell.FiniteParser(0.0, 1.0),
         "outliers",
         0.0,
         "Share of the detections that are put elsewhere.",
-        lower_bound=0.0,
-        upper_bound=1.0,
         **own,
     )
     loss = LossWeights()
@@ -91,7 +90,8 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         ("loss_3d", loss.joints_3d, "mean distance of joints, per mm"),
         ("loss_network", loss.network, "network's own loss"),
     ):
-        flags.DEFINE_float(name, value, f"Weight of the {of}.", lower_bound=0.0, **own)
+        parser = shell.FiniteParser(0.0)
+        flags.DEFINE(parser, name, value, f"Weight of the {of}.", **own)
     flags.DEFINE_list(
         "learned",
         None,

@@ -104,12 +104,11 @@ def _define_work(flag_values: flags.FlagValues) -> None:
         "Beam's, to run elsewhere: '--runner=FlinkRunner --flink_master=...'.",
         **own,
     )
-    flags.DEFINE_float(
+    flags.DEFINE(
+        shell.FiniteParser(0.0, 1.0),
         "max_bad_share",
         MAX_BAD_SHARE,
         "How many of all samples may be unusable; they are listed in skipped.tsv.",
-        lower_bound=0.0,
-        upper_bound=1.0,
         **own,
     )
     flags.DEFINE_boolean(

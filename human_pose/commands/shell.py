@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import os
 import re
 import shutil
@@ -145,6 +146,17 @@ def show_in_help(flag_values: flags.FlagValues, module: str) -> None:
     """Makes `--help` of the running command show the flags that `module` defines."""
     for flag in flag_values.get_flags_for_module(module):
         flag_values.register_key_flag_for_module(sys.argv[0], flag)
+
+
+class FiniteParser(flags.FloatParser):
+    """Reads a number, of a range or not, that is neither NaN nor infinite.
+
+    NaN is outside of no bounds, for absl, and then of no effect where it is compared.
+    """
+
+    def is_outside_bounds(self, val: float) -> bool:
+        """Whether the number is refused."""
+        return not math.isfinite(val) or bool(super().is_outside_bounds(val))
 
 
 def is_folder_name(name: str) -> bool:

@@ -83,7 +83,7 @@ def measured(
 
     Args:
       pipeline: the model.
-      batches: of `MomentSet`, in order.
+      batches: of `MomentSet`, in any order.
       count: how many moments they have.
       outliers: see `config.Outliers`.
       seed: of these.
@@ -113,16 +113,20 @@ def measured(
         return poses, truth, detections.points_px, detections.covariance_px2, images
 
     parts: list[list[np.ndarray]] = []
+    numbers: list[np.ndarray] = []
     done, total = 0, 0.0
     for batch in batches:
         found = [value.numpy() for value in measure(batch)]
         lost = ~np.isfinite(found[0]).all(axis=(1, 2))
+        numbers.append(batch["moment"].numpy())
         if lost.any():
-            number = int(batch["moment"].numpy()[lost][0])
+            number = int(numbers[-1][lost][0])
             raise FloatingPointError(f"the pose of moment {number} is not finite")
         parts.append(found)
         done += len(found[0])
         poses, truth = map(metrics.root_centred, found[:2])
         total += float(np.sum(metrics.mpjpe(truth, poses)))
         progress.update(done, [("mpjpe_mm", total / done)])
-    return Measured(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    order = np.argsort(np.concatenate(numbers))
+    columns = zip(*parts, strict=True)
+    return Measured(*(np.concatenate(column)[order] for column in columns))

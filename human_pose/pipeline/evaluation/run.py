@@ -103,7 +103,8 @@ def evaluate(
       pipeline: the model.
       data: the moments.
       folder: the run's folder; made if need be.
-      batch_size: moments at once.
+      batch_size: moments at once, drawn from the whole set; a network that normalises
+        by the statistics of the batch gives other results for another size.
       outliers: detections that are put elsewhere; None for none.
       seed: of these.
       description: what was evaluated, for the report.
@@ -114,7 +115,9 @@ def evaluate(
       FloatingPointError: naming the moment, if a pose is not finite.
     """
     folder, outliers = Path(folder), outliers or Outliers()
-    stream = Stream(batch_size, input_size=pipeline.network.input_size)
+    # Statistics of the network, where they are those of the batch, are such as
+    # it learned with only if batches are mixed, as in the evaluation of pictures.
+    stream = Stream(batch_size, shuffle=True, input_size=pipeline.network.input_size)
     with naming_damage(data.pictures), results.evaluating(folder):
         found = measured(
             pipeline, data.batches(stream), len(data), outliers, seed, verbose

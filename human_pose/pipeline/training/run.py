@@ -203,7 +203,8 @@ def _fit(
         Watcher(trainer.pipeline, next(iter(watched)), progress, events),
         Saver(keeper, notice, _BEST_BY),
     ]
-    held = validation.batches(Stream(config.batch_size, input_size=size))
+    # Batches as in training, lest their statistics differ.
+    held = validation.batches(Stream(config.batch_size, shuffle=True, input_size=size))
     for first, last, steps in rounds(
         progress.step, config.iterations, config.save_every
     ):

@@ -107,6 +107,10 @@ def test_views_are_different_cameras(folder, views):
         (["--train=1", "--damping=nan"], "must be 0 or more, or adaptive"),
         (["--train=1", "--derivative=implicit", "--damping=1"], "belongs to"),
         (["--train=1", "--outliers=2"], "outliers"),
+        (["--train=1", "--outliers=nan"], "nan is not a number in the range"),
+        (["--train=1", "--clip=nan"], "nan is not a non-negative number"),
+        (["--train=1", "--loss_3d=inf"], "inf is not a non-negative number"),
+        (["--train=1", "--energy_wlr=nan"], "nan is not a non-negative number"),
         (["--clip=1"], "needs --train=1"),
         (["--model=lifter", "--views=0"], "needs --model=pipeline"),
         (

@@ -107,6 +107,12 @@ def test_what_it_refuses(words, message):
         prepare.work(parse(*words))
 
 
+def test_a_share_is_a_number():
+    """No number of bad samples would be more than NaN."""
+    with pytest.raises(flags.Error, match="nan is not a number in the range"):
+        parse("--max_bad_share=nan")
+
+
 @pytest.mark.parametrize(
     ("words", "workers", "options"),
     [

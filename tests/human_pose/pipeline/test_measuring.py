@@ -1,10 +1,12 @@
 """Figures of an evaluation, by hand."""
 
+import contextlib
 import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from made_up_moments import made_up_batch
 
 from human_pose.i1 import codec
@@ -49,6 +51,56 @@ def test_detections_and_their_deviations(found):
     assert uneven.share_within(2.9) == 0
     assert uneven.share_within(3.1) == pytest.approx(2 / 3)
     assert uneven.share_within(6.1) == 1
+
+
+def test_moments_are_mixed_and_come_in_their_order(tmp_path, monkeypatch):
+    """In batches of neighbours a network's statistics would be none that it knows."""
+    batch = made_up_batch(MOMENTS, VIEWS, input_size=4)
+    views = {"image", "box"}
+
+    def part(moments):
+        pictures = np.concatenate([VIEWS * m + np.arange(VIEWS) for m in moments])
+        known = (*views, "projection", "joints_world_mm", "moment")
+        return {
+            name: tf.gather(batch[name], pictures if name in views else moments)
+            for name in known
+        }
+
+    streams = []
+
+    class Moments(SimpleNamespace):
+        def __len__(self):
+            return MOMENTS
+
+        def batches(self, stream):
+            streams.append(stream)
+            return [part([2, 0]), part([1])]
+
+    class Network(SimpleNamespace):
+        def __call__(self, image, training):
+            return {"heatmap2": image}
+
+    pipeline = SimpleNamespace(
+        network=Network(input_size=4),
+        read=lambda heatmap2, batch: SimpleNamespace(
+            points_px=tf.cast(batch["moment"], tf.float64),
+            covariance_px2=heatmap2[::VIEWS],
+        ),
+        lift=lambda detections, batch: batch["joints_world_mm"] + 1,
+    )
+    data = Moments(
+        pictures=SimpleNamespace(root="here"),
+        moments=SimpleNamespace(action=np.zeros(MOMENTS, int), views=(0, 1)),
+    )
+    monkeypatch.setattr(run, "_draw", lambda *_: {})
+    monkeypatch.setattr(run, "_write", lambda *_: None)
+    monkeypatch.setattr(run, "naming_damage", lambda *_: contextlib.nullcontext())
+    found = run.evaluate(pipeline, data, tmp_path, batch_size=2, verbose=False).found
+    assert streams[0].shuffle
+    np.testing.assert_array_equal(found.points_px, np.arange(MOMENTS))
+    np.testing.assert_array_equal(found.truth_mm, batch["joints_world_mm"])
+    np.testing.assert_array_equal(found.poses_mm, found.truth_mm + 1)
+    np.testing.assert_array_equal(found.covariance_px2, batch["image"][::VIEWS])
 
 
 def test_a_gaussian_in_the_plane():
