@@ -1,6 +1,7 @@
 """Detections of any format as a source of shards: one record a frame."""
 
 import os
+import pickle
 import re
 import zlib
 from collections.abc import Iterator, Mapping
@@ -67,8 +68,9 @@ def recording_source(
     """
     if not _NAME.fullmatch(config):
         raise InputError("config", "must be small letters, digits and _", config)
-    path, options = Path(path), tuple(sorted((reading or {}).items()))
-    recording = _read(path, options)
+    # Told by its bytes: neither ranges of frames nor lists of cameras can be hashed.
+    told_by = pickle.dumps((Path(path), {**(reading or {})}))
+    recording = _read(told_by)
     views, people, joints = recording.joints_2d_px.shape[1:4]
     schema: Schema = schema_of(views, people, joints)
     # A source of one line: what the files hold, not what they are called.
@@ -78,7 +80,7 @@ def recording_source(
         config,
         schema,
         f"recording {told}",
-        partial(_samples, path, options),
+        partial(_samples, told_by),
         {PART: (Piece(None, range(len(recording))),)},
         f"Detections of {people} people at most; views "
         f"{', '.join(recording.view_names)}; joints "
@@ -136,13 +138,12 @@ def _checksum(recording: Recording) -> str:
     return f"{checksum:08x}"
 
 
-def _samples(
-    path: Path, options: tuple[tuple[str, Any], ...], piece: Piece
-) -> Iterator[Good]:
-    return samples_of(_read(path, options), piece.indices)
+def _samples(told_by: bytes, piece: Piece) -> Iterator[Good]:
+    return samples_of(_read(told_by), piece.indices)
 
 
 # Each process reads it once, whatever the number of its shards.
 @lru_cache(maxsize=1)
-def _read(path: Path, options: tuple[tuple[str, Any], ...]) -> Recording:
-    return read_recording(path, **dict(options))
+def _read(told_by: bytes) -> Recording:
+    path, reading = pickle.loads(told_by)
+    return read_recording(path, **reading)

@@ -188,6 +188,21 @@ def test_a_folder_of_other_files_is_told_what_is_wanted(tmp_path, name):
         open_source(name, tmp_path)
 
 
+def test_recordings_of_a_range_of_frames(tmp_path):
+    """Neither ranges nor lists of cameras can be hashed (ranges since Python 3.12)."""
+    recording = made_up_recording.recording()
+    write(tmp_path / "walk.npz", recording)
+    reading = {"frames": slice(5, 9), "cameras": [*recording.cameras]}
+    source = open_source(
+        "recordings", tmp_path / "walk.npz", options=Options(reading=reading)
+    )
+    samples = [item.sample for item in source.samples("recording")]
+    assert [int(sample["index"]) for sample in samples] == [0, 1, 2, 3]
+    assert [int(sample["frame"]) for sample in samples] == [5, 6, 7, 8]
+    stacked = np.stack([sample["joints_2d_px"] for sample in samples])
+    np.testing.assert_array_equal(stacked, recording.joints_2d_px[5:9])
+
+
 def test_recordings_are_what_was_read(tmp_path):
     recording = made_up_recording.recording()
     write(tmp_path / "walk.npz", recording)
