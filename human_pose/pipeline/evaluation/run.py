@@ -71,6 +71,7 @@ def evaluate_files(
       InputError: as of `open_pipeline`, `open_moments` and `evaluate`.
     """
     pipeline = open_pipeline(config.check_path, parameters_dir=config.parameters_dir)
+    pipeline.head.check_views(len(config.views))
     data = open_moments(
         config.data_dir, config.split, "test", config.views, skip_bad=config.skip_bad
     )

@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 from absl import logging
 
+from human_pose.files.errors import InputError
 from human_pose.i1.input import Stream
 from human_pose.i1.input.loader import naming_damage
 from human_pose.i1.training.batches import list_skipped
@@ -89,7 +90,8 @@ def train(config: PipelineTrainingConfig, folder: RunFolder) -> None:
         progress = Progress()
         if config.resume:
             progress = continued(folder, conditions)
-            restore_variables(folder.training_state, trainer.state_variables)
+            _restore(folder, trainer)
+        _wanted(trainer, config, progress.step)  # so that a seed is refused by now
         folder.prepare(dataclasses.asdict(config), overwrite=config.overwrite)
         list_skipped([data.pictures, validation.pictures], folder.skipped)
         stack.enter_context(naming_damage(data.pictures, validation.pictures))
@@ -117,6 +119,14 @@ def continued(folder: RunFolder, conditions: dict[str, Any]) -> Progress:
     return progress
 
 
+def _restore(folder: RunFolder, trainer: PipelineTrainer) -> None:
+    try:
+        restore_variables(folder.training_state, trainer.state_variables)
+    except InputError as error:
+        hint = "or `check_path` does not name the parts that the run began with"
+        raise InputError(f"{error} ({hint})") from None
+
+
 def make_trainer(config: PipelineTrainingConfig) -> PipelineTrainer:
     """What trains by a configuration, from the files that it names.
 
@@ -131,6 +141,8 @@ def make_trainer(config: PipelineTrainingConfig) -> PipelineTrainer:
         seed=config.seed,
         parameters_dir=config.parameters_dir,
     )
+    # Once `fit` calls the model, Keras wraps what is said, and an old run is removed.
+    pipeline.head.check_views(len(config.views))
     trainer = PipelineTrainer(pipeline, config)
     trainer.compile_as_configured()
     return trainer
@@ -140,15 +152,19 @@ def stream(
     data: MomentSet, trainer: PipelineTrainer, config: PipelineTrainingConfig, step: int
 ) -> tf.data.Dataset:
     """The batches of a training from a step on, without end."""
-    return data.batches(
-        Stream(
-            config.batch_size,
-            shuffle=True,
-            seed=config.seed,
-            start_step=step,
-            input_size=trainer.pipeline.network.input_size,
-            repeat=True,
-        )
+    return data.batches(_wanted(trainer, config, step))
+
+
+def _wanted(
+    trainer: PipelineTrainer, config: PipelineTrainingConfig, step: int
+) -> Stream:
+    return Stream(
+        config.batch_size,
+        shuffle=True,
+        seed=config.seed,
+        start_step=step,
+        input_size=trainer.pipeline.network.input_size,
+        repeat=True,
     )
 
 

@@ -1,9 +1,11 @@
 """Trainings of pictures, from the command's configuration to the report."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from human_pose.datasets.rendered import Recipe, generate
 from human_pose.files.errors import InputError
@@ -12,6 +14,8 @@ from human_pose.i1 import codec
 from human_pose.i1.input import Stream
 from human_pose.i1.training.progress import Progress
 from human_pose.i1.training.saving import Keeper
+from human_pose.lifting import PPCALifter, read_cameras, read_mixture
+from human_pose.pipeline.averaged_head import AveragedHead
 from human_pose.pipeline.batches import open_moments
 from human_pose.pipeline.checkpoint import load_pipeline
 from human_pose.pipeline.config import PipelineEvaluationConfig, PipelineTrainingConfig
@@ -124,3 +128,48 @@ def test_one_view_cannot_be_lifted(tmp_path):
     with pytest.raises(InputError, match="views must be 2 cameras or more"):
         open_moments(tmp_path, "corrected", "test", (1,))
     assert not folder.exists()
+
+
+def test_the_published_lifter_wants_four_views_before_all_else(tmp_path, monkeypatch):
+    """Keras wraps what a layer says, and an old run would be removed by then."""
+    lifter = PPCALifter(
+        read_mixture("data/model_parameters.h5", 3), read_cameras("data/avg_cameras.h5")
+    )
+    found = SimpleNamespace(head=AveragedHead(lifter))
+    for module in (run, evaluation):
+        monkeypatch.setattr(module, "open_pipeline", lambda *_, **__: found)
+    views = (0, 1, 2)
+    with pytest.raises(InputError, match=r"^views must be the 4 of the lifter"):
+        run.make_trainer(PipelineTrainingConfig(tmp_path, views=views))
+    config = PipelineEvaluationConfig(tmp_path, (), views=views)
+    with pytest.raises(InputError, match=r"^views must be the 4 of the lifter"):
+        evaluation.evaluate_files(config, tmp_path)
+
+
+def test_a_seed_is_refused_before_an_old_run_is_removed(tmp_path, monkeypatch):
+    class Moments(SimpleNamespace):
+        def some(self, count):
+            return self
+
+    network = SimpleNamespace(input_size=64)
+    trainer = SimpleNamespace(pipeline=SimpleNamespace(network=network))
+    monkeypatch.setattr(run, "_open", lambda *_: Moments(pictures=None))
+    monkeypatch.setattr(run, "make_trainer", lambda _: trainer)
+    monkeypatch.setattr(run, "_conditions", lambda *_: {})
+    folder = run.run_folder(tmp_path / "run")
+    old = folder.path / "check" / "pipeline.keras"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"old")
+    config = PipelineTrainingConfig(tmp_path, seed=2**31 - 1, overwrite=True)
+    with pytest.raises(InputError, match="seed must be in"):
+        run.train(config, folder)
+    assert old.exists()
+
+
+def test_a_run_of_other_parts_is_told(tmp_path):
+    folder = run.run_folder(tmp_path)
+    folder.training_state.parent.mkdir(parents=True)
+    write_state(folder.training_state, Progress(), {}, [tf.Variable([1.0, 2.0])])
+    trainer = SimpleNamespace(state_variables=[tf.Variable(1.0)])
+    with pytest.raises(InputError, match="`check_path` does not name the parts"):
+        run._restore(folder, trainer)
