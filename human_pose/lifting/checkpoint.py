@@ -7,6 +7,7 @@ something else to another lifter.
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -52,6 +53,8 @@ def read_checkpoint(
       InputError: if the file is missing, truncated, of another number of models, or
         holds NaN or a number that no training comes to.
     """
+    if Path(path).suffix == ".keras":
+        raise InputError(f"{path}: must be a lifter's, .h5; .keras is another model's")
     found = read_h5(path, {"exp_weights": ("M", 1)})["exp_weights"]
     if models is not None and len(found) != models:
         raise InputError(

@@ -3,7 +3,9 @@
 Keras makes a network by the class that registers itself when this module imports it.
 """
 
+import json
 import os
+import zipfile
 from pathlib import Path
 
 import keras
@@ -16,6 +18,8 @@ from human_pose.i1.network.hourglass import LAST_LAYER, PoseNetwork
 from human_pose.i1.network.layers_only import from_layers
 
 __all__ = ["LAST_LAYER", "as_network", "load_network", "read_model", "save_network"]
+
+_PACKAGE = "human_pose"  # of classes that register themselves
 
 
 def save_network(network: PoseNetwork, path: str | os.PathLike[str]) -> None:
@@ -55,13 +59,29 @@ def read_model(path: str | os.PathLike[str]) -> keras.Model:
     """Reads any model whose classes are registered.
 
     Raises:
-      InputError: naming the file, if it is missing or unreadable.
+      InputError: naming the file, if it is missing or unreadable, or of a class that
+        nothing which is imported knows.
     """
     path = Path(path)
     check_is_file(path)
+    if unknown := _unknown_class(path):
+        raise InputError(f"{path}: is not an I1 network but a {unknown}")
     with refusing(path, "is not a readable checkpoint"):
         # Nothing in the file may name a function to be run.
         return keras.models.load_model(path, compile=False, safe_mode=True)
+
+
+def _unknown_class(path: Path) -> str | None:
+    """The project's class that a file is of, if it is known to be none that is here."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+        name = str(config["registered_name"])
+    except (OSError, zipfile.BadZipFile, ValueError, LookupError, TypeError):
+        return None  # Keras says what is wrong
+    package, _, kind = name.partition(">")
+    here = keras.saving.get_registered_object(name) is not None
+    return None if here or package != _PACKAGE else kind
 
 
 def as_network(model: keras.Model, path: str | os.PathLike[str]) -> PoseNetwork:

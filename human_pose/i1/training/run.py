@@ -101,6 +101,7 @@ def train(
             strategy,
         )
         trainer = stages.first_trainer(start)
+        stages.check_services()
         if writes:
             folder.prepare(dataclasses.asdict(config), overwrite=config.overwrite)
             list_skipped([data, validation], folder.skipped)

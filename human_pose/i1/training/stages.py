@@ -84,6 +84,21 @@ class Stages:
             build.start_from(start, trainer, self._config)
         return trainer
 
+    def check_services(self) -> None:
+        """Makes every stage's stream that services feed, so that mistakes are told.
+
+        Raises:
+          InputError: if one of them cannot be reached, or cannot have an equal part of
+            each batch.
+        """
+        if not self._config.data_service:
+            return
+        place = distribution.place_of(self._strategy)
+        first, stages = self._progress.stage, self._chosen.recipe.stages
+        for number in range(first, len(stages)):
+            step = self._progress.step if number == first else 0
+            self._made(stages[number], number, step, place.processes, place.number)
+
     def go(self, trainer: PoseTrainer, notice: Notice) -> None:
         """Trains the stages that are left.
 

@@ -135,3 +135,10 @@ def test_the_published_file_is_read(shared):
             atol=1e-12,
         )
     assert read_cameras(shared / "data/tome/avg_cameras.h5").shape == (4, 3, 3)
+
+
+def test_a_network_is_no_checkpoint_of_a_lifter(tmp_path):
+    path = tmp_path / "d16.keras"
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"d16.keras: must be a lifter's, .h5"):
+        read_checkpoint(path)

@@ -287,3 +287,12 @@ def test_refuses_other_files(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             load_network(str(tmp_path / name))
+
+
+def test_a_file_of_another_model_of_ours_is_told(tmp_path):
+    """Its class is not imported here, of which Keras would say how to register it."""
+    path = tmp_path / "pipeline.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", '{"registered_name": "human_pose>Other"}')
+    with pytest.raises(InputError, match=r"pipeline.keras: is not an I1 .* a Other"):
+        load_network(path)

@@ -810,3 +810,20 @@ def test_trains_on_shards_as_on_the_folder(config, tmp_path):
     assert len(numbers) > 10
     for name in numbers:
         np.testing.assert_array_equal(one[name], other[name], name)
+
+
+def test_services_are_looked_for_before_an_old_run_is_removed(tmp_path, monkeypatch):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    made_up_images.write_set(pictures)
+    monkeypatch.setattr(stages.Stages, "first_trainer", lambda *_: None)
+    old = tmp_path / "run" / "check" / "d4_ada.keras"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"old")
+    service = ("grpc://127.0.0.1:1",)
+    config = dataclasses.replace(
+        CONFIG, data_dir=pictures, overwrite=True, data_service=service
+    )
+    with pytest.raises(InputError, match="data_service must be reachable"):
+        training.train(config, RunFolder(tmp_path / "run"))
+    assert old.exists()
