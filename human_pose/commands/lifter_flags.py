@@ -260,8 +260,8 @@ def lifter_config(
         derivative=derivative,
         damping=damping,
         dtype=asked.dtype,
-        mixture_path=locate(folder / _MIXTURE_FILE),
-        cameras_path=locate(folder / "avg_cameras.h5"),
+        mixture_path=places.parameters(folder, _MIXTURE_FILE),
+        cameras_path=places.parameters(folder, "avg_cameras.h5"),
         check_path=(
             places.checkpoint(asked.flag_values)
             # The original's default is the word.

@@ -82,6 +82,16 @@ def pose_file(path: str) -> Path:
     return _locate(path, f"{data_command()} makes the embedded data")
 
 
+def parameters(folder: str | Path, name: str) -> Path:
+    """A file of the lifter's parameters, in the folder that holds them.
+
+    Raises:
+      InputError: if it does not exist, saying which flag names another folder.
+    """
+    remedy = f"--parameters_dir names its folder; {DATA_DIR} has the embedded ones"
+    return _locate(Path(folder) / name, remedy)
+
+
 def pictures_dir(path: str) -> Path:
     """A folder of pictures with annotations, or of the shards of a prepared set.
 

@@ -203,6 +203,14 @@ def test_missing_check_path_lists_the_places(folder):
         assert f"{place}/absent.h5" in str(raised.value)
 
 
+def test_data_without_parameters_names_the_flag(folder):
+    """As what human-pose-data makes elsewhere than in data."""
+    (folder / "mine").mkdir()
+    message = r"mine.model_parameters.h5 not found.*\(--parameters_dir names"
+    with pytest.raises(InputError, match=message):
+        main_settings("--data_dir=mine")
+
+
 def test_check_path_none_is_no_checkpoint(folder):
     assert main_settings("--check_path=none").lifter.check_path is None
 
