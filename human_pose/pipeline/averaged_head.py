@@ -5,7 +5,7 @@ no place. Both are taken from the joints as the true cameras triangulate them: t
 and the place that bring the pose nearest to these.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import keras
@@ -106,11 +106,28 @@ class AveragedHead(Head):
     def _triangulated(
         self, detections: Detections, weight: tf.Tensor, projection: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Points `[F, 16, 3]` and what they weigh, `[F, 16, 1]`; both held."""
+        """Points `[F, 16, 3]`, differentiable, and what they weigh, `[F, 16, 1]`.
+
+        Held, they would leave out what detections do to the pose's size and place.
+        """
         pairs = all_pairs(projection.shape[1])
-        points = triangulate(detections.points_px, weight, projection, pairs)
+        places = _with_finite_gradient(detections.points_px)
+        points = triangulate(places, weight, projection, pairs)
         known = tf.cast(points.known, weight.dtype)[..., None]
-        return tf.stop_gradient(points.points_mm), known
+        return points.points_mm, known
+
+
+@tf.custom_gradient
+def _with_finite_gradient(
+    values: tf.Tensor,
+) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """The same values; what their gradient has of a point that is none is left out."""
+
+    def backward(upstream: tf.Tensor) -> tf.Tensor:
+        finite = tf.math.is_finite(upstream)
+        return tf.where(finite, upstream, tf.zeros_like(upstream))
+
+    return tf.identity(values), backward
 
 
 def _placed(pose: tf.Tensor, points_mm: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
