@@ -27,7 +27,11 @@ def _residuals_with_aux(x, target):
     ("energy", "solver"),
     [
         (_with_aux, wt.Newton()),
-        (_with_aux, wt.GridSeeds([[0.0, 0.0], [0.5, 0.25]])(wt.Newton())),
+        pytest.param(
+            _with_aux,
+            wt.GridSeeds([[0.0, 0.0], [0.5, 0.25]])(wt.Newton()),
+            marks=pytest.mark.large,
+        ),
         (wt.ResidualEnergy(_residuals_with_aux), wt.LevenbergMarquardt()),
         pytest.param(
             wt.ResidualEnergy(_residuals_with_aux),

@@ -104,7 +104,7 @@ def test_what_depends_on_the_source_is_known(function, moves):
 @pytest.mark.parametrize(
     "residuals",
     [
-        lambda x, a: tf.linalg.matvec(a, x) - 1,
+        pytest.param(lambda x, a: tf.linalg.matvec(a, x) - 1, marks=pytest.mark.large),
         lambda x, a: tf.linalg.matvec(a, x) + 0.1 * x[..., :1] ** 2 - 1,
         # Only the value of x, not its derivative, moves the Jacobian.
         lambda x, a: tf.linalg.matvec(a, x) * (1 + 0.1 * tf.stop_gradient(x[..., :1])),

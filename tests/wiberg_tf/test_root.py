@@ -39,7 +39,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("graph", [False, True], ids=["eager", "graph"])
+@pytest.mark.parametrize(
+    "graph",
+    [pytest.param(False, marks=pytest.mark.large), True],
+    ids=["eager", "graph"],
+)
 @pytest.mark.parametrize("case", CASES)
 def test_derivatives_equal_differences_of_the_whole_solve(case, graph, rng, slope):
     solve, options = CASES[case]

@@ -43,10 +43,11 @@ def _regression(rng, batch=()):
 
 
 def _alone_or_in_a_batch():
-    """Every loss in a batch; alone one, the others among the large tests."""
+    """A convex loss and others in a batch, one alone; the rest are large tests."""
     for loss in _LOSSES:
         name = type(loss).__name__
-        yield pytest.param(loss, (3,), id=f"{name}-batch")
+        marks = () if name in ("Huber", "Cauchy", "Welsch") else pytest.mark.large
+        yield pytest.param(loss, (3,), id=f"{name}-batch", marks=marks)
         marks = () if name == "PseudoHuber" else pytest.mark.large
         yield pytest.param(loss, (), id=f"{name}-alone", marks=marks)
 

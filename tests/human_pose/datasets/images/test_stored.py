@@ -77,7 +77,9 @@ def test_pictures_and_joints_are_those_of_224_px(form):
     assert off.mean() <= mean
 
 
-@pytest.mark.parametrize("augment", ["published", "modern", None])
+@pytest.mark.parametrize(
+    "augment", ["published", pytest.param("modern", marks=pytest.mark.large), None]
+)
 def test_batches_are_those_of_224_px(form, augment):
     plain, other, most, mean = form
     stream = Stream(4, augment, shuffle=True, seed=3, input_size=64)
