@@ -14,7 +14,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from default_cases import large_unless
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -254,7 +253,9 @@ def test_training_lowers_the_error(configs, tmp_path):
     assert errors[-1] < 0.8 * errors[0]
 
 
-@pytest.mark.parametrize("steps", large_unless([2], [0, 2, 3]))
+@pytest.mark.parametrize(
+    "steps", [2, *(pytest.param(n, marks=pytest.mark.large) for n in (0, 3))]
+)
 def test_resumed_training_equals_an_uninterrupted_one(
     configs, tmp_path, monkeypatch, steps
 ):
