@@ -10,6 +10,7 @@ from absl import flags
 
 from human_pose.commands import shell
 from human_pose.files.errors import InputError
+from human_pose.geometry.axes import UP_AXES
 
 _RANGE: Final = re.compile(r"(\d*):(\d*)")
 
@@ -45,7 +46,7 @@ def define_up(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "up",
         None,
-        ["x", "y", "z", "-x", "-y", "-z"],
+        [*UP_AXES],
         "Axis that points upwards: of a calibration's world (default: z), or in BVH, "
         "TRC, C3D and CSV files of motion (default: their formats').",
         flag_values=flag_values,
