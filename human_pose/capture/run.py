@@ -28,7 +28,7 @@ from human_pose.exchange import formats, pose2sim
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 from human_pose.files.extras import needed
-from human_pose.geometry.cameras import Camera, composed
+from human_pose.geometry.cameras import Camera
 from human_pose.geometry.joint_words import from_names
 from human_pose.media.videos import Video
 from human_pose.runs.folder import RunFolder
@@ -184,7 +184,7 @@ def _given(config: CaptureConfig, project: Path, videos: Sequence[Video]) -> _Se
             up=config.up,
         )
     )
-    by_name = {composed(video.name): video for video in videos}
+    by_name = {video.name: video for video in videos}
     shown = []
     for name in recording.view_names:
         if name not in by_name:

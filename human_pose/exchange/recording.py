@@ -9,8 +9,9 @@ import numpy as np
 from absl import logging
 
 from human_pose.files.errors import InputError
+from human_pose.files.paths import composed
 from human_pose.geometry.axes import UP_AXES, upright
-from human_pose.geometry.cameras import Camera, composed
+from human_pose.geometry.cameras import Camera
 from human_pose.geometry.skeleton import Skeleton
 
 # Stands for what follows from the number of frames.

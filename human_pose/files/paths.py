@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,11 @@ _PART: Final = ".part"
 
 # Text files here have a line or a page; a megabyte is a book.
 MOST_TEXT_BYTES: Final = 1 << 20
+
+
+def composed(name: str) -> str:
+    """A name whose letters have their accents within, as macOS's files have not."""
+    return unicodedata.normalize("NFC", name)
 
 
 def locate(

@@ -7,13 +7,13 @@ axis (OpenCV's convention); world points are millimetres, image points pixels. W
 lens does to a point stands in `distortion` and in `fisheye`.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
+from human_pose.files.paths import composed
 from human_pose.geometry.lenses import BROWN_CONRADY, FISHEYE, LENSES, Lens
 
 # Rotations come from files with few digits: how far R Rᵀ may be from I.
@@ -25,11 +25,6 @@ _SHAPES: Final = {
     "focal_px": (2,),
     "centre_px": (2,),
 }
-
-
-def composed(name: str) -> str:
-    """A name whose letters have their accents within, as macOS's files have not."""
-    return unicodedata.normalize("NFC", name)
 
 
 @dataclass(frozen=True, eq=False)

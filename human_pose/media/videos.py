@@ -19,7 +19,7 @@ from absl import logging
 
 from human_pose.files.errors import InputError, one_line
 from human_pose.files.extras import needed
-from human_pose.files.paths import check_is_file
+from human_pose.files.paths import check_is_file, composed
 
 VIDEO_SUFFIXES: Final = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mts")
 _QUARTER_DEG: Final = 90
@@ -52,7 +52,7 @@ class Video:
     @property
     def name(self) -> str:
         """The view's: that of the file without its ending."""
-        return self.path.stem
+        return composed(self.path.stem)
 
     @property
     def fps(self) -> float | None:

@@ -28,6 +28,11 @@ def test_frames_come_with_their_numbers_and_times(ending, tmp_path):
     assert not list(read_frames(video, slice(30, None)))
 
 
+def test_a_name_has_its_accents_within(tmp_path):
+    """As views and cameras of that name have."""
+    assert probe(made_up_videos.write(tmp_path / "a\u0308.mp4")).name == "\u00e4"
+
+
 def test_a_single_frame_and_grey_are_videos(tmp_path):
     one = probe(made_up_videos.write(tmp_path / "one.mp4", [0]))
     assert (len(one), one.fps, one.times_s.tolist()) == (1, None, [0.0])
