@@ -66,6 +66,24 @@ def numbered(recording: Recording) -> Recording:
     )
 
 
+def later(
+    frames: np.ndarray, sequence: np.ndarray, count: int, step: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of frames, and of those that are some frames later in the same take.
+
+    Args:
+      frames: int64 `[F]`, numbers of the frames.
+      sequence: `[F]`, equal for the frames of one take.
+      count: how many frames later; negative for earlier.
+      step: between numbers of frames that follow each other.
+    """
+    rows = np.arange(len(frames) - abs(count))
+    here, there = (rows + max(first, 0) for first in (-count, count))
+    same = sequence[there] == sequence[here]
+    same &= frames[there] - frames[here] == count * step
+    return here[same], there[same]
+
+
 def _check_ascending(recording: Recording) -> None:
     """Refuses numbers that do not ascend within a take, wherever its frames stand."""
     order = np.argsort(recording.sequence, kind="stable")

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from human_pose.calibrated.baselines.linear import triangulated
-from human_pose.calibrated.baselines.views import images, pinhole_views
+from human_pose.calibrated.baselines.views import Views, images, pinhole_views
+from human_pose.exchange.numbering import later
 from human_pose.exchange.recording import Recording
 
 # Frames that are looked at, and lags: of these no more than a share of the frames.
@@ -50,7 +51,9 @@ def said_of_clocks(recording: Recording) -> str:
         return ""
     middle = max(len(recording) - _MOST_FRAMES, 0) // 2
     some = recording.of_frames(slice(middle, middle + _MOST_FRAMES))
-    lags = [_lag(some, view) for view in range(len(names))]
+    detected = some.joints_2d_px[:, :, 0], some.confidence[:, :, 0]
+    views = pinhole_views(*detected, some.cameras)
+    lags = [_lag(some, views, view) for view in range(len(names))]
     # One that is late makes others seem early, by less.
     view = min(range(len(names)), key=lambda v: lags[v].share)
     found = lags[view]
@@ -65,11 +68,7 @@ def said_of_clocks(recording: Recording) -> str:
     )
 
 
-def _lag(recording: Recording, view: int) -> _Lag:
-    views = pinhole_views(
-        recording.joints_2d_px[:, :, 0], recording.confidence[:, :, 0],
-        recording.cameras,
-    )  # fmt: skip
+def _lag(recording: Recording, views: Views, view: int) -> _Lag:
     weights = views.weights.copy()
     weights[:, view] = 0
     shown = images(triangulated(views, weights), views.projection)[:, view, :, :2]
@@ -97,11 +96,8 @@ def _off(
 
     Of the frames that show some on both sides; NaN where a joint is not.
     """
-    count = len(recording) - abs(lag)
-    here, there = (slice(max(f, 0), max(f, 0) + count) for f in (lag, -lag))
-    same = recording.sequence[here] == recording.sequence[there]
-    same &= recording.frames[here] - recording.frames[there] == lag * step
-    off = (detected[here] - shown[there])[same]
+    before, now = later(recording.frames, recording.sequence, lag, step)
+    off = detected[now] - shown[before]
     known = np.isfinite(off).all(axis=-1)
     return np.where(known[..., None], off, np.nan)[known.any(axis=1)]
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
+from human_pose.exchange.numbering import later
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.geometry import metrics
@@ -203,12 +204,8 @@ def _error_of_later(
     least_frames: float,
 ) -> float:
     """The mean error beside the truth of frames that are later; inf of too few."""
-    count = len(frames) - abs(shift)
-    here, there = (
-        slice(max(first, 0), max(first, 0) + count) for first in (-shift, shift)
-    )
-    same = (frames[there] - frames[here] == shift) & (sequence[there] == sequence[here])
-    distances = np.linalg.norm(joints_mm[here] - truth_mm[there], axis=-1)[same]
+    here, there = later(frames, sequence, shift)
+    distances = np.linalg.norm(joints_mm[here] - truth_mm[there], axis=-1)
     known = np.isfinite(distances)
     if known.any(axis=-1).sum() < least_frames:
         return np.inf
