@@ -93,7 +93,9 @@ def read_recording(
         recording = recording.with_cameras(held, str(cameras))
     elif cameras is not None:
         recording = recording.with_cameras(cameras)
-    if up is not None and not recording.cameras:
+    if up is None:
+        return recording
+    if not recording.cameras:
         raise InputError("up", "is of a calibration's world, and none is given")
     return recording.replace(cameras=_upright(recording.cameras, up))
 
