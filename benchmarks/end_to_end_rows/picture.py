@@ -11,6 +11,8 @@ from end_to_end_rows.arm import Outcome
 from human_pose.runs import drawing
 
 _WAYS = {"joint": drawing.LEFT_COLOUR, "apart": drawing.RIGHT_COLOUR}
+# By setting, and by how it was trained.
+_Rows = dict[str, dict[str, list[Outcome]]]
 
 
 def draw(outcomes: Sequence[Outcome], path: Path) -> None:
@@ -20,13 +22,15 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
       outcomes: of any arms.
       path: of the picture.
     """
-    pairs: dict[str, list[Outcome]] = {}
-    others: dict[str, list[Outcome]] = {}
+    pairs: _Rows = {}
+    others: _Rows = {}
     for outcome in outcomes:
         way, _, setting = outcome.arm.partition(", ")
-        rows = pairs if way in _WAYS else others
-        name = setting or "as it is" if way in _WAYS else outcome.arm
-        rows.setdefault(name, []).append(outcome)
+        if way in _WAYS:
+            rows, name = pairs, setting or "as it is"
+        else:
+            rows, name, way = others, outcome.arm, "after"
+        rows.setdefault(name, {}).setdefault(way, []).append(outcome)
     panels = [
         (rows, title)
         for rows, title in (
@@ -46,20 +50,16 @@ def draw(outcomes: Sequence[Outcome], path: Path) -> None:
     figure.savefig(path)
 
 
-def _draw_rows(axes: Axes, rows: dict[str, list[Outcome]]) -> None:
+def _draw_rows(axes: Axes, rows: _Rows) -> None:
     """One line for each setting, the first on top."""
     labels: dict[str, object] = {}
-    for height, found in enumerate(rows.values()):
+    for height, ways in enumerate(rows.values()):
+        before_mm = next(iter(ways.values()))[0].before_mm
         labels["before"] = axes.scatter(
-            found[0].before_mm, height, marker="|", s=90, color=drawing.TEXT_COLOUR
+            before_mm, height, marker="|", s=90, color=drawing.TEXT_COLOUR
         )
-        ways: dict[str, list[float]] = {}
-        for outcome in found:
-            way = outcome.arm.partition(", ")[0]
-            ways.setdefault(way if way in _WAYS else "after", []).append(
-                outcome.after_mm
-            )
-        for way, after in ways.items():
+        for way, found in ways.items():
+            after = [outcome.after_mm for outcome in found]
             colour = _WAYS.get(way, drawing.MIDDLE_COLOUR)
             labels[f"{way}, each seed"] = axes.scatter(
                 after, [height] * len(after), s=22, color=colour, alpha=0.6
