@@ -1,9 +1,13 @@
-"""Which axis of a world points upwards, and the turn that makes it z."""
+"""Which axis of a world points upwards, and the turn that makes it z.
+
+Without NumPy, since the flags of the command line take their choices from here.
+"""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 # A sign and an axis; -y in worlds that begin at a level camera, as OpenCV has them.
 UP_AXES: Final = ("x", "y", "z", "-x", "-y", "-z")
@@ -14,10 +18,10 @@ _ORDERS: Final[Mapping[str, tuple[int, ...]]] = {
     "z": (0, 1, 2),
 }
 # Half a turn about x.
-_OVER: Final = np.array([1.0, -1.0, -1.0])
+_OVER: Final = (1.0, -1.0, -1.0)
 
 
-def upright(vectors: np.ndarray, up: str) -> np.ndarray:
+def upright(vectors: "np.ndarray", up: str) -> "np.ndarray":
     """Vectors by the axes of the same world with z upwards.
 
     Rows of matrices that act on points, as of a camera's rotation, go the same way.
