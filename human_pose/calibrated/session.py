@@ -1,14 +1,11 @@
 """A recording lifted, stage by stage: what is measured of a take, then its poses."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
-import tensorflow as tf
 
 from human_pose.calibrated import gaps
-from human_pose.calibrated.energy import Unknowns
 from human_pose.calibrated.joints import SWAP_NAMES
 from human_pose.calibrated.lengths import size_doubt
 from human_pose.calibrated.lifter import CalibratedLifter, Take
@@ -16,6 +13,7 @@ from human_pose.calibrated.measure import measure
 from human_pose.calibrated.observe import Sight, observe
 from human_pose.calibrated.rivals import undo_exchanged_bodies
 from human_pose.calibrated.stages import Stages
+from human_pose.calibrated.windows import overlap, windows
 from human_pose.calibrated.work import Progress, Work
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
@@ -26,10 +24,6 @@ _EVEN: Final = 0.5
 # Of recordings that do not say; the rate of the weights' data.
 DEFAULT_FPS: Final = 24.0
 _MOST_SWAP_ROUNDS: Final = 2
-# Windows are filled up to multiples of it, so that few lengths are compiled.
-_LENGTHS: Final = 64
-# Frames that windows share at the least, whatever the rate.
-_LEAST_OVERLAP: Final = 2
 # Of `find_swaps`: exchanges that have the arms, and the legs, in them.
 _WITH_LIMBS: Final = ((1, 3), (2, 3))
 
@@ -86,12 +80,14 @@ class Session:
         """
         solved = self.solved(recording, lengths_mm, sigma_px)
         work, temporal = solved.work, self._is_sequence(solved.work)
-        reach = temporal * _overlap(work)
-        unknown = gaps.unknown(work.shows, work.follows, reach)[:, None, None]
-        covariance = self._covariances(solved) + _size_doubt(solved)
-        sure = np.isfinite(covariance.sum(axis=(-2, -1)))[..., None]
-        joints = np.where(sure & ~unknown, solved.joints_mm, np.nan)
-        covariance = np.where((sure & ~unknown)[..., None], covariance, np.nan)
+        work.settle()
+        covariance = self._covariances(solved)
+        covariance += _size_doubt(solved)
+        reach = temporal * overlap(work)
+        known = ~gaps.unknown(work.shows, work.follows, reach)[:, None]
+        known = known & np.isfinite(covariance.sum(axis=(-2, -1)))
+        joints = np.where(known[..., None], solved.joints_mm, np.nan)
+        covariance[~known] = np.nan
         poses = _poses(work, recording, joints, covariance, temporal)
         alone = np.where(work.shows[:, None, None], solved.frames.joints_mm, np.nan)
         return Lifted(poses, work.take, alone, work.shift_px)
@@ -143,16 +139,9 @@ class Session:
 
     def _covariances(self, solved: "Solved") -> np.ndarray:
         """Of the joints, `[F, J, 3, 3]`."""
-        work, alone = solved.work, solved.frames.covariance_mm2
-        if not self._is_sequence(work):
-            return alone
-        covariance = _covariances(work, solved.frames, solved.joints_mm)
-        # What lasts is not averaged over frames: that share of a frame's own errors.
-        # Where nothing is seen the nearest frame's come on top of what time adds.
-        alone = alone[gaps.nearest(work.shows, work.follows)]
-        alone = np.where(np.isfinite(alone), alone, covariance)
-        share = 1 - work.take.lasting * work.shows[:, None, None, None]
-        return np.asarray(share * covariance + work.take.lasting * alone)
+        if self._is_sequence(solved.work):
+            return _covariances(solved.work, solved.frames, solved.joints_mm)
+        return solved.frames.covariance_mm2.copy()
 
     def _is_sequence(self, work: Work) -> bool:
         return self.lifter.config.temporal and bool(work.follows.any())
@@ -185,14 +174,17 @@ class Frames:
     def lifted(cls, work: Work, chosen: np.ndarray) -> "Frames":
         """Some frames, by their numbers."""
         body, terms = work.body(), work.terms(False)
-        parts = []
+        shape = len(chosen), len(work.lifter.joints), 3
+        turns = np.empty([len(chosen), 3, 3])
+        found = cls(np.empty(shape), turns, np.empty([*shape, 3]))
         for part in work.batches("frames", len(chosen)):
             rows = chosen[part]
             observed = work.observed(rows)
             x, turn = work.stages.frames(work.triangulated(rows), observed, body, terms)
             spread = work.stages.frame_covariances(x, turn, observed, body, terms)
-            parts.append((x.joints_mm, turn, spread))
-        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            found.joints_mm[part], found.turns[part] = x.joints_mm, turn
+            found.covariance_mm2[part] = spread
+        return found
 
     def lift_again(self, work: Work, chosen: np.ndarray) -> None:
         """Lifts some frames anew, by their numbers."""
@@ -251,7 +243,7 @@ def _lift_windows(
     Windows without a frame that has `changed` stay.
     """
     start = joints.copy()
-    for window in _windows(work, "sequence"):
+    for window in windows(work, "sequence"):
         if changed[window.part].any():
             arguments = window.of(work, start, frames.turns)
             found = work.stages.sequence(*arguments).joints_mm
@@ -261,62 +253,18 @@ def _lift_windows(
 def _covariances(work: Work, frames: Frames, joints: np.ndarray) -> np.ndarray:
     """Covariances of the joints of sequences, `[F, J, 3, 3]`."""
     result = np.empty_like(frames.covariance_mm2)
-    for window in _windows(work, "covariances"):
+    nearest = gaps.nearest(work.shows, work.follows)
+    lasting = work.take.lasting
+    # What lasts is not averaged over frames: that share of a frame's own errors. Where
+    # nothing is seen the nearest frame's come on top of what time adds.
+    share = 1 - lasting * work.shows[:, None, None, None]
+    for window in windows(work, "covariances"):
         arguments = window.of(work, joints, frames.turns)
-        result[window.kept] = work.stages.sequence_covariances(*arguments)[window.own]
+        found = work.stages.sequence_covariances(*arguments).numpy()[window.own]
+        alone = frames.covariance_mm2[nearest[window.kept]]
+        alone = np.where(np.isfinite(alone), alone, found)
+        result[window.kept] = share[window.kept] * found + lasting * alone
     return result
-
-
-class _Window(NamedTuple):
-    """Frames that are minimised together.
-
-    Attributes:
-      part: all of them.
-      kept: those whose results count.
-      own: where these are among all.
-      overlap: frames that chunks share within it.
-    """
-
-    part: slice
-    kept: slice
-    own: slice
-    overlap: int
-
-    def of(self, work: Work, joints: np.ndarray, turns: np.ndarray) -> tuple[Any, ...]:
-        """What `Stages.sequence` takes, filled up to a length that is compiled."""
-        first, count = self.part.start, self.part.stop - self.part.start
-        # Frames beyond the end are the last one again, and follow nothing.
-        filled = np.minimum(np.arange(-(-count // _LENGTHS) * _LENGTHS), count - 1)
-        rows = first + filled
-        follows = work.follows[self.part]
-        inside = np.zeros(len(rows))
-        inside[1 : count - 1] = follows[1:-1] * follows[2:]
-        return (
-            Unknowns(tf.constant(joints[rows]), tf.zeros([len(rows), 3], tf.float64)),
-            tf.constant(turns[rows]),
-            tf.constant(inside),
-            work.observed(rows),
-            work.body(),
-            work.terms(True),
-            tf.constant(self.overlap, tf.int32),
-        )
-
-
-def _windows(work: Work, stage: str) -> Iterator[_Window]:
-    """A recording's windows; tells of each once it is done."""
-    settings, overlap = work.lifter.config.solver, _overlap(work)
-    for first in range(0, len(work), settings.window):
-        last = min(first + settings.window, len(work))
-        low, high = max(first - overlap, 0), min(last + overlap, len(work))
-        own = slice(first - low, last - low)
-        yield _Window(slice(low, high), slice(first, last), own, overlap)
-        work.tell(stage, last / len(work))
-
-
-def _overlap(work: Work) -> int:
-    """Frames that windows share on each side."""
-    overlap_s = work.lifter.config.solver.overlap_s
-    return max(round(overlap_s * work.take.fps), _LEAST_OVERLAP)
 
 
 def _poses(

@@ -18,6 +18,8 @@ _MOTION: Final = 0.03
 _LEAST_PX: Final = 2.0
 # Exchanges that begin or end: their chance, from one frame to the next.
 _CHANGE: Final = 0.02
+# Frames whose links are made at once.
+_PART: Final = 1024
 
 
 def find_swaps(
@@ -57,11 +59,18 @@ def links(
 
     Arguments as of `find_swaps`.
     """
-    states = len(joints.exchanges)
-    jumps = _jumps(points_px, seen, joints)
+    count, states = len(follows) - 1, len(joints.exchanges)
     change = np.full((states, states), np.log(_CHANGE / (states - 1)))
     np.fill_diagonal(change, np.log1p(-_CHANGE))
-    return np.where(follows[1:, None, None, None], change - jumps, 0.0)
+    result = np.empty([count, points_px.shape[1], states, states])
+    # By parts: what is made on the way is ten times as large.
+    for first in range(0, count, _PART):
+        part = slice(first, first + _PART)
+        both = slice(first, first + _PART + 1)
+        jumps = _jumps(points_px[both], seen[both], joints)
+        goes_on = follows[1:][part, None, None, None]
+        result[part] = np.where(goes_on, change - jumps, 0.0)
+    return result
 
 
 def exchanged(

@@ -120,7 +120,7 @@ class Work:
         """Moves the views' detections by `[V, 2]`, and triangulates them again."""
         self.shift_px = self.shift_px + shift_px
         self.original = _moved(self.original, shift_px)
-        self.sight = _moved(self.sight, shift_px)
+        self.undo(self.exchanges)
         self.triangulate()
 
     def exchange(self, joints_mm: np.ndarray | None = None) -> bool:
@@ -147,12 +147,20 @@ class Work:
         """Undoes exchanges `[F, V]` of the detections as they were made."""
         original, joints = self.original, self.lifter.joints
         self.exchanges = exchanges
+        if not exchanges.any():
+            self.sight = original
+            return
         changed = {
             name: swaps.exchanged(values, exchanges, joints)
             for name, values in vars(original).items()
             if name != "projection" and values is not None
         }
         self.sight = dataclasses.replace(original, **changed)
+
+    def settle(self) -> None:
+        """Lets go of what joints are found from; long takes fill the memory by it."""
+        self.original = self.sight
+        del self.points
 
     def _gains(self, joints_mm: np.ndarray) -> np.ndarray:
         """What exchanges of the original detections would gain beside the joints."""

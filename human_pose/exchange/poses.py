@@ -45,6 +45,8 @@ _WHOLE: Final = ("frames", "sequence")
 # Of a covariance's largest number: how far it may be from its transpose, and its
 # eigenvalues below 0, by rounding.
 _ROUNDING: Final = 1e-6
+# Frames whose covariances are checked at once.
+_CHECKED: Final = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,14 +165,17 @@ class Poses:
             raise InputError(f"{self.source}: reprojection_px must be 0 or more")
 
     def _check_covariance(self) -> None:
-        covariance = np.nan_to_num(self.covariance_mm2)
-        slack = _ROUNDING * np.abs(covariance).max(axis=(-2, -1), initial=0.0)
-        off = np.abs(covariance - np.swapaxes(covariance, -1, -2)).max(axis=(-2, -1))
-        if (off > slack).any() or _negative(covariance, slack).any():
-            raise InputError(
-                f"{self.source}: covariance_mm2 must be symmetric, without negative "
-                "variances"
-            )
+        # By parts: what is made on the way is several times as large.
+        for first in range(0, len(self), _CHECKED):
+            covariance = np.nan_to_num(self.covariance_mm2[first : first + _CHECKED])
+            slack = _ROUNDING * np.abs(covariance).max(axis=(-2, -1), initial=0.0)
+            skew = np.abs(covariance - np.swapaxes(covariance, -1, -2))
+            off = skew.max(axis=(-2, -1))
+            if (off > slack).any() or _negative(covariance, slack).any():
+                raise InputError(
+                    f"{self.source}: covariance_mm2 must be symmetric, without "
+                    "negative variances"
+                )
 
 
 def _negative(matrices: np.ndarray, slack: np.ndarray) -> np.ndarray:

@@ -32,6 +32,19 @@ def test_the_best_course_is_the_best_of_all():
         assert tuple(found[:, view]) == best
 
 
+def test_parts_of_a_take_give_the_links_of_the_whole(monkeypatch):
+    recording = made.recording(noise_px=2.0)
+    points, seen = recording.joints_2d_px[:, :, 0], recording.seen[:, :, 0]
+    follows = np.arange(24) % 11 > 0
+    whole = swaps.links(points, seen, follows, JOINTS)
+    assert whole.shape == (23, 4, 4, 4)
+    assert not whole[10].any()
+    assert np.unique(whole[9]).size > 4
+    for part in (1, 7, 23):
+        monkeypatch.setattr(swaps, "_PART", part)
+        np.testing.assert_array_equal(swaps.links(points, seen, follows, JOINTS), whole)
+
+
 @pytest.mark.parametrize("state", [1, 2, 3])
 def test_exchanges_are_found_and_undone(state):
     recording = made.recording(noise_px=2.0)

@@ -93,6 +93,16 @@ def test_what_is_no_result(changes, message):
         results(**changes)
 
 
+@pytest.mark.parametrize("part", [1, 2, 4])
+def test_covariances_of_all_parts_are_checked(monkeypatch, part):
+    monkeypatch.setattr(poses, "_CHECKED", part)
+    covariance = np.tile(np.eye(3), (FRAMES, JOINTS, 1, 1))
+    results(covariance_mm2=covariance, joints_3d_mm=ZEROS)
+    covariance[-1, -1] = INDEFINITE
+    with pytest.raises(InputError, match="without negative variances"):
+        results(covariance_mm2=covariance, joints_3d_mm=ZEROS)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
