@@ -29,6 +29,7 @@ DOCUMENTS = (
     "docs/i1.md",
     "docs/lifting.md",
     "docs/prior.md",
+    "docs/results.md",
     "docs/streaming.md",
     "docs/when-gradients-lie.md",
 )
