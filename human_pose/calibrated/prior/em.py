@@ -70,9 +70,10 @@ def log_likelihood(chunks: Chunks, mixture: Mixture, flat_mm: float) -> float:
 def fit_single(chunks: Chunks, joints: int, config: PriorConfig) -> Mixture:
     """One Gaussian: the mean and the covariance of all poses."""
     size = 3 * joints
+    # In mm²; where nothing is missing the first step forgets both.
     wide = Mixture(
-        np.ones(1), np.zeros((1, size)), 1e5 * centring(joints)[None]
-    )  # in mm²; where nothing is missing the first step forgets it
+        np.ones(1), _mean_body(chunks, joints)[None], 1e5 * centring(joints)[None]
+    )
     pooled = np.zeros((size, size))
     return _run(chunks, wide, pooled, config, config.steps, shrinkage=0.0)
 
@@ -108,6 +109,25 @@ def fit_mixture(
         starts.append((value, found))
     best = max(starts, key=lambda pair: pair[0])[1]
     return _run(chunks, best, pooled, config, config.steps)
+
+
+def _mean_body(chunks: Chunks, joints: int) -> np.ndarray:
+    """The mean `[3K]` of poses, each moved to where what is there of it fits best.
+
+    Poses that miss joints are centred by the others: the mean of legs alone is at the
+    knees. Begun elsewhere, EM explains by the millimetres in which such poses differ
+    how far they were put from the whole ones, and stays there.
+    """
+    # Least squares over the mean and the moves; these are eliminated.
+    normal, right = np.zeros((joints, joints)), np.zeros((joints, 3))
+    for poses in chunks():
+        points = poses.reshape(len(poses), joints, 3)
+        there = np.asarray(np.isfinite(points).all(axis=-1), np.float64)
+        points = np.where(there[..., None] > 0, points, 0.0)
+        count = there.sum(axis=1, keepdims=True)
+        right += points.sum(axis=0) - there.T @ (points.sum(axis=1) / count)
+        normal += np.diag(there.sum(axis=0)) - (there / count).T @ there
+    return np.asarray(np.linalg.pinv(normal, hermitian=True) @ right).ravel()
 
 
 def _run(

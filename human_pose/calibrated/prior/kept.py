@@ -1,12 +1,14 @@
 """What a prior is fitted to: takes of the mean body on disk, and mirror images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from absl import logging
 
 from human_pose.calibrated.prior.config import PriorConfig
+from human_pose.calibrated.prior.copies import Copies
 from human_pose.calibrated.prior.em import Chunks
 from human_pose.calibrated.prior.pose_prior import retargeting
 from human_pose.calibrated.prior.statistics import patterns
@@ -24,7 +26,7 @@ class Source:
     Attributes:
       name: of the file.
       fps: of the motion.
-      takes: between cuts.
+      takes: between cuts, without those that an earlier motion has.
       poses: after thinning.
       missing: share `[K]` of the poses that miss each joint.
       accelerations: second differences.
@@ -63,6 +65,7 @@ class Kept:
         self._config = config
         self._poses = Rows(3 * len(skeleton))
         self._accelerations = Rows(3 * len(skeleton))
+        self._copies = Copies(self._poses)
 
     def close(self) -> None:
         """Removes all from disk."""
@@ -72,10 +75,17 @@ class Kept:
     def add(self, motion: Motion) -> Source:
         """Keeps a motion's takes; says what they are."""
         missing, before = np.zeros(len(self.skeleton)), len(self.takes)
+        copied: list[str] = []
         for take in takes_of(motion, self.skeleton, self._config):
-            self.takes.append(self._keep(take))
+            if (earlier := self._copies.source_of(take.poses_mm)) is not None:
+                copied.append(earlier)
+                continue
+            place = self._keep(take)
+            self.takes.append(place)
+            self._copies.add(motion.source, take.poses_mm, place.poses)
             missing += np.isnan(take.poses_mm[..., 0]).sum(axis=0)
         own = self.takes[before:]
+        _tell(motion.source, len(own), copied)
         poses = sum(len(place.poses) for place in own)
         return Source(
             motion.source,
@@ -175,6 +185,19 @@ class Kept:
     def _both(self, rows: Rows, spans: list[range]) -> Iterator[np.ndarray]:
         for chunk in rows.chunks(spans, self._config.chunk):
             yield np.concatenate([chunk, mirrored(chunk, self.skeleton)])
+
+
+def _tell(source: str, takes: int, copied: Sequence[str]) -> None:
+    """Warns of motion that adds nothing, or what there is already."""
+    if copied:
+        logging.warning(
+            "%s: %d of its %d takes are those of %s again; they count once",
+            *(source, len(copied), takes + len(copied), ", ".join({*copied})),
+        )
+    elif not takes:
+        logging.warning(
+            "%s: adds nothing: no frame shows hips or shoulders, left and right", source
+        )
 
 
 def _retargeted(

@@ -216,6 +216,51 @@ def test_missing_joints_change_little(motions):
     assert 0.05 < np.mean([s.missing.mean() for s in fit.sources]) < 0.12
 
 
+def test_motion_of_legs_alone_moves_no_body_beside_them(motions):
+    """Their mean lies at the knees; hips some millimetres off must not explain that."""
+    upper = [j for j, name in enumerate(LIFTER_17.names) if not _of_legs(name)]
+    legs = []
+    for motion in motions[:4]:
+        joints = motion.joints_3d_mm.copy()
+        joints[:, upper] = np.nan
+        joints[:, LIFTER_17.names.index("pelvis"), 2] += 4
+        legs.append(changed(motion, joints_3d_mm=joints))
+    alone = fit_prior(motions[:4], ONE, hold_out=False).prior
+    both = fit_prior([*motions[:4], *legs], ONE, hold_out=False).prior
+    np.testing.assert_allclose(both.means_mm, alone.means_mm, atol=10)
+
+
+def _of_legs(name):
+    return any(word in name for word in ("pelvis", "hip", "knee", "ankle"))
+
+
+@pytest.mark.parametrize("rounded", [0.0, 0.5])
+def test_takes_that_are_there_already_count_once(motions, rounded, caplog):
+    """Also as BVH has them, whose joints are moved; another's like poses do not."""
+    named = [changed(m, source=f"{n}.trc") for n, m in enumerate(motions[:4])]
+    rng = np.random.default_rng(0)
+    moved = named[2].joints_3d_mm
+    moved = moved + rng.normal(0, rounded, moved.shape)
+    again = changed(named[2], joints_3d_mm=moved, source="2.c3d")
+    other = changed(named[1], joints_3d_mm=named[1].joints_3d_mm * 1.2, source="other")
+    fit = fit_prior([*named, other], ONE)
+    twice = fit_prior([*named, again, other], ONE)
+    assert [source.takes for source in twice.sources] == [1, 1, 1, 1, 0, 1]
+    assert twice.held_out == fit.held_out
+    np.testing.assert_array_equal(twice.prior.means_mm, fit.prior.means_mm)
+    assert "2.c3d: 1 of its 1 takes are those of 2.trc again" in caplog.text
+
+
+def test_motion_that_adds_nothing_is_told(motions, caplog):
+    joints = motions[4].joints_3d_mm.copy()
+    names = ("left_hip", "left_shoulder")
+    joints[:, [LIFTER_17.names.index(name) for name in names]] = np.nan
+    half = changed(motions[4], joints_3d_mm=joints, source="right.trc")
+    fit = fit_prior([*motions[:4], half], ONE, hold_out=False)
+    assert fit.sources[-1].poses == 0
+    assert "right.trc: adds nothing: no frame shows hips or shoulders" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
