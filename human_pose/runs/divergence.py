@@ -21,8 +21,11 @@ LARGEST_ERROR_MM: Final = 1e5
 ADVICE: Final = "a smaller `learning_rate` may help"
 
 # In what TensorFlow says of a matrix that has no decomposition or no inverse, as those
-# of numbers out of all bounds.
-_OF_MATRICES: Final = ("cholesky", "decomposition", "invertible", "linear_solve")
+# of numbers out of all bounds, and `wiberg_tf` of a minimiser that is none.
+_OF_MATRICES: Final = (
+    *("cholesky", "decomposition", "invertible", "linear_solve"),
+    "hessian at the minimiser",
+)
 
 
 def check_values(

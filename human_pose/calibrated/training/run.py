@@ -21,6 +21,7 @@ from human_pose.calibrated.training.trainer import Best, CalibratedTrainer
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
+from human_pose.runs.divergence import told_in_one_line
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
 from human_pose.runs.tables import markdown
@@ -145,12 +146,15 @@ def _fit(
 
         best = Best(held, config.patience, tell)
         try:
-            history = trainer.fit(
-                _Numbers(len(learned), config.seed),
-                epochs=config.epochs,
-                callbacks=[best, _Shown(bar, events)],
-                verbose=0,
-            )
+            with told_in_one_line(
+                lambda: f"after step {int(trainer.optimizer.iterations)}"
+            ):
+                history = trainer.fit(
+                    _Numbers(len(learned), config.seed),
+                    epochs=config.epochs,
+                    callbacks=[best, _Shown(bar, events)],
+                    verbose=0,
+                )
         finally:
             best.restore()
     after = _by_recording(trainer, held)

@@ -32,6 +32,7 @@ from human_pose.pipeline.config import PipelineTrainingConfig
 from human_pose.pipeline.evaluation.run import moment_picture
 from human_pose.pipeline.training.trainer import PipelineTrainer
 from human_pose.pipeline.training.watching import Watcher
+from human_pose.runs.divergence import told_in_one_line
 from human_pose.runs.drawing import figure_image
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.interruption import noticed
@@ -224,14 +225,15 @@ def _fit(
     for first, last, steps in rounds(
         progress.step, config.iterations, config.save_every
     ):
-        trainer.fit(
-            left(progress.step),
-            initial_epoch=first,
-            epochs=last,
-            steps_per_epoch=steps,
-            validation_data=held,
-            callbacks=callbacks,
-            shuffle=False,  # done already
-            verbose=1 if sys.stdout.isatty() else 2,
-        )
+        with told_in_one_line(lambda: f"after update {progress.step}"):
+            trainer.fit(
+                left(progress.step),
+                initial_epoch=first,
+                epochs=last,
+                steps_per_epoch=steps,
+                validation_data=held,
+                callbacks=callbacks,
+                shuffle=False,  # done already
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
     logging.info("all %d updates are made", config.iterations)

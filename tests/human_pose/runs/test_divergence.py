@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import wiberg_tf as wt
 from human_pose.runs import divergence
 
 LARGEST = divergence.LARGEST_ERROR_MM
@@ -62,9 +63,23 @@ def test_names_what_a_step_has_left(variable, loss, message):
     assert "the state saved before is kept; a smaller" in str(raised.value)
 
 
+def at_no_minimum():
+    """The gradient through a minimiser whose energy is nowhere finite."""
+    weight = tf.constant(float("nan"))
+    with tf.GradientTape() as tape:
+        tape.watch(weight)
+        found = wt.argmin(lambda x, w: w * tf.reduce_sum(x**2), tf.ones(2), [weight])
+        value = tf.reduce_sum(found.value)
+    return tape.gradient(value, weight)
+
+
 @pytest.mark.parametrize(
     ("loss", "reason"),
-    [(fails, "not invertible"), (insists, "`linear_solve` returned")],
+    [
+        (fails, "not invertible"),
+        (insists, "`linear_solve` returned"),
+        (at_no_minimum, "is not finite"),
+    ],
 )
 def test_a_failed_solve_is_divergence(loss, reason):
     with pytest.raises(FloatingPointError) as raised:

@@ -14,6 +14,7 @@ from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.minimise import exactly
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.calibrated.session import Session
+from human_pose.calibrated.training import run
 from human_pose.calibrated.training.clips import Source, solve, split
 from human_pose.calibrated.training.config import FEW, WEIGHTS, CalibratedTrainingConfig
 from human_pose.calibrated.training.run import REPORT, train
@@ -123,6 +124,19 @@ def test_the_best_epoch_is_kept_and_the_first_may_be_it():
     assert model.stop_training
     with pytest.raises(FloatingPointError, match="training diverged: loss is nan"):
         best.on_train_batch_end(0, {"loss": np.nan, "gradient_norm": 1.0})
+
+
+def test_a_minimiser_that_is_none_ends_the_training_in_one_line(tmp_path, monkeypatch):
+    class Trainer(CalibratedTrainer):
+        def train_step(self, data):
+            tf.debugging.Assert(False, ["Hessian at the minimiser is not finite"])
+
+    monkeypatch.setattr(run, "CalibratedTrainer", Trainer)
+    monkeypatch.setattr(Trainer, "mean_errors", lambda self, held: np.zeros(2))
+    lifter = CalibratedLifter(load_prior(), RECORDING.skeleton)
+    learned, held = split([source([0.0] + [1.0] * 47)], SHORT)
+    with pytest.raises(FloatingPointError, match="training diverged: after step 0"):
+        run._fit(lifter, learned, held, SHORT, tmp_path)
 
 
 @pytest.fixture(scope="module")
