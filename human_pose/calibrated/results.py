@@ -32,8 +32,10 @@ MOVIES: Final = ("poses.gif", "poses.mp4")
 PERSON: Final = "person_{}"
 # What captures draw over the views' videos lies in this folder, `<view>.mp4`.
 VIDEOS: Final = "videos"
+# What captures refine of a calibration.
+CAMERAS: Final = "cameras.toml"
 
-_FILES: Final = (REPORT, POSES, *MOTION_FILES, ANIPOSE, VIEWER, *MOVIES)
+_FILES: Final = (REPORT, POSES, *MOTION_FILES, ANIPOSE, VIEWER, *MOVIES, CAMERAS)
 # All that may be written, from the folder of the results.
 WRITTEN: Final = tuple(
     f"{place}{name}"

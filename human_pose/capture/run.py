@@ -13,8 +13,8 @@ from absl import logging
 from human_pose.calibrated.config import RecordingConfig
 from human_pose.calibrated.evaluation.matching import in_skeleton
 from human_pose.calibrated.people import tell_apart
-from human_pose.calibrated.results import VIDEOS, WRITTEN, Beside
-from human_pose.calibrated.run import lift_people, lifter_for, read, read_truth
+from human_pose.calibrated.results import CAMERAS, VIDEOS, WRITTEN, Beside
+from human_pose.calibrated.run import Done, lift_people, lifter_for, read, read_truth
 from human_pose.capture import synchronise
 from human_pose.capture.config import CaptureConfig, DetectorConfig
 from human_pose.capture.detecting import detect_videos
@@ -34,7 +34,6 @@ from human_pose.media.videos import Video
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
 
-CAMERAS: Final = "cameras.toml"
 # Joints that are left to files of detections.
 _FINE: Final = re.compile("inner|outer|mouth|pinky|index|thumb|finger|hand|face")
 # Of a project's detections, whose frames are the videos'; others are synchronised.
@@ -51,11 +50,13 @@ class _Seen:
       recording: the detections, with cameras.
       shown: the views' videos beside them.
       made: lines about how it was made.
+      refined: whether the cameras are no longer the calibration's.
     """
 
     recording: Recording
     shown: Sequence[Shown]
     made: Sequence[str]
+    refined: bool = False
 
 
 def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
@@ -77,13 +78,13 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
     folder = Path(folder)
     place = RunFolder(folder)
     place.check_writable()
-    place.check_apart(_inputs(config), (*WRITTEN, CAMERAS))
+    place.check_apart(_inputs(config), WRITTEN)
     # Asked for at the end, and better missed at once.
     needed("cv2", "videos", "video")
     with locked(folder, "lifting"):
         seen = _seen(config, folder)
         if config.refine_cameras:
-            seen = _refined(seen, folder)
+            seen = _refined(seen)
         truth = read_truth(config.truth, config.units, seen.recording.fps)
         lifter = lifter_for(
             seen.recording.skeleton, config.prior, config.checkpoint, config.lifter
@@ -103,9 +104,7 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
                     for name, each in zip(names, seen.shown, strict=True)
                 },
             ),
-            meanwhile=lambda each: write_overlays(
-                each.folder, each.poses, each.recording, seen.shown
-            ),
+            meanwhile=lambda each: _write_beside(seen, each, folder),
         )
     return "\n".join(
         line
@@ -130,6 +129,8 @@ def _seen(config: CaptureConfig, folder: Path) -> _Seen:
     chosen = config.frames
     if chosen is None and project is not None:
         chosen = pose2sim.frame_range(project)
+    # Before hours of detection.
+    synchronise.check_offsets([video.name for video in videos], config.offsets_frames)
     detector = find_detector(config.detector)
     found = detect_videos(
         videos, detector, chosen=chosen, redo=config.redo, spare=folder / _SPARE
@@ -154,18 +155,28 @@ def _seen(config: CaptureConfig, folder: Path) -> _Seen:
     return _Seen(recording, shown, made)
 
 
-def _refined(seen: _Seen, folder: Path) -> _Seen:
-    """With the cameras where the motion says that they are; writes them, too."""
+def _refined(seen: _Seen) -> _Seen:
+    """With the cameras where the motion says that they are, if that is worth it."""
     found = refine_cameras(tell_apart(seen.recording).recordings)
-    for line in found.lines:
+    lines = list(found.lines)
+    if kept := found.cause == "nothing":
+        lines.append("the calibration stands, and results are by it")
+    for line in lines:
         print(f"cameras: {line}")
-    folder.mkdir(parents=True, exist_ok=True)
-    formats.write(folder / CAMERAS, found.cameras)
+    cameras = seen.recording.cameras if kept else found.cameras
     return _Seen(
-        seen.recording.replace(cameras=found.cameras),
+        seen.recording.replace(cameras=cameras),
         seen.shown,
-        [*seen.made, *(f"Refined cameras: {line}" for line in found.lines)],
+        [*seen.made, *(f"Refined cameras: {line}" for line in lines)],
+        refined=not kept,
     )
+
+
+def _write_beside(seen: _Seen, done: Done, folder: Path) -> None:
+    """Writes what a person's results have beside those of a recording."""
+    if seen.refined and done.folder == folder:
+        formats.write(folder / CAMERAS, seen.recording.cameras)
+    write_overlays(done.folder, done.poses, done.recording, seen.shown)
 
 
 def _given(config: CaptureConfig, project: Path, videos: Sequence[Video]) -> _Seen:

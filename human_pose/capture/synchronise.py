@@ -91,19 +91,28 @@ def given(
         raise InputError("offsets", "must be in seconds or in frames, not both")
     chosen = {**(seconds or {}), **(frames or {})}
     names = tuple(view.name for view in views)
-    if unknown := [name for name in chosen if name not in names]:
-        raise InputError(
-            "offsets", f"must be of {', '.join(names)}", ", ".join(unknown)
-        )
+    check_offsets(names, chosen)
     rates = [view.fps if frames else 1.0 for view in views]
     offsets = np.array(
         [chosen.get(n, 0.0) / r for n, r in zip(names, rates, strict=True)]
     )
-    if not np.isfinite(offsets).all():
-        raise InputError("offsets", "must be finite", chosen)
     exact = np.zeros(len(views))
     fps = max(view.fps for view in views)
     return Synchronisation(names, offsets, exact, exact + 1, fps, "given")
+
+
+def check_offsets(names: Sequence[str], offsets: Mapping[str, float]) -> None:
+    """Refuses offsets, by the names of views, that are of others, or no numbers.
+
+    Raises:
+      InputError: if a name is no view's, or an offset not finite.
+    """
+    if unknown := [name for name in offsets if name not in names]:
+        raise InputError(
+            "offsets", f"must be of {', '.join(names)}", ", ".join(unknown)
+        )
+    if not np.isfinite([*offsets.values()]).all():
+        raise InputError("offsets", "must be finite", dict(offsets))
 
 
 def by_motion(

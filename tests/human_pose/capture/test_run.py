@@ -1,7 +1,9 @@
 """What a capture takes of its videos and calibration, and what it refuses."""
 
+import dataclasses
 import json
 import shutil
+import types
 from contextlib import contextmanager
 
 import made_up_videos
@@ -229,3 +231,36 @@ def test_a_real_recording_is_captured_twice_alike(shared, tmp_path):
     part = np.load(project / "videos" / "cam01.blazepose" / "0000000.npz")
     assert len(poses) == 100
     np.testing.assert_array_equal(part["joints_2d_px"][:, 0], given["xy"][0])
+
+
+@pytest.mark.parametrize("offsets", [{"B": 1.0}, {"b": float("nan")}])
+def test_offsets_are_refused_before_videos_are_looked_at(
+    filmed, tmp_path, monkeypatch, offsets
+):
+    config = dataclasses.replace(filmed, sync="offsets", offsets_frames=offsets)
+    monkeypatch.setattr(run, "detect_videos", None)
+    with pytest.raises(InputError, match="offsets must be"):
+        seen(config, tmp_path)
+
+
+@pytest.mark.parametrize("cause", ["nothing", "pose"])
+def test_cameras_stand_where_refining_them_gains_nothing(
+    filmed, tmp_path, monkeypatch, capsys, cause
+):
+    found = seen(filmed, tmp_path)
+    names = found.recording.view_names
+    others = tuple(camera(name, x) for name, x in zip(names, (5.0, 905.0), strict=True))
+    refined = types.SimpleNamespace(cameras=others, cause=cause, lines=("moved",))
+    monkeypatch.setattr(run, "refine_cameras", lambda recordings: refined)
+    after = run._refined(found)
+    kept = cause == "nothing"
+    wanted = found.recording.cameras if kept else others
+    assert after.recording.cameras == wanted and after.refined is not kept
+    assert ("the calibration stands" in capsys.readouterr().out) is kept
+    # What is written beside results, by which cameras these are.
+    written = []
+    monkeypatch.setattr(run, "write_overlays", lambda *given: written.append(given))
+    for place in (tmp_path, tmp_path / "person_1"):
+        run._write_beside(after, run.Done(place, after.recording, None), tmp_path)
+    assert len(written) == 2 and not (tmp_path / "person_1").exists()
+    assert (tmp_path / "cameras.toml").exists() is not kept
