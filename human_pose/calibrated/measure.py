@@ -6,7 +6,9 @@ import numpy as np
 
 from human_pose.calibrated import noise
 from human_pose.calibrated.lengths import estimate_lengths
+from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.work import Work
+from human_pose.files.errors import InputError
 
 # Frames from which lengths and noise are estimated, in that many runs of a long take.
 _SAMPLE: Final = 1024
@@ -20,6 +22,54 @@ _LEAST_FREE: Final = 0.25
 _FOUND: Final = 0.03
 # σ where no joint is seen by two views (dev).
 _UNSEEN_PX: Final = 4.0
+# Bones in all beside the prior's: nobody is so much larger, or smaller.
+_MOST_TIMES: Final = 5.0
+
+
+def check_known(
+    lifter: CalibratedLifter,
+    views: int,
+    lengths_mm: np.ndarray | None,
+    sigma_px: np.ndarray | None,
+) -> None:
+    """Refuses what is said of a person, or of detections, that cannot be meant.
+
+    Args:
+      lifter: the model.
+      views: how many there are.
+      lengths_mm: `[K]`, of the person's bones; None if they are not known.
+      sigma_px: `[V, J]`, of the detections; None as well.
+
+    Raises:
+      InputError: if a shape is another, a number not positive, or bones are those of
+        nobody in millimetres.
+    """
+    own = lifter.prior.lengths_mm
+    if sigma_px is not None:
+        sigma = np.asarray(sigma_px, np.float64)
+        wanted = (views, len(lifter.joints))
+        if sigma.shape != wanted or not (np.isfinite(sigma) & (sigma > 0)).all():
+            rule = f"must be positive numbers of shape {list(wanted)}"
+            raise InputError("sigma_px", rule, _received(sigma, wanted))
+    if lengths_mm is not None:
+        lengths = np.asarray(lengths_mm, np.float64)
+        # The root has no bone.
+        bones = lengths[own > 0] if lengths.shape == own.shape else np.zeros(1)
+        if not (np.isfinite(bones) & (bones > 0)).all():
+            rule = (
+                "must be one for each joint of the prior, positive but for the root: "
+                f"{', '.join(lifter.prior.skeleton.names)}"
+            )
+            raise InputError("lengths_mm", rule, _received(lengths, own.shape))
+        if not 1 / _MOST_TIMES < bones.sum() / own.sum() < _MOST_TIMES:
+            rule = f"must be millimetres; the prior's are {own.sum():.4g} in all"
+            raise InputError("lengths_mm", rule, f"{bones.sum():.4g} in all")
+
+
+def _received(values: np.ndarray, shape: tuple[int, ...]) -> list[float] | str:
+    if values.shape != shape:
+        return f"shape {list(values.shape)}"
+    return [*values[~(np.isfinite(values) & (values > 0))][:3].tolist()]
 
 
 def measure(work: Work, lengths_mm: np.ndarray | None, temporal: bool) -> None:

@@ -9,7 +9,7 @@ from human_pose.calibrated import gaps
 from human_pose.calibrated.joints import SWAP_NAMES
 from human_pose.calibrated.lengths import size_doubt
 from human_pose.calibrated.lifter import CalibratedLifter, Take
-from human_pose.calibrated.measure import measure
+from human_pose.calibrated.measure import check_known, measure
 from human_pose.calibrated.observe import Sight, observe
 from human_pose.calibrated.rivals import undo_exchanged_bodies
 from human_pose.calibrated.stages import Stages
@@ -76,7 +76,7 @@ class Session:
             of another recording's `take`.
 
         Raises:
-          InputError: if there are no cameras, several people, or nothing to see.
+          InputError: of `observe` and `check_known`.
         """
         solved = self.solved(recording, lengths_mm, sigma_px)
         work, temporal = solved.work, self._is_sequence(solved.work)
@@ -122,6 +122,7 @@ class Session:
         Arguments and errors as of `lift`.
         """
         sight = observe(recording, self.lifter.joints)
+        check_known(self.lifter, len(sight.projection), lengths_mm, sigma_px)
         nothing = np.zeros(0)
         sigma = nothing if sigma_px is None else sigma_px
         take = Take(nothing, nothing, sigma, 0.0, recording.fps or DEFAULT_FPS)

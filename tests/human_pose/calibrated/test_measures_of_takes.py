@@ -5,7 +5,10 @@ import pytest
 
 from human_pose.calibrated import noise
 from human_pose.calibrated.lengths import estimate_lengths
+from human_pose.calibrated.lifter import CalibratedLifter
+from human_pose.calibrated.measure import check_known
 from human_pose.calibrated.prior.files import load_prior
+from human_pose.files.errors import InputError
 
 PRIOR = load_prior()
 SKELETON = PRIOR.skeleton
@@ -132,3 +135,21 @@ def test_statistics_add_up():
     both = statistics() + statistics()
     for one, two in zip(statistics(), both, strict=True):
         np.testing.assert_array_equal(2 * one, two)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sigma", "message"),
+    [
+        (np.ones(3), None, r"lengths_mm must be one for each joint.*shape \[3\]"),
+        (PRIOR.lengths_mm * np.nan, None, "lengths_mm must be .*positive.*nan"),
+        (PRIOR.lengths_mm / 1000, None, "lengths_mm must be millimetres; the prior's"),
+        (None, np.ones(17), r"sigma_px must be .*shape \[4, 17\]; received 'shape"),
+        (None, np.zeros((4, 17)), "sigma_px must be positive"),
+    ],
+)
+def test_what_is_said_of_a_take_is_checked(lengths, sigma, message):
+    """Bones in metres once moved joints by 85 cm."""
+    lifter = CalibratedLifter(PRIOR, SKELETON)
+    check_known(lifter, 4, 0.6 * PRIOR.lengths_mm, np.ones((4, 17)))
+    with pytest.raises(InputError, match=message):
+        check_known(lifter, 4, lengths, sigma)
