@@ -94,6 +94,8 @@ def leave_cameras_out(
 ) -> Errors:
     """The mean of `leave_out` over subsets of `count` views.
 
+    Subsets beside which no other view has a detection sure enough do not count.
+
     Args:
       method: a recording of one person with cameras -> `[F, J, 3]`, world mm.
       recording: of one person, with cameras.
@@ -145,6 +147,8 @@ def _errors(
 
 
 def _mean(errors: Iterable[Errors]) -> Errors:
-    table = [dataclasses.astuple(each) for each in errors]
+    """The mean over choices whose views left out have detections that are a measure."""
+    table = np.array([dataclasses.astuple(each) for each in errors])
+    table = table[table[:, -1] > 0] if table[:, -1].any() else table
     median, mean, ninety, within, coverage, count = np.mean(table, axis=0).tolist()
     return Errors(median, mean, ninety, within, coverage, round(count))

@@ -51,6 +51,17 @@ def test_a_method_that_finds_nothing_is_measured():
     assert np.isnan(errors.mean) and errors.coverage == 0
 
 
+def test_a_view_whose_detections_are_all_unsure_hides_no_others_errors():
+    confidence = EXACT.confidence.copy()
+    confidence[:, 1] = 0.7
+    unsure = EXACT.replace(confidence=confidence)
+    errors = loo.leave_cameras_out(lambda _: TRUTH, unsure, 3)
+    assert errors.mean < 1e-6
+    assert (errors.within_50, errors.coverage, errors.detections) == (1, 1, 24 * 17)
+    nothing = EXACT.replace(confidence=0.7 * EXACT.confidence)
+    assert np.isnan(loo.leave_cameras_out(lambda _: TRUTH, nothing, 3).mean)
+
+
 def test_many_cameras_have_not_too_many_subsets():
     names = [f"view {k}" for k in range(16)]
     assert len(loo.subsets(names, 2)) == loo.MOST_SUBSETS
