@@ -20,6 +20,10 @@ PICTURE: Final = "mean_poses.png"
 _SHOWN: Final = 50  # files in the report's table
 _COLUMNS: Final = 5  # of the picture
 _SIDE_IN: Final = 3.2
+# What takes of daily motion have is above: poses, all components together, deviate by
+# 100 to 220 mm a joint, and accelerations by 3 to 10 mm a frame².
+_STILL_MM: Final = 30.0
+_STEADY_MM: Final = 1.0
 
 
 def write_results(folder: str | os.PathLike[str], fit: Fit) -> None:
@@ -40,6 +44,7 @@ def report(fit: Fit) -> str:
     return "\n".join(
         [
             "# Prior\n",
+            *(f"> {caution}\n" for caution in cautions(fit.prior)),
             *_settings(fit),
             "\n## Motion\n",
             *_motion(fit),
@@ -53,6 +58,30 @@ def report(fit: Fit) -> str:
             "",
         ]
     )
+
+
+def cautions(prior: PosePrior) -> Iterator[str]:
+    """Says where a prior is surer of poses, or of motion, than of anybody's."""
+    means = prior.means_mm.reshape(len(prior.shares), -1)
+    away = means - prior.shares @ means
+    squares = np.trace(prior.covariances_mm2, axis1=1, axis2=2) + (away**2).sum(axis=1)
+    pose = np.sqrt(prior.shares @ squares / len(prior.skeleton))
+    if pose < _STILL_MM:
+        yield (
+            f"Poses hardly differ: by {pose:.1f} mm a joint, where people's do by 100 "
+            "and more. What is lifted with this prior is drawn to them."
+        )
+    if (rough := _rough(prior).mean()) < _STEADY_MM:
+        yield (
+            f"Most of the motion stands still: accelerations are {rough:.1f} mm a "
+            "frame², where people's are 3 to 10. Fast motion is smoothed away by it."
+        )
+
+
+def _rough(prior: PosePrior) -> np.ndarray:
+    """Deviations of accelerations, `[K]`, mm a frame²."""
+    variances = np.diag(prior.acceleration_mm2).reshape(-1, 3).sum(axis=1)
+    return np.asarray(np.sqrt(variances))
 
 
 def table(*rows: tuple[Any, ...]) -> Iterator[str]:
@@ -176,7 +205,7 @@ def _components(prior: PosePrior) -> Iterator[str]:
 
 def _body(fit: Fit) -> Iterator[str]:
     prior, missing = fit.prior, _missing(fit)
-    rough = np.sqrt(np.diag(prior.acceleration_mm2).reshape(-1, 3).sum(axis=1))
+    rough = _rough(prior)
     yield from table(
         ("joint", "hangs on", "bone, mm", "missing", "acceleration, mm a frame²"),
         *(

@@ -4,12 +4,18 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from absl import logging
 from tqdm import tqdm
 
 from human_pose.calibrated.prior.config import PriorConfig
 from human_pose.calibrated.prior.files import NAME
 from human_pose.calibrated.prior.fitting import fit_prior
-from human_pose.calibrated.prior.report import REPORT, held_out_table, write_results
+from human_pose.calibrated.prior.report import (
+    REPORT,
+    cautions,
+    held_out_table,
+    write_results,
+)
 from human_pose.exchange.recording import Motion
 from human_pose.runs.folder import RunFolder
 from human_pose.runs.lock import locked
@@ -63,4 +69,6 @@ def run(
             )
             fit = fit_prior(read, config, progress=show)
         write_results(folder, fit)
+    for caution in cautions(fit.prior):
+        logging.warning("%s: %s", folder / NAME, caution)
     return "\n".join(held_out_table(fit))

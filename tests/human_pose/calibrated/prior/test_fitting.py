@@ -8,6 +8,7 @@ from human_pose.calibrated.prior.config import PriorConfig
 from human_pose.calibrated.prior.embedded import embedded_motion
 from human_pose.calibrated.prior.fitting import fit_prior
 from human_pose.calibrated.prior.pose_prior import retargeting
+from human_pose.calibrated.prior.report import cautions
 from human_pose.calibrated.prior.takes import takes_of
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
@@ -249,6 +250,22 @@ def test_takes_that_are_there_already_count_once(motions, rounded, caplog):
     assert twice.held_out == fit.held_out
     np.testing.assert_array_equal(twice.prior.means_mm, fit.prior.means_mm)
     assert "2.c3d: 1 of its 1 takes are those of 2.trc again" in caplog.text
+
+
+def test_priors_of_somebody_who_stands_still_are_told(fitted):
+    assert not any("hardly differ" in caution for caution in cautions(fitted.prior))
+    still = dataclasses.replace(
+        fitted.prior,
+        means_mm=fitted.prior.means_mm[[0, 0, 0]],
+        covariances_mm2=fitted.prior.covariances_mm2 / 1000,
+        acceleration_mm2=0.01 * np.eye(51),
+    )
+    poses, motion = cautions(still)
+    assert "Poses hardly differ" in poses and "stands still" in motion
+    # Components that are apart are poses that differ.
+    apart = np.stack([still.means_mm[0] * factor for factor in (0.5, 1.0, 1.5)])
+    (only,) = cautions(dataclasses.replace(still, means_mm=apart))
+    assert only == motion
 
 
 def test_motion_that_adds_nothing_is_told(motions, caplog):
