@@ -57,7 +57,8 @@ class Poses:
       joints_3d_mm: float64 `[F, J, 3]`, world, z up; NaN where there is no estimate.
       covariance_mm2: float64 `[F, J, 3, 3]`, of each joint's error; NaN as the joint.
       reprojection_px: float64 `[F, V, J]`, distance of the detection from the joint's
-        image; NaN where there was no detection.
+        image, its swap undone and its view's shift taken off; NaN where there was no
+        detection.
       views_used: bool `[F, V, J]`, whether the detection was believed.
       swapped: bool `[F, V, S]`, whether a view's detections had the sides of a pair of
         limbs exchanged.

@@ -7,6 +7,7 @@ import numpy as np
 
 from human_pose.calibrated.baselines.linear import weighted_dlt
 from human_pose.calibrated.evaluation.clocks import said_of_clocks
+from human_pose.calibrated.evaluation.detections import shown_joints
 from human_pose.calibrated.evaluation.misread import said_of_cameras
 from human_pose.calibrated.evaluation.motion_measures import height_mm
 from human_pose.exchange.poses import Poses
@@ -98,7 +99,7 @@ def _of_all(poses: Poses) -> Iterator[str]:
     lost = ~np.isfinite(poses.joints_3d_mm).all(axis=-1)
     if lost.any():
         yield f"{100 * lost.mean():.1f} % of the joints have no estimate."
-    blind = np.isnan(poses.reprojection_px).all(axis=(0, 1))
+    blind = ~shown_joints(poses)
     if blind.any():
         names = [n for n, b in zip(poses.skeleton.names, blind, strict=True) if b]
         yield f"No view ever sees {', '.join(names)}: what is there is the prior's."
@@ -155,12 +156,13 @@ def _exchanges(poses: Poses) -> Iterator[str]:
 def _of_view(
     poses: Poses, recording: Recording, view: int, name: str, offset_px: np.ndarray
 ) -> Iterator[str]:
-    errors = poses.reprojection_px[:, view]
+    joints = shown_joints(poses)
+    errors = poses.reprojection_px[:, view, joints]
     seen = np.isfinite(errors)
     if not seen.any():
         yield f"View {name} has no detection at all."
         return
-    missing, used = 1 - seen.mean(), poses.views_used[:, view][seen]
+    missing, used = 1 - seen.mean(), poses.views_used[:, view, joints][seen]
     if missing > _MISSING_SHARE:
         yield f"View {name} lacks {100 * missing:.0f} % of the detections."
     if np.mean(~used) > _OUTLIER_SHARE:

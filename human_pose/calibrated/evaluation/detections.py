@@ -45,9 +45,19 @@ def by_joint(poses: Poses, predicted_px: np.ndarray) -> list[Agreement]:
 
 
 def by_view(poses: Poses, predicted_px: np.ndarray) -> list[Agreement]:
-    """The agreement of each of the V views."""
+    """The agreement of each of the V views, in the joints that some view shows.
+
+    The others are the prior's alone, as those that the detector does not have: no view
+    lacks them.
+    """
+    joints = shown_joints(poses)
     views = range(len(poses.view_names))
-    return [_agreement(poses, predicted_px, np.s_[:, [v]]) for v in views]
+    return [_agreement(poses, predicted_px, (slice(None), [v], joints)) for v in views]
+
+
+def shown_joints(poses: Poses) -> np.ndarray:
+    """Whether a view ever shows each joint: bool `[J]`."""
+    return np.asarray(np.isfinite(poses.reprojection_px).any(axis=(0, 1)))
 
 
 def predicted_px(poses: Poses, recording: Recording) -> np.ndarray:

@@ -28,11 +28,13 @@ _LOG: Final = logging.getLogger(__name__)
 _MEANING: Final = """\
 - Reprojection: distance in the image between a detection and the 3D joint's image.
   Detections that were not believed count too: their errors are what shows them. By view
-  and by joint, swapped sides are those after undoing the swaps; beside other methods
-  they are as detected.
+  and by joint, swapped sides are those after undoing the swaps, and views that show all
+  beside its place (see the cautions) are moved; beside other methods both are as
+  detected.
 - Predicted: what the joints' covariances imply in the image; the detections' own errors
   are not in it, so the actual ones are larger. Their order should agree.
-- Missing: share without a detection. Outliers: share of detections not believed.
+- Missing: share without a detection; by view, of the joints that some view ever
+  shows. Outliers: share of detections not believed.
 - Bones: standard deviation by mean of each long bone's length, their mean; 0 in a body.
   Jerk: mean size of the third derivative of the joints; noise makes it large.
 - Left out: the method gets some cameras, and its joints are compared with detections

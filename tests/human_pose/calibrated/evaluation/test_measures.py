@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from human_pose.calibrated.evaluation import detections, motion_measures
+from human_pose.calibrated.evaluation.cautions import cautions
 from human_pose.calibrated.evaluation.truth import truth_errors, truth_for
 from human_pose.datasets.synthetic.body import BODIES
 from human_pose.exchange import formats
@@ -171,6 +172,20 @@ def test_offsets_show_a_camera_that_looks_elsewhere():
     found = detections.offsets_px(made_up_recording.poses(shifted, TRUTH), shifted)
     np.testing.assert_allclose(found[2], (9, -4), atol=1.0)
     np.testing.assert_allclose(np.delete(found, 2, axis=0), 0, atol=1.0)
+
+
+def test_joints_that_a_detector_does_not_have_are_missing_in_no_view():
+    """12 of 17 joints without a detection made every view lack 70 % of them."""
+    joints = NOISY.joints_2d_px.copy()
+    joints[..., 5:, :] = np.nan
+    recording = NOISY.replace(joints_2d_px=joints)
+    poses = made_up_recording.poses(recording, TRUTH)
+    predicted = detections.predicted_px(poses, recording)
+    assert [view.missing for view in detections.by_view(poses, predicted)] == [0] * 4
+    assert detections.by_joint(poses, predicted)[5].missing == 1
+    said = list(cautions(poses, recording, np.zeros((4, 2))))
+    assert not any("lacks" in caution for caution in said)
+    assert sum("No view ever sees" in caution for caution in said) == 1
 
 
 def test_agreement_counts_what_is_missing_and_what_was_not_believed():
