@@ -1,11 +1,14 @@
 """Detects in several videos at once, and goes on where an earlier run ended."""
 
+import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import Final
 
 from absl import logging
 from tqdm import tqdm
@@ -18,7 +21,11 @@ from human_pose.capture.detections import (
 )
 from human_pose.capture.detectors.protocol import Detector
 from human_pose.capture.views import View
+from human_pose.files.paths import leftovers
 from human_pose.media.videos import Video
+
+# Since it was last written to, after which nobody writes a part.
+_LEFT_S: Final = 60.0
 
 
 def detect_videos(
@@ -49,7 +56,21 @@ def detect_videos(
     missing = [part for of in whole for part in of if redo or not part.is_made]
     if missing:
         _make(missing, detector)
+    for folder in {part.path.parent for of in whole for part in of}:
+        _sweep(folder)
     return [read_parts(of, chosen) for of in whole]
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed runs have left of parts in a folder.
+
+    Runs that live write one in seconds; theirs stay.
+    """
+    for path in leftovers(folder):
+        # Another run may sweep, too, or end what it writes; one may be read-only.
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _LEFT_S:
+                path.unlink()
 
 
 def _writable(video: Video, spare: Path) -> Path:

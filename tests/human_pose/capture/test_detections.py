@@ -1,5 +1,6 @@
 """Detections of videos: kept in parts, made once, gone on with, and of equal bytes."""
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -113,6 +114,20 @@ def test_an_ended_run_goes_on_and_ends_with_the_same_bytes(filmed, tmp_path):
     detect_videos(filmed, rest, spare=tmp_path)
     assert files(tmp_path) == whole
     assert 0 < len(rest.seen) < 40
+
+
+def test_what_a_killed_run_has_left_is_swept(filmed, tmp_path):
+    """What another one writes now, and others' files, stay."""
+    folder = tmp_path / "cam1.seeing"
+    folder.mkdir()
+    left, written = (folder / f".0000008.{n}bcd_123.part.npz" for n in "ax")
+    for path in (left, written, folder / "notes.txt"):
+        path.touch()
+    os.utime(left, (0, 0))
+    os.utime(folder / "notes.txt", (0, 0))
+    detect_videos(filmed, Seeing(), spare=tmp_path / "spare")
+    assert not left.exists()
+    assert written.exists() and (folder / "notes.txt").exists()
 
 
 def test_a_damaged_part_is_made_again(filmed, tmp_path):
