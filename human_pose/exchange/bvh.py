@@ -26,6 +26,7 @@ from human_pose.exchange.sources import head
 from human_pose.files.errors import InputError
 from human_pose.files.paths import atomic
 from human_pose.geometry import rotations
+from human_pose.geometry.known_skeletons import VOCABULARY
 from human_pose.geometry.skeleton import Skeleton
 
 # What many programs take for BVH's unit.
@@ -46,6 +47,8 @@ _REST: Final[Mapping[str, tuple[float, float, float]]] = {
 }  # fmt: skip
 # Beyond it, in mm, a joint that was moved is worth a warning.
 _MOVED_MM: Final = 1.0
+# Deviation of a bone's length, in BVH's units, that needs no other parent.
+_RIGID_CM: Final = 0.5
 # Frames at a time: rotations of all would fill the memory.
 _PART: Final = 4096
 
@@ -105,7 +108,7 @@ def write_bvh(path: str | os.PathLike[str], motion: Motion) -> None:
     path = Path(path)
     fps = needed_fps(path, motion)
     joints = _filled(path, motion.z_up)
-    bvh = _posed(motion.skeleton, joints, 1 / fps)
+    bvh = _posed(_hung(motion.skeleton, joints), joints, 1 / fps)
     _tell_moved(path, motion, joints, bvh)
     tell_gaps(path, motion)
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8") as file:
@@ -147,6 +150,28 @@ def _filled(path: Path, motion: Motion) -> np.ndarray:
     last = np.maximum.accumulate(np.where(seen, frame, -1))
     last = np.where(last < 0, seen.argmax(axis=0), last)
     return np.asarray(np.take_along_axis(joints, last[..., None], axis=0))
+
+
+def _hung(skeleton: Skeleton, joints: np.ndarray) -> Skeleton:
+    """The skeleton with joints of a file's own words on what they move with.
+
+    Where no parent was known they hang on the root, from which fingers, say, are now
+    near and now far; a bone has one length.
+    """
+    names, known = skeleton.names, [n in VOCABULARY for n in skeleton.names]
+    tree = {
+        name: names[parent] if parent >= 0 else None
+        for name, parent in zip(names, skeleton.parents, strict=True)
+    }
+    for joint, parent in enumerate(skeleton.parents):
+        if known[joint] or parent != skeleton.root:
+            continue
+        ways = joints[:, known] - joints[:, joint, None]
+        varies = np.linalg.norm(ways, axis=-1).std(axis=0)
+        own = np.linalg.norm(joints[:, parent] - joints[:, joint], axis=-1).std()
+        if own > _RIGID_CM and varies.size and varies.min() < own:
+            tree[names[joint]] = names[np.flatnonzero(known)[varies.argmin()]]
+    return Skeleton.grown(tree, aliases=dict(skeleton.aliases), pairs=skeleton.pairs)
 
 
 def _posed(skeleton: Skeleton, joints: np.ndarray, frame_time: float) -> Bvh:

@@ -129,6 +129,22 @@ def test_poses_there_and_back(tmp_path, skeleton, caplog):
     assert found.fps == 50
 
 
+def test_joints_of_own_words_hang_on_what_they_move_with(tmp_path):
+    """Their parents are in no TRC: on the root, fingers moved by a metre."""
+    joints = rigid(LIFTER_17)
+    place = [LIFTER_17.index(name) for name in ("left_wrist", "head_top")]
+    above = [LIFTER_17.parents[joint] for joint in place]
+    way = joints[:, place] - joints[:, above]
+    own = joints[:, place] + way / 5
+    skeleton = from_names([*LIFTER_17.names, "lThumb", "hat"])
+    motion = Motion(np.concatenate([joints, own], axis=1), skeleton, 30.0)
+    bvh.write_bvh(tmp_path / "a.bvh", motion)
+    found = bvh.read_bvh(tmp_path / "a.bvh", units="cm")
+    for name in skeleton.names:
+        back, there = joint(found, name), joint(motion, name)
+        np.testing.assert_allclose(back, there, atol=0.1)
+
+
 def test_what_bvh_cannot_hold_is_said(tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     joints = rigid(LIFTER_17)
