@@ -70,17 +70,19 @@ def recording_source(
         raise InputError("config", "must be small letters, digits and _", config)
     # Told by its bytes: neither ranges of frames nor lists of cameras can be hashed.
     told_by = pickle.dumps((Path(path), {**(reading or {})}))
-    recording = _read(told_by)
+    # Not one that this process has read before, for files change.
+    _read.cache_clear()
+    recording, checksum = _read(told_by)
     views, people, joints = recording.joints_2d_px.shape[1:4]
     schema: Schema = schema_of(views, people, joints)
     # A source of one line: what the files hold, not what they are called.
-    told = f"{recording.view_names} {recording.skeleton.names} {_checksum(recording)}"
+    told = f"{recording.view_names} {recording.skeleton.names} {checksum}"
     return Source(
         "recordings",
         config,
         schema,
         f"recording {told}",
-        partial(_samples, told_by),
+        partial(_samples, told_by, checksum),
         {PART: (Piece(None, range(len(recording))),)},
         f"Detections of {people} people at most; views "
         f"{', '.join(recording.view_names)}; joints "
@@ -129,21 +131,29 @@ def _cameras(recording: Recording) -> dict[str, np.ndarray]:
 
 
 def _checksum(recording: Recording) -> str:
-    first = [*samples_of(recording, range(min(len(recording), 1)))]
-    arrays = [recording.joints_2d_px, recording.confidence, recording.frames]
-    arrays += [np.asarray(value) for good in first for value in good.sample.values()]
+    """Tells all apart that records hold: whoever adds a field to them adds it here."""
+    per_frame = ("frames", "sequence", "joints_2d_px", "confidence")
     checksum = 0
-    for array in arrays:
+    for array in (
+        *(getattr(recording, name) for name in per_frame),
+        *_cameras(recording).values(),
+    ):
         checksum = zlib.crc32(np.ascontiguousarray(array).tobytes(), checksum)
     return f"{checksum:08x}"
 
 
-def _samples(told_by: bytes, piece: Piece) -> Iterator[Good]:
-    return samples_of(_read(told_by), piece.indices)
+def _samples(told_by: bytes, checksum: str, piece: Piece) -> Iterator[Good]:
+    path, _ = pickle.loads(told_by)
+    recording, found = _read(told_by)
+    if found != checksum:
+        # Shards of before and of after would bear one source's name.
+        raise InputError(f"{path}: was changed while it was prepared; prepare it again")
+    return samples_of(recording, piece.indices)
 
 
 # Each process reads it once, whatever the number of its shards.
 @lru_cache(maxsize=1)
-def _read(told_by: bytes) -> Recording:
+def _read(told_by: bytes) -> tuple[Recording, str]:
     path, reading = pickle.loads(told_by)
-    return read_recording(path, **reading)
+    recording = read_recording(path, **reading)
+    return recording, _checksum(recording)

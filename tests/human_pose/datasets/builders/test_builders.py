@@ -1,5 +1,6 @@
 """TFDS's own test of each builder, on made-up data; and that the folders are whole."""
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import tensorflow_datasets as tfds
 from human_pose.datasets.builders.h36m_images import h36m_images_dataset_builder
 from human_pose.datasets.builders.h36m_lifting import h36m_lifting_dataset_builder
 from human_pose.datasets.builders.recordings import recordings_dataset_builder
+from human_pose.datasets.builders.recordings import source as recordings
 from human_pose.datasets.builders.recordings.source import samples_of
 from human_pose.datasets.builders.sources import DATA_SETS, Options, open_source
 from human_pose.datasets.builders.synthetic_images import (
@@ -26,6 +28,7 @@ from human_pose.datasets.builders.synthetic_lifting import (
     synthetic_lifting_dataset_builder,
 )
 from human_pose.datasets.rendered import Recipe as Pictures
+from human_pose.datasets.shards.preparation import prepare
 from human_pose.datasets.synthetic import Recipe as Poses
 from human_pose.datasets.synthetic.dataset import generate
 from human_pose.exchange.formats import write
@@ -221,6 +224,51 @@ def test_recordings_are_what_was_read(tmp_path):
         lens = first.sample["distortion"][view]
         np.testing.assert_array_equal(lens[:5], camera.distortion)
         assert not lens[5:].any()
+
+
+def _moved(recording):
+    camera, *others = recording.cameras
+    moved = dataclasses.replace(camera, translation_mm=camera.translation_mm + 1)
+    return (moved, *others)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        lambda recording: {"sequence": np.arange(24) // 12},
+        lambda recording: {"sequence": np.arange(24) // 23},
+        lambda recording: {"frames": recording.frames + (recording.frames > 22)},
+        lambda recording: {"joints_2d_px": recording.joints_2d_px + 1e-9},
+        lambda recording: {"confidence": recording.confidence / 2},
+        lambda recording: {"cameras": _moved(recording)},
+    ],
+)
+def test_a_recording_is_known_by_all_that_its_records_hold(
+    tmp_path, monkeypatch, changes
+):
+    """Takes cut elsewhere were taken for those that were prepared before."""
+    recording = made_up_recording.recording()
+    edited = dataclasses.replace(recording, **changes(recording))
+    for each in (recording, edited):
+        monkeypatch.setattr(recordings, "read_recording", lambda path, each=each: each)
+        folder = prepare(recordings.recording_source("walk.npz").plan(10), tmp_path)
+    held = tfds.builder_from_directory(folder).as_dataset(split="recording")
+    found = {int(sample["index"]): sample for sample in held.as_numpy_iterator()}
+    assert len(found) == 24
+    for good in samples_of(edited, range(24)):
+        for name, value in good.sample.items():
+            np.testing.assert_array_equal(found[good.index][name], value)
+
+
+def test_a_recording_that_changes_while_it_is_prepared_is_refused(tmp_path):
+    """Each of several workers reads it, and not at the same time."""
+    path = tmp_path / "walk.npz"
+    write(path, made_up_recording.recording())
+    source = open_source("recordings", path)
+    write(path, made_up_recording.recording(noise_px=1.0))
+    open_source("recordings", path)  # as in another process
+    with pytest.raises(InputError, match=r"walk\.npz: was changed while it was prep"):
+        [*source.samples("recording")]
 
 
 def test_builders_need_no_beam(tmp_path):
