@@ -26,7 +26,7 @@ from human_pose.media.videos import declared_frames
 
 _FEATURES: Final = "MyPoseFeatures"
 _PIXELS: Final = "D2_Positions"
-_IN_CAMERA: Final = "D3_Positions_mono"
+IN_CAMERA: Final = "D3_Positions_mono"
 _IN_WORLD: Final = "D3_Positions"
 # Of one skeleton for all subjects: better than nothing.
 _UNIVERSAL: Final = "D3_Positions_mono_universal"
@@ -71,8 +71,8 @@ class Clip:
     def files(self, root: str | os.PathLike[str]) -> Iterator[Path]:
         """All that may be read of it; not all of them need be there."""
         yield self.video(root)
-        yield self._features(root) / _IN_WORLD / f"{self.take}.cdf"
-        for folder in (_PIXELS, _IN_CAMERA, _UNIVERSAL):
+        yield self._of_world(root)
+        for folder in (_PIXELS, IN_CAMERA, _UNIVERSAL):
             yield self._of_view(root, folder)
 
     def joints_2d_px(self, root: str | os.PathLike[str]) -> np.ndarray:
@@ -81,12 +81,19 @@ class Clip:
 
     def joints_3d_mm(self, root: str | os.PathLike[str]) -> np.ndarray:
         """Its joints `[F, 32, 3]`, camera frame."""
-        path = self._of_view(root, _IN_CAMERA)
-        world = self._features(root) / _IN_WORLD / f"{self.take}.cdf"
-        if not path.exists() and world.exists():
-            return self.camera.to_camera(read_cdf(world, 3))
-        universal = self._of_view(root, _UNIVERSAL)
-        return read_cdf(path if path.exists() else universal, 3)
+        kind = self.kind_of_joints_3d(root)
+        if kind == _IN_WORLD:
+            return self.camera.to_camera(read_cdf(self._of_world(root), 3))
+        return read_cdf(self._of_view(root, kind), 3)
+
+    def kind_of_joints_3d(self, root: str | os.PathLike[str]) -> str:
+        """The folder of the file that its 3D joints are read from: the best."""
+        if self._of_view(root, IN_CAMERA).exists():
+            return IN_CAMERA
+        return _IN_WORLD if self._of_world(root).exists() else _UNIVERSAL
+
+    def _of_world(self, root: str | os.PathLike[str]) -> Path:
+        return self._features(root) / _IN_WORLD / f"{self.take}.cdf"
 
     def _of_view(self, root: str | os.PathLike[str], folder: str) -> Path:
         name = f"{self.take}.{VIEW_NAMES[self.view]}.cdf"

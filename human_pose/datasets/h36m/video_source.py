@@ -7,7 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from human_pose.datasets.h36m.clips import Clip, clips_in, ranges_of, subjects_in
+from human_pose.datasets.h36m.clips import (
+    IN_CAMERA,
+    Clip,
+    clips_in,
+    ranges_of,
+    subjects_in,
+)
 from human_pose.datasets.h36m.metadata import FILE, read_metadata
 from human_pose.datasets.images.crop import box_of, cropped, to_picture
 from human_pose.datasets.images.encoding import Encoding, check_encoding, encoded
@@ -53,7 +59,7 @@ def video_source(
     subjects = subjects_in(root)
     check_subjects(root, subjects, partial_set)
     clips = clips_in(root, metadata, subjects, looked)
-    summary = summary_of(f"{clip.video_name} {clip.frames}" for clip in clips)
+    summary = summary_of(_told(clip, root) for clip in clips)
     return Source(
         "h36m_images",
         variant.name,
@@ -64,6 +70,17 @@ def video_source(
         f"Pictures of people with 3D joints: {variant.description}.",
         partial(_files, root),
     )
+
+
+def _told(clip: Clip, root: Path) -> str:
+    """What tells a clip from others beside the times of its files.
+
+    Which of the files of 3D joints is read is told, too: a better one that is unpacked
+    later bears the time that it had in the archive.
+    """
+    held = f"{clip.video_name} {clip.frames}"
+    kind = clip.kind_of_joints_3d(root)
+    return held if kind == IN_CAMERA else f"{held} {kind}"
 
 
 def _pieces(clips: Sequence[Clip], variant: Variant) -> dict[str, tuple[Piece, ...]]:

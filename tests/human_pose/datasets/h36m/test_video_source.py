@@ -165,6 +165,18 @@ def test_files_whose_changes_are_noticed(archives):
     assert not {*files_of(archives)} & {*second}
 
 
+def test_better_joints_are_noticed_whatever_their_time(archives):
+    """Unpacked later, they bear the time of the archive, before that of any shard."""
+    before = open_source(archives).source
+    *_, path = files_of(archives)
+    better = path.rename(path.with_suffix(".kept"))
+    universal = path.parent.with_name("D3_Positions_mono_universal") / path.name
+    made_up.write_cdf(universal, 2 * read_cdf(better, 3))
+    assert open_source(archives).source != before
+    better.rename(path)
+    assert open_source(archives).source == before
+
+
 def test_a_truncated_video_is_listed(archives):
     video, *_ = files_of(archives)
     content = video.read_bytes()

@@ -1,5 +1,6 @@
 """The text layout as a source: what the annotations hold, record by record."""
 
+import dataclasses
 import io
 
 import made_up_images as made_up
@@ -78,6 +79,28 @@ def test_shards_of_files_that_changed_since_are_made_anew(folder, tmp_path, capl
         (folder / "images" / "1.png").read_bytes()
     )
     assert prepared("out") == prepared("third") != after
+
+
+def test_shards_of_files_that_changed_while_they_were_made_are_made_anew(
+    folder, tmp_path
+):
+    """What changes after it was read and before the shard's end is not in it."""
+    plan = open_source(folder, encoding="png").plan(100)
+    path = folder / "gt_joint_3d_mono_raw" / "0.txt"
+
+    def make(piece):
+        for item in plan.make(piece):
+            yield item
+            if item.index == 0:
+                path.write_text(path.read_text().replace("1", "2"))
+
+    prepare(dataclasses.replace(plan, make=make), tmp_path / "out")
+
+    def prepared(out):
+        made = prepare(plan, tmp_path / out)
+        return {path.name: path.read_bytes() for path in made.glob("*-of-*[0-9]")}
+
+    assert prepared("out") == prepared("other")
 
 
 def test_an_encoded_picture_is_the_picture():
