@@ -201,7 +201,10 @@ class Largest:
     def note(self, value: tf.Tensor) -> None:
         """Takes a value in."""
         value = tf.cast(value, tf.float32)
-        self._value.assign(tf.maximum(self._value.value, value))
+        largest = tf.maximum(self._value.value, value)
+        # XLA's maximum of a number and NaN is the number, on CPUs.
+        spoilt = tf.math.is_nan(self._value.value) | tf.math.is_nan(value)
+        self._value.assign(tf.where(spoilt, float("nan"), largest))
 
     def take(self) -> float:
         """The largest, which is forgotten then."""

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -129,3 +130,15 @@ def test_several_replicas_take_one_step_at_once():
     assert distribution.most_steps_at_once(tf.distribute.get_strategy(), 10) == 10
     two = SimpleNamespace(num_replicas_in_sync=2)
     assert distribution.most_steps_at_once(two, 10) == 1
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_value_that_is_none_stays_the_largest(jit):
+    """XLA's maximum forgets it on CPUs: a compiled training went on after it."""
+    model = keras.Sequential([keras.Input((1,))])
+    largest = distribution.Largest(model, "worst")
+    note = tf.function(largest.note, jit_compile=jit, autograph=False)
+    for values in ([3.0, 1.0], [1.0, np.nan, 2.0], [1.0]):
+        for value in values:
+            note(tf.constant(value))
+        np.testing.assert_equal(largest.take(), np.max(values))
