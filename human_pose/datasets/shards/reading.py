@@ -19,6 +19,7 @@ from human_pose.datasets.shards.sidecar import (
     RECORD_FRAME_BYTES,
     Sidecar,
     read_sidecar,
+    sidecar_path,
 )
 from human_pose.datasets.shards.writing import FORMAT
 from human_pose.files.errors import InputError
@@ -106,6 +107,11 @@ def open_shards(folder: str | os.PathLike[str], part: str) -> Shards:
         raise InputError(
             f"{folder}: must hold {total} shards of the {part} part; it has "
             f"{len(paths)}, without number {missing}: the preparation is not finished"
+        )
+    if not any(sidecar_path(path).exists() for path in paths):
+        raise InputError(
+            f"{folder}: holds shards alone, as TFDS builds them; `human-pose-prepare` "
+            "makes those that can be trained on, with a file beside each"
         )
     shards = Shards(tuple(paths), tuple(map(read_sidecar, paths)))
     _check_alike(shards)

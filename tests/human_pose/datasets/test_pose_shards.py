@@ -69,6 +69,11 @@ def remove_sidecar(folder):
     sidecar_path(next(folder.glob("*-00001-of-00002"))).unlink()
 
 
+def build_by_tfds_alone(folder):
+    for shard in folder.glob("*-of-00002"):
+        sidecar_path(shard).unlink()
+
+
 def flip_bit(folder):
     path = next(folder.glob("*-00001-of-00002"))
     content = bytearray(path.read_bytes())
@@ -100,6 +105,7 @@ def write_others(folder):
     [
         (remove_shard, r"must hold 2 shards of the train part; it has 1"),
         (remove_sidecar, r"00001-of-00002\.json: no such file$"),
+        (build_by_tfds_alone, r"set: holds shards alone, as TFDS builds them; `human"),
         (flip_bit, r"00001-of-00002: must have the checksum \w+, .* makes this shard"),
         (cut_off, r"00001-of-00002: must have \d+ bytes, .* makes this shard anew"),
         (renumber, r"records of the train part are not as indexed$"),
