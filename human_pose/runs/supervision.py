@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Any, Final, TextIO
 
@@ -122,6 +123,8 @@ class Supervisor:
                 )
             )
             self._watch(process.pid for process in self._running)
+            if self._told:  # while it was being started, before `_take` knew of it
+                self._running[-1].send_signal(signal.SIGTERM)
             if number:
                 self._relays.append(_relay(self._running[-1], f"[worker {number}] "))
 
@@ -167,6 +170,12 @@ class Supervisor:
             if all(process.poll() is not None for process in self._running):
                 break
             time.sleep(_POLL_S)
+        late = sum(process.poll() is None for process in self._running)
+        if leaving and late:
+            self._say(
+                f"{late} of {self._workers} workers have not ended and are killed; "
+                "the run goes on from what was saved last"
+            )
         self._kill()
 
     def _kill(self) -> None:
@@ -229,8 +238,11 @@ def _relay(process: subprocess.Popen[str], prefix: str) -> threading.Thread:
     def lines(source: TextIO) -> None:
         with source:
             for line in source:
-                sys.stderr.write(prefix + line)
-                sys.stderr.flush()
+                # Whoever listens may be gone, as a terminal that was closed; a pipe
+                # that nobody empties would hold the process up for good.
+                with suppress(OSError, ValueError):
+                    sys.stderr.write(prefix + line)
+                    sys.stderr.flush()
 
     assert process.stdout is not None
     thread = threading.Thread(target=lines, args=(process.stdout,), daemon=True)

@@ -1,6 +1,7 @@
 """Several processes under one supervisor: which code all end with, and how."""
 
 import fcntl
+import io
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from human_pose.files.errors import LostWorker
+from human_pose.runs import supervision
 from human_pose.runs.supervision import TERMINATED, Supervisor
 
 # The number of a worker, from what it is told.
@@ -43,6 +45,58 @@ def test_one_that_is_told_before_it_listens_is_not_lost():
     code, said = run("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", restarts=3)
     assert (code, said) == (TERMINATED, [])
     assert time.monotonic() - begun < 30  # not as long as one may save
+
+
+def test_one_that_is_started_meanwhile_is_told_too(tmp_path, monkeypatch):
+    """The signal may come before the supervisor knows that it has this process."""
+    sent = []
+
+    class Started(subprocess.Popen):
+        def __init__(self, command, **options):
+            super().__init__(command, **options)
+            if "-I" in command or sent:
+                return  # the watch
+            until = time.monotonic() + 30
+            while not (tmp_path / "ready").exists() and time.monotonic() < until:
+                time.sleep(0.02)
+            sent.append(self.pid)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(supervision.subprocess, "Popen", Started)
+    begun = time.monotonic()
+    code, said = run(
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+        f"open({str(tmp_path / 'ready')!r}, 'w').close()\n"
+        "time.sleep(60)"
+    )
+    assert (code, len(said)) == (TERMINATED, 1)
+    assert time.monotonic() - begun < 40  # not as long as one may save
+
+
+def test_those_that_do_not_end_are_told_of(monkeypatch):
+    """Their run is not as the word before says, for it was not saved."""
+    monkeypatch.setattr(supervision, "_LEAVING_S", 0.5)
+    code, said = run(
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN) if number else time.sleep(1)\n"
+        f"number or sys.exit({TERMINATED})\n"
+        "time.sleep(60)"
+    )
+    assert code == TERMINATED
+    assert said == [
+        "1 of 2 workers have not ended and are killed; the run goes on from what was "
+        "saved last"
+    ]
+
+
+def test_a_worker_goes_on_though_nobody_hears_it(monkeypatch):
+    """As when a terminal has been closed: its pipe was full, and it stood still."""
+
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stderr", Gone())
+    assert run("number and print('word\\n' * 100_000)") == (0, [])
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
