@@ -6,20 +6,31 @@ of one process, bit for bit. A service of more workers is noticed at its first b
 of turn and refused.
 """
 
+import os
 import re
 import socket
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 import tensorflow as tf
+from absl import logging
 
-from human_pose.files.errors import InputError
+from human_pose.files.errors import InputError, LostWorker, one_line
 from human_pose.i1.input.stream import Stream
 
 _ADDRESS: Final = re.compile(r"grpc://([^:/]+):(\d{1,5})")
 # A host that does not answer so soon is not there.
 _SECONDS_TO_CONNECT: Final = 5.0
+# TensorFlow waits for a service that is gone without end; this long it may be away.
+_AWAY_S: Final = 60.0
+_LOOK_S: Final = 5.0
+# Of TensorFlow's message, where another service than before is at an address.
+_UNKNOWN: Final = "iteration client id"
+_OUT_OF_TURN: Final = "a batch came out of turn"
 
 Make = Callable[[Stream], tf.data.Dataset]
 
@@ -61,6 +72,64 @@ def served(make: Make, stream: Stream, services: Sequence[str]) -> tf.data.Datas
     ).prefetch(2)
 
 
+@contextmanager
+def watched(services: Sequence[str]) -> Iterator[None]:
+    """Ends what streams from services within the block when one of them is gone.
+
+    Args:
+      services: their addresses; none: nothing is watched.
+
+    Raises:
+      LostWorker: if a service was started again, for it knows nothing of the stream.
+      InputError: if one has several workers, or its worker was started again.
+      SystemExit: not raised, but the process ends with `LostWorker.EXIT_CODE` after a
+        line in the log, if one has been away for a minute: what waits for its batches
+        can be told nothing.
+    """
+    if not services:
+        yield
+        return
+    ended = threading.Event()
+    threading.Thread(target=_watch, args=(services, ended), daemon=True).start()
+    again = "the run goes on from what was saved last when it is resumed"
+    where = ", ".join(services)
+    try:
+        yield
+    except tf.errors.NotFoundError as error:
+        if _UNKNOWN not in str(error):
+            raise
+        rule = f"was started again while it made batches; {again}"
+        raise LostWorker(f"data_service {where}: {rule}") from error
+    except tf.errors.InvalidArgumentError as error:
+        if _OUT_OF_TURN not in str(error):
+            raise
+        rule = "must each have one worker, and that not started again while it works"
+        said = f"{_OUT_OF_TURN}; {again}"
+        raise InputError(f"data_service {where}: {rule}: {said}") from error
+    finally:
+        ended.set()
+
+
+def _watch(services: Sequence[str], ended: threading.Event) -> None:
+    """Ends the process when a service has been away too long."""
+    seen = dict.fromkeys(services, time.monotonic())
+    while not ended.wait(_LOOK_S):
+        for address in services:
+            try:
+                _check_reachable(address)
+            except InputError as error:
+                if time.monotonic() - seen[address] < _AWAY_S or ended.is_set():
+                    continue
+                logging.error(
+                    "%s, for %.0f s: the process ends, and the run goes on from what "
+                    "was saved last when it is resumed",
+                    *(one_line(error), _AWAY_S),
+                )
+                logging.flush()
+                os._exit(LostWorker.EXIT_CODE)
+            seen[address] = time.monotonic()
+
+
 def _from(address: str, batches: tf.data.Dataset) -> tf.data.Dataset:
     """The same batches, made by a service of one worker."""
     remote = batches.enumerate().apply(
@@ -73,7 +142,7 @@ def _from(address: str, batches: tf.data.Dataset) -> tf.data.Dataset:
         expected: tf.Tensor, numbered: tuple[tf.Tensor, dict[str, tf.Tensor]]
     ) -> dict[str, tf.Tensor]:
         number, batch = numbered
-        rule = f"{address}: must be a service of one worker; a batch came out of turn"
+        rule = f"{address}: must be a service of one worker; {_OUT_OF_TURN}"
         with tf.control_dependencies([tf.debugging.Assert(number == expected, [rule])]):
             return {name: tf.identity(values) for name, values in batch.items()}
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from human_pose.i1.config import ImageTrainingConfig
 from human_pose.i1.input.loader import naming_damage
+from human_pose.i1.input.service import watched
 from human_pose.i1.training.batches import list_skipped, open_samples, open_validation
 from human_pose.i1.training.build import read_start
 from human_pose.i1.training.conditions import conditions, continued
@@ -58,7 +59,8 @@ def train(
         that is neither to be resumed nor overwritten or that is at work, or the run to
         resume has other conditions.
       FloatingPointError: if the training diverges; what was saved before stays.
-      LostWorker: if another process of those that train together is gone.
+      LostWorker: if another process of those that train together is gone, or a
+        service that makes batches.
     """
     folder = run_folder(folder.path)
     strategy = strategy or cluster.make_strategy(config.distribute)
@@ -106,6 +108,7 @@ def train(
             folder.prepare(dataclasses.asdict(config), overwrite=config.overwrite)
             list_skipped([data, validation], folder.skipped)
         stack.enter_context(naming_damage(data, validation))
+        stack.enter_context(watched(config.data_service))
         # Also where another process writes, which cannot end its step alone.
         shared = distribution.place_of(strategy).processes > 1
         stages.go(trainer, stack.enter_context(noticed(shared=shared)))

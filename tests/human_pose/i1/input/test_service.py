@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +12,9 @@ import tensorflow as tf
 from made_up_shards import write_shards
 
 from human_pose.datasets.images import open_sharded
-from human_pose.files.errors import InputError
+from human_pose.files.errors import InputError, LostWorker
 from human_pose.i1.input import Stream, batches
+from human_pose.i1.input.service import watched
 
 
 @contextlib.contextmanager
@@ -70,6 +73,76 @@ def test_a_service_of_several_workers_is_refused(dataset):
     ):
         # The second may be late.
         list(batches(dataset, stream, services=[address]).take(5000))
+
+
+def test_a_service_of_several_workers_is_told_in_one_line(dataset):
+    stream = Stream(1, "mild", input_size=32, repeat=True)
+    with (
+        service(2) as address,
+        pytest.raises(InputError, match=r"^data_service grpc.*must each have one work"),
+        watched([address]),
+    ):
+        list(batches(dataset, stream, services=[address]).take(5000))
+
+
+@pytest.mark.large
+def test_a_service_that_is_started_again_is_lost(dataset):
+    """Another dispatcher at the address knows nothing of the stream."""
+    program = (
+        "import sys, tensorflow as tf\n"
+        "server = tf.data.experimental.service\n"
+        "port = int(sys.argv[1])\n"
+        "held = server.DispatchServer(server.DispatcherConfig(port=port))\n"
+        "address = f'localhost:{port}'\n"
+        "config = server.WorkerConfig(dispatcher_address=address)\n"
+        "worker = server.WorkerServer(config)\n"
+        "print('up', flush=True)\n"
+        "worker.join()\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    @contextlib.contextmanager
+    def started():
+        words = [sys.executable, "-c", program, str(port)]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "up\n"
+            yield process
+            process.kill()
+
+    address = f"grpc://localhost:{port}"
+    stream = Stream(2, "mild", input_size=32, repeat=True)
+    with started() as first:
+        found = iter(batches(dataset, stream, services=[address]))
+        next(found)
+        first.kill()
+    with (
+        started(),
+        pytest.raises(LostWorker, match=r"localhost:.* was started again while it"),
+        watched([address]),
+    ):
+        for _ in range(5000):
+            next(found)
+
+
+def test_a_service_that_is_gone_ends_the_process():
+    """What waits for its batches waits in TensorFlow, and hears nothing."""
+    program = (
+        "import time\n"
+        "from human_pose.i1.input import service\n"
+        "service._LOOK_S, service._AWAY_S = 0.1, 0.3\n"
+        "with service.watched([]):\n"
+        "    time.sleep(1)\n"
+        "with service.watched(['grpc://127.0.0.1:1']):\n"
+        "    time.sleep(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == LostWorker.EXIT_CODE, done.stderr
+    last = done.stderr.strip().splitlines()[-1]
+    assert "data_service must be reachable" in last and "when it is resumed" in last
 
 
 def test_addresses_must_be_answered(dataset):
