@@ -184,6 +184,24 @@ def test_a_fresh_process_with_another_keras_json_finds_the_same(
     np.testing.assert_allclose(found["lean"], found["fresh"], atol=1e-4)
 
 
+@pytest.mark.large
+@pytest.mark.parametrize(
+    ("module", "kind"),
+    [
+        ("human_pose.i1.network.checkpoint", "PoseNetwork"),
+        ("human_pose.pipeline.checkpoint", "Pipeline"),
+        ("human_pose.lifting.lifter", "PPCALifter"),
+    ],
+)
+def test_keras_knows_a_class_after_the_import_that_is_documented(module, kind):
+    """`docs/i1.md` and `docs/lifting.md` say what to import for `load_model`."""
+    program = (
+        f"import keras, {module}\n"
+        f"assert keras.saving.get_registered_object('human_pose>{kind}')\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_refuses_weights_that_are_not_finite(network, saved, tmp_path):
     for value in (np.nan, np.inf):
         broken = load_network(saved)
