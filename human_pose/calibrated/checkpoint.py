@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from human_pose.calibrated.config import CalibratedConfig
-from human_pose.calibrated.lifter import CalibratedLifter, as_tuples
+from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior import files as prior_files
 from human_pose.calibrated.training.config import WEIGHTS
 from human_pose.files.arrays import Shape
@@ -94,7 +94,7 @@ def load_lifter(
     prior = prior_files.prior_of(path, arrays)
     try:
         settings = json.loads(str(arrays[_SETTINGS]))
-        skeleton = Skeleton(**as_tuples(settings["detector"]))
+        skeleton = Skeleton.of(settings["detector"])
         config = CalibratedConfig.of(settings["config"])
         if temporal is not None:
             config = replace(config, temporal=temporal)

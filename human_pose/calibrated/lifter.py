@@ -1,7 +1,8 @@
 """The calibrated lifter as a Keras model: its weights, and clips lifted by them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -26,6 +27,7 @@ from human_pose.calibrated.energy import (
 )
 from human_pose.calibrated.joints import ModelJoints
 from human_pose.calibrated.prior.pose_prior import PosePrior
+from human_pose.calibrated.take import Take, of_anybody
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.geometry.triangulation import Triangulated
@@ -38,31 +40,14 @@ _OF_LIMB_ENDS: Final = 1.75
 _RATE_FPS: Final = 24.0
 
 
-class Take(NamedTuple):
-    """What is known of a take beside its detections, none of it learned.
-
-    Attributes:
-      lengths_mm: `[K]`, of the person's bones.
-      spreads_mm: `[K]`, how far they may be wrong.
-      sigma_px: `[V, J]`, of detections with confidence 1.
-      lasting: share of the noise that lasts from frame to frame.
-      fps: frames a second.
-    """
-
-    lengths_mm: np.ndarray
-    spreads_mm: np.ndarray
-    sigma_px: np.ndarray
-    lasting: float
-    fps: float
-
-
 @keras.saving.register_keras_serializable("human_pose")
 class CalibratedLifter(keras.Model):
     """Lifts detections of calibrated views to 3D, frame by frame or over time.
 
     The joints minimise an energy (`energy`, `chains`) whose weights, and the prior's
-    bases, are variables: positive ones by their logarithms. `fit` learns them from
-    clips (`training`) through the minimiser's trust-region derivative.
+    bases, are variables: positive ones by their logarithms. They are learned through
+    the minimiser's trust-region derivative: by `fit` from single moments, as those of
+    any layer, or from the clips of recordings (`training`).
 
     Args:
       prior: of poses and their motion.
@@ -131,6 +116,43 @@ class CalibratedLifter(keras.Model):
         names = self.joints.skeleton.names
         ends = [any(word in name for word in _LIMB_ENDS) for name in names]
         return np.where(ends, _OF_LIMB_ENDS, 1.0)
+
+    def call(self, detections: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Joints of moments by themselves, of people whom nobody has measured.
+
+        Recordings are better lifted by `Session`, which measures person and noise.
+
+        Args:
+          detections: `points_px` `[F, V, D, 2]`, the detector's joints in pinholes'
+            images; `confidence` `[F, V, D]`, 0 where not seen; and `projection`
+            `[F, V, 3, 4]`, world mm to homogeneous px. Differentiable in the first and
+            the last.
+
+        Returns:
+          `[F, D, 3]`, world mm.
+
+        Raises:
+          InputError: if the number of views is not known when this is traced.
+        """
+        points, confidence, projection = (
+            tf.cast(detections[name], tf.float64)
+            for name in ("points_px", "confidence", "projection")
+        )
+        if points.shape[1] is None:
+            raise InputError("points_px", "must have a known number of views", None)
+        places, back = self.joints.places()
+        there = tf.constant(places >= 0, tf.float64)
+        places = np.maximum(places, 0)
+        confidence = there * tf.gather(confidence, places, axis=2)
+        points = tf.gather(points, places, axis=2)
+        points = tf.where(confidence[..., None] > 0, points, 0.0)
+        take = of_anybody(self.prior, _RATIO_PX * self.profile_px()[None])
+        body, terms = self.body(take), self.terms(take, temporal=False)
+        observed = self.observed(points, confidence, projection, take)
+        held = tf.nest.map_structure(tf.stop_gradient, (observed, body, terms))
+        turn, x = minimise.begin_alone(confidence, *held)
+        found, _ = self.refined(x, turn, observed, body, terms)
+        return tf.gather(found.joints_mm, back, axis=1)
 
     def body(self, take: Take) -> Body:
         """The prior of the take's person; differentiable in the bases."""
@@ -286,12 +308,12 @@ class CalibratedLifter(keras.Model):
         """The model of what `get_config` gives, before its weights are loaded."""
         arguments = dict(config)
         prior = dict(arguments.pop("prior"))
-        skeleton = Skeleton(**as_tuples(prior.pop("skeleton")))
+        skeleton = Skeleton.of(prior.pop("skeleton"))
         fps = prior.pop("fps")
         arrays = {name: np.array(values) for name, values in prior.items()}
         return cls(
             PosePrior(skeleton=skeleton, fps=fps, **arrays),
-            Skeleton(**as_tuples(arguments.pop("detector"))),
+            Skeleton.of(arguments.pop("detector")),
             CalibratedConfig.of(arguments.pop("config")),
             **arguments,
         )
@@ -319,13 +341,6 @@ def restarted(x: Unknowns, turn: tf.Tensor) -> tuple[Unknowns, tf.Tensor]:
     """The same joints with their turns made part of the start."""
     turned = turn @ rotation(x.turn_rad)
     return Unknowns(x.joints_mm, tf.zeros_like(x.turn_rad)), turned
-
-
-def as_tuples(value: Any) -> Any:
-    """A nest of JSON with its lists as tuples, as skeletons have them."""
-    if isinstance(value, dict):
-        return {name: as_tuples(entry) for name, entry in value.items()}
-    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _swaps(limb: float, body: float) -> np.ndarray:

@@ -11,7 +11,7 @@ from human_pose.calibrated import chains, energy, frames, start
 from human_pose.calibrated.chains import Chain
 from human_pose.calibrated.config import Damping, Derivative, SolverConfig
 from human_pose.calibrated.energy import Body, Layout, Observed, Unknowns, Weights
-from human_pose.geometry.triangulation import Triangulated
+from human_pose.geometry.triangulation import Triangulated, all_pairs, triangulate
 
 # Fewer known joints say too little of where a body is.
 _FEWEST_JOINTS: Final = 4
@@ -43,6 +43,22 @@ def begin(
     known = tf.where(enough[:, None], triangulated.known, shown)
     turn, joints = start.complete(points, known, body, weights)
     return turn, Unknowns(joints, tf.zeros_like(joints[:, 0]))
+
+
+def begin_alone(
+    trust: tf.Tensor, observed: Observed, body: Body, weights: Weights
+) -> tuple[tf.Tensor, Unknowns]:
+    """The same of moments with cameras of their own.
+
+    Args:
+      trust: `[F, V, J]`, how detections weigh beside each other; 0 where not seen.
+      observed: as of `begin`, as what follows.
+      body: see there.
+      weights: see there.
+    """
+    pairs = all_pairs(observed.points_px.shape[1])
+    points = triangulate(observed.points_px, trust, observed.projection, pairs)
+    return begin(points, observed, body, weights)
 
 
 def of_frames(

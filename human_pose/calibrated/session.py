@@ -8,11 +8,12 @@ import numpy as np
 from human_pose.calibrated import gaps
 from human_pose.calibrated.joints import SWAP_NAMES
 from human_pose.calibrated.lengths import size_doubt
-from human_pose.calibrated.lifter import CalibratedLifter, Take
+from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.measure import check_known, measure
 from human_pose.calibrated.observe import Sight, observe
 from human_pose.calibrated.rivals import undo_exchanged_bodies
 from human_pose.calibrated.stages import Stages
+from human_pose.calibrated.take import Take
 from human_pose.calibrated.windows import overlap, windows
 from human_pose.calibrated.work import Progress, Work
 from human_pose.exchange.poses import Poses

@@ -8,9 +8,10 @@ import tensorflow as tf
 
 from human_pose.calibrated import swaps
 from human_pose.calibrated.energy import Body, Observed, Weights
-from human_pose.calibrated.lifter import CalibratedLifter, Take
+from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.observe import Sight
 from human_pose.calibrated.stages import Stages
+from human_pose.calibrated.take import Take
 from human_pose.geometry.triangulation import Triangulated
 
 Progress = Callable[[str, float], None]

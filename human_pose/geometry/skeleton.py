@@ -42,6 +42,16 @@ class Skeleton:
     undetected: tuple[str, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()
 
+    @classmethod
+    def of(cls, fields: Mapping[str, Any]) -> "Skeleton":
+        """The skeleton of its fields as JSON keeps them, tuples as lists.
+
+        Raises:
+          TypeError: for names that are no fields.
+          ValueError: see above.
+        """
+        return cls(**{name: _as_tuples(value) for name, value in fields.items()})
+
     def __post_init__(self) -> None:
         if not self.names:
             raise ValueError("`names` must be those of one joint or more")
@@ -262,6 +272,10 @@ def _place(name: str, target: Skeleton, source: Skeleton) -> int | None:
         if meant == name and alias in source.names:
             return source.names.index(alias)
     return None
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
 def _check_unique(field: str, words: Sequence[str]) -> None:

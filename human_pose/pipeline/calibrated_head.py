@@ -10,16 +10,13 @@ import tensorflow as tf
 from human_pose.calibrated import minimise
 from human_pose.calibrated.config import Damping, Derivative
 from human_pose.calibrated.energy import Observed, Unknowns
-from human_pose.calibrated.lifter import CalibratedLifter, Take
+from human_pose.calibrated.lifter import CalibratedLifter
+from human_pose.calibrated.take import of_anybody
 from human_pose.calibrated.training.config import WEIGHTS
-from human_pose.geometry.triangulation import all_pairs, triangulate
 from human_pose.pipeline.config import LEARNED, chosen_of
 from human_pose.pipeline.detections import Detections, weights_near_one
 from human_pose.pipeline.head import Head
 
-# People differ from the prior's body by that much in a bone: in size by 10 %, and by
-# 5 % besides (as of `calibrated.lengths`). Nobody measures whom a picture shows.
-_UNLIKE: Final = 0.11
 # `EnergyConfig.outlier_px` is said beside detections of that deviation.
 _TYPICAL_PX: Final = 4.0
 
@@ -75,18 +72,14 @@ class CalibratedHead(Head):
 
     def problem(self, detections: Detections, projection: tf.Tensor) -> tuple[Any, ...]:
         """Unknowns where the minimiser starts, and its energy's parameters."""
-        lifter, prior = self.lifter, self.lifter.prior
-        take = Take(
-            prior.lengths_mm,
-            _UNLIKE * prior.lengths_mm,
-            np.ones((1, 1)),
-            0.0,
-            prior.fps,
-        )
+        lifter = self.lifter
+        # Nobody measures whom a picture shows.
+        take = of_anybody(lifter.prior, np.ones((1, 1)))
         body, terms = lifter.body(take), lifter.terms(take, temporal=False)
         observed = self._observed(detections, projection)
         held = tf.nest.map_structure(tf.stop_gradient, (observed, body, terms))
-        x, turn = self._begin(*held)
+        trust = held[0].seen * weights_near_one(held[0].sigma_px)
+        turn, x = minimise.begin_alone(trust, *held)
         return x, turn, observed, body, terms
 
     def _observed(self, detections: Detections, projection: tf.Tensor) -> Observed:
@@ -110,14 +103,3 @@ class CalibratedHead(Head):
             projection,
             whitening,
         )
-
-    def _begin(self, observed: Observed, body: Any, terms: Any) -> tuple[Any, Any]:
-        """Unknowns and turns where the minimiser starts, as of `minimise.begin`."""
-        points = triangulate(
-            observed.points_px,
-            observed.seen * weights_near_one(observed.sigma_px),
-            observed.projection,
-            all_pairs(observed.points_px.shape[1]),
-        )
-        turn, x = minimise.begin(points, observed, body, terms)
-        return x, turn

@@ -6,9 +6,10 @@ import tensorflow as tf
 
 from human_pose.calibrated import chains, energy
 from human_pose.calibrated.energy import Unknowns
-from human_pose.calibrated.lifter import CalibratedLifter, Take
+from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.observe import observe
 from human_pose.calibrated.prior.files import load_prior
+from human_pose.calibrated.take import Take
 from human_pose.geometry.skeletons import LIFTER_17
 
 COUNT = 5
