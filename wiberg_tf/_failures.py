@@ -49,7 +49,9 @@ def heed_failures(solution: Solution, on_failure: OnFailure) -> Solution:
         inner = entry.shape.rank - failed.shape.rank
         lost = tf.reshape(failed, tf.concat([tf.shape(failed), [1] * inner], 0))
 
-        def heeded(derivative: tf.Tensor) -> tf.Tensor:
+        def heeded(derivative: Any) -> tf.Tensor:
+            # A gather in the loss gives IndexedSlices.
+            derivative = tf.convert_to_tensor(derivative)
             asked = lost & (derivative != 0)
             if on_failure == "nan":
                 return tf.where(asked, tf.cast(NAN, derivative.dtype), derivative)

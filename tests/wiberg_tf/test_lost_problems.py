@@ -263,3 +263,28 @@ def test_a_lost_system_leaves_the_gradient_of_what_is_shared(mode):
     # Weights that look like samples.
     with pytest.raises(tf.errors.InvalidArgumentError, match="not finite"):
         _run(_root_gradients(sound), mode, _SAMPLES, 1.7, [1.0, 2.0, 4.0])
+
+
+@pytest.mark.parametrize("on_failure", ["nan", "raise"])
+@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.Unrolled()], ids=str)
+def test_a_failed_problem_that_a_gather_leaves_out_does_not_count(
+    derivative, on_failure
+):
+    # The gradient of a gather is IndexedSlices.
+    samples = tf.constant([[2.0], [300.0], [5.0]], tf.float64)
+    start = tf.math.log(samples) + tf.constant([[0.01], [-9.0], [0.01]], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(samples)
+        solution = wt.argmin(
+            lambda x, samples: tf.reduce_sum(tf.exp(x) - samples * x, -1),
+            start,
+            samples,
+            solver=wt.Newton(max_iterations=4),
+            derivative=derivative,
+            batch_dims=1,
+            on_failure=on_failure,
+        )
+        loss = tf.reduce_sum(tf.gather(solution.value, [0, 2]))
+    assert list(solution.status) == [0, wt.Status.MAX_ITERATIONS, 0]
+    gradient = tape.gradient(loss, samples)
+    np.testing.assert_allclose(gradient[:, 0], [1 / 2, 0, 1 / 5], rtol=1e-8)
