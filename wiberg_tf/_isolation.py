@@ -21,6 +21,9 @@ _MESSAGE = (
     "out of the loss."
 )
 
+# An energy and its gradient, of parameters.
+Figures = Callable[[Any], tuple[tf.Tensor, tf.Tensor]]
+
 
 class Isolation:
     """Which problems are lost, and what their derivative is instead.
@@ -44,11 +47,45 @@ class Isolation:
         Rows are those of tensors that begin with the axes of the batch. Whether they
         are a problem's own, `check` finds out.
         """
+        return self._borrowed(nest, broken=False)
+
+    def borrow_own(
+        self, parameters: Any, figures: Figures, before: tuple[tf.Tensor, tf.Tensor]
+    ) -> Any:
+        """As `borrow` for parameters; only rows that are not finite, if others share.
+
+        What all problems share may begin with the axes of the batch by chance. Other
+        rows of it would be another energy of the sound problems.
+
+        Args:
+          parameters: the nest θ.
+          figures: the energy `[*batch]` and its gradient `[*batch, n]` for a nest θ.
+          before: the same for `parameters`.
+        """
+        if not self.has_borrowed:
+            return parameters
+        every = self._borrowed(parameters, broken=False)
+        broken = self._borrowed(parameters, broken=True)
+        shared = tf.constant(False)
+        for then, now in zip(before, figures(every), strict=True):
+            axes = [*range(self._lost.shape.rank, then.shape.rank)]
+            size = tf.reduce_max(tf.abs(then) + tf.abs(now), axes)
+            moved = tf.reduce_max(tf.abs(now - then), axes)
+            same = moved <= round_off(then.dtype) ** 0.5 * size
+            shared |= tf.reduce_any(~(same | self._lost))
+        return tf.nest.map_structure(
+            lambda some, all_: some if some is all_ else tf.where(shared, some, all_),
+            broken,
+            every,
+        )
+
+    def _borrowed(self, nest: Any, broken: bool) -> Any:
         if not self.has_borrowed:
             return nest
-        return tf.nest.map_structure(self._borrow, nest)
+        return tf.nest.map_structure(lambda entry: self._borrow(entry, broken), nest)
 
-    def _borrow(self, entry: tf.Tensor) -> tf.Tensor:
+    def _borrow(self, entry: tf.Tensor, broken: bool) -> tf.Tensor:
+        """The entry with other rows for lost problems, or for those not finite."""
         lost, rank = self._lost, self._lost.shape.rank
         if not (
             entry.dtype.is_floating
@@ -63,6 +100,10 @@ class Isolation:
             after = tf.shape(entry)[rank:]
             rows = tf.reshape(entry, tf.concat([[-1], after], 0))
             mask = tf.reshape(lost, tf.concat([tf.shape(lost), tf.ones_like(after)], 0))
+            if broken:
+                inner = [*range(rank, entry.shape.rank)]
+                finite = tf.math.is_finite(tf.stop_gradient(entry))
+                mask &= ~tf.reduce_all(finite, inner, keepdims=True)
 
             @tf.custom_gradient
             def lent(entry: tf.Tensor) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
@@ -129,7 +170,9 @@ class Isolation:
         def stay(
             start: tf.Tensor, value: tf.Tensor
         ) -> tuple[tf.Tensor, Callable[..., Any]]:
-            def backward(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            def backward(upstream: Any) -> tuple[tf.Tensor, tf.Tensor]:
+                # A gather in the loss gives IndexedSlices.
+                upstream = tf.convert_to_tensor(upstream)
                 nan = tf.where(upstream != 0, tf.cast(NAN, upstream.dtype), 0)
                 of_start = select(self._lost, nan, tf.zeros_like(nan))
                 return of_start, select(self._lost, nan, upstream)

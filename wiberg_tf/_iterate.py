@@ -216,9 +216,15 @@ def solve(
         if differentiability is Differentiability.NONE:
             loop = solver.max_iterations != 1
             return iterate(solver, init, step, problem, x, loop)
-        level, gradient = problem.value_and_gradient(tf.stop_gradient(x))
-        faults = Isolation(x, level, tf.norm(gradient, axis=-1))
-        x, parameters = faults.borrow((x, parameters))
+        before = problem.value_and_gradient(tf.stop_gradient(x))
+        faults = Isolation(x, before[0], tf.norm(before[1], axis=-1))
+        x = faults.borrow(x)
+        still = tf.stop_gradient(x)
+        parameters = faults.borrow_own(
+            parameters,
+            lambda lent: Problem(energy, packing, lent).value_and_gradient(still),
+            before,
+        )
         problem = Problem(energy, packing, parameters, box, unrolled=True)
         solution = iterate(solver, init, step, problem, x, True, set_aside)
         return faults.give_back(solution, initial)

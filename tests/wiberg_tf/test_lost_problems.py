@@ -265,6 +265,41 @@ def test_a_lost_system_leaves_the_gradient_of_what_is_shared(mode):
         _run(_root_gradients(sound), mode, _SAMPLES, 1.7, [1.0, 2.0, 4.0])
 
 
+@pytest.mark.parametrize("mode", ["graph", "eager"])
+def test_unrolled_a_lost_sample_leaves_what_is_shared_as_it_is(mode):
+    # As many rows as problems: borrowed, they would be another energy of all.
+    shared = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 5.0], [2.0, 2.0, 7.0]])
+
+    def found(samples, shared):
+        def energy(x, samples, shared):
+            residuals = tf.linalg.matvec(shared, x) - samples
+            return tf.reduce_sum(tf.square(residuals) + tf.square(x), -1)
+
+        with tf.GradientTape() as tape:
+            tape.watch(shared)
+            solution = wt.argmin(
+                energy,
+                tf.zeros([3, 3], tf.float64),
+                (samples, shared),
+                derivative=wt.Unrolled(),
+                batch_dims=1,
+            )
+            sound = tf.gather(solution.value, [0, 2])
+            loss = tf.reduce_sum(tf.square(sound))
+        return solution.status, sound, tape.gradient(loss, shared)
+
+    lost, *values = _run(found, mode, [[1.0], [np.nan], [2.0]], shared)
+    _, *expected = _run(
+        lambda samples, shared: found(tf.gather(samples, [0, 0, 1]), shared),
+        mode,
+        [[1.0], [2.0]],
+        shared,
+    )
+    assert list(lost) == [0, wt.Status.NOT_FINITE, 0]
+    for value, right in zip(values, expected, strict=True):
+        np.testing.assert_allclose(value, right, rtol=1e-9)
+
+
 @pytest.mark.parametrize("on_failure", ["nan", "raise"])
 @pytest.mark.parametrize("derivative", [wt.Implicit(), wt.Unrolled()], ids=str)
 def test_a_failed_problem_that_a_gather_leaves_out_does_not_count(
