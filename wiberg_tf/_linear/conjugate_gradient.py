@@ -6,6 +6,7 @@ from typing import ClassVar, NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._linear.checks import INDEFINITE, NAN, dot, insist
+from wiberg_tf._linear.length import unit_and_size
 from wiberg_tf._linear.solver import (
     IterativeSolver,
     default_iterations,
@@ -87,10 +88,8 @@ def solve_conjugate_gradient(
     """
     relative = default_tolerance(x.dtype) if tolerance is None else tolerance
     limit = max_iterations or default_iterations(x.shape[-1])
-    norm = tf.norm(right, axis=-1, keepdims=True)
     # Of length 1, or squares leave the range of numbers.
-    size = tf.where((norm > 0) & tf.math.is_finite(norm), norm, tf.ones_like(norm))
-    unit = right / size
+    unit, size = unit_and_size(right)
 
     def running(squared: tf.Tensor) -> tf.Tensor:
         # Nothing brings down one that is infinite.

@@ -7,6 +7,7 @@ import tensorflow as tf
 from wiberg_tf._linear.checks import NAN, dot, insist
 from wiberg_tf._linear.damping import Adaptive
 from wiberg_tf._linear.dense import DENSE_LIMIT, eigen_or_nan
+from wiberg_tf._linear.length import norm
 from wiberg_tf._problem import Problem, round_off
 
 
@@ -56,12 +57,12 @@ def spectrum_ends(problem: Problem, x: tf.Tensor, products: int) -> Ends:
         at = tf.one_hot(step, steps, dtype=x.dtype)
         image = problem.hessian_product(x, process.vector)
         along = dot(process.vector, image)
-        size = tf.maximum(process.size, tf.norm(image, axis=-1, keepdims=True))
+        size = tf.maximum(process.size, norm(image, keepdims=True))
         basis = process.basis + at[:, None] * process.vector[..., None, :]
         for _ in range(2):  # Once leaves round-off of the size of what was taken away.
             parts = tf.linalg.matvec(basis, image)
             image -= tf.linalg.matvec(basis, parts, transpose_a=True)
-        side = tf.norm(image, axis=-1, keepdims=True)
+        side = norm(image, keepdims=True)
         # Nothing new: the vectors met span a space that H keeps, with all eigenvalues.
         ended = ~(side > noise * size)
         over = dot(process.vector, process.vector) == 0
@@ -105,7 +106,7 @@ def _ends(process: _Process) -> Ends:
 
 
 def _unit(vector: tf.Tensor) -> tf.Tensor:
-    return tf.math.divide_no_nan(vector, tf.norm(vector, axis=-1, keepdims=True))
+    return tf.math.divide_no_nan(vector, norm(vector, keepdims=True))
 
 
 def adaptive_damping(

@@ -12,3 +12,14 @@ def norm(vector: tf.Tensor, keepdims: bool = False) -> tf.Tensor:
     there = squared > 0
     length = tf.where(there, tf.sqrt(tf.where(there, squared, 1)), 0 * squared)
     return scale * length if keepdims else (scale * length)[..., 0]
+
+
+def unit_and_size(vector: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The vector in length 1, and its length `[*batch, 1]`, which is 1 of 0.
+
+    Where the length is not finite they are the vector itself, and 1.
+    """
+    length = norm(vector, keepdims=True)
+    usable = (length > 0) & tf.math.is_finite(length)
+    size = tf.where(usable, length, tf.ones_like(length))
+    return vector / size, size

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._linear.checks import NAN, SINGULAR, dot, insist
+from wiberg_tf._linear.length import unit_and_size
 from wiberg_tf._linear.solver import (
     IterativeSolver,
     default_iterations,
@@ -84,6 +85,8 @@ def solve_minres(
     usual = default_tolerance(x.dtype)
     precision = usual if tolerance is None else tolerance
     limit = max_iterations or default_iterations(x.shape[-1])
+    # Of length 1, or squares leave the range of numbers.
+    right, size = unit_and_size(right)
     start = tf.norm(right, axis=-1, keepdims=True)
 
     def product(v: tf.Tensor) -> tf.Tensor:
@@ -163,8 +166,8 @@ def solve_minres(
         f"Minimal residuals do not converge to {precision:g} in {limit} iterations, of "
         f"which wt.MINRES may allow more: {SINGULAR} Residual:"
     )
-    with insist(solved, message, tf.reduce_max(residual)):
-        return tf.where(solved, end.v, NAN)
+    with insist(solved, message, tf.reduce_max(size * residual)):
+        return tf.where(solved, size * end.v, NAN)
 
 
 class _Minres(NamedTuple):

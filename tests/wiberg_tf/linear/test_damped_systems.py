@@ -188,3 +188,15 @@ def test_minimal_residuals_need_few_products_for_few_eigenvalues(rng):
     v = solve_minres(problem, x, damping, tf.constant(right))
     np.testing.assert_allclose(v, np.linalg.solve(hessian, right), rtol=1e-9)
     assert len(products) <= 4
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64], ids=lambda d: d.name)
+@every
+def test_incoming_gradients_of_any_size(solve, dtype):
+    # Of these the squares are 0, or infinite; the solution was 0.
+    tiny, huge = (1e-25, 1e20) if dtype == tf.float32 else (1e-170, 1e160)
+    hessian = tf.constant([[[4.0, 1.0], [1.0, 3.0]]] * 3, dtype)
+    right = np.array([[tiny, 2 * tiny], [1.0, 2.0], [huge, 2 * huge]])
+    found = _solve(solve, hessian, 0.0, right).numpy() / right[:, :1]
+    expected = np.linalg.solve([[4.0, 1.0], [1.0, 3.0]], [1.0, 2.0])
+    np.testing.assert_allclose(found, [expected] * 3, rtol=1e-5)

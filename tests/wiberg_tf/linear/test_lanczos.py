@@ -160,3 +160,13 @@ def test_the_smallest_eigenvalue_of_many_unknowns(monkeypatch):
 def test_products_must_be_positive():
     with pytest.raises(ValueError, match="`products` must be >= 1; received 0"):
         wt.Adaptive(products=0)
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e20])
+def test_ends_of_the_spectrum_of_any_size_in_single_precision(scale, rng):
+    # Their squares leave the range of numbers; the process ended after one step.
+    eigenvalues = np.linspace(1.0, 9.0, 10)
+    hessian = tf.constant(scale * _rotated(rng, eigenvalues), tf.float32)
+    ends = spectrum_ends(*_problem(hessian), 10)
+    np.testing.assert_allclose(ends.smallest / scale, 1, rtol=1e-4)
+    np.testing.assert_allclose(ends.norm / scale, 9, rtol=1e-4)
