@@ -310,3 +310,23 @@ def test_refusals():
         value = wt.root(lambda x, p, q: x - p, one, (one, tf.constant(2.0))).value
     with pytest.raises(ValueError, match=r"does not use `parameters\[1\]`"):
         tape.gradient(value, one)
+
+
+def test_the_tolerance_of_gmres_has_two_names(rng):
+    matrix = tf.constant(5 * np.eye(40) + rng.normal(size=[40, 40]))
+    right = tf.constant(rng.normal(size=40))
+
+    def gradient(**options):
+        with tf.GradientTape() as tape:
+            tape.watch(right)
+            x = wt.root(
+                lambda x, b: tf.linalg.matvec(matrix, x) - b,
+                tf.zeros_like(right),
+                right,
+                derivative=wt.Implicit(wt.GMRES(**options)),
+            ).value
+        return tape.gradient(x, right)
+
+    loose = gradient(rtol=0.1)
+    np.testing.assert_array_equal(loose, gradient(tolerance=0.1))
+    assert np.abs(loose - gradient()).max() > 1e-4

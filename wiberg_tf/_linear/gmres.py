@@ -31,6 +31,7 @@ class GMRES(IterativeSolver):
         1e-10 in float64, 1e-5 in float32.
       max_iterations: the most products of a solve, at least 1; by default 1,500. A
         solve that needs more raises.
+      rtol: another name of `tolerance`.
     """
 
     def solve(
@@ -57,7 +58,7 @@ class GMRES(IterativeSolver):
         Raises:
           tf.errors.InvalidArgumentError: if the residual stays large.
         """
-        relative = self.tolerance or default_tolerance(right.dtype)
+        relative = self.relative or default_tolerance(right.dtype)
         most = self.max_iterations or _DIRECTIONS * _RESTARTS
         v, solved = gmres(product, right, relative, most)
         message = (
