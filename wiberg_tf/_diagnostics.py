@@ -78,6 +78,8 @@ def diagnose(
     smallest, largest = tf.reduce_min(values, -1), tf.reduce_max(values, -1)
     if rule := adaptive_rule(damping):
         damping = rule.least_damping(smallest, tf.reduce_max(tf.abs(values), -1))
+    if isinstance(damping, int | float):  # Which `cast` would round to float32.
+        damping = tf.constant(damping, x.dtype)
     damping = tf.broadcast_to(tf.cast(damping, x.dtype), tf.shape(smallest))
     mixed = tf.matmul(vectors, _mixed(problem, x), transpose_a=True)
     damped = values + damping[..., None]

@@ -67,3 +67,10 @@ def test_the_rule_of_adaptive_damping():
     np.testing.assert_allclose(found.bound, [2**0.5, 2**0.5 / 0.4])
     named = wt.diagnose(_energy, theta, (theta, 3.0), damping="adaptive", batch_dims=1)
     np.testing.assert_allclose(named.damping, [0, 0.004])
+
+
+def test_a_damping_is_told_as_it_was_given():
+    # TensorFlow takes a Python float for float32.
+    x = tf.zeros([2], tf.float64)
+    found = wt.diagnose(lambda x, t: tf.reduce_sum((x - t) ** 2), x, x, damping=0.1)
+    assert float(found.damping) == 0.1
