@@ -217,8 +217,19 @@ def slightly_beside(x: tf.Tensor) -> tf.Tensor:
     """X by some units in the last place away, for third derivatives of an energy.
 
     TensorFlow makes NaN of some where a residual is 0, as of that of `x ** 2`.
+    Residuals may be differences of unknowns, so each goes another way; and sums with
+    larger numbers than x, so that these units are those of 1, unless x is so much
+    smaller that it would be another x.
     """
-    return x + tf.stop_gradient(4 * round_off(x.dtype) * (1 + tf.abs(x)))
+    still = tf.stop_gradient(x)
+    size, epsilon = tf.abs(still), round_off(x.dtype)
+    far = tf.cast(4.0, x.dtype)
+    if x.shape[-1] > 1:
+        far = tf.random.stateless_uniform(x.shape[-1:], [20, 19], 4, 20, x.dtype)
+    largest = tf.reduce_max(size, -1, keepdims=True)
+    small = epsilon ** (-1 / 3) * tf.where(size > 0, size, largest)
+    unit = tf.where(small > 0, tf.minimum(small, 1), 1)
+    return x + far * epsilon * (unit + size)
 
 
 def each_direction(

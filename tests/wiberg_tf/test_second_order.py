@@ -270,3 +270,42 @@ def test_residuals_that_are_0_at_the_minimiser(mode):
         return outer.gradient(slope, theta)
 
     np.testing.assert_allclose(_run(second, mode, 1.5), 9, rtol=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-15, 1e-9, 1.0, 1e9])
+@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.Unrolled()], ids=str)
+def test_units_of_x_say_nothing(derivative, unit):
+    theta = tf.constant(3.0, tf.float64)
+    with tf.GradientTape() as outer:
+        outer.watch(theta)
+        with tf.GradientTape() as inner:
+            inner.watch(theta)
+            x = wt.argmin(  # At unit · log θ.
+                lambda x, t: tf.exp(x / unit) - t * x / unit,
+                tf.constant(0.5 * unit, tf.float64),
+                theta,
+                derivative=derivative,
+            ).value
+        first = inner.gradient(x, theta)
+    second = outer.gradient(first, theta)
+    np.testing.assert_allclose(first / unit, 1 / 3, rtol=1e-9)
+    np.testing.assert_allclose(second / unit, -1 / 9, rtol=1e-8)
+
+
+@pytest.mark.parametrize("derivative", [wt.Implicit(), wt.Unrolled()], ids=str)
+def test_a_difference_of_equal_unknowns_is_no_trap(derivative):
+    # The third derivative of `x ** 2` at 0 is NaN.
+    theta = tf.constant(3.0, tf.float64)
+    with tf.GradientTape() as outer:
+        outer.watch(theta)
+        with tf.GradientTape() as inner:
+            inner.watch(theta)
+            x = wt.argmin(  # Both at log θ.
+                lambda x, t: (x[0] - x[1]) ** 2 + tf.reduce_sum(tf.exp(x) - t * x),
+                tf.zeros([2], tf.float64),
+                theta,
+                derivative=derivative,
+            ).value[0]
+        first = inner.gradient(x, theta)
+    second = outer.gradient(first, theta)
+    np.testing.assert_allclose([first, second], [1 / 3, -1 / 9], rtol=1e-6)
