@@ -99,18 +99,21 @@ def with_derivative(
         moves = []
         if still is not None:
             moves = _pull_bounds(linear, still, incoming[0], -by_gradient)
+            moves = faults.spare(incoming[0], moves)
             moves = first_order(moves, *incoming, cell[0], *sources, *bounds)
+        gradients = faults.spare(incoming[0], gradients)
         return [*spread(gradients, flat), *[by_gradient] * len(gradient), *moves]
 
     (found,) = with_backward([found], [*sources, *bounds], backward, forward)
     cell.append(found)
-    solution = _with_envelope(solution, linear, flat, found, bounds, moving)
+    solution = _with_envelope(solution, linear, faults, flat, found, bounds, moving)
     return solution._replace(value=packing.unpack(found)), linear
 
 
 def _with_envelope(
     solution: Solution,
     linear: Linearised,
+    faults: Isolation,
     flat: list[tf.Tensor],
     found: tf.Tensor,
     bounds: list[tf.Tensor],
@@ -121,6 +124,7 @@ def _with_envelope(
     Args:
       solution: any.
       linear: the energy's record at its value.
+      faults: problems that are lost.
       flat: the entries of θ.
       found: x with its derivative.
       bounds: lower and upper ones, if there are any.
@@ -134,9 +138,11 @@ def _with_envelope(
         moves = []
         if box is not None:
             moves = _shares(linear, box, by_energy[..., None] * linear.gradient)
+            moves = faults.spare(incoming[0], moves)
             depends = [*incoming, found, *floating, *bounds, *level_there]
             moves = first_order(moves, *depends)
         by_captures = [by_energy] * len(level_there)
+        gradients = faults.spare(incoming[0], gradients)
         return [*spread(gradients, flat), *by_captures, *moves]
 
     sources = [*flat, *level_there, *bounds]

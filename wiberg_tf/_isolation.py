@@ -22,7 +22,7 @@ _MESSAGE = (
 )
 
 # An energy and its gradient, of parameters.
-Figures = Callable[[Any], tuple[tf.Tensor, tf.Tensor]]
+Figures = Callable[[Any], tuple[tf.Tensor, ...]]
 
 
 class Isolation:
@@ -49,9 +49,7 @@ class Isolation:
         """
         return self._borrowed(nest, broken=False)
 
-    def borrow_own(
-        self, parameters: Any, figures: Figures, before: tuple[tf.Tensor, tf.Tensor]
-    ) -> Any:
+    def borrow_own(self, parameters: Any, figures: Figures) -> Any:
         """As `borrow` for parameters; only rows that are not finite, if others share.
 
         What all problems share may begin with the axes of the batch by chance. Other
@@ -59,15 +57,15 @@ class Isolation:
 
         Args:
           parameters: the nest θ.
-          figures: the energy `[*batch]` and its gradient `[*batch, n]` for a nest θ.
-          before: the same for `parameters`.
+          figures: the energy `[*batch]` and its gradient `[*batch, n]` for a nest θ,
+            or other figures that tell one energy from another.
         """
         if not self.has_borrowed:
             return parameters
         every = self._borrowed(parameters, broken=False)
         broken = self._borrowed(parameters, broken=True)
         shared = tf.constant(False)
-        for then, now in zip(before, figures(every), strict=True):
+        for then, now in zip(figures(parameters), figures(every), strict=True):
             axes = [*range(self._lost.shape.rank, then.shape.rank)]
             size = tf.reduce_max(tf.abs(then) + tf.abs(now), axes)
             moved = tf.reduce_max(tf.abs(now - then), axes)
@@ -195,6 +193,21 @@ class Isolation:
             right = tf.where(self._lost[..., None], tf.zeros_like(right), right)
         v = solve(right)
         return tf.where(asked[..., None], tf.cast(NAN, v.dtype), v)
+
+    def spare(self, upstream: tf.Tensor, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        """The gradients; 0 if all problems are lost, and nobody asks for any.
+
+        Where there is no sound problem to borrow from, 0 times NaN is NaN.
+        """
+        if self._idle:
+            return gradients
+        left_out = tf.reduce_all(self._lost) & tf.reduce_all(upstream == 0)
+        return [tf.where(left_out, tf.zeros_like(g), g) for g in gradients]
+
+
+def away_from(x: tf.Tensor) -> tf.Tensor:
+    """A point near x, for at 0, roots and minima figures do not say what is in them."""
+    return x + round_off(x.dtype) ** 0.25 * (1 + tf.abs(x))
 
 
 def set_aside(done: tf.Tensor, state: Any, first: Any) -> Any:

@@ -12,7 +12,8 @@ from wiberg_tf._autodiff import refuse_forward_mode
 from wiberg_tf._box import Box
 from wiberg_tf._compaction import iterate_compacted
 from wiberg_tf._differentiability import Differentiability, Step, checkpointed
-from wiberg_tf._isolation import Isolation, set_aside
+from wiberg_tf._isolation import Isolation, away_from, set_aside
+from wiberg_tf._linear.length import norm
 from wiberg_tf._loop import flag_not_finite, iterate
 from wiberg_tf._nest import Packing, as_like, refuse_other_structure
 from wiberg_tf._operations import is_for_xla
@@ -216,14 +217,13 @@ def solve(
         if differentiability is Differentiability.NONE:
             loop = solver.max_iterations != 1
             return iterate(solver, init, step, problem, x, loop)
-        before = problem.value_and_gradient(tf.stop_gradient(x))
-        faults = Isolation(x, before[0], tf.norm(before[1], axis=-1))
+        level, gradient = problem.value_and_gradient(tf.stop_gradient(x))
+        faults = Isolation(x, level, norm(gradient))
         x = faults.borrow(x)
-        still = tf.stop_gradient(x)
+        beside = away_from(tf.stop_gradient(x))
         parameters = faults.borrow_own(
             parameters,
-            lambda lent: Problem(energy, packing, lent).value_and_gradient(still),
-            before,
+            lambda lent: Problem(energy, packing, lent).value_and_gradient(beside),
         )
         problem = Problem(energy, packing, parameters, box, unrolled=True)
         solution = iterate(solver, init, step, problem, x, True, set_aside)
@@ -238,7 +238,7 @@ def solve(
     return Solution(
         value,
         flag_not_finite(status, x, found, gradient),
-        Stats(tf.zeros_like(status), found, tf.norm(gradient, axis=-1)),
+        Stats(tf.zeros_like(status), found, norm(gradient)),
     )
 
 

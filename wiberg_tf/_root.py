@@ -6,26 +6,19 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._as_written import as_written, entry
-from wiberg_tf._autodiff import (
-    refuse_forward_mode,
-    refuse_without_tapes,
-    with_backward,
-)
+from wiberg_tf._autodiff import refuse_forward_mode, refuse_without_tapes
 from wiberg_tf._auxiliary import aux_at, without_aux
 from wiberg_tf._derivatives import Derivative, Implicit, TrustRegion
-from wiberg_tf._equations import Equations, Function, Linearised, linearise
-from wiberg_tf._isolation import Isolation
-from wiberg_tf._iterate import as_solved
-from wiberg_tf._linear.checks import NAN, insist
-from wiberg_tf._linear.dense import DENSE_LIMIT, Dense
+from wiberg_tf._equations import Equations, Function
+from wiberg_tf._implicit_root import with_derivative
+from wiberg_tf._isolation import Isolation, away_from, set_aside
+from wiberg_tf._iterate import as_solved, given
+from wiberg_tf._linear.dense import Dense
 from wiberg_tf._linear.gmres import GMRES
-from wiberg_tf._linear.square import solve_square
-from wiberg_tf._linearised import floating_of, spread
+from wiberg_tf._linear.length import norm
 from wiberg_tf._loop import flag_not_finite, iterate
-from wiberg_tf._nest import as_inputs
-from wiberg_tf._problem import round_off
-from wiberg_tf._second_order import pull
-from wiberg_tf._solution import Status, raise_if_failed
+from wiberg_tf._nest import as_inputs, select
+from wiberg_tf._solution import Solution, Status, raise_if_failed
 from wiberg_tf._solvers.anderson import Anderson
 from wiberg_tf._solvers.newton_krylov import NewtonKrylov
 from wiberg_tf._solvers.roots import RootSolver
@@ -33,11 +26,6 @@ from wiberg_tf._unrolled import Unrolled
 
 # The caller's own: `solver(function, initial) -> value`, θ being filled in.
 CallableSolver = Callable[[Callable[[Any], Any], Any], Any]
-
-_SINGULAR = (
-    "The equations' Jacobian is singular at the root, so the root has no derivative "
-    "there."
-)
 
 
 class RootStats(NamedTuple):
@@ -189,50 +177,22 @@ def _solve(
         refuse_forward_mode(
             tf.nest.flatten(parameters), "Implicit and equations", "Unrolled()"
         )
-        # The tape knows a tensor by its identity: one passed twice, or captured by the
-        # function besides, would get the gradient of all its uses in each place.
-        held = tf.nest.map_structure(
-            lambda entry: tf.identity(tf.stop_gradient(entry)), parameters
-        )
-        start = tf.nest.map_structure(tf.stop_gradient, initial)
-        found = _run(solver, equations(held), start)
-        x = tf.stop_gradient(packing.pack(found.value))
-        faults, point, held = _isolated(found, x, equations, held)
-        linear = linearise(equations(held), point)
-
-        def solve(right: tf.Tensor, transposed: bool) -> tf.Tensor:
-            return faults.solve(
-                lambda right: _solve_system(linear, right, derivative, transposed),
-                right,
-            )
-
-        flat = tf.nest.flatten(parameters)
-        floating = floating_of(flat)
-        # Tapes reach what the function captures through its value.
-        by_captures = [linear.value] if linear.captures else []
-        cell = list[tf.Tensor]()
-
-        def backward(incoming: list[tf.Tensor]) -> list[tf.Tensor]:
-            by_value, gradients = pull(
-                linear,
-                lambda right: solve(right, True),
-                lambda right: solve(right, False),
-                incoming[0],
-                cell[0],
-                floating,
-            )
-            return [*spread(gradients, flat), *[by_value] * len(by_captures)]
-
-        sources = [*flat, *by_captures]
-        (root,) = with_backward([x], sources, backward, forward=False)
-        cell.append(root)
+        held = tf.nest.map_structure(tf.stop_gradient, parameters)
+        found = _run(solver, equations(held), _still(initial))
+        x = packing.pack(found.value)
+        size, choice = found.stats.residual_norm, derivative.linear_solve
+        root = with_derivative(x, size, equations, parameters, choice)
         found = found._replace(value=packing.unpack(root))
     else:
-        found = _run(solver, equations(parameters), initial)
+        found = _unrolled(solver, equations, parameters, initial)
     return found._replace(
         stats=tf.nest.map_structure(tf.stop_gradient, found.stats),
         aux=aux_at(function, "function", found.value, parameters) if has_aux else None,
     )
+
+
+def _still(nest: Any) -> Any:
+    return tf.nest.map_structure(tf.stop_gradient, nest)
 
 
 def _run(
@@ -240,21 +200,12 @@ def _run(
 ) -> Root:
     packing = equations.packing
     if isinstance(solver, RootSolver):
-        ended = iterate(
-            solver,
-            as_written(solver.init),
-            as_written(solver.step),
-            equations,
-            packing.pack(initial),
-            loop=True,
-        )
-        stats = RootStats(ended.stats.iterations, ended.stats.gradient_norm)
-        return Root(ended.value, ended.status, stats)
+        return _as_root(_iterated(solver, equations, packing.pack(initial), None))
     value = as_written(solver)(equations.call, initial)
     value = as_solved(initial, value)
     x = packing.pack(value)
     residual = equations.residual(x)
-    size = tf.norm(residual, axis=-1)
+    size = norm(residual)
     status = tf.fill(tf.shape(size), int(Status.NOT_CHECKED))
     return Root(
         value,
@@ -263,45 +214,53 @@ def _run(
     )
 
 
-def _isolated(
-    found: Root, x: tf.Tensor, equations: Callable[[Any], Equations], held: Any
-) -> tuple[Isolation, tf.Tensor, Any]:
-    """Which systems are lost, and x and θ with rows of a sound one in their places."""
-    norm = tf.stop_gradient(found.stats.residual_norm)
-    faults = Isolation(x, norm, norm)
-    point, borrowed = faults.borrow((x, held))
-    if faults.has_borrowed:
-        # At roots F is round-off, which says nothing of what it is made of.
-        now, before = (
-            tf.norm(equations(inputs).residual(_away_from(at)), axis=-1)
-            for at, inputs in ((point, borrowed), (x, held))
-        )
-        faults.check(now, before)
-    return faults, point, borrowed
+def _iterated(
+    solver: RootSolver, equations: Equations, x: tf.Tensor, aside: Any
+) -> Solution:
+    init, step = as_written(solver.init), as_written(solver.step)
+    return iterate(solver, init, step, equations, x, True, aside)
 
 
-def _away_from(x: tf.Tensor) -> tf.Tensor:
-    return x + round_off(x.dtype) ** 0.25 * (1 + tf.abs(x))
+def _as_root(ended: Solution) -> Root:
+    stats = RootStats(ended.stats.iterations, ended.stats.gradient_norm)
+    return Root(ended.value, ended.status, stats)
 
 
-def _solve_system(
-    equations: Linearised, right: tf.Tensor, derivative: TrustRegion, transposed: bool
-) -> tf.Tensor:
-    """(∂F/∂x)⁻¹ u or (∂F/∂x)⁻ᵀ u; 0 for a system with u = 0, whatever its Jacobian."""
-    choice = derivative.linear_solve
-    if choice == "auto":
-        choice = Dense() if equations.packing.size <= DENSE_LIMIT else GMRES()
-    if isinstance(choice, GMRES):
-        x = equations.point
-        product = equations.transposed_product if transposed else equations.product
-        return choice.solve_system(lambda v: product(x, v), right)
-    matrix = equations.jacobian(equations.point)
-    matrix = tf.linalg.matrix_transpose(matrix) if transposed else matrix
-    v, usable = solve_square(matrix, right)
-    # That of a system with u = 0 may be singular.
-    usable |= tf.reduce_all(right == 0, -1)
-    with insist(usable, _SINGULAR):
-        return tf.where(usable[..., None], v, NAN)
+def _unrolled(
+    solver: RootSolver | CallableSolver,
+    equations: Callable[[Any], Equations],
+    parameters: Any,
+    initial: Any,
+) -> Root:
+    """The root through the solver's operations, or implicitly where it made none."""
+    if not isinstance(solver, RootSolver):
+        return _run(solver, equations(parameters), initial)
+    packing = equations(parameters).packing
+    x = packing.pack(initial)
+    size = norm(equations(_still(parameters)).residual(tf.stop_gradient(x)))
+    faults = Isolation(x, size, size)
+    x = faults.borrow(x)
+    beside = away_from(tf.stop_gradient(x))
+    own = faults.borrow_own(
+        parameters, lambda lent: (equations(_still(lent)).residual(beside),)
+    )
+    ended = _iterated(solver, equations(own), x, set_aside)
+    found = _as_root(faults.give_back(ended, initial))
+    stayed = (found.stats.iterations == 0) & (found.status == int(Status.CONVERGED))
+    if tf.executing_eagerly() and tf.size(stayed) > 0 and not tf.reduce_any(stayed):
+        return found
+    refuse_forward_mode(
+        tf.nest.flatten(parameters),
+        "equations in a graph, or that are started at their root",
+        "Unrolled() eagerly and another start",
+    )
+    x = packing.pack(found.value)
+    # GMRES makes no product where u is 0, as it is unless a root stayed.
+    exact = with_derivative(
+        x, found.stats.residual_norm, equations, parameters, GMRES()
+    )
+    value = select(stayed, packing.unpack(exact), found.value)
+    return found._replace(value=value)
 
 
 def _check(function: Any, solver: Any, derivative: Any) -> None:
@@ -322,6 +281,11 @@ def _check(function: Any, solver: Any, derivative: Any) -> None:
         raise ValueError(
             "`derivative` must be wt.Implicit() or wt.Unrolled() for equations; "
             f"received {derivative!r}"
+        )
+    if solver is given and not implicit:
+        raise ValueError(
+            "`solver` wt.given has no steps to differentiate through: use Implicit(); "
+            "received derivative=Unrolled()"
         )
     if implicit:
         choice = derivative.linear_solve

@@ -323,3 +323,55 @@ def test_a_failed_problem_that_a_gather_leaves_out_does_not_count(
     assert list(solution.status) == [0, wt.Status.MAX_ITERATIONS, 0]
     gradient = tape.gradient(loss, samples)
     np.testing.assert_allclose(gradient[:, 0], [1 / 2, 0, 1 / 5], rtol=1e-8)
+
+
+@pytest.mark.parametrize("mode", ["graph", "eager"])
+def test_unrolled_a_lost_system_leaves_the_gradient_of_what_is_shared(mode):
+    def gradient(samples, shared, weights):
+        with tf.GradientTape() as tape:
+            tape.watch(shared)
+            root = wt.root(
+                lambda x, s, t, w: tf.linalg.matvec(w, x) + x**3 - t * s,
+                tf.zeros_like(samples),
+                (samples, shared, weights),
+                derivative=wt.Unrolled(),
+                batch_dims=1,
+            )
+            fine = root.status == int(wt.Status.CONVERGED)
+            loss = tf.reduce_sum(tf.where(fine[:, None], root.value, 0))
+        return root.status, tape.gradient(loss, shared)
+
+    # As many rows as systems, and no system's own.
+    samples = np.concatenate([_SAMPLES, [[0.1], [np.nan], [2.0]]], 1)
+    weights = np.array([[3.0, 1.0, 0.0], [0.0, 4.0, 1.0], [1.0, 0.0, 5.0]])
+    status, found = _run(gradient, mode, samples, 1.7, weights)
+    assert list(status) == [0, wt.Status.NOT_FINITE, 0]
+    _, expected = _run(gradient, mode, samples[[0, 2]], 1.7, weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@modes
+@pytest.mark.parametrize("axes", [0, 1])
+def test_lost_problems_without_a_sound_one_add_nothing(axes, mode):
+    def gradients(samples, shared):
+        with tf.GradientTape() as tape:
+            tape.watch(shared)
+            solution = wt.argmin(
+                _energy, tf.zeros_like(samples), (samples, shared), batch_dims=axes
+            )
+            root = wt.root(
+                lambda x, s, t: x + x**3 - t * s,
+                tf.zeros_like(samples),
+                (samples, shared),
+                batch_dims=axes,
+            )
+            fine = solution.status == int(wt.Status.CONVERGED)
+            loss = shared * 3 + tf.reduce_sum(
+                tf.where(fine, solution.stats.energy, 0)
+                + tf.reduce_sum(tf.where(fine[..., None], solution.value, 0), -1)
+                + tf.reduce_sum(tf.where(fine[..., None], root.value, 0), -1)
+            )
+        return tape.gradient(loss, shared)
+
+    samples = np.array([np.nan, 1.0]).reshape([1] * axes + [2])
+    assert _run(gradients, mode, samples, 1.7) == 3

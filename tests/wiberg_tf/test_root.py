@@ -330,3 +330,29 @@ def test_the_tolerance_of_gmres_has_two_names(rng):
     loose = gradient(rtol=0.1)
     np.testing.assert_array_equal(loose, gradient(tolerance=0.1))
     assert np.abs(loose - gradient()).max() > 1e-4
+
+
+@pytest.mark.parametrize("mode", ["eager", "graph"])
+@pytest.mark.parametrize("find", [wt.root, wt.fixed_point])
+def test_unrolled_from_its_root_a_root_has_the_implicit_derivative(find, mode):
+    def gradient(theta):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            x = find(
+                lambda x, t: 0.5 * (x + t / x) - (x if find is wt.root else 0),
+                tf.constant([[2.0], [7.0]], tf.float64),
+                theta,
+                derivative=wt.Unrolled(),
+                batch_dims=1,
+            ).value
+        return tape.gradient(x, theta)
+
+    # √θ: the first starts at its root, the second does not.
+    theta = tf.constant([[4.0], [9.0]], tf.float64)
+    found = (tf.function(gradient) if mode == "graph" else gradient)(theta)
+    np.testing.assert_allclose(found, [[1 / 4], [1 / 6]], rtol=1e-8)
+
+
+def test_a_known_root_cannot_be_unrolled():
+    with pytest.raises(ValueError, match="no steps to differentiate through"):
+        wt.root(lambda x: x, 0.0, solver=wt.given, derivative=wt.Unrolled())
