@@ -8,6 +8,7 @@ from wiberg_tf._as_written import entry
 from wiberg_tf._isolation import Isolation
 from wiberg_tf._linear.damping import Adaptive, adaptive_rule
 from wiberg_tf._linear.dense import eigen_or_nan
+from wiberg_tf._linear.length import norm
 from wiberg_tf._nest import Packing, as_parameters, as_tensors
 from wiberg_tf._problem import Energy, Problem
 
@@ -69,7 +70,7 @@ def diagnose(
     problem = Problem(energy, packing, parameters)
     x = packing.pack(value)
     level, gradient = problem.value_and_gradient(x)
-    faults = Isolation(x, level, tf.norm(gradient, axis=-1))
+    faults = Isolation(x, level, norm(gradient))
     x, parameters = faults.borrow((x, parameters))
     problem = Problem(energy, packing, parameters)
     if faults.has_borrowed:

@@ -78,13 +78,14 @@ def ended(
         reason why not.
       settled: bool `[*batch]`, whether a relative rule holds.
     """
-    norm = tf.norm(gradient, axis=-1)
-    finite = tf.math.is_finite(norm) & tf.math.is_finite(energy)
+    # Not of the norm, whose square may leave the range of numbers.
+    finite = tf.reduce_all(tf.math.is_finite(gradient), -1)
+    finite &= tf.math.is_finite(energy)
     if tolerance is None and settled is not None:
         converged = settled
     else:
-        limit = default_rtol(norm.dtype) if tolerance is None else tolerance
-        converged = norm <= limit
+        limit = default_rtol(energy.dtype) if tolerance is None else tolerance
+        converged = tf.norm(gradient, axis=-1) <= limit
     stuck = obstacle != int(Status.CONVERGED)
     status = tf.where(converged, int(Status.CONVERGED), obstacle)
     status = tf.where(finite, status, int(Status.NOT_FINITE))

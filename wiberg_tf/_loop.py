@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from wiberg_tf._as_written import as_written
+from wiberg_tf._linear.length import norm
 from wiberg_tf._nest import Packing, select
 from wiberg_tf._solution import Solution, Stats, Status
 from wiberg_tf._stopping import jammed
@@ -130,7 +131,6 @@ def finish(
         `jammed` for the end of it.
     """
     x, energy, gradient = found
-    norm = tf.norm(gradient, axis=-1)
     status = tf.where(done, status, int(Status.MAX_ITERATIONS))
     if began is not None:
         entries = map(tf.stop_gradient, (*began, x, energy, gradient))
@@ -139,7 +139,7 @@ def finish(
     return Solution(
         packing.unpack(x),
         flag_not_finite(status, x, energy, gradient),
-        Stats(iterations, energy, norm),
+        Stats(iterations, energy, norm(gradient)),
     )
 
 

@@ -263,3 +263,24 @@ def test_what_runs_away_does_not_converge(solver):
         return wt.argmin(lambda x: tf.reduce_sum(x), start, solver=solver).status
 
     assert run() != wt.Status.CONVERGED
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e25])
+def test_gradients_whose_squares_leave_the_range_of_numbers(scale):
+    # In float32: the one was CONVERGED where it was not, the other NOT_FINITE.
+    curvature = scale * tf.constant([3.0, 5.0])
+
+    def energy(x, theta):
+        return tf.reduce_sum(curvature * (tf.cosh(x - theta) - 1))
+
+    def linear_solve(x, parameters, damping, right):
+        return right / (2 * curvature)
+
+    for solver in (wt.Newton(), wt.Newton(linear_solve=linear_solve)):
+        theta = tf.constant([1.0, -2.0])
+        found = wt.argmin(energy, theta - [1.0, 2.0], theta, solver=solver)
+        assert found.status == wt.Status.CONVERGED
+        np.testing.assert_allclose(found.value, theta, atol=1e-3)
+    start = wt.argmin(energy, theta - [1.0, 2.0], theta, solver=wt.given)
+    slope = tf.norm(curvature / scale * tf.sinh([-1.0, -2.0]))
+    np.testing.assert_allclose(start.stats.gradient_norm / scale, slope, rtol=1e-5)

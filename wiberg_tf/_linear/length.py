@@ -1,5 +1,7 @@
 """Lengths of vectors of any scale."""
 
+import math
+
 import tensorflow as tf
 
 
@@ -23,3 +25,10 @@ def unit_and_size(vector: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     usable = (length > 0) & tf.math.is_finite(length)
     size = tf.where(usable, length, tf.ones_like(length))
     return vector / size, size
+
+
+def power_of_2(size: tf.Tensor) -> tf.Tensor:
+    """The one nearest to each size, which rounds nothing; 1 of 0, inf and NaN."""
+    usable = (size > 0) & tf.math.is_finite(size)
+    exponent = tf.round(tf.math.log(tf.where(usable, size, 1)) / math.log(2))
+    return tf.pow(tf.constant(2, size.dtype), exponent)

@@ -9,6 +9,7 @@ import tensorflow as tf
 from wiberg_tf._as_written import as_written
 from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
+from wiberg_tf._linear.length import power_of_2
 from wiberg_tf._linear.positive import positive, regular
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._options import check_counts, check_numbers
@@ -280,9 +281,12 @@ class Newton(Solver):
 def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
     """The correction by the last step alone: M as a multiple of the identity."""
     gradient, step = tf.stop_gradient(gradient), tf.stop_gradient(step)
+    # Of a size near 1, or squares leave the range of numbers.
+    scale = power_of_2(tf.reduce_max(tf.abs(gradient), -1, keepdims=True))
+    gradient /= scale
     promised = tf.reduce_sum(tf.abs(gradient * step), -1, keepdims=True)
     length = tf.reduce_sum(gradient**2, -1, keepdims=True)
-    inverse = tf.math.divide_no_nan(promised, length)
+    inverse = tf.math.divide_no_nan(promised, length) / scale
 
     def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         squared = tf.reduce_sum(x**2, -1)
