@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from wiberg_tf._as_written import as_written
 from wiberg_tf._box import Box
+from wiberg_tf._isolation import away_from
 from wiberg_tf._linear.checks import insist
 from wiberg_tf._loop import Run, advance, begin, finish
 from wiberg_tf._operations import captured, count_operations, in_reach
@@ -75,6 +76,13 @@ def iterate_compacted(
     run, count = together(problem, run, tf.constant(0))
     results = _Results(*run[1:], *postprocess(run.state))
     rows, state = _going_on(tf.range(tf.size(run.done)), run)
+    # Energies of far starts hide what changes; slopes here do not.
+    beside = problem.project(away_from(results.x))
+    slopes = tf.cond(
+        tf.size(rows) > 0,
+        lambda: problem.value_and_gradient(beside)[1],
+        lambda: tf.zeros_like(beside),
+    )
 
     def unfinished(count: tf.Tensor, rows: tf.Tensor, *_: Any) -> tf.Tensor:
         return (count < limit) & (tf.size(rows) > 0)
@@ -85,9 +93,10 @@ def iterate_compacted(
         part = _part(problem, rows, tf.size(results.done), least)
         known = _Results(*(tf.gather(entry, rows) for entry in results))
         energy = _evaluated(part, known.x, results.done.shape[0])
-        with insist(
-            _alike(energy, known.energy, scale), _CHANGED, known.energy, energy
-        ):
+        same = _alike(energy, known.energy, scale)
+        slope = part.value_and_gradient(tf.gather(beside, rows))[1]
+        same &= _alike_slopes(slope, tf.gather(slopes, rows))
+        with insist(same, _CHANGED, known.energy, energy):
             rows = tf.identity(rows)
         done, status = terminate(state)
         run, count = together(part, Run(state, done, status, known.iterations), count)
@@ -208,7 +217,17 @@ def _alike(energy: tf.Tensor, before: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
     return tf.reduce_all(near) & (tf.size(energy) == tf.size(before))
 
 
+def _alike_slopes(now: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
+    """Whether gradients `[A, n]` are what they were, but for round-off; bool scalar."""
+    size = tf.reduce_max(tf.abs(now) + tf.abs(before), -1)
+    moved = tf.reduce_max(tf.abs(now - before), -1)
+    # Beside a minimum they are what is left of larger terms, as of flat problems.
+    epsilon = round_off(now.dtype)
+    limit = epsilon**0.625 * size + epsilon**0.75 * _largest(size)
+    return tf.reduce_all((moved <= limit) | ~tf.math.is_finite(size))
+
+
 def _largest(energy: tf.Tensor) -> tf.Tensor:
-    """Of finite energies `[B]` the largest size."""
+    """Of finite numbers `[B]` the largest size."""
     size = tf.where(tf.math.is_finite(energy), tf.abs(energy), tf.zeros_like(energy))
     return tf.reduce_max(size)

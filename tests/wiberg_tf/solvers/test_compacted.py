@@ -327,3 +327,23 @@ def test_xla_is_refused_and_does_not_end_the_process():
 
 class _Unbounded(wt.Newton):
     takes_bounds = False
+
+
+@pytest.mark.parametrize("far", [1e3, 1e7])
+def test_energies_of_far_starts_do_not_hide_another_energy(far):
+    # As many shared points as problems, of whose mean each is near.
+    points = tf.constant(np.random.default_rng(0).normal(size=48))
+    stiffness = tf.constant(np.linspace(1, 90, 48))
+
+    def energy(x, stiffness, points):
+        kept = tf.reduce_mean(tf.math.log(1 + tf.square(x / far)), -1)
+        return tf.reduce_mean((x - points[None, :]) ** 2, -1) * stiffness + kept
+
+    with pytest.raises(tf.errors.InvalidArgumentError, match="another energy"):
+        wt.argmin(
+            energy,
+            tf.constant(np.linspace(far, 2 * far, 48)[:, None]),
+            (stiffness, points),
+            solver=wt.Compacted(wt.GradientDescent(max_iterations=99), least=2),
+            batch_dims=1,
+        )
