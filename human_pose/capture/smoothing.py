@@ -64,10 +64,12 @@ def smooth(values: np.ndarray, variance: np.ndarray, times_s: np.ndarray) -> Smo
     own = np.where(known, variance / typical, np.inf)
     steps = np.diff(times_s)
     tails = np.ones_like(own)
+    some = _searched(known)
     for _ in range(_ROUNDS):
-        part = own[:_SEARCHED] / tails[:_SEARCHED]
+        part = own[some] / tails[some]
         ratio = max(
-            _RATIOS, key=lambda r: _likelihood(values[:_SEARCHED], part, steps, r)
+            _RATIOS,
+            key=lambda r: _likelihood(values[some], part, steps[some.start :], r),
         )
         passed = _filter(values, own / tails, steps, ratio)
         scale = _scale(passed, known)
@@ -145,6 +147,17 @@ def _move(step_s: float, ratio: float) -> tuple[np.ndarray, np.ndarray]:
     move = np.array([[1.0, step_s], [0.0, 1.0]])
     cube, square = step_s**3 / 3, step_s**2 / 2
     return move, ratio * np.array([[cube, square], [square, step_s]])
+
+
+def _searched(known: np.ndarray) -> slice:
+    """The frames that the scales are found of: the first that hold most `[F, C]`.
+
+    Nobody may be seen in the first ones, which say nothing of accelerations.
+    """
+    count = np.cumsum(np.append(0, known.sum(axis=1)))
+    length = min(_SEARCHED, len(known))
+    start = int(np.argmax(count[length:] - count[:-length]))
+    return slice(start, start + length)
 
 
 def _first(values: np.ndarray) -> np.ndarray:

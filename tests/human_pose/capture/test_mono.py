@@ -31,6 +31,18 @@ def test_smoothing_halves_errors_and_knows_what_is_left(unit):
     assert 0.9 < np.mean(np.abs(off) < 2 * deviation)
 
 
+@pytest.mark.parametrize("stray", [False, True])
+def test_who_comes_late_is_smoothed_as_who_was_always_there(stray):
+    times_s = np.arange(700) / 30
+    true = 100 * np.sin(2 * np.pi * times_s)[:, None]
+    values = true + 3 * np.random.default_rng(0).normal(size=true.shape)
+    values[1 if stray else 0 : 520] = np.nan
+    late = smooth(values, np.ones_like(values), times_s).position[520:]
+    alone = smooth(values[520:], np.ones_like(values[520:]), times_s[520:]).position
+    np.testing.assert_allclose(late, alone, atol=1.0)
+    assert np.sqrt(np.mean((late - true[520:]) ** 2)) < 2.5
+
+
 def test_what_is_exact_stays():
     times = np.arange(50) / 25
     values = np.stack([3 + 2 * times, -5 * times], axis=1)
