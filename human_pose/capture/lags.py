@@ -71,7 +71,9 @@ class Even:
         some = np.isfinite(speed).any(axis=(1, 2))
         speed = np.nanmedian(np.where(some[:, None, None], speed, 0.0), axis=(1, 2))
         rows = rows[speed >= np.median(speed)]
-        return rows[np.linspace(0, len(rows) - 1, most).round().astype(int)]
+        # These may be fewer than asked for, and none counts twice.
+        chosen = np.linspace(0, len(rows) - 1, min(most, len(rows)))
+        return rows[chosen.round().astype(int)]
 
 
 @dataclass(frozen=True, eq=False)
