@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from human_pose.exchange.numbering import LONGEST_GAP_S
+from human_pose.exchange.numbering import ASSUMED_FPS, LONGEST_GAP_S
 
 
 def following(frames: np.ndarray, sequence: np.ndarray, fps: float) -> np.ndarray:
@@ -18,6 +18,21 @@ def following(frames: np.ndarray, sequence: np.ndarray, fps: float) -> np.ndarra
     same = sequence[1:] == sequence[:-1]
     usual = max(np.median(steps[same]), 1) if same.any() else 1
     return np.append(0.0, same & (steps <= (round(LONGEST_GAP_S * fps) + 1.5) * usual))
+
+
+def stretches(
+    frames: np.ndarray, sequence: np.ndarray, fps: float | None
+) -> np.ndarray:
+    """Numbers of what is moved through without an end: int64 `[F]`.
+
+    A take that lacks more than `LONGEST_GAP_S` is two: arguments as of `following`,
+    but that takes may be in any order and the rate unknown.
+    """
+    order = np.argsort(sequence, kind="stable")
+    follows = following(frames[order], sequence[order], fps or ASSUMED_FPS)
+    result = np.empty(len(order), np.int64)
+    result[order] = np.cumsum(follows[: len(order)] == 0)
+    return result
 
 
 def nearest_seen(

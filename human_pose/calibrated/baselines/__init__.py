@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from human_pose.calibrated import gaps
 from human_pose.calibrated.baselines.anipose import optimised
 from human_pose.calibrated.baselines.filtering import filtered
 from human_pose.calibrated.baselines.irls import irls
@@ -40,8 +41,10 @@ def of_takes(method: Method) -> Method:
             )
         count = len(recording.skeleton)
         result = np.full((len(recording), count, 3), np.nan)
-        for take in np.unique(recording.sequence):
-            chosen = recording.sequence == take
+        # Beyond a long gap nothing goes on, for us and for filters.
+        takes = gaps.stretches(recording.frames, recording.sequence, recording.fps)
+        for take in np.unique(takes):
+            chosen = takes == take
             result[chosen] = method(recording.of_frames(chosen))
         return result
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from tqdm import tqdm
 
+from human_pose.calibrated import gaps
 from human_pose.calibrated.baselines import (
     BASELINES,
     EXHAUSTIVE,
@@ -209,6 +210,7 @@ def _row(
     bones = motion_measures.variation(
         motion_measures.lengths_mm(joints_mm, ends or list(part.skeleton.limbs))
     )
+    stretches = gaps.stretches(part.frames, part.sequence, part.fps)
     sizes = leave_one_out.sizes(len(part.view_names)) if method else ()
     return Row(
         float(np.median(known)) if known.size else float("nan"),
@@ -216,7 +218,7 @@ def _row(
         float(np.mean(bones[np.isfinite(bones)]))
         if np.isfinite(bones).any()
         else np.nan,
-        motion_measures.jerk_m_s3(joints_mm, part.fps, part.sequence),
+        motion_measures.jerk_m_s3(joints_mm, part.fps, stretches),
         {
             n: leave_one_out.leave_cameras_out(
                 method, part, n, title=f"{name}, from {n} cameras"

@@ -7,7 +7,9 @@ import made_up_recording
 import numpy as np
 import pytest
 
-from human_pose.calibrated.evaluation import detections, motion_measures
+from human_pose.calibrated import gaps
+from human_pose.calibrated.baselines import of_takes
+from human_pose.calibrated.evaluation import comparison, detections, motion_measures
 from human_pose.calibrated.evaluation.cautions import cautions
 from human_pose.calibrated.evaluation.truth import truth_errors, truth_for
 from human_pose.datasets.synthetic.body import BODIES
@@ -50,6 +52,21 @@ def test_jerk_is_the_third_derivative_within_takes():
     cut = (np.arange(8) >= 4).astype(int)
     assert motion_measures.jerk_m_s3(jumping, 50.0, cut) == pytest.approx(42, rel=1e-4)
     assert np.isnan(motion_measures.jerk_m_s3(course, None, takes))
+
+
+def test_nothing_goes_on_beyond_a_long_gap():
+    frames = np.r_[:50, 300:350]
+    course = np.zeros((100, len(LIFTER_17), 3))
+    course[..., 0] = 1000 * frames[:, None] / 30
+    some = made_up_recording.recording(TRUTH[np.arange(100) % len(TRUTH)])
+    part = some.replace(frames=frames, fps=30.0)
+    assert comparison._row(course, part, None, "ours").jerk_m_s3 < 1e-3
+    given = []
+    of_takes(lambda take: given.append(take.frames) or course[: len(take)])(part)
+    assert [each.tolist() for each in given] == [[*range(50)], [*range(300, 350)]]
+    mixed = gaps.stretches(np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), None)
+    assert mixed.tolist() == [1, 2, 1, 2]
+    assert gaps.stretches(frames[:0], frames[:0], 30.0).shape == (0,)
 
 
 def test_errors_to_the_truth_are_those_that_were_made():
