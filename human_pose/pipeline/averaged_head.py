@@ -27,7 +27,7 @@ from human_pose.pipeline.head import Head
 class AveragedHead(Head):
     """The published lifter, of detections of the image network's 16 joints.
 
-    A detection weighs by its deviation beside the frame's mean one.
+    A detection's residual is in units of its deviation, beside those of the frame.
 
     Args:
       lifter: made by `lifting.build_lifter`.
@@ -97,7 +97,8 @@ class AveragedHead(Head):
         pose = self.lifter(
             {
                 "joints_2d_px": tf.gather(detections.points_px, places, axis=2),
-                "visibility": there * tf.gather(weight, places, axis=2),
+                # It multiplies residuals, and a precision their squares.
+                "visibility": there * tf.gather(tf.sqrt(weight), places, axis=2),
             }
         )["pose"]
         pose = tf.gather(pose, self.back, axis=1)

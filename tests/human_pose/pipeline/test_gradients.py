@@ -152,3 +152,27 @@ def test_the_published_lifters_gradient_has_size_and_place():
     assert float(tape.gradient(found, step)) == pytest.approx(
         float(difference), rel=0.02
     )
+
+
+def test_the_published_lifter_takes_residuals_in_units_of_their_deviations():
+    """Its energy has squares of weighted residuals: (v r)² is to be (r / σ)²."""
+    batch = made_up_batch(moments=2, views=4, input_size=16)
+    taken = {}
+
+    def lifter(inputs):
+        taken.update(inputs)
+        return {"pose": tf.zeros([2, 17, 3], tf.float64)}
+
+    head = AveragedHead(lifter)
+    readout = VolumeReadout(DEPTH_BINS, JOINTS)
+    detections = readout(bumps(batch["joints_2d"]), batch["box"], views=4)
+    sigma_px = np.random.default_rng(0).uniform(2, 20, (2, 4, JOINTS))
+    head(detections._replace(sigma_px=tf.constant(sigma_px)), batch["projection"])
+    there = head.places >= 0
+    units = taken["visibility"].numpy() * sigma_px[:, :, np.maximum(head.places, 0)]
+    assert not units[..., ~there].any()
+    # The same for all detections of a moment: that of their mean precision.
+    expected = np.mean(1 / sigma_px**2, (1, 2)) ** -0.5
+    np.testing.assert_allclose(
+        units[..., there], np.broadcast_to(expected[:, None, None], (2, 4, 15))
+    )
