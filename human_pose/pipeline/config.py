@@ -181,9 +181,12 @@ def chosen_of(
       default: names of `known`.
 
     Raises:
-      InputError: for an unknown name.
+      InputError: for an unknown name, or one that is there twice.
     """
     names = default if names is None else names
+    if len(set(names)) < len(names):
+        # An optimiser would take two steps of it in each update.
+        raise InputError("learned", "must name each weight once", ", ".join(names))
     for name in names:
         if name not in known:
             raise InputError("learned", f"must be of {', '.join(known)}", name)

@@ -137,4 +137,6 @@ def test_weights_are_known_by_name():
     assert chosen_of(known, ("a", "b"), ()) == [1, 2]
     with pytest.raises(InputError, match=r"learned must be of a, b; received 'c'"):
         chosen_of(known, ("c",), ())
+    with pytest.raises(InputError, match=r"must name each weight once; .*a, b, a"):
+        chosen_of(known, ("a", "b", "a"), ())
     assert len(set(LEARNED)) == len(LEARNED)
