@@ -128,9 +128,22 @@ class PipelineTrainer(distribution.BuiltModel):
             part, [network, energy, marks], unconnected_gradients="zero"
         )
         self.optimizer.apply(found[0], self.network_variables)
-        self.energy_optimizer.apply(found[1], self.energy_variables)
+        self._step_of_energy(found[1])
         self._measure(parts, joints, batch, found[2])
         return self.get_metrics_result()
+
+    def _step_of_energy(self, gradients: list[tf.Tensor]) -> None:
+        """One step of the readout and the energy, without clips before their start.
+
+        A rate of 0 moves nothing, but constraints act after each step all the same.
+        """
+        optimizer = self.energy_optimizer
+        held = tf.identity(optimizer.iterations.value) < self._config.energy_from
+        clipped = [v for v in self.energy_variables if v.constraint is not None]
+        before = [tf.identity(variable.value) for variable in clipped]
+        optimizer.apply(gradients, self.energy_variables)
+        for variable, old in zip(clipped, before, strict=True):
+            variable.assign(tf.where(held, old, variable.value))
 
     def test_step(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         """Measures a batch."""

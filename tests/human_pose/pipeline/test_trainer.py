@@ -10,7 +10,9 @@ from made_up_moments import CELLS, SmallNetwork, bumps, made_up_batch, small_pip
 
 from human_pose.i1.curriculum import BALANCED
 from human_pose.i1.objective.terms import Objective
+from human_pose.lifting import PPCALifter, read_cameras, read_mixture
 from human_pose.pipeline import Pipeline
+from human_pose.pipeline.averaged_head import AveragedHead
 from human_pose.pipeline.config import LossWeights, PipelineTrainingConfig
 from human_pose.pipeline.training.trainer import PipelineTrainer
 
@@ -82,6 +84,28 @@ def test_a_part_stays_as_it_is_until_its_start(apart):
     }
     learned = {variable.path for variable in trainer.energy_variables}
     assert changed == learned
+
+
+def test_weights_are_not_clipped_before_their_start():
+    """The published lifter's start has entries that its constraints would clip."""
+    batch = made_up_batch(moments=2, views=4, input_size=16)
+    whole = small_pipeline(batch)
+    lifter = PPCALifter(
+        read_mixture("data/model_parameters.h5", 3), read_cameras("data/avg_cameras.h5")
+    )
+    pipeline = Pipeline(whole.network, whole.readout, AveragedHead(lifter))
+    config = PipelineTrainingConfig(Path(), loss=LOSS, iterations=4, energy_from=1)
+    trainer = PipelineTrainer(pipeline, config)
+    trainer.compile_as_configured()
+    step = tf.function(trainer.train_step, autograph=False)
+    before = [np.asarray(v) for v in trainer.energy_variables]
+    step(batch)
+    for old, variable in zip(before, trainer.energy_variables, strict=True):
+        np.testing.assert_array_equal(variable, old)
+    deviations = lifter.parameters["sigma_variance"]
+    assert np.max(deviations) > 5
+    step(batch)
+    assert np.max(deviations) == 5
 
 
 def test_batch_statistics_stay_until_the_network_learns(batch):
