@@ -326,6 +326,7 @@ class PPCALifter(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "PPCALifter":
         """The lifter of a config."""
+        config = dict(config)  # the caller's stays whole
         arrays = {k: np.array(v) for k, v in config.pop("mixture").items()}
         cameras = np.array(config.pop("cameras"))
         solver = Formulation(**config.pop("solver"))

@@ -67,6 +67,7 @@ class Pipeline(keras.Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Pipeline":
         """The model of what `get_config` gives, before its weights are loaded."""
+        config = dict(config)  # the caller's stays whole
         parts = {
             name: keras.saving.deserialize_keras_object(config.pop(name))
             for name in ("network", "readout", "head")

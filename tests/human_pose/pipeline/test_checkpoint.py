@@ -9,7 +9,7 @@ from human_pose.calibrated.checkpoint import save_lifter
 from human_pose.files.errors import InputError
 from human_pose.i1.network.checkpoint import save_network
 from human_pose.i1.network.hourglass import build_network
-from human_pose.pipeline import checkpoint
+from human_pose.pipeline import Pipeline, checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,13 @@ def test_a_pipeline_comes_back(folder, pipeline):
     for one, other in zip(found.variables, pipeline.variables, strict=True):
         np.testing.assert_array_equal(one, other)
     assert found.head.lifter.config == pipeline.head.lifter.config
+
+
+def test_a_config_makes_more_than_one(folder):
+    config = checkpoint.load_pipeline(folder / "whole.keras").get_config()
+    names = set(config)
+    assert isinstance(Pipeline.from_config(config), Pipeline)
+    assert set(config) == names
 
 
 def test_a_pipelines_derivative_is_chosen_when_it_is_opened(folder):
