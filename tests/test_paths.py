@@ -107,6 +107,7 @@ READERS = (
     ("human_pose.exchange.pose_sets:read_pose_motion", (), ""),
     ("human_pose.exchange.poses:read_poses", (), ""),
     ("human_pose.exchange.trc:read_trc", (), ""),
+    ("human_pose.media.decoding:first_frame", (), ""),
     ("human_pose.media.headers:oddity", (b"",), ""),
     ("human_pose.media.headers:read_header", (b"\xff\xd8\xff",), ""),
     ("human_pose.media.pictures:check_pixels", (1 << 20, 1 << 20), ""),

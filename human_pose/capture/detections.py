@@ -30,6 +30,8 @@ from human_pose.media.videos import Video, answers, frames_of
 
 PART_FRAMES: Final = 500
 _MADE_FROM: Final = "made_from"
+# How frames are numbered (`media.decoding`); what was numbered otherwise is made again.
+_NUMBERED: Final = 2
 # Of a video's beginning and end, to know it again.
 _SAMPLE_BYTES: Final = 1 << 16
 
@@ -161,7 +163,8 @@ def made_from(video: Video, detector: Detector) -> str:
         file.seek(max(0, size - _SAMPLE_BYTES))
         sample += file.read(_SAMPLE_BYTES)
     digest = hashlib.sha256(sample).hexdigest()[:16]
-    return f"{detector.name} {detector.version}; {size} bytes {digest}"
+    made = f"{detector.name} {detector.version}; {size} bytes {digest}"
+    return f"{made}; frames numbered by rule {_NUMBERED}"
 
 
 def _array(part: Recording, name: str) -> np.ndarray:

@@ -9,7 +9,6 @@ import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,9 +16,15 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from absl import logging
 
-from human_pose.files.errors import InputError, one_line
-from human_pose.files.extras import needed
-from human_pose.files.paths import check_is_file, composed
+from human_pose.files.errors import InputError
+from human_pose.files.paths import composed
+from human_pose.media.decoding import (
+    MOST_MOVED,
+    decoded,
+    first_frame,
+    opened,
+    stream_of,
+)
 
 VIDEO_SUFFIXES: Final = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mts")
 _QUARTER_DEG: Final = 90
@@ -37,6 +42,7 @@ class Video:
       times_s: float64 `[F]`, from the first frame on, ascending.
       rotation_deg: by which stored frames are turned anticlockwise to be upright.
       stamps: int64 `[F]`, the file's own time stamps of the frames.
+      moved: whether decoded frames bear those of the order in which they are stored.
     """
 
     path: Path
@@ -45,6 +51,7 @@ class Video:
     times_s: np.ndarray
     rotation_deg: int
     stamps: np.ndarray
+    moved: bool = False
 
     def __len__(self) -> int:
         return len(self.times_s)
@@ -68,27 +75,33 @@ def probe(path: str | os.PathLike[str]) -> Video:
       InputError: naming the file, if it cannot be read, or is no video.
     """
     path = Path(path)
-    with _opened(path) as container:
-        stream = _stream(path, container)
-        stamps = sorted(
-            packet.pts
-            for packet in container.demux(stream)
-            if packet.size and not packet.is_discard and packet.pts is not None
-        )
+    with opened(path) as container:
+        stream = stream_of(path, container)
+        there, found = 0, []
+        for packet in container.demux(stream):
+            there += bool(packet.size)
+            # Parts that were cut off by the camera's own editor are not shown.
+            if packet.size and not packet.is_discard and packet.pts is not None:
+                found.append(packet.pts)
+        stored = np.array(found, np.int64)
         base, declared = stream.time_base, int(stream.frames or 0)
-    first = next(_decoded(path), None)
-    if first is None or not stamps:
+        mixed = bool(stream.codec_context.has_b_frames)
+    stamps = np.unique(stored)
+    first = first_frame(path)
+    if first is None or not len(stamps):
         raise InputError(f"{path}: holds no frame with a time stamp")
-    if declared > len(stamps):
+    if declared > there:
         logging.warning(
-            "%s: is cut off; of %d frames %d are there", path, declared, len(stamps)
+            "%s: is cut off; of %d frames %d are there", path, declared, there
         )
+    _check_order(path, stored)
     turned = _rotation(path, first)
     sides = (first.width, first.height)
     width, height = sides[::-1] if turned % 180 else sides
-    numbers = np.unique(np.array(stamps, np.int64))
-    times = (numbers - numbers[0]) * float(base)
-    return Video(path, width, height, times, turned, numbers)
+    times = (stamps - stamps[0]) * float(base)
+    # Stored in another order than shown, they would not ascend if they were true.
+    moved = mixed and bool((np.diff(stored) > 0).all())
+    return Video(path, width, height, times, turned, stamps, moved)
 
 
 def declared_fps(path: str | os.PathLike[str]) -> float | None:
@@ -98,8 +111,8 @@ def declared_fps(path: str | os.PathLike[str]) -> float | None:
       InputError: naming the file, if it cannot be read, or is no video.
     """
     path = Path(path)
-    with _opened(path) as container:
-        rate = _stream(path, container).average_rate
+    with opened(path) as container:
+        rate = stream_of(path, container).average_rate
     return float(rate) if rate else None
 
 
@@ -110,8 +123,8 @@ def declared_frames(path: str | os.PathLike[str]) -> int:
       InputError: naming the file, if it cannot be read, or is no video.
     """
     path = Path(path)
-    with _opened(path) as container:
-        declared = int(_stream(path, container).frames or 0)
+    with opened(path) as container:
+        declared = int(stream_of(path, container).frames or 0)
     # Not all containers say it.
     return declared or len(probe(path))
 
@@ -135,13 +148,12 @@ def read_frames(
     first, stop, _ = (chosen or slice(None)).indices(len(video))
     if first >= stop:
         return
-    start = int(video.stamps[first]) if first else None
     turns = video.rotation_deg // _QUARTER_DEG
-    for frame in _decoded(video.path, start):
-        number = int(np.searchsorted(video.stamps, frame.pts))
+    for stamp, frame in decoded(video.path, video.stamps, first, moved=video.moved):
+        number = int(np.searchsorted(video.stamps, stamp))
         if number >= stop:
             return
-        if number >= first and video.stamps[number] == frame.pts:
+        if number >= first and video.stamps[number] == stamp:
             pixels = np.rot90(frame.to_ndarray(format="rgb24"), turns)
             yield number, np.ascontiguousarray(pixels)
 
@@ -191,42 +203,20 @@ def answers(
         yield numbers.popleft(), answer
 
 
-def _decoded(path: Path, start: int | None = None) -> Iterator[Any]:
-    """The decoded frames that have a time stamp, from one stamp on or before it."""
-    errors = needed("av", str(path), "video").FFmpegError
-    with _opened(path) as container:
-        stream = _stream(path, container)
-        stream.thread_type = "AUTO"
-        if start is not None:
-            container.seek(start, stream=stream)
-        for packet in container.demux(stream):
-            try:
-                frames = packet.decode()
-            except errors:
-                # What follows the damage can often be decoded.
-                continue
-            yield from (frame for frame in frames if frame.pts is not None)
+def _check_order(path: Path, stored: np.ndarray) -> None:
+    """Refuses times that begin anew: two frames would be of one number, or one time.
 
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """A file as a container; PyAV's errors become one line."""
-    check_is_file(path)
-    av = needed("av", str(path), "video")
-    try:
-        with av.open(str(path)) as container:
-            yield container
-    except (av.FFmpegError, UnicodeError) as error:
+    Raises:
+      InputError: naming the frame at which they do.
+    """
+    places = np.argsort(np.argsort(stored, kind="stable"), kind="stable")
+    back = np.flatnonzero(np.maximum.accumulate(places) - places > MOST_MOVED)
+    if len(back):
         raise InputError(
-            f"{path}: is no video that can be read; {one_line(error)}"
-        ) from error
-
-
-def _stream(path: Path, container: Any) -> Any:
-    """The first stream of pictures."""
-    if not container.streams.video:
-        raise InputError(f"{path}: holds no pictures, only sound or text")
-    return container.streams.video[0]
+            f"{path}: time stamps must not go back, as they do at frame {back[0]} of "
+            f"{len(stored)}; where recordings were put one behind the other, encode "
+            "them anew"
+        )
 
 
 def _rotation(path: Path, frame: Any) -> int:

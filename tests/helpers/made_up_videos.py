@@ -1,5 +1,6 @@
 """Videos made by PyAV: each frame says its number by how bright it is."""
 
+import itertools
 from fractions import Fraction
 
 import av
@@ -15,18 +16,35 @@ def frame(number, width=64, height=48):
     return picture
 
 
-def write(path, stamps=range(20), *, rate=20, codec="mpeg4", size=(64, 48)):
-    """Writes frames at stamps, in units of 1 / rate."""
+def write(
+    path,
+    stamps=range(20),
+    *,
+    rate=20,
+    codec="mpeg4",
+    size=(64, 48),
+    options=(),
+    lost=(),
+):
+    """Writes frames at stamps, in units of 1 / rate, but for packets that are lost."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream(codec, rate=rate)
         stream.width, stream.height = size
         stream.pix_fmt, stream.bit_rate = "yuv420p", 4_000_000
         stream.codec_context.time_base = Fraction(1, rate)
+        stream.options = dict(options)
+        packets = itertools.count()
+
+        def put(frame):
+            for packet in stream.encode(frame):
+                if next(packets) not in lost:
+                    file.mux(packet)
+
         for number, stamp in enumerate(stamps):
             picture = av.VideoFrame.from_ndarray(frame(number, *size), format="rgb24")
             picture.pts, picture.time_base = stamp, Fraction(1, rate)
-            file.mux(stream.encode(picture))
-        file.mux(stream.encode(None))
+            put(picture)
+        put(None)
     return path
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from human_pose.files.errors import InputError
-from human_pose.media import videos
+from human_pose.media import decoding, videos
 from human_pose.media.videos import probe, read_frames
 
 
@@ -106,7 +106,7 @@ def make_sound(path):
         (lambda path: path.mkdir(), "must be a file; it is a folder"),
         (lambda path: path.write_text("words"), "is no video that can be read"),
         (lambda path: path.write_bytes(b""), "is no video that can be read"),
-        (make_sound, "holds no pictures, only sound"),
+        (make_sound, "holds no video, only sound"),
         (
             lambda path: path.write_bytes(
                 made_up_videos.write(path.with_name("w.mp4")).read_bytes()[:900]
@@ -129,6 +129,6 @@ def test_the_library_that_is_missing_is_named(tmp_path, monkeypatch):
     def needed(module, by, extra):
         raise InputError(f"{by}: needs the package {module}; {extra} installs it")
 
-    monkeypatch.setattr(videos, "needed", needed)
+    monkeypatch.setattr(decoding, "needed", needed)
     with pytest.raises(InputError, match="needs the package av; video installs it"):
         probe(path)
