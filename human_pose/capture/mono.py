@@ -108,7 +108,7 @@ def capture_one(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
             result,
             recording,
             people=1,
-            cautions=[*cautions, _SIZE],
+            cautions=[*cautions, *_uneven(video, frames), _SIZE],
             made=f"- Network: {detector.checkpoint.name}, {detector.version}",
         )
         films = {video.name: film(video.name, video)}
@@ -141,6 +141,20 @@ def _camera(config: CaptureConfig, video: Video) -> tuple[Camera, list[str]]:
     if not any(camera.distortion):
         return camera, []
     return camera, ["The network knows no lens: the camera's distortion is left out."]
+
+
+def _uneven(video: Video, frames: range) -> list[str]:
+    """What is to be said where numbers of frames and the rate do not give the times."""
+    times = video.times_s[frames.start : frames.stop]
+    if video.fps is None:
+        return []
+    off = np.ptp(times - np.arange(len(times)) / video.fps)
+    if off <= 1 / video.fps:
+        return []
+    return [
+        f"Frames are not evenly spaced: by their numbers and {video.fps:.2f} frames a "
+        f"second, as in the files of results, times are off by up to {off:.2f} s."
+    ]
 
 
 def _four(camera: Camera) -> tuple[float, float, float, float]:

@@ -173,6 +173,9 @@ def _same_times(views: Sequence[View], offsets: np.ndarray, fps: float | None) -
     first = views[0]
     if fps is not None and (len(first) < 2 or fps != first.fps):
         return False
+    # Frames that all miss are missing in the results, too.
+    if len(first) > 1 and np.diff(first.times_s).max() > first.longest_step_s:
+        return False
     return all(
         np.array_equal(view.times_s, first.times_s) and offset == offsets[0]
         for view, offset in zip(views, offsets, strict=True)

@@ -9,14 +9,10 @@ import numpy as np
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeleton import Skeleton
+from human_pose.media.rates import GAP, rate_of
 
-# Longer steps, in typical ones, are frames that are missing.
-GAP: Final = 1.5
 # Time stamps are rounded to milliseconds, say: what a step may be off, as a share.
 _ROUNDED: Final = 0.05
-# How near a rate is to a usual one, if that is meant: 29.97 and 30 differ by 1e-3.
-_USUAL: Final = 4e-4
-_NTSC: Final = 1000 / 1001
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +94,16 @@ class View:
 
     @property
     def fps(self) -> float:
-        """Frames a second, missing ones counted: 1 / the mean of the usual steps.
+        """Frames a second, missing ones counted; see `rate_of`.
 
         Raises:
           InputError: if there are not two frames.
         """
-        steps = np.diff(self.times_s)
-        if not steps.size:
+        rate = rate_of(self.times_s)
+        if rate is None:
             raise InputError(
                 f"view {self.name}", "must have two frames or more", len(self)
             )
-        rate = float(1 / steps[steps <= GAP * np.median(steps)].mean())
-        for usual in (float(round(rate)), round(rate / _NTSC) * _NTSC):
-            if abs(rate - usual) <= _USUAL * rate:
-                return usual
         return rate
 
     @property

@@ -25,6 +25,7 @@ from human_pose.media.decoding import (
     opened,
     stream_of,
 )
+from human_pose.media.rates import rate_of
 
 VIDEO_SUFFIXES: Final = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".webm", ".mts")
 _QUARTER_DEG: Final = 90
@@ -63,9 +64,8 @@ class Video:
 
     @property
     def fps(self) -> float | None:
-        """Frames a second where the rate is even; of a single frame None."""
-        steps = np.diff(self.times_s)
-        return 1 / float(np.median(steps)) if len(steps) else None
+        """Frames a second, missing ones counted; of a single frame None."""
+        return rate_of(self.times_s)
 
 
 def probe(path: str | os.PathLike[str]) -> Video:

@@ -1,11 +1,13 @@
 """One camera: what smoothing gains and says of itself, and sizes that stay."""
 
+import made_up_videos
 import numpy as np
 import pytest
 
-from human_pose.capture.mono import of_even_size
+from human_pose.capture.mono import _uneven, of_even_size
 from human_pose.capture.smoothing import smooth
 from human_pose.geometry.skeletons import IMAGE_16
+from human_pose.media.videos import probe
 
 
 @pytest.mark.parametrize("unit", [1.0, 1e-3])
@@ -71,3 +73,13 @@ def test_people_are_put_where_their_bones_are_as_long_as_usual():
     found = of_even_size(lost)
     assert np.isnan(found[3]).all() and np.isfinite(found[4:]).all()
     assert len(IMAGE_16.limbs) == 15
+
+
+def test_uneven_frames_are_told_of(tmp_path):
+    stamps = [*range(10), *range(40, 50)]
+    gap = probe(made_up_videos.write(tmp_path / "gap.mkv", stamps))
+    (line,) = _uneven(gap, range(20))
+    assert "20.00 frames a second" in line and "up to 1.50 s" in line
+    assert not _uneven(gap, range(10))
+    even = probe(made_up_videos.write(tmp_path / "even.mkv", range(90), rate=60))
+    assert even.fps == 60 and not _uneven(even, range(90))

@@ -36,6 +36,17 @@ def test_views_of_the_same_times_stay_bit_for_bit(people):
     assert (again.fps, again.view_names) == (found.fps, found.view_names)
 
 
+def test_frames_that_all_views_miss_are_missing_in_the_results():
+    """Time would be pressed together, and motion faster."""
+    times = np.delete(np.arange(40) / 60, range(10, 30))
+    found = resample([view("a", times), view("b", times)])
+    np.testing.assert_array_equal(found.frames, np.arange(40))
+    seen = found.seen[:, :, 0].any(axis=-1)
+    np.testing.assert_array_equal(
+        seen, np.isin(np.arange(40), np.r_[:10, 30:40])[:, None] & np.ones(2, bool)
+    )
+
+
 def test_other_rates_and_variable_ones_come_onto_one_base_as_cubics_say():
     rng = np.random.default_rng(0)
     own = np.arange(80) / 60
