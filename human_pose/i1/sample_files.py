@@ -15,6 +15,7 @@ from human_pose.files.npz import listed_texts, read_npz, write_npz
 from human_pose.files.paths import atomic
 from human_pose.geometry.skeletons import JOINT_NAMES_16
 from human_pose.i1.sample import Sample
+from human_pose.runs.naming import whole
 
 _POSES: Final = "poses"
 
@@ -49,7 +50,7 @@ class Poses:
     ) -> None:
         """Adds a pose."""
         self.names.append(name)
-        self.files.append(str(Path(file).resolve()))
+        self.files.append(str(whole(file)))
         self.samples.append(
             {
                 "boxes": sample.box,

@@ -40,7 +40,7 @@ def save(
     Raises:
       InputError: if it cannot be written.
     """
-    path, source = Path(path), Path(source).resolve()
+    path, source = Path(path), whole(source)
     unique = _beside(path, source)
     draw(figure, unique, source)
     if _is_of(path, source):
@@ -71,7 +71,7 @@ class Names:
 
         A result that is there is another input's unless it is known to be this one's.
         """
-        source = Path(source).resolve()
+        source = whole(source)
         name = source.stem
         if not self._is_free(name, source):
             name = _beside(self._folder / f"{name}.png", source).stem
@@ -96,7 +96,17 @@ def draw(
     Raises:
       InputError: if it cannot be written.
     """
-    drawing.save(figure, path, notes={_NOTE: Path(source).resolve().as_uri()})
+    drawing.save(figure, path, notes={_NOTE: whole(source).as_uri()})
+
+
+def whole(source: str | os.PathLike[str]) -> Path:
+    """The whole path of an input, by which it is known.
+
+    A link to a file is an input of its own name: what it leads to may bear a number
+    that nobody chose, or be another input, too.
+    """
+    source = Path(source)
+    return source.parent.resolve() / source.name
 
 
 def _beside(path: Path, source: Path) -> Path:

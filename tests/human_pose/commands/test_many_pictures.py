@@ -163,3 +163,19 @@ def test_flags_that_would_have_no_effect_are_refused(arguments, message):
     settings.define_sample_flags(flag_values)
     with pytest.raises(flags.IllegalFlagValueError, match=message):
         flag_values(["Sample.py", *arguments])
+
+
+def test_links_to_one_picture_have_results_of_their_own(run, tmp_path):
+    """They bore the name of what they lead to; the second replaced the first."""
+    make(tmp_path / "cam" / "a.png")
+    (tmp_path / "cam" / "b.png").symlink_to("a.png")
+    boxes = {"a.png": [0, 0, 30, 30], "b.png": [20, 10, 60, 40]}
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    assert run("--image=cam", "--box=boxes.json", "--draw=0") == 0
+    found = poses(tmp_path)
+    assert found["names"].tolist() == ["a", "b"]
+    assert {path.name for path in (tmp_path / "out").glob("*.csv")} == {
+        "a.csv",
+        "b.csv",
+    }
+    assert (tmp_path / "out/a.csv").read_text() != (tmp_path / "out/b.csv").read_text()

@@ -44,6 +44,22 @@ def test_a_name_may_be_written_otherwise(saved, tmp_path):
     assert saved("cam1/0001.png") == saved("cam2/../cam1/0001.png")
 
 
+def test_links_are_inputs_of_their_own_names(saved, tmp_path):
+    """Data sets of links to numbers that nobody chose; and two links to one file."""
+    (tmp_path / "cam").mkdir()
+    (tmp_path / "stored").mkdir()
+    (tmp_path / "stored" / "5f3e").touch()
+    links = [tmp_path / "cam" / name for name in ("0001.png", "0002.png")]
+    for link in links:
+        link.symlink_to("../stored/5f3e")
+    found = naming.Names(tmp_path / "none", {})
+    assert [found.of(link) for link in links] == ["0001", "0002"]
+    assert saved("cam/0001.png") == saved("cam/0001.png")
+    assert saved("cam/0001.png") != saved("cam/0002.png")
+    (tmp_path / "again").symlink_to("cam")
+    assert saved("again/0001.png") == saved("cam/0001.png")
+
+
 def test_two_pose_files_have_frames_of_their_own(saved):
     assert saved("data/sample.h5", "frame_0").name == "frame_0.png"
     name = saved("data/testing/Walking_sh.h5", "frame_0").name
