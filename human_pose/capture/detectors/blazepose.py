@@ -12,7 +12,7 @@ import struct
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
@@ -21,7 +21,7 @@ import numpy as np
 
 from human_pose.capture.detectors import environment
 from human_pose.capture.detectors.protocol import Detect, Found
-from human_pose.files.errors import InputError
+from human_pose.files.errors import InputError, one_line
 from human_pose.geometry.known_skeletons import BLAZEPOSE_33
 from human_pose.geometry.skeleton import Skeleton
 
@@ -71,14 +71,32 @@ class BlazePose:
         with tempfile.NamedTemporaryFile() as shared, tempfile.TemporaryFile() as log:
             numbers = (str(int(each)) for each in (self.complexity, self.single))
             command = [python, _WORKER, *numbers, shared.name]
-            pipe = subprocess.PIPE
-            with subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=log
-            ) as process:
+            with _process(command, log) as process:
                 try:
                     yield _Conversation(process, shared, log)
                 finally:
                     process.kill()
+                    # What was not sent to one that ended is no error of its own; it
+                    # would hide the one that says why, and look like a closed output.
+                    with suppress(OSError):
+                        cast(IO[bytes], process.stdin).close()
+
+
+def _process(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
+    """Starts the worker.
+
+    Raises:
+      InputError: if the environment's Python is none.
+    """
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log)
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise InputError(
+            f"detector: {command[0]}: cannot be started; {reason}; "
+            f"{environment.MAKERS} makes it anew"
+        ) from error
 
 
 class _Conversation:
@@ -94,6 +112,7 @@ class _Conversation:
         self._answers = cast(IO[bytes], process.stdout)
         self._shared, self._log = shared, log
         self._slots = np.zeros((2, 0), np.uint8)
+        self._answered = False
 
     def __call__(self, pictures: Iterable[np.ndarray]) -> Iterator[Found]:
         """Detects in the pictures of one video; see `Detect`."""
@@ -135,6 +154,7 @@ class _Conversation:
         answer = self._answers.read(_ANSWER_BYTES)
         if len(answer) != _ANSWER_BYTES:
             raise self._ended()
+        self._answered = True
         rows = np.frombuffer(answer, "<f4").reshape(_ANSWER).astype(np.float64)
         seen = np.isfinite(rows).all(axis=-1)
         confidence = np.where(seen, rows[:, 2].clip(0, 1), 0.0)
@@ -144,4 +164,6 @@ class _Conversation:
         self._log.seek(0)
         lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
         said = lines[-1] if lines else "it says nothing"
-        return InputError(f"detector: blazepose's process ended; {said}")
+        # One that never answers is of an environment that is half made, or damaged.
+        mend = "" if self._answered else f"; {environment.MAKERS} makes it anew"
+        return InputError(f"detector: blazepose's process ended; {said}{mend}")

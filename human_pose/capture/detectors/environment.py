@@ -10,6 +10,8 @@ from typing import Final
 
 from human_pose.files.errors import InputError
 
+# What makes it, also where one is there that does not work.
+MAKERS: Final = "`./set.sh detector` or `human-pose-detector`"
 FOLDER: Final = Path(sys.prefix) / "blazepose"
 
 
@@ -27,7 +29,7 @@ def python() -> Path:
     if not is_made():
         raise InputError(
             "detector: blazepose needs an environment of its own, which is not there; "
-            "`./set.sh detector` or `human-pose-detector` makes it"
+            f"{MAKERS} makes it"
         )
     return _python()
 

@@ -101,6 +101,39 @@ def test_a_worker_that_ends_is_named_with_what_it_said(detector):
         list(detect(pictures))
 
 
+def test_a_worker_that_never_answers_is_of_an_environment_to_be_made_anew(
+    detector, tmp_path, monkeypatch
+):
+    """One that had ended when it was asked ended the run without a word."""
+    (tmp_path / "mediapipe.py").write_text("raise SystemExit('half made')")
+    start = subprocess.Popen
+
+    def ended(*arguments, **options):
+        process = start(*arguments, **options)
+        process.wait()
+        return process
+
+    monkeypatch.setattr(blazepose.subprocess, "Popen", ended)
+    with (
+        pytest.raises(InputError, match=r"ended; half made; `\./set\.sh detector`"),
+        detector.started() as detect,
+    ):
+        list(detect([picture(1, 1), picture(1, 1)]))
+
+
+def test_a_python_that_is_none_is_named(detector, tmp_path, monkeypatch):
+    python = tmp_path / "python"
+    python.write_text("x")
+    monkeypatch.setattr(environment, "python", lambda: python)
+    with (
+        pytest.raises(
+            InputError, match=f"{python}: cannot be started; .* makes it anew"
+        ),
+        detector.started(),
+    ):
+        pass
+
+
 def test_a_worker_ends_with_a_process_that_is_killed(detector, tmp_path):
     code = (
         "import os, signal, sys\n"
