@@ -220,7 +220,16 @@ def _check_order(path: Path, stored: np.ndarray) -> None:
 
 
 def _rotation(path: Path, frame: Any) -> int:
-    """By how many degrees a frame is to be turned anticlockwise: 0, 90, 180 or 270."""
+    """By how many degrees a frame is to be turned anticlockwise: 0, 90, 180 or 270.
+
+    Raises:
+      InputError: naming the file, if frames are to be turned otherwise, or mirrored.
+    """
+    if _is_mirrored(frame):
+        raise InputError(
+            f"{path}: must not be mirrored, as its file says that it is: left would be "
+            "right; encode it as the camera saw it"
+        )
     turned = float(frame.rotation)
     quarter = round(turned / _QUARTER_DEG) * _QUARTER_DEG
     if not math.isclose(turned, quarter, abs_tol=1.0):
@@ -228,3 +237,12 @@ def _rotation(path: Path, frame: Any) -> int:
             f"{path}: must be turned by quarters of a circle, not {turned:g} degrees"
         )
     return quarter % 360
+
+
+def _is_mirrored(frame: Any) -> bool:
+    """Whether a frame's display matrix (ISO/IEC 14496-12, 8.3.2) mirrors it."""
+    matrices = [bytes(d) for d in frame.side_data if d.type.name == "DISPLAYMATRIX"]
+    if not matrices:
+        return False
+    (a, b, _), (c, d, _), _ = np.frombuffer(matrices[0], "=i4").reshape(3, 3).tolist()
+    return a * d - b * c < 0

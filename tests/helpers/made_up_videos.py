@@ -54,11 +54,13 @@ def number_of(picture):
 
 
 def turn(path, degrees):
-    """Lets an mp4 say that it is to be turned, clockwise."""
+    """Lets an mp4 say that it is to be turned, clockwise, or to be mirrored."""
     matrix = {
         90: (0, 1, -1, 0),
         180: (-1, 0, 0, -1),
         270: (0, -1, 1, 0),
+        "mirrored": (-1, 0, 0, 1),
+        "mirrored, 90": (0, 1, 1, 0),
     }[degrees]
     a, b, c, d = (value << 16 for value in matrix)
     words = np.array([a, b, 0, c, d, 0, 0, 0, 1 << 30], ">i4").tobytes()

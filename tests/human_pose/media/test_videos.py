@@ -77,6 +77,15 @@ def test_a_turned_camera_gives_upright_frames(degrees, corner, tmp_path):
     assert red > 200 and green < 60 and blue < 60
 
 
+@pytest.mark.parametrize("how", ["mirrored", "mirrored, 90"])
+def test_a_mirrored_video_is_refused(how, tmp_path):
+    """By its angle alone it would be upside down."""
+    path = made_up_videos.write(tmp_path / "v.mp4")
+    made_up_videos.turn(path, how)
+    with pytest.raises(InputError, match="must not be mirrored"):
+        probe(path)
+
+
 def test_a_cut_off_video_is_read_as_far_as_it_goes(tmp_path, caplog):
     whole = made_up_videos.write(tmp_path / "v.mkv", range(200)).read_bytes()
     path = tmp_path / "cut.mkv"
