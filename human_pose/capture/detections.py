@@ -163,8 +163,12 @@ def made_from(video: Video, detector: Detector) -> str:
         file.seek(max(0, size - _SAMPLE_BYTES))
         sample += file.read(_SAMPLE_BYTES)
     digest = hashlib.sha256(sample).hexdigest()[:16]
-    made = f"{detector.name} {detector.version}; {size} bytes {digest}"
-    return f"{made}; frames numbered by rule {_NUMBERED}"
+    # What a file says of itself can change in place, and beyond the sample.
+    shown = (
+        f"{len(video)} frames of {video.width_px} x {video.height_px} px, turned by "
+        f"{video.rotation_deg}, numbered by rule {_NUMBERED}"
+    )
+    return f"{detector.name} {detector.version}; {size} bytes {digest}; {shown}"
 
 
 def _array(part: Recording, name: str) -> np.ndarray:

@@ -98,6 +98,21 @@ def test_others_are_made_again(filmed, tmp_path):
     assert len(detector.seen) == 20
 
 
+def test_those_of_a_video_that_is_turned_in_place_are_made_again(
+    filmed, tmp_path, monkeypatch
+):
+    """What says so may be far from both ends of a large file, and of the same size."""
+    monkeypatch.setattr(detections, "_SAMPLE_BYTES", 8)
+    before = filmed[0].path.stat().st_size
+    detect_videos(filmed, Seeing(), spare=tmp_path)
+    made_up_videos.turn(filmed[0].path, 180)
+    turned = [probe(video.path) for video in filmed]
+    assert filmed[0].path.stat().st_size == before
+    detector = Seeing()
+    detect_videos(turned, detector, spare=tmp_path)
+    assert len(detector.seen) == 20
+
+
 def test_an_ended_run_goes_on_and_ends_with_the_same_bytes(filmed, tmp_path):
     detect_videos(filmed, Seeing(), spare=tmp_path)
     whole = files(tmp_path)
