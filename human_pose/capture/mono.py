@@ -51,6 +51,8 @@ _LEVEL: Final = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 # How far, as a factor, the distance that bones say may be from what the box says.
 _MOST_FACTOR: Final = 3.0
 _BISECTIONS: Final = 40
+# Who walks has taken a step by then, of which nothing would be seen.
+LONGEST_BRIDGED_S: Final = 0.5
 # Methods that need several views have nothing to say.
 _NONE: Final[Mapping[str, Method]] = MappingProxyType({})
 _SIZE: Final = (
@@ -214,7 +216,30 @@ def _smoothed(found: _Read, times_s: np.ndarray, recording: Recording) -> Poses:
     variance = np.zeros_like(joints)
     variance[:, 1:] = relative.variance.reshape(moved.shape)
     variance += np.concatenate([across.variance, along.variance], axis=-1)[:, None]
-    return _in_world(np.concatenate([hip, hip + moved], axis=1), variance, recording)
+    placed = np.concatenate([hip, hip + moved], axis=1)
+    lost = ~bridged(np.isfinite(joints).all(axis=(1, 2)), times_s)
+    placed[lost], variance[lost] = np.nan, np.nan
+    return _in_world(placed, variance, recording)
+
+
+def bridged(seen: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Frames, bool `[F]`, that show somebody or are in a short gap between such.
+
+    Smoothing goes on for ever where nobody is seen: straight ahead, out of the room.
+
+    Args:
+      seen: bool `[F]`, whether a frame shows somebody.
+      times_s: float64 `[F]`, ascending.
+    """
+    shown = np.flatnonzero(seen)
+    if not len(shown):
+        return np.zeros(len(seen), bool)
+    after = np.searchsorted(shown, np.arange(len(seen))).clip(0, len(shown) - 1)
+    before = np.searchsorted(shown, np.arange(len(seen)), "right").clip(1) - 1
+    gap = times_s[shown[after]] - times_s[shown[before]]
+    number = np.arange(len(seen))
+    between = (shown[before] <= number) & (number <= shown[after])
+    return np.asarray(between & (gap <= LONGEST_BRIDGED_S))
 
 
 def of_even_size(joints_mm: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import made_up_videos
 import numpy as np
 import pytest
 
-from human_pose.capture.mono import _uneven, of_even_size
+from human_pose.capture.mono import _uneven, bridged, of_even_size
 from human_pose.capture.smoothing import smooth
 from human_pose.geometry.skeletons import IMAGE_16
 from human_pose.media.videos import probe
@@ -83,3 +83,15 @@ def test_uneven_frames_are_told_of(tmp_path):
     assert not _uneven(gap, range(10))
     even = probe(made_up_videos.write(tmp_path / "even.mkv", range(90), rate=60))
     assert even.fps == 60 and not _uneven(even, range(90))
+
+
+def test_nothing_is_said_of_frames_before_after_and_far_between_those_that_show_some():
+    """Smoothed on, a person walked straight out of the room."""
+    times = np.arange(100) / 20
+    seen = np.zeros(100, bool)
+    seen[[*range(10, 30), *range(39, 60), *range(75, 90)]] = True
+    known = np.isin(np.arange(100), np.r_[10:60, 75:90])
+    np.testing.assert_array_equal(bridged(seen, times), known)
+    np.testing.assert_array_equal(bridged(seen, 2 * times), seen)
+    assert not bridged(np.zeros(5, bool), times[:5]).any()
+    assert bridged(np.ones(5, bool), 100 * times[:5]).all()
