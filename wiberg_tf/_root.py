@@ -177,8 +177,7 @@ def _solve(
         refuse_forward_mode(
             tf.nest.flatten(parameters), "Implicit and equations", "Unrolled()"
         )
-        held = tf.nest.map_structure(tf.stop_gradient, parameters)
-        found = _run(solver, equations(held), _still(initial))
+        found = _run(solver, equations(_still(parameters)), _still(initial))
         x = packing.pack(found.value)
         size, choice = found.stats.residual_norm, derivative.linear_solve
         root = with_derivative(x, size, equations, parameters, choice)
@@ -186,7 +185,7 @@ def _solve(
     else:
         found = _unrolled(solver, equations, parameters, initial)
     return found._replace(
-        stats=tf.nest.map_structure(tf.stop_gradient, found.stats),
+        stats=_still(found.stats),
         aux=aux_at(function, "function", found.value, parameters) if has_aux else None,
     )
 
