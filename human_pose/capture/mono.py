@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from human_pose.calibrated import gaps
 from human_pose.calibrated.baselines import Method
 from human_pose.calibrated.evaluation.detections import images_px
 from human_pose.calibrated.evaluation.report import Findings
@@ -231,15 +232,9 @@ def bridged(seen: np.ndarray, times_s: np.ndarray) -> np.ndarray:
       seen: bool `[F]`, whether a frame shows somebody.
       times_s: float64 `[F]`, ascending.
     """
-    shown = np.flatnonzero(seen)
-    if not len(shown):
-        return np.zeros(len(seen), bool)
-    after = np.searchsorted(shown, np.arange(len(seen))).clip(0, len(shown) - 1)
-    before = np.searchsorted(shown, np.arange(len(seen)), "right").clip(1) - 1
-    gap = times_s[shown[after]] - times_s[shown[before]]
-    number = np.arange(len(seen))
-    between = (shown[before] <= number) & (number <= shown[after])
-    return np.asarray(between & (gap <= LONGEST_BRIDGED_S))
+    before, after = gaps.nearest_seen(seen, np.arange(len(seen)) > 0)
+    gap = times_s[after] - times_s[before]
+    return np.asarray((before >= 0) & (after >= 0) & (gap <= LONGEST_BRIDGED_S))
 
 
 def of_even_size(joints_mm: np.ndarray) -> np.ndarray:
