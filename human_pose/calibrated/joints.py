@@ -75,18 +75,6 @@ class ModelJoints:
         """Detections `[..., D, C]` in the model's order `[..., J, C]`."""
         return convert(joints, self.detector, self.skeleton, fill)
 
-    def places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the model's joints stand in the detector's order, and the reverse.
-
-        Returns:
-          int64 `[J]`, -1 for joints that the detector lacks, and `[D]`.
-        """
-        numbers = np.arange(len(self.detector), dtype=np.float64)[:, None]
-        places = self.from_detector(numbers, -1.0)[:, 0].astype(np.int64)
-        back = np.empty(len(self.detector), np.int64)
-        back[places[places >= 0]] = np.flatnonzero(places >= 0)
-        return places, back
-
 
 def _places(source: Skeleton, target: Skeleton) -> list[int | None]:
     """For each joint of `source` its place in `target`, None if it has none."""

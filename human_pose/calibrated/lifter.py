@@ -29,7 +29,7 @@ from human_pose.calibrated.joints import ModelJoints
 from human_pose.calibrated.prior.pose_prior import PosePrior
 from human_pose.calibrated.take import Take, of_anybody
 from human_pose.files.errors import InputError
-from human_pose.geometry.skeleton import Skeleton
+from human_pose.geometry.skeleton import Skeleton, places_of
 from human_pose.geometry.triangulation import Triangulated
 
 # Detectors place wrists, elbows and ankles less well than the trunk (dev: 7 px to 4).
@@ -140,7 +140,8 @@ class CalibratedLifter(keras.Model):
         )
         if points.shape[1] is None:
             raise InputError("points_px", "must have a known number of views", None)
-        places, back = self.joints.places()
+        places = places_of(self.joints.detector, self.joints.skeleton)
+        back = places_of(self.joints.skeleton, self.joints.detector)
         there = tf.constant(places >= 0, tf.float64)
         places = np.maximum(places, 0)
         confidence = there * tf.gather(confidence, places, axis=2)

@@ -259,6 +259,16 @@ def convert(
     return result
 
 
+def places_of(source: Skeleton, target: Skeleton) -> np.ndarray:
+    """Where each joint of `target` stands in `source`, int32; -1 for none.
+
+    Raises:
+      ValueError: if they have no joint in common.
+    """
+    numbers = np.arange(len(source), dtype=np.float64)[:, None]
+    return convert(numbers, source, target, -1.0)[:, 0].astype(np.int32)
+
+
 def _place(name: str, target: Skeleton, source: Skeleton) -> int | None:
     """Where the joint `name` of `target` stands in `source`.
 

@@ -3,9 +3,8 @@
 from typing import Any
 
 import keras
-import numpy as np
 
-from human_pose.geometry.skeleton import Skeleton, convert
+from human_pose.geometry.skeleton import Skeleton, places_of
 
 
 class Head(keras.Model):
@@ -34,8 +33,8 @@ class Head(keras.Model):
         super().__init__(**{"dtype": "float64", **kwargs})
         self.lifter = lifter
         self.joints = len(detector)
-        self.places = _places(detector, skeleton)
-        self.back = _places(skeleton, detector)
+        self.places = places_of(detector, skeleton)
+        self.back = places_of(skeleton, detector)
         self.built = True
 
     def check_views(self, count: int) -> None:
@@ -56,9 +55,3 @@ class Head(keras.Model):
         config = dict(config)
         lifter = keras.saving.deserialize_keras_object(config.pop("lifter"))
         return cls(lifter, **config)
-
-
-def _places(source: Skeleton, target: Skeleton) -> np.ndarray:
-    """Where each joint of `target` stands in `source`, int32; -1 for none."""
-    numbers = np.arange(len(source), dtype=np.float64)[:, None]
-    return convert(numbers, source, target, -1.0)[:, 0].astype(np.int32)
