@@ -70,7 +70,7 @@ def logistic(problem: problems.Logistic) -> dict[str, Callable]:
 
     return {
         "wiberg_tf, Newton": row(1),
-        "wiberg_tf, Newton, 3 steps a Hessian": row(3),
+        "wiberg_tf, Newton, 8 steps a Hessian": row(8),
     }
 
 

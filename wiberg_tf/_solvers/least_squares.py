@@ -14,8 +14,9 @@ from wiberg_tf._options import check_numbers
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._residuals import residual_energy
 from wiberg_tf._solution import Status
-from wiberg_tf._solvers.newton import Correct, Iterate, Newton, by_step
-from wiberg_tf._stopping import check_limits, settled
+from wiberg_tf._solvers.corrections import Correct, by_step, settled_by
+from wiberg_tf._solvers.newton import Iterate, Newton
+from wiberg_tf._stopping import check_limits
 
 
 class _OfResiduals(Newton):
@@ -204,11 +205,7 @@ class LevenbergMarquardt(Solver):
     ) -> tf.Tensor:
         if self.tolerance is not None:
             return state.settled
-        x, energy, gradient, first = tf.nest.map_structure(
-            tf.stop_gradient, (x, energy, gradient, state.first_energy)
-        )
-        correction, size = correct(x, gradient)
-        return settled(gradient, correction, energy, first, size, self.rtol)
+        return settled_by(correct, x, energy, gradient, state.first_energy, self.rtol)
 
     def _scale(
         self,

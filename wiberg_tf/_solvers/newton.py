@@ -9,14 +9,15 @@ import tensorflow as tf
 from wiberg_tf._as_written import as_written
 from wiberg_tf._box import restrict
 from wiberg_tf._iterate import Solver, ended
-from wiberg_tf._linear.length import power_of_2
-from wiberg_tf._linear.positive import positive, regular
+from wiberg_tf._linear.positive import Factored, positive, regular
 from wiberg_tf._linear.structured import LinearSolve, solve_structured
 from wiberg_tf._options import check_counts, check_numbers
 from wiberg_tf._problem import Problem, round_off
 from wiberg_tf._solution import Status
+from wiberg_tf._solvers.corrections import Correct, by_step, settled_by
 from wiberg_tf._solvers.line_search import backtrack, descends, is_lost
-from wiberg_tf._stopping import check_limits, settled
+from wiberg_tf._solvers.secants import Pair, updated
+from wiberg_tf._stopping import check_limits
 
 
 class Iterate(NamedTuple):
@@ -32,10 +33,6 @@ class Iterate(NamedTuple):
     settled: tf.Tensor
     # The matrix `[*batch, n, n]` at x, where it comes with the gradient.
     matrix: tf.Tensor | tuple[()] = ()
-
-
-# M⁻¹g and xᵀ diag(M) x, for x and its gradient g after a step of matrix M.
-Correct = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 class _Taken(NamedTuple):
@@ -75,10 +72,11 @@ class Newton(Solver):
       damping: λ, added to the Hessian's diagonal: a number, or a tensor that
         broadcasts to `[*batch]`. It slows convergence and does not move the minimum.
       line_search: whether to mend the direction and search along it.
-      steps_per_hessian: how many steps each Hessian serves, each with its own search:
-        2 or 3 save Hessians where one costs much more than a gradient, with many
-        unknowns (Shamanskii's method: Kelley, Iterative Methods for Linear and
-        Nonlinear Equations, 1995, section 5.4). An iteration is that many steps.
+      steps_per_hessian: how many steps each Hessian serves at most, each with its own
+        search: 4 to 10 save Hessians where one costs much more than a gradient, with
+        many unknowns. Between them the matrix learns of each step that was made, by
+        the BFGS formula (ibid., eq. 6.17). An iteration is that many steps, fewer where
+        a problem is done before.
       linear_solve: the caller's `linear_solve(x, parameters, damping, right)` for
         matrices with structure, as of `TrustRegion`: one function serves both. It may
         take any positive definite matrix for H, and then decides how fast the steps
@@ -126,21 +124,12 @@ class Newton(Solver):
         return Iterate(x, energy, gradient, obstacle, energy, there)
 
     def step(self, problem: Problem, state: Iterate) -> Iterate:
-        """One Newton step."""
+        """One Newton step, or `steps_per_hessian`."""
         if self.linear_solve is not None:
             taken, correct = self._structured_step(problem, state, self.linear_solve)
         else:
             taken, correct = self._dense_step(problem, state)
-        x, energy, gradient, matrix, obstacle = taken
-        if self.tolerance is None:
-            # Nothing differentiates a decision.
-            held = tf.nest.map_structure(tf.stop_gradient, (x, energy, gradient))
-            correction, size = correct(held[0], held[2])
-            first = tf.stop_gradient(state.first_energy)
-            there = settled(held[2], correction, held[1], first, size, self.rtol)
-        else:
-            there = state.settled
-        return Iterate(x, energy, gradient, obstacle, state.first_energy, there, matrix)
+        return self._after(state, taken, correct)
 
     def terminate(self, state: Iterate) -> tuple[tf.Tensor, tf.Tensor]:
         """Done when the gradient is small, no step descends, or values are lost."""
@@ -185,18 +174,66 @@ class Newton(Solver):
         floor = max(self.eigenvalue_floor, noise)
         factored = positive(hessian, floor, problem.unrolled)
         taken = self._descend(problem, state, -factored.solve(state.gradient))
+        if self.steps_per_hessian == 1:
+            return taken, factored.correct
+        return self._further_steps(problem, state, taken, factored, held)
+
+    def _further_steps(
+        self,
+        problem: Problem,
+        state: Iterate,
+        taken: _Taken,
+        factored: Factored,
+        held: tf.Tensor | None,
+    ) -> tuple[_Taken, Correct]:
+        """More steps with the matrix of the first, which went from `state` to `taken`.
+
+        Problems that are done stay where they are, so that nothing depends on what
+        else is in the batch.
+        """
+        # That a further one goes nowhere says nothing of the next Hessian's.
+        obstacle = taken.obstacle
+        pairs = list[Pair]()
+
+        def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            _, size = factored.correct(x, gradient)
+            return tf.stop_gradient(updated(factored.solve, pairs, gradient)), size
+
         for _ in range(self.steps_per_hessian - 1):
-            # One that goes nowhere says nothing of the next Hessian's.
-            x, energy, gradient, _, obstacle = taken
-            state = state._replace(x=x, energy=energy, gradient=gradient)
-            direction = -factored.solve(gradient)
+            pairs.append(self._pair(state, taken, correct))
+            here = self._after(state, taken, correct)
+            direction = -updated(factored.solve, pairs, here.gradient)
+            go_on = tf.ones_like(here.energy, tf.bool)
             if held is not None:
                 # The factor is of other unknowns than those that are free now.
-                same = tf.reduce_all(held == _held(problem, x, gradient), -1)
-                direction = tf.where(same[..., None], direction, 0)
-            taken = self._descend(problem, state, direction)
-            taken = taken._replace(obstacle=obstacle)
-        return taken, factored.correct
+                now = _held(problem, here.x, here.gradient)
+                go_on = tf.reduce_all(held == now, -1)
+            if not problem.unrolled:  # Derivatives settle later than values.
+                go_on &= ~self.terminate(here)[0]
+            taken = self._descend_if(problem, here, taken, direction, go_on)
+            state, taken = here, taken._replace(obstacle=obstacle)
+        return taken, correct
+
+    def _pair(self, before: Iterate, after: _Taken, correct: Correct) -> Pair:
+        """Of the damped energy, as the matrix is."""
+        step = after.x - before.x
+        damping = tf.convert_to_tensor(self.damping, step.dtype)[..., None]
+        difference = after.gradient - before.gradient + damping * step
+        # A step that round-off decides tells nothing; its derivative would be noise.
+        there = settled_by(
+            correct, before.x, before.energy, before.gradient, before.first_energy
+        )
+        return Pair.of(step, difference, ~there)
+
+    def _after(self, state: Iterate, taken: _Taken, correct: Correct) -> Iterate:
+        x, energy, gradient, matrix, obstacle = taken
+        if self.tolerance is None:
+            there = settled_by(
+                correct, x, energy, gradient, state.first_energy, self.rtol
+            )
+        else:
+            there = state.settled
+        return Iterate(x, energy, gradient, obstacle, state.first_energy, there, matrix)
 
     def _structured_step(
         self, problem: Problem, state: Iterate, linear_solve: LinearSolve
@@ -227,23 +264,36 @@ class Newton(Solver):
         self, problem: Problem, state: Iterate, direction: tf.Tensor
     ) -> _Taken:
         """A step that lowers the energy, or none."""
-        if problem.unrolled:  # XLA differentiates no loops within branches.
+        if problem.unrolled:  # See `_unless`.
             return self._shortened(problem, state, direction)
         x = problem.project(state.x + direction)
         energy, gradient, matrix = as_written(self.expand)(problem, x)
         start = state.x, state.energy, state.gradient
         whole = descends(start, x, energy, self.sufficient_decrease)
-        try:
-            # Mostly the whole step is good, and needs no other evaluation.
-            return tf.cond(
-                tf.reduce_all(whole | is_lost(start)),
-                lambda: _Taken(
-                    x, energy, gradient, matrix, tf.zeros_like(state.obstacle)
-                ),
-                lambda: self._shortened(problem, state, direction),
-            )
-        except AssertionError:  # TensorFlow's forward mode knows no such loops, either.
-            return self._shortened(problem, state, direction)
+        # Mostly the whole step is good, and needs no other evaluation.
+        return _unless(
+            tf.reduce_all(whole | is_lost(start)),
+            _Taken(x, energy, gradient, matrix, tf.zeros_like(state.obstacle)),
+            lambda: self._shortened(problem, state, direction),
+        )
+
+    def _descend_if(
+        self,
+        problem: Problem,
+        state: Iterate,
+        taken: _Taken,
+        direction: tf.Tensor,
+        go_on: tf.Tensor,
+    ) -> _Taken:
+        """A step of the problems that go on, from `state`; none without any."""
+        direction = tf.where(go_on[..., None], direction, 0)
+        if problem.unrolled:  # See `_unless`.
+            return self._descend(problem, state, direction)
+        return _unless(
+            ~tf.reduce_any(go_on),
+            taken,
+            lambda: self._descend(problem, state, direction),
+        )
 
     def _shortened(
         self, problem: Problem, state: Iterate, direction: tf.Tensor
@@ -278,21 +328,15 @@ class Newton(Solver):
         return _Taken(x, energy, gradient, matrix, obstacle)
 
 
-def by_step(gradient: tf.Tensor, step: tf.Tensor) -> Correct:
-    """The correction by the last step alone: M as a multiple of the identity."""
-    gradient, step = tf.stop_gradient(gradient), tf.stop_gradient(step)
-    # Of a size near 1, or squares leave the range of numbers.
-    scale = power_of_2(tf.reduce_max(tf.abs(gradient), -1, keepdims=True))
-    gradient /= scale
-    promised = tf.reduce_sum(tf.abs(gradient * step), -1, keepdims=True)
-    length = tf.reduce_sum(gradient**2, -1, keepdims=True)
-    inverse = tf.math.divide_no_nan(promised, length) / scale
+def _unless(done: tf.Tensor, taken: _Taken, go_on: Callable[[], _Taken]) -> _Taken:
+    """What was taken, or else `go_on()`, which costs nothing where that is good.
 
-    def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        squared = tf.reduce_sum(x**2, -1)
-        return inverse * gradient, tf.math.divide_no_nan(squared, inverse[..., 0])
-
-    return correct
+    Not where the steps are differentiated: XLA does so for no loops within branches.
+    """
+    try:
+        return tf.cond(done, lambda: taken, go_on)
+    except AssertionError:  # TensorFlow's forward mode knows no such loops, either.
+        return go_on()
 
 
 def _held(problem: Problem, x: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor | None:

@@ -1,11 +1,62 @@
 """The memory of a quasi-Newton method: pairs of steps and gradient differences."""
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from wiberg_tf._nest import select
 from wiberg_tf._problem import round_off
+
+
+class Pair(NamedTuple):
+    """A step and the difference of gradients that it made, zeros where it is useless.
+
+    Attributes:
+      step: s, `[*batch, n]`.
+      difference: y, likewise.
+      curvature: s·y, or 1 where the pair is useless, `[*batch]`.
+    """
+
+    step: tf.Tensor
+    difference: tf.Tensor
+    curvature: tf.Tensor
+
+    @classmethod
+    def of(cls, step: tf.Tensor, difference: tf.Tensor, told: tf.Tensor) -> "Pair":
+        """The pair where it is `told`, bool `[*batch]`, and if it curves upwards."""
+        curvature, _, useful = _bent(step, difference)
+        useful &= told
+        there = useful[..., None]
+        return cls(
+            tf.where(there, step, 0),
+            tf.where(there, difference, 0),
+            tf.where(useful, curvature, 1),
+        )
+
+
+def updated(
+    solve: Callable[[tf.Tensor], tf.Tensor], pairs: Sequence[Pair], gradient: tf.Tensor
+) -> tf.Tensor:
+    """M⁻¹g, for a matrix that the BFGS formula makes to agree with the pairs.
+
+    Two loops over the pairs (Nocedal and Wright, Numerical Optimization, 2nd ed.,
+    algorithm 7.4), for few of them. M is positive definite if that of `solve` is.
+
+    Args:
+      solve: u to M₀⁻¹u for the matrix before all pairs.
+      pairs: oldest first.
+      gradient: g, `[*batch, n]`.
+    """
+    parts = list[tf.Tensor]()
+    for step, difference, curvature in reversed(pairs):
+        parts.append(_dot(step, gradient) / curvature[..., None])
+        gradient -= parts[-1] * difference
+    found = solve(gradient)
+    for step, difference, curvature in pairs:
+        part = _dot(difference, found) / curvature[..., None]
+        found += (parts.pop() - part) * step
+    return found
 
 
 class Secants(NamedTuple):
@@ -60,10 +111,7 @@ class Secants(NamedTuple):
           difference: y, likewise: this gradient less the one before.
           gradient: likewise, after the step.
         """
-        curvature = tf.reduce_sum(step * difference, -1)
-        squared = tf.reduce_sum(difference**2, -1)
-        sizes = tf.sqrt(tf.reduce_sum(step**2, -1) * squared)
-        useful = curvature > round_off(step.dtype) * sizes
+        curvature, squared, useful = _bent(step, difference)
         written = self._replace(
             history=self._written(tf.stack([step, difference], -2), useful),
             count=tf.where(useful, self.count + 1, self.count),
@@ -189,6 +237,20 @@ class Secants(NamedTuple):
         written = tf.reshape(written, tf.shape(self.history))
         written.set_shape(self.history.shape)
         return written
+
+
+def _bent(
+    step: tf.Tensor, difference: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """s·y, y·y, and whether s·y is above 0 beyond round-off, each `[*batch]`."""
+    curvature = tf.reduce_sum(step * difference, -1)
+    squared = tf.reduce_sum(difference**2, -1)
+    sizes = tf.sqrt(tf.reduce_sum(step**2, -1) * squared)
+    return curvature, squared, curvature > round_off(step.dtype) * sizes
+
+
+def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b, -1, keepdims=True)
 
 
 def _bordered(matrix: tf.Tensor, border: tf.Tensor) -> tf.Tensor:

@@ -248,18 +248,92 @@ def test_a_hessian_may_serve_several_steps(steps):
     assert np.all(several.stats.iterations.numpy() < one.stats.iterations.numpy())
 
 
-def test_several_steps_are_newtons_with_the_first_hessian():
+@pytest.mark.parametrize("damping", [0.0, 2.0])
+def test_further_steps_are_those_of_bfgs_from_the_hessian(damping):
+    """By the formula for matrices (Nocedal and Wright, eq. 6.19), in NumPy."""
     solution = _solve(
-        lambda x: tf.reduce_sum(tf.cosh(x) + 0.5 * x, -1),
+        lambda x: tf.reduce_sum(tf.cosh(x) + 0.5 * x, -1) + x[..., 0] * x[..., 1] / 3,
         [0.3, -0.9],
-        steps_per_hessian=2,
+        steps_per_hessian=4,
         max_iterations=1,
+        damping=damping,
     )
+
+    def slope(x):
+        return np.sinh(x) + 0.5 + x[::-1] / 3
+
     x = np.array([0.3, -0.9])
-    bend = np.cosh(x)
-    for _ in range(2):
-        x = x - (np.sinh(x) + 0.5) / bend
+    matrix = np.diag(np.cosh(x) + damping) + np.array([[0, 1], [1, 0]]) / 3
+    for _ in range(4):
+        before, x = x, x - np.linalg.solve(matrix, slope(x))
+        step = x - before
+        change = slope(x) - slope(before) + damping * step
+        bent = matrix @ step
+        matrix = matrix - np.outer(bent, bent) / (step @ bent)
+        matrix += np.outer(change, change) / (change @ step)
     np.testing.assert_allclose(solution.value, x, rtol=1e-12)
+
+
+def test_problems_that_are_done_make_no_further_steps():
+    """A problem's minimiser is the same to the last bit whatever is beside it."""
+
+    def energy(x, bend):
+        return tf.reduce_sum(tf.cosh(bend[:, None] * x) - 0.3 * x, -1)
+
+    def solve(*bends):
+        bend = tf.constant(bends, tf.float64)
+        start = tf.ones([len(bends), 2], tf.float64) * [0.4, 1.0]
+        solver = wt.Newton(steps_per_hessian=12, tolerance=1e-5)
+        return wt.argmin(energy, start, (bend,), solver=solver, batch_dims=1)
+
+    alone, beside = solve(0.3), solve(0.3, 4.0)
+    np.testing.assert_array_equal(alone.value[0], beside.value[0])
+    # The other one went on.
+    x = beside.value[1].numpy()
+    assert np.linalg.norm(4.0 * np.sinh(4.0 * x) - 0.3) <= 1e-5
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("tolerance", [None, 0.0])
+def test_steps_that_round_off_decides_tell_nothing(dtype, tolerance, rng):
+    """Unrolled at the minimum, where they would be noise in the derivative."""
+    features = tf.constant(rng.normal(size=(5, 12, 4)), dtype)
+    theta = tf.constant(rng.normal(size=5), dtype)
+
+    def energy(x, theta):
+        misfit = tf.reduce_sum(tf.nn.softplus(tf.linalg.matvec(features, -x)), -1)
+        return misfit + 0.5 * tf.exp(theta) * tf.reduce_sum(x**2, -1)
+
+    def learned(start, derivative, solver):
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            found = wt.argmin(
+                energy,
+                start,
+                (theta,),
+                solver=solver,
+                derivative=derivative,
+                batch_dims=1,
+            )
+            loss = tf.reduce_sum(found.value**3)
+        return found.value, tape.gradient(loss, theta)
+
+    start, right = learned(tf.zeros([5, 4], dtype), wt.Implicit(), wt.Newton())
+    solver = wt.Newton(steps_per_hessian=3, tolerance=tolerance, max_iterations=1)
+    _, found = learned(start, wt.Unrolled(), solver)
+    atol = 1e-7 if dtype == "float64" else 1e-3
+    np.testing.assert_allclose(found, right, atol=atol)
+
+
+def test_pairs_of_steps_where_the_energy_bends_down_are_left_out():
+    """A double well, started where its second derivative is negative."""
+    solution = _solve(
+        lambda x: tf.reduce_sum((x**2 - 1) ** 2, -1),
+        [0.1, -0.2],
+        steps_per_hessian=5,
+    )
+    np.testing.assert_array_equal(solution.status, wt.Status.CONVERGED)
+    np.testing.assert_allclose(solution.value, [1, -1], rtol=1e-8)
 
 
 @pytest.mark.parametrize(
