@@ -4,9 +4,13 @@
 were chosen on motion capture with invented detectors (CMU, four training subjects).
 """
 
+import math
+import numbers
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
+
+from human_pose.files.errors import InputError
 
 # How a minimiser of frames is differentiated (`wiberg_tf`).
 Derivative = Literal["trust_region", "implicit", "unrolled"]
@@ -14,6 +18,19 @@ DERIVATIVES: Final = get_args(Derivative)
 # λ of the trust region, absolute, or the rule that chooses it for each frame.
 ADAPTIVE: Final = "adaptive"
 Damping = float | Literal["adaptive"]
+
+
+def check_damping(damping: Any) -> None:
+    """Refuses what is no λ.
+
+    Raises:
+      InputError: for it.
+    """
+    if damping == ADAPTIVE:
+        return
+    number = isinstance(damping, numbers.Real) and not isinstance(damping, bool)
+    if not (number and 0 <= damping < math.inf):
+        raise InputError("damping", f"must be a number >= 0 or {ADAPTIVE}", damping)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from human_pose.calibrated.config import (
     CalibratedConfig,
     Damping,
     Derivative,
+    check_damping,
 )
 from human_pose.calibrated.energy import (
     Body,
@@ -109,6 +110,7 @@ class CalibratedLifter(keras.Model):
         if derivative not in DERIVATIVES:
             rule = f"must be one of {', '.join(DERIVATIVES)}"
             raise InputError("derivative", rule, derivative)
+        check_damping(damping)
         self.derivative, self.damping = derivative, damping
 
     def profile_px(self) -> np.ndarray:

@@ -233,14 +233,18 @@ def _told_apart(detected: Recording) -> People:
 
 
 def lifter_for(
-    detector: Skeleton,
+    detector: Skeleton | None,
     prior: str | os.PathLike[str] | None,
     checkpoint: str | os.PathLike[str] | None,
     config: CalibratedConfig | None,
 ) -> CalibratedLifter:
-    """The lifter of a run for a detector; arguments and errors as of `lift`."""
+    """The lifter of a run for a detector, None for one of the lifter's own joints.
+
+    Other arguments and errors as of `lift`.
+    """
     if checkpoint is None:
-        return CalibratedLifter(load_prior(prior), detector, config)
+        found = load_prior(prior)
+        return CalibratedLifter(found, detector or found.skeleton, config)
     if prior is not None:
         raise InputError("prior", "has no effect beside `checkpoint`")
     temporal = (config or CalibratedConfig()).temporal

@@ -82,6 +82,9 @@ def capture(config: CaptureConfig, folder: str | os.PathLike[str]) -> str:
     # Asked for at the end, and better missed at once.
     needed("cv2", "videos", "video")
     with locked(folder, "lifting"):
+        # Both are read again once it is known what is seen, after hours of detecting.
+        read_truth(config.truth, config.units)
+        lifter_for(None, config.prior, config.checkpoint, config.lifter)
         seen = _seen(config, folder)
         if config.refine_cameras:
             seen = _refined(seen)

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from human_pose.calibrated.config import Damping
+from human_pose.calibrated.config import Damping, check_damping
 from human_pose.files.errors import InputError
 from human_pose.geometry.skeletons import IMAGE_16, LIFTER_17, VIEWS
 from human_pose.geometry.triangulation import all_pairs, triangulate
@@ -52,6 +52,7 @@ class AveragedHead(Head):
             raise InputError(
                 "damping", "must be a number with the published lifter", damping
             )
+        check_damping(damping)
         self.lifter.derivative = cast(Derivative, derivative)
         self.lifter.damping = damping
 

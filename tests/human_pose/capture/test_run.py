@@ -154,6 +154,21 @@ def test_what_cannot_be_is_refused_before_anything_is_detected(
         seen(replaced(filmed, videos=(*filmed.videos, tmp_path / "a.avi")), tmp_path)
 
 
+@pytest.mark.parametrize("argument", ["truth", "prior", "checkpoint"])
+def test_what_is_needed_after_detecting_is_read_before(
+    argument, filmed, tmp_path, monkeypatch
+):
+    def never(config):
+        raise AssertionError("asked for a detector")
+
+    monkeypatch.setattr(run, "find_detector", never)
+    named = tmp_path / "damaged.npz"
+    named.write_bytes(b"no archive")
+    with pytest.raises(InputError, match=r"damaged\.npz"):
+        run.capture(replaced(filmed, **{argument: named}), tmp_path / "results")
+    assert not list((tmp_path / "results").glob("*.npz"))
+
+
 def test_results_never_replace_the_videos(filmed, tmp_path):
     """As those of a run that bears its project's name, beside it."""
     project = tmp_path / "project"

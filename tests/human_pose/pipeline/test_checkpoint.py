@@ -1,5 +1,7 @@
 """Pipelines on disk, and made of parts."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -104,3 +106,9 @@ def test_joints_must_be_the_lifters(pipeline):
 def test_the_published_lifter_has_two_derivatives(pipeline):
     with pytest.raises(InputError, match="derivative must be one of"):
         pipeline.head.derive("none", 0.0)
+
+
+@pytest.mark.parametrize("damping", [-1e-3, math.nan, math.inf, True, "small"])
+def test_what_is_no_damping_is_refused(damping, pipeline):
+    with pytest.raises(InputError, match=r"^damping must be a number"):
+        pipeline.head.derive("trust_region", damping)
