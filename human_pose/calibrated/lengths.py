@@ -12,12 +12,13 @@ from human_pose.geometry.skeleton import Skeleton
 _PROPORTIONS: Final = 0.05
 # Sizes of adults differ by that much.
 _SIZES: Final = 0.10
-# Frames that follow each other say the same: so many count as one.
-_FRAMES_AS_ONE: Final = 10.0
+# Frames that follow each other say the same: so many count as one (dev).
+_FRAMES_AS_ONE: Final = 20.0
+# Ends that are known worse than that say nothing; squares stay in the range of numbers.
+_LOST_MM: Final = 1e5
+_LEAST_MM: Final = 1e-3
 # Deviation of a bone's ends besides that of the detections.
 _ENDS_MM: Final = 15.0
-# Ends that are known worse than that, across the bone, say nothing of its length.
-_ACROSS_MM: Final = 120.0
 # Of a width, how far a bone's share of it may differ from the prior's.
 _WIDTHS: Final = 0.05
 _ROUNDS: Final = 10
@@ -122,26 +123,30 @@ def _mean_length(
     begins: Sequence[int],
     ends: Sequence[int],
 ) -> tuple[float, float]:
-    """A robust mean distance, and its variance; infinite where nothing is known."""
+    """A robust mean distance, and its variance; infinite where nothing is known.
+
+    For ends with noise of covariance S in their difference v, |v|² - tr S has the
+    squared distance L² for its mean, and for its variance 4 vᵀSv + 2 tr S². Frames
+    weigh by that for all directions of v alike: were they to weigh by v as it is seen,
+    those would whose noise makes it short.
+    """
     vectors = points[:, list(begins)] - points[:, list(ends)]
     spread = covariance[:, list(begins)] + covariance[:, list(ends)]
-    raw = np.linalg.norm(vectors, axis=-1)
-    usable = np.isfinite(raw) & (raw > 0)
-    raw, vectors, spread = raw[usable], vectors[usable], spread[usable]
-    unit = vectors / raw[:, None]
-    along = np.einsum("na,nab,nb->n", unit, spread, unit)
-    across = np.trace(spread, axis1=-2, axis2=-1) - along
-    good = np.isfinite(across) & (across < _ACROSS_MM**2)
-    if not good.any():
+    noise = np.trace(spread, axis1=-2, axis2=-1)
+    squared = np.sum(vectors**2, axis=-1) - noise
+    known = np.isfinite(squared) & (noise < _LOST_MM**2)
+    if not known.any():
         return 0.0, np.inf
-    lengths = (raw - across / (2 * raw))[good]
-    sigma = np.sqrt(along[good] + _ENDS_MM**2)
-    mean = float(np.median(lengths))
+    squared, noise = squared[known], noise[known]
+    square = np.sum(spread[known] ** 2, axis=(-2, -1))
+    # Where noise hides a bone its square may come out below 0.
+    mean = max(float(np.median(squared)), _LEAST_MM**2)
     for _ in range(_ROUNDS):
-        off = np.abs(lengths - mean) / (_HUBER * sigma)
-        weight = 1 / (sigma**2 * np.maximum(off, 1.0))
-        mean = float(np.sum(weight * lengths) / np.sum(weight))
-    return mean, float(_FRAMES_AS_ONE / np.sum(weight))
+        variance = 4 * mean * (noise / 3 + _ENDS_MM**2) + 2 * square
+        off = np.abs(squared - mean) / (_HUBER * np.sqrt(variance))
+        weight = 1 / (variance * np.maximum(off, 1.0))
+        mean = max(float(np.sum(weight * squared) / np.sum(weight)), _LEAST_MM**2)
+    return float(np.sqrt(mean)), float(_FRAMES_AS_ONE / np.sum(weight) / (4 * mean))
 
 
 def _size(seen: list[tuple[float, float]], own: np.ndarray) -> float:

@@ -58,6 +58,35 @@ def test_noise_does_not_lengthen_bones():
     np.testing.assert_array_equal(found[bones], found[flip][bones])
 
 
+def test_noise_along_one_axis_moves_no_lengths():
+    """As of two cameras that face each other, far worse known along their line."""
+    joints, lengths = poses(2000)
+    rng = np.random.default_rng(2)
+    turn = rng.uniform(0, 2 * np.pi, len(joints))
+    cos, sin, none = np.cos(turn), np.sin(turn), np.zeros_like(turn)
+    heading = np.stack([cos, -sin, none, sin, cos, none, none, none, none + 1], -1)
+    joints = joints @ heading.reshape(-1, 3, 3)
+    deviations = np.array([100.0, 12.0, 12.0])
+    noisy = joints + rng.normal(0, deviations, joints.shape)
+    along = np.broadcast_to(np.diag(deviations**2), (*joints.shape, 3))
+    found, spread = estimate_lengths(noisy, along, PRIOR)
+    bones = [j for j, p in enumerate(SKELETON.parents) if p >= 0]
+    assert (np.abs(found - lengths)[bones] < 2.5 * spread[bones]).all()
+    hip = SKELETON.index("left_hip")
+    # 28 mm, where frames weigh by the bone as it is seen; a knee's 80.
+    assert abs(found[hip] - lengths[hip]) < 8.0
+
+
+def test_ends_that_are_lost_say_nothing():
+    joints, _ = poses()
+    lost = joints + np.random.default_rng(3).normal(0, 1e9, joints.shape)
+    given = estimate_lengths(np.full_like(joints, np.nan), covariance(joints, 1), PRIOR)
+    found = estimate_lengths(lost, covariance(joints, 1e9), PRIOR)
+    np.testing.assert_allclose(found, given)
+    found = estimate_lengths(joints, covariance(joints, 3e4), PRIOR)
+    np.testing.assert_allclose(found, given, rtol=1e-3)
+
+
 def test_bones_that_nobody_sees_have_the_persons_size():
     joints, lengths = poses(size=1.2)
     joints[:, SKELETON.index("left_ankle")] = np.nan
