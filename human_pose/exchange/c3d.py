@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from absl import logging
 
-from human_pose.exchange.c3d_file import MARK, read_c3d_file
+from human_pose.exchange.c3d_file import BLOCK, MARK, read_c3d_file
 from human_pose.exchange.format import Format
 from human_pose.exchange.markers import joints_of, markers_of
 from human_pose.exchange.named import named_motion, needed_fps, tell_gaps
@@ -117,10 +117,12 @@ def is_c3d(path: str | os.PathLike[str]) -> bool:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            head = file.read(2)
+            head = file.read(BLOCK)
     except OSError:
         return False
-    return len(head) == 2 and head[0] > 0 and head[1] == MARK
+    # The mark is a P, too, which may be a text's second letter. Texts have no zeros;
+    # headers have words of them, reserved for later.
+    return head[1:2] == bytes([MARK]) and head[0] > 0 and 0 in head
 
 
 def _names(labels: Sequence[str], count: int) -> list[str]:

@@ -19,7 +19,7 @@ from human_pose.files.errors import InputError
 from human_pose.files.paths import read_bytes
 
 MARK: Final = 0x50  # the second byte of every file
-_BLOCK: Final = 512
+BLOCK: Final = 512
 # By the number of the processor that wrote it: the order of bytes, and whether floats
 # are a VAX's.
 _PROCESSORS: Final = {84: ("<", False), 85: ("<", True), 86: (">", False)}
@@ -64,9 +64,9 @@ def read_c3d_file(path: str | os.PathLike[str]) -> C3d:
 
 
 def _read(path: Path, content: bytes) -> C3d:
-    if len(content) < 2 * _BLOCK or content[1] != MARK:
+    if len(content) < 2 * BLOCK or content[1] != MARK:
         raise InputError(f"{path}: must begin with the header of a C3D file")
-    start = (content[0] - 1) * _BLOCK
+    start = (content[0] - 1) * BLOCK
     processor = content[start + 3] if 0 < start < len(content) - _HEADER else 0
     if processor not in _PROCESSORS:
         raise InputError(f"{path}: must hold parameters where its header says")
@@ -78,7 +78,7 @@ def _read(path: Path, content: bytes) -> C3d:
     used = int(_one(point, "USED", header[1])) % _WORD
     floats = np.frombuffer(content, f"{order}f4", 1, 12)
     scale = float(_one(point, "SCALE", _float(floats, vax)[0]))
-    data = (int(_one(point, "DATA_START", header[8])) % _WORD - 1) * _BLOCK
+    data = (int(_one(point, "DATA_START", header[8])) % _WORD - 1) * BLOCK
     kind = "f4" if scale < 0 else "i2"
     columns = 4 * used + int(header[2])
     total = count * columns

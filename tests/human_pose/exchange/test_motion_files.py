@@ -78,6 +78,14 @@ def test_trcs_times_leave_gaps(tmp_path):
     assert trc.read_trc(path).frames.tolist() == [3, 4, 5, 9, 10, 11]
 
 
+def test_a_table_whose_second_letter_is_c3ds_mark_is_a_table(tmp_path):
+    path = tmp_path / "a.csv"
+    head = ",".join(f"LPaw{n}_{axis}" for n in range(40) for axis in "xyz")
+    path.write_text(f"{head}\n{','.join(map(str, range(120)))}\n")
+    assert path.read_bytes()[1] == c3d_file.MARK
+    assert len(formats.read_motion(path, units="mm").skeleton) == 40
+
+
 # As Pose2Sim writes it, with a joint that was not found.
 TRC = """PathFileType	4	(X/Y/Z)	a.trc
 DataRate	CameraRate	NumFrames	NumMarkers	Units	OrigDataRate	OrigDataStartFrame	OrigNumFrames
