@@ -155,7 +155,7 @@ def _frames(
 ) -> tuple[int, int]:
     """The first frame's number, and how many there are.
 
-    The header counts to 65,535; two words of TRIAL go on.
+    The header counts to 65,535; two words of TRIAL go on, or a number of POINT's.
     """
     trial = groups.get("TRIAL", {})
     words = [
@@ -168,6 +168,10 @@ def _frames(
         )
     else:
         first, last = int(header[3]), int(header[4])
+        if last == _WORD - 1:
+            point = groups.get("POINT", {})
+            counts = (_one(point, name, 0.0) for name in ("FRAMES", "LONG_FRAMES"))
+            last = max(last, *(first - 1 + int(count) for count in counts))
     return first, last - first + 1
 
 

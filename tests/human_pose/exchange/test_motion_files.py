@@ -137,8 +137,11 @@ def test_what_is_wrong_with_a_trc_is_one_line(tmp_path, old, new, message):
     assert str(error.value).startswith(str(path))
 
 
-def c3d_bytes(order, *, scale, vax=False, units=((2,), b"mm")):
-    """A C3D file of two points in two frames, from the format's documentation."""
+def c3d_bytes(order, *, scale, vax=False, units=((2,), b"mm"), long=None):
+    """A C3D file of two points in two frames, from the format's documentation.
+
+    `long` is the number of frames in a parameter of its own, the header's being full.
+    """
 
     def number(kind, value):
         if kind == "f" and vax:
@@ -164,17 +167,18 @@ def c3d_bytes(order, *, scale, vax=False, units=((2,), b"mm")):
         + parameter(1, "DATA_START", 2, (), number("h", 3))
         + parameter(1, "UNITS", -1, *units)
         + parameter(1, "LABELS", -1, (8, 2), labels)
+        + (parameter(1, "LONG_FRAMES", 4, (), number("f", long)) if long else b"")
         + b"\0\0\0\0"
     )
     processor = {"<": 85 if vax else 84, ">": 86}[order]
     parameters = bytes([1, 0x50, 1, processor]) + parameters
     header = bytes([2, 0x50]) + b"".join(
-        number("H", value) for value in (2, 1, 5, 6, 10)
+        number("H", value) for value in (2, 1, 5, 65535 if long else 6, 10)
     )
     header += number("f", scale) + number("H", 3) + number("H", 1) + number("f", 100.0)
     kind = "f" if scale < 0 else "h"
-    frames = b""
-    for frame in range(2):
+    frames = bytearray()
+    for frame in range(long or 2):
         for point in range(2):
             values = (100 * frame, 400 * point, 600, -1 if frame and point else 0)
             frames += b"".join(number(kind, value) for value in values)
@@ -199,6 +203,13 @@ def test_c3d_of_every_machine(tmp_path, order, scale, vax):
     motion = c3d.read_c3d(path, units="cm")
     assert motion.skeleton.names == ("LKNE", "RKNE")
     np.testing.assert_allclose(motion.joints_3d_mm, 10 * expected)
+
+
+def test_a_c3d_of_more_frames_than_its_header_can_count_is_read_whole(tmp_path):
+    path = tmp_path / "a.c3d"
+    path.write_bytes(c3d_bytes("<", scale=-1.0, long=65_600))
+    points = c3d_file.read_c3d_file(path).points
+    np.testing.assert_array_equal(points[:, 0, 0], 100 * np.arange(65_600))
 
 
 def test_amc_by_hand(tmp_path):
