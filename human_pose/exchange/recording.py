@@ -90,13 +90,6 @@ class Recording:
             )
         self._keep("frames", _numbers(self, "frames", np.arange(len(joints))))
         self._keep("sequence", _numbers(self, "sequence", np.zeros(len(joints))))
-        for name in ("frames", "sequence"):
-            if getattr(self, name).shape != joints.shape[:1]:
-                raise InputError(
-                    f"{self.source}: {name}",
-                    f"must be one for each of {len(joints)} frames",
-                    list(getattr(self, name).shape),
-                )
         _check_take_names(self)
         if self.tracks is not None:
             self._keep("tracks", integers(f"{self.source}: tracks", self.tracks))
@@ -301,10 +294,14 @@ def check_fps(source: str, fps: float | None) -> None:
 
 
 def _numbers(of: "Recording | Motion", name: str, default: np.ndarray) -> np.ndarray:
-    """A copy of an array of whole numbers, or the default where there is none."""
-    values = getattr(of, name)
+    """A copy of whole numbers, one for each frame; the default where there is none."""
+    values, where = getattr(of, name), f"{of.source}: {name}"
     given = values is not None and values is not _DEFAULT
-    return integers(f"{of.source}: {name}", values if given else default)
+    whole = integers(where, values if given else default)
+    if whole.shape != default.shape:
+        rule = f"must be one for each of {len(default)} frames"
+        raise InputError(where, rule, list(whole.shape))
+    return whole
 
 
 def _check_take_names(of: "Recording | Motion") -> None:

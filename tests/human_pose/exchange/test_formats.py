@@ -292,6 +292,12 @@ def test_no_writer_is_said(name, to, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["frames", "sequence"])
+def test_motion_has_a_number_for_each_frame(name):
+    with pytest.raises(InputError, match=rf"{name} must be one for each of 3 frames"):
+        Motion(np.zeros((3, 17, 3)), LIFTER_17, **{name: [0, 1]})
+
+
 def test_motion_of_a_range():
     joints = np.arange(4.0 * 17 * 3).reshape(4, 17, 3)
     motion = Motion(joints, LIFTER_17, 25.0, frames=[7, 8, 9, 10])
