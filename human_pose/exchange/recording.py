@@ -331,7 +331,7 @@ def integers(where: str, values: np.ndarray) -> np.ndarray:
         whole = values.astype(np.int64)
     wrong = whole != values
     if values.dtype.kind == "f":
-        wrong |= ~(np.abs(values) < 2**53)
+        wrong |= ~(np.abs(values) < 2.0 ** (np.finfo(values.dtype).nmant + 1))
     if wrong.any():
         raise InputError(where, "must be whole numbers", values[wrong].flat[0].item())
     return whole

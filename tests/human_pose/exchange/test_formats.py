@@ -10,7 +10,7 @@ import pytest
 from absl import logging
 
 from human_pose.exchange import formats, table
-from human_pose.exchange.recording import Motion, cameras_of
+from human_pose.exchange.recording import Motion, cameras_of, integers
 from human_pose.files.errors import InputError
 from human_pose.geometry.axes import upright
 from human_pose.geometry.cameras import Camera
@@ -290,6 +290,15 @@ def test_no_writer_is_said(name, to, tmp_path):
     with pytest.raises(InputError, match=r"to must be, for recording, .*npz \(.npz\)"):
         formats.write(tmp_path / name, made_up.recording(), to)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bits", [16, 32, 64])
+def test_floats_that_hide_the_next_number_are_no_numbers(bits):
+    kind = np.dtype(f"f{bits // 8}")
+    most = 2 ** (np.finfo(kind).nmant + 1)
+    assert integers("frames", np.array([most - 1], kind)) == most - 1
+    with pytest.raises(InputError, match="frames must be whole numbers"):
+        integers("frames", np.array([most + 1], kind))
 
 
 @pytest.mark.parametrize("name", ["frames", "sequence"])
