@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from human_pose.exchange.calibrations.rig import Found, assemble
+from human_pose.exchange.calibrations.rig import Found, assemble, check_names_differ
 from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.arrays import check_names, refusing
 from human_pose.files.errors import InputError
@@ -74,9 +74,10 @@ def write_file_storage(path: str | os.PathLike[str], cameras: Sequence[Camera]) 
 
     Raises:
       InputError: if it cannot be written, a lens is a fisheye, or a name is no part of
-        a key.
+        a key, or two cameras'.
     """
     path = Path(path)
+    check_names_differ(path, [camera.name for camera in cameras])
     for camera in cameras:
         if camera.lens == FISHEYE:
             raise InputError(

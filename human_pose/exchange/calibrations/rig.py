@@ -68,14 +68,7 @@ def assemble(
       InputError: naming the file, the camera and the rule, if there is no camera, two
         have one name, numbers are none of a camera, or a lens folds its image.
     """
-    if not found:
-        raise InputError(f"{path}: must hold a camera; it holds none")
-    names = [each.name for each in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise InputError(
-            f"{path}: cameras must have names of their own; twice: {', '.join(twice)}"
-        )
+    check_names_differ(path, [each.name for each in found])
     cameras = [_camera(f"{path}: camera {each.name}", each) for each in found]
     centres = np.stack([camera.position_mm for camera in cameras])
     scale = rig_scale(centres, str(path), units, declared)
@@ -83,6 +76,25 @@ def assemble(
         replace(camera, translation_mm=camera.translation_mm * scale)
         for camera in cameras
     )
+
+
+def check_names_differ(path: str | os.PathLike[str], names: Sequence[str]) -> None:
+    """Refuses cameras that a file cannot tell apart, of which it would lose one.
+
+    Args:
+      path: the file, read or to be written.
+      names: of its cameras.
+
+    Raises:
+      InputError: naming the file, if there is no camera, or two have one name.
+    """
+    if not names:
+        raise InputError(f"{path}: must hold a camera; it holds none")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(
+            f"{path}: cameras must have names of their own; twice: {', '.join(twice)}"
+        )
 
 
 def numbers(where: str, values: Any, *shapes: tuple[int, ...]) -> np.ndarray:

@@ -10,13 +10,14 @@ and leaves k3 out.
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from absl import logging
 
 from human_pose.exchange import sources
-from human_pose.exchange.calibrations.rig import Found, assemble
+from human_pose.exchange.calibrations.rig import Found, assemble, check_names_differ
 from human_pose.exchange.units import MILLIMETRES
 from human_pose.files.errors import InputError
 from human_pose.files.extras import needed
@@ -29,6 +30,12 @@ _NEEDED: Final = ("matrix", "distortions", "rotation", "translation")
 # Caliscope puts all cameras under this one.
 _CAMERAS: Final = "cameras"
 _METADATA: Final = "metadata"
+# Tables that the readers of Pose2Sim's files take for no camera, or for all of them.
+_NO_CAMERA: Final = (
+    _CAMERAS, _METADATA, "capture_volume", "charuco", "checkerboard"
+)  # fmt: skip
+# Of a lens, that Pose2Sim knows.
+_POSE2SIM_LENS: Final = 4
 # Caliscope's files hold every corner of every board.
 _MOST_BYTES: Final = 1 << 24
 
@@ -79,7 +86,7 @@ def write_anipose(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> No
     """Writes cameras as Anipose does, in millimetres.
 
     Raises:
-      InputError: if the file cannot be written.
+      InputError: if the file cannot be written, or two cameras have one name.
     """
     _write(path, cameras, "mm", 1.0, lambda number, camera: f"cam_{number}")
 
@@ -91,15 +98,25 @@ def write_pose2sim(path: str | os.PathLike[str], cameras: Sequence[Camera]) -> N
     the last number in each name, and so they are written.
 
     Raises:
-      InputError: if the file cannot be written, or a lens has more than Pose2Sim's four
+      InputError: if the file cannot be written, two cameras have one name or one has
+        that of another table, or a lens is a fisheye or has more than Pose2Sim's four
         numbers.
     """
     for camera in cameras:
-        if any(camera.distortion[4:]):
+        where = f"{path}: camera {camera.name}"
+        if any(camera.distortion[_POSE2SIM_LENS:]):
             raise InputError(
-                f"{path}: camera {camera.name}: Pose2Sim has k1 k2 p1 p2 alone; its "
-                f"lens has {len(camera.distortion)} numbers"
+                f"{where}: Pose2Sim has k1 k2 p1 p2 alone; its lens has "
+                f"{len(camera.distortion)} numbers"
             )
+        if camera.lens == FISHEYE:
+            raise InputError(f"{where}: Pose2Sim has no fisheye")
+        if camera.name in _NO_CAMERA:
+            raise InputError(f"{where}: its name is that of another table")
+    cameras = [
+        replace(camera, distortion=camera.distortion[:_POSE2SIM_LENS])
+        for camera in cameras
+    ]
     numbers = [re.findall(r"\d+", camera.name)[-1:] for camera in cameras]
     if all(numbers):
         order = sorted(range(len(cameras)), key=lambda place: int(numbers[place][0]))
@@ -180,6 +197,7 @@ def _write(
     scale: float,
     key: Callable[[int, Camera], str],
 ) -> None:
+    check_names_differ(path, [camera.name for camera in cameras])
     document: dict[str, Any] = {
         key(number, camera): _table(camera, scale)
         for number, camera in enumerate(cameras)

@@ -259,6 +259,39 @@ def test_writers_refuse_what_a_format_cannot_hold(tmp_path):
     assert not any(tmp_path.rglob("*.*"))
 
 
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("anipose", "a.toml"), ("pose2sim", "a.toml"), ("opencv", "a.yml")],
+)
+def test_writers_lose_no_camera(tmp_path, name, file):
+    cameras = rig(lens=FOUR)
+    same = [dataclasses.replace(camera, name="left") for camera in cameras]
+    for few, message in (
+        (same, "must have names of their own; twice: left"),
+        ([], "must hold a camera; it holds none"),
+    ):
+        with pytest.raises(InputError, match=rf"^{tmp_path / file}: .*{message}"):
+            FORMATS[name].write(tmp_path / file, few)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["metadata", "cameras", "charuco"])
+def test_pose2sims_cameras_are_called_as_no_other_table(tmp_path, name):
+    odd = dataclasses.replace(rig(lens=FOUR)[0], name=name)
+    with pytest.raises(InputError, match="its name is that of another table"):
+        tables.write_pose2sim(tmp_path / "a.toml", [*rig(lens=FOUR)[1:], odd])
+
+
+def test_pose2sims_lenses(tmp_path):
+    """It reads any four numbers as k1 k2 p1 p2, whatever `fisheye` says."""
+    with pytest.raises(InputError, match="cam00: Pose2Sim has no fisheye"):
+        tables.write_pose2sim(tmp_path / "a.toml", rig(lens=FOUR, model="fisheye"))
+    tables.write_pose2sim(tmp_path / "a.toml", rig(lens=(*FOUR, 0.0)))
+    assert tables.is_pose2sim(tmp_path / "a.toml")
+    read = tables.read_toml(tmp_path / "a.toml")
+    assert [camera.distortion for camera in read] == [FOUR] * 3
+
+
 def test_qualisys_by_hand(tmp_path):
     path = qualisys_file(tmp_path / "a.qca.txt", ("A", -4000), ("B", 4000))
     first, _ = qualisys.read_qualisys(path)
