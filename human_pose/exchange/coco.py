@@ -31,7 +31,7 @@ _SUFFIX: Final = ".json"
 _KEYS: Final = ('"image_id"', '"keypoints"')
 _FULL_CONFIDENCE: Final = 6.0  # AlphaPose's
 _PERSON: Final = 1  # COCO's category
-_DIGITS: Final = 4  # a ten-thousandth of a pixel
+_DIGITS: Final = 4  # of a person's score
 
 
 def recognises(path: str | os.PathLike[str]) -> bool:
@@ -125,7 +125,7 @@ def _track(entry: dict[str, Any]) -> int:
 
 
 def _written(recording: Recording, view: int) -> str:
-    values = people_values(recording)[:, view].round(_DIGITS)
+    values = people_values(recording)[:, view]
     entries = []
     for row, place in np.argwhere(values.any(axis=(-1, -2))):
         joints = values[row, place]

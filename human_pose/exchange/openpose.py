@@ -30,7 +30,6 @@ _MARK: Final = re.compile(r'\{[^\[]*"people"\s*:', re.DOTALL)
 _VERSION: Final = 1.3
 # Networks whose peaks are no probabilities (SimCC's) may write more than 1.
 _FULL_CONFIDENCE: Final = 10.0
-_DIGITS: Final = 4  # a ten-thousandth of a pixel
 
 
 def recognises(path: str | os.PathLike[str]) -> bool:
@@ -74,7 +73,7 @@ def write(path: str | os.PathLike[str], recording: Recording) -> None:
     """
     check_file_names(recording)
     recording = in_detectors_order(recording)
-    values = people_values(recording).round(_DIGITS)
+    values = people_values(recording)
     with atomic_folder(path) as folder:
         for place, view in enumerate(recording.view_names):
             (folder / f"{view}_json").mkdir()

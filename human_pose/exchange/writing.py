@@ -9,6 +9,8 @@ from human_pose.files.errors import InputError
 from human_pose.geometry import known_skeletons
 from human_pose.geometry.skeleton import convert
 
+_DIGITS: Final = 4  # of numbers in text
+
 # Those that a reader knows by the number of joints alone, the smallest first.
 _BY_COUNT: Final = (
     known_skeletons.COCO_17,
@@ -72,6 +74,14 @@ def check_file_names(recording: Recording) -> None:
 
 
 def people_values(recording: Recording) -> np.ndarray:
-    """x, y and confidence, 0 where a joint was not found: `[F, V, P, J, 3]`."""
+    """x, y and confidence, 0 where a joint was not found: `[F, V, P, J, 3]`.
+
+    All have four digits after the point: a ten-thousandth of a pixel.
+    """
     joints = np.nan_to_num(recording.joints_2d_px)
-    return np.concatenate([joints, recording.confidence[..., None]], axis=-1)
+    values = np.concatenate([joints, recording.confidence[..., None]], axis=-1)
+    rounded = values.round(_DIGITS)
+    # A confidence of 0 would be a joint that was not found.
+    least = np.where(recording.seen, 10.0**-_DIGITS, 0.0)
+    rounded[..., 2] = np.maximum(rounded[..., 2], least)
+    return rounded

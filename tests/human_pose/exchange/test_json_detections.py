@@ -85,6 +85,17 @@ def test_writers_refuse_what_readers_would_mistake(module, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["feet"]
 
 
+@pytest.mark.parametrize("module", [openpose, coco])
+def test_joints_of_next_to_no_confidence_are_found(module, tmp_path):
+    recording = made_up.recording(frames=2, views=("left",), skeleton=known.COCO_17)
+    faint = recording.replace(confidence=np.where(recording.seen, 1e-6, 0.0))
+    module.write(tmp_path / "left.json", faint)
+    files = [path for path in tmp_path.rglob("*.json") if path.is_file()]
+    assert not any("NaN" in path.read_text() for path in files)
+    found = module.read(tmp_path / "left.json")
+    np.testing.assert_array_equal(found.seen, faint.seen)
+
+
 @pytest.mark.parametrize(
     ("joints", "skeleton"),
     [
