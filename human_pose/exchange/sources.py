@@ -135,12 +135,15 @@ def one_per_view(
       view_name: what its view is called; in a folder of its own as the folder.
 
     Raises:
-      InputError: if there are none, one is of another format, or two are of one view.
+      InputError: if there are none, one is of another format, two are of one view, or a
+        view's folder holds several.
     """
     path = Path(path)
     paths = _candidates(path, suffix)
     if not paths:
         raise InputError(f"{path}: must hold a {suffix} file for each view")
+    if paths[0].parent not in (path, path.parent):
+        _check_alone(path, suffix, recognises)
     views: dict[str, Path] = {}
     for each in paths:
         if path.is_dir() and not recognises(each):
@@ -164,6 +167,18 @@ def any_recognised(
 ) -> bool:
     """Whether `one_per_view` would find a file of the format first."""
     return any(map(recognises, _candidates(Path(path), suffix)[:1]))
+
+
+def _check_alone(path: Path, suffix: str, recognises: Callable[[Path], bool]) -> None:
+    """Refuses a folder of folders of which one would be left out without a word."""
+    for folder in folders_in(path):
+        files = files_in(folder, suffix)
+        if len(files) > 1 and any(map(recognises, files)):
+            listed = ", ".join(file.name for file in files)
+            raise InputError(
+                f"{folder}: must hold one {suffix} file, as the other folders do; it "
+                f"has {listed}"
+            )
 
 
 def _candidates(path: Path, suffix: str) -> list[Path]:

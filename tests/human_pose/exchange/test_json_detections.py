@@ -275,6 +275,14 @@ def test_results_of_one_name_in_folders_of_their_own(tmp_path):
     assert coco.recognises(tmp_path) and not openpose.recognises(tmp_path)
     assert coco.read(tmp_path).view_names == ("left", "right")
     assert coco.read(tmp_path / "left").view_names == ("alphapose-results",)
+    # No view is left out because it has a second file; what is no view is.
+    (tmp_path / "pictures").mkdir()
+    for name in ("a.json", "b.json"):
+        (tmp_path / "pictures" / name).write_text("{}")
+    assert coco.read(tmp_path).view_names == ("left", "right")
+    (tmp_path / "right" / "second.json").write_text(path.read_text())
+    with pytest.raises(InputError, match=r"right: must hold one \.json file.*second"):
+        coco.read(tmp_path)
 
 
 def test_mmpose_pictures(tmp_path):
