@@ -72,14 +72,17 @@ def read_recording(
             "skeleton",
             f"has no effect: {path} ({chosen.title}) says what its joints are",
         )
-    if units is not None and "units" not in chosen.options and cameras is None:
-        raise InputError("units", "are a calibration's, and none is given")
+    of_file = isinstance(cameras, str | os.PathLike)
+    if units is not None and cameras is not None and not of_file:
+        raise InputError("units", "have no effect: cameras have millimetres")
     assert chosen.read is not None
     recording: Recording = chosen.read(
         Path(path), **{name: given[name] for name in chosen.options}
     )
     if fps is not None:
         recording = recording.replace(fps=fps)
+    if units is not None and cameras is None and not recording.cameras:
+        raise InputError("units", "are a calibration's, and none is given")
     if "frames" not in chosen.options:
         recording = of_range(recording, frames)
     if not recording.seen.any():
@@ -196,10 +199,12 @@ def of_range(value: Any, frames: slice | None) -> Any:
       frames: the first number and the one after the last; None for all.
 
     Raises:
-      InputError: if it is of no frame.
+      InputError: if it is of no frame, or takes steps.
     """
     if frames is None:
         return value
+    if frames.step not in (None, 1):
+        raise InputError("frames", "must be a range without steps", frames.step)
     numbers = value.frames
     lowest, highest = (numbers.min(), numbers.max()) if len(numbers) else (0, 0)
     first = lowest if frames.start is None else frames.start

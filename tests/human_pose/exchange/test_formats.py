@@ -157,8 +157,10 @@ def test_unknown_files_are_said(tmp_path):
         ({"skeleton": "coco_17"}, "skeleton has no effect"),
         ({"skeleton": "coco"}, "`skeleton` must be one of"),
         ({"units": "m"}, "units are a calibration's"),
+        ({"units": "m", "cameras": ()}, "units have no effect: cameras have millim"),
         ({"fps": 0.0}, "fps must be positive"),
         ({"frames": slice(3, None)}, "0 to 2; received '3:3'"),
+        ({"frames": slice(0, 3, 2)}, "frames must be a range without steps"),
     ],
 )
 def test_options_that_say_nothing(options, message, tmp_path):

@@ -99,6 +99,12 @@ def test_a_calibration_that_is_none_is_said(tmp_path, warned):
     assert warned == [f"{tmp_path / 'calibration'}: holds no calibration that is known"]
 
 
+def test_units_are_of_a_calibration(tmp_path, warned):
+    trial = write_trial(tmp_path / "trial")
+    with pytest.raises(InputError, match="units are a calibration's, and none is"):
+        formats.read_recording(trial, units="m")
+
+
 def test_associated_detections_come_first(tmp_path, warned):
     for number, folder in enumerate(("pose", "pose-sync", "pose-associated"), 1):
         write_trial(tmp_path, folder, at=100.0 * number)
