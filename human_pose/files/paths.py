@@ -69,14 +69,17 @@ def output_path(path: str | os.PathLike[str]) -> Path:
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it when the block succeeds.
 
-    On any error the temporary file is removed and `path` stays as it was.
+    On any error the temporary file is removed and `path` stays as it was. Of a link the
+    link is replaced, never what it leads to.
 
     Raises:
       InputError: if the folder cannot be made or the file written, for example because
-        the disk is full.
+        the disk is full; or if what is there is no file.
     """
     path = Path(path)
     try:
+        if path.exists():
+            check_is_file(path)  # a device would become a file
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.stem}.", suffix=f"{_PART}{path.suffix}"

@@ -85,6 +85,23 @@ class TestAtomic:
         assert path.read_text() == "old"
         assert list(tmp_path.iterdir()) == [path]
 
+    def test_what_a_link_leads_to_stays(self, tmp_path):
+        link, place = tmp_path / "a.txt", tmp_path / "b.txt"
+        place.write_text("old")
+        link.symlink_to("b.txt")
+        with atomic(link) as temporary:
+            temporary.write_text("new")
+        assert (link.read_text(), place.read_text()) == ("new", "old")
+
+    def test_what_is_no_file_stays(self, tmp_path):
+        path = tmp_path / "pipe"
+        os.mkfifo(path)
+        for other, what in ((path, "a device or a pipe"), (tmp_path, "a folder")):
+            with pytest.raises(InputError, match=rf"{other}: .*a file; it is {what}"):
+                with atomic(other):
+                    pass
+        assert path.is_fifo() and list(tmp_path.iterdir()) == [path]
+
     def test_target_is_untouched_until_the_end(self, tmp_path):
         path = tmp_path / "file"
         with atomic(path) as temporary:
