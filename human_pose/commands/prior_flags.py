@@ -19,7 +19,7 @@ from human_pose.calibrated.prior.config import (
 from human_pose.commands import shell
 from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
-from human_pose.files.paths import PROJECT_ROOT
+from human_pose.files.paths import PROJECT_ROOT, expanded
 
 if TYPE_CHECKING:
     from human_pose.exchange.recording import Motion
@@ -138,7 +138,7 @@ def _files(patterns: list[str]) -> tuple[Path, ...]:
 def _fitting(pattern: str) -> list[Path]:
     """The files that one pattern fits, here or else in the project's root."""
     for base in (Path(), PROJECT_ROOT):
-        place = base / Path(pattern).expanduser()
+        place = base / expanded(pattern)
         # A name is taken as it stands, whatever letters of patterns it has.
         paths = [place] if place.exists() else _globbed(str(place))
         if files := [file for path in paths for file in _inside(path)]:

@@ -31,6 +31,18 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """A path with the home folder in the place of `~`, or somebody's of `~name`.
+
+    A name that only begins so, as of some editors' copies, stays.
+    """
+    path = Path(path)
+    try:
+        return path.expanduser()
+    except RuntimeError:  # nobody has that name
+        return path
+
+
 def locate(
     path: str | os.PathLike[str], *, also_under: Iterable[str | os.PathLike[str]] = ()
 ) -> Path:
@@ -47,8 +59,8 @@ def locate(
     Raises:
       InputError: if it exists nowhere; the message lists every place tried.
     """
-    path, here = Path(path).expanduser(), _current_folder()
-    paths = [path, *(Path(folder).expanduser() / path for folder in also_under)]
+    path, here = expanded(path), _current_folder()
+    paths = [path, *(expanded(folder) / path for folder in also_under)]
     # An absolute path is one place.
     places = dict.fromkeys(
         base / each for each in paths for base in (here, PROJECT_ROOT)
@@ -61,7 +73,7 @@ def locate(
 
 def output_path(path: str | os.PathLike[str]) -> Path:
     """The absolute path of what is to be written; relative to the current folder."""
-    path = Path(path).expanduser()
+    path = expanded(path)
     return path if path.is_absolute() else _current_folder() / path
 
 

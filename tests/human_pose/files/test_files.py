@@ -17,6 +17,7 @@ from human_pose.files.paths import (
     atomic,
     leftovers,
     locate,
+    output_path,
     read_text,
 )
 
@@ -39,6 +40,11 @@ class TestLocate:
         monkeypatch.setenv("HOME", str(tmp_path))
         assert locate(tmp_path / "a.h5") == tmp_path / "a.h5"
         assert locate("~/a.h5") == tmp_path / "a.h5"
+        # A name may begin so.
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "~nobody.h5").touch()
+        assert locate("~nobody.h5") == tmp_path / "~nobody.h5"
+        assert output_path("~nobody.h5") == tmp_path / "~nobody.h5"
 
     def test_error_lists_every_place(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
