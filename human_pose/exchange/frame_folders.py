@@ -30,7 +30,8 @@ def view_folders(path: str | os.PathLike[str]) -> dict[str, Path]:
     """
     path = Path(path)
     if files_in(path, _JSON):
-        return {_view_name(path.resolve()): path}
+        # Not what a link leads to, which may be called as nobody's view.
+        return {_view_name(Path(os.path.abspath(path))): path}
     views: dict[str, Path] = {}
     for folder in folders_in(path):
         name = _view_name(folder)

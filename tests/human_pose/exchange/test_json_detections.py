@@ -166,6 +166,15 @@ def test_what_is_wrong_with_frames_is_said(frames, message, tmp_path):
     assert str(folder) in str(error.value)
 
 
+def test_a_view_is_called_as_its_folder_or_link(tmp_path, monkeypatch):
+    frames = {"0001.json": [PERSON]}
+    made_up.write_openpose(tmp_path / "stored" / "5f3e", frames)
+    (tmp_path / "left_json").symlink_to("stored/5f3e")
+    assert openpose.read(tmp_path / "left_json").view_names == ("left",)
+    monkeypatch.chdir(tmp_path / "stored" / "5f3e")
+    assert openpose.read(".").view_names == ("5f3e",)
+
+
 def test_empty_folders_and_views_twice_are_said(tmp_path):
     made_up.write_openpose(tmp_path / "a_json", {"a_0.json": [PERSON]})
     (tmp_path / "b_json").mkdir()
