@@ -8,7 +8,7 @@ import numpy as np
 from absl import logging
 
 from human_pose.exchange.recording import Motion
-from human_pose.exchange.units import body_scale
+from human_pose.exchange.units import body_boxes, body_scale
 from human_pose.files.errors import InputError, one_line
 from human_pose.geometry.joint_words import from_names
 from human_pose.geometry.known_skeletons import KNOWN
@@ -17,6 +17,7 @@ from human_pose.geometry.skeleton import Skeleton
 
 _NECK: Final = "neck"
 _SHOULDERS: Final = "thorax"
+_NEARLY_ALL: Final = 0.99  # of the frames
 
 
 def named_motion(
@@ -79,11 +80,12 @@ def named_motion(
 def _without_zeros(path: str | os.PathLike[str], joints: np.ndarray) -> np.ndarray:
     """Joints with NaN for those at the origin, where none is in other frames.
 
-    One that always lies there is where the body's place was taken off.
+    One that always lies there is where the body's place was taken off, unless the
+    others are elsewhere: then it is a marker that was never found.
     """
     zero = (joints == 0).all(axis=-1)
     always = zero.all(axis=0)
-    if always.sum() == 1:
+    if always.sum() == 1 and _around_origin(np.where(zero[..., None], np.nan, joints)):
         zero = zero & ~always
     if zero.any():
         logging.warning(
@@ -91,6 +93,19 @@ def _without_zeros(path: str | os.PathLike[str], joints: np.ndarray) -> np.ndarr
             path, zero.sum(),
         )  # fmt: skip
     return np.where(zero[..., None], np.nan, joints)
+
+
+def _around_origin(joints: np.ndarray) -> bool:
+    """Whether bodies are never farther from the origin than they are large.
+
+    But for a frame in a hundred, as of detections gone astray.
+    """
+    low, high = body_boxes(joints)
+    if not len(low):
+        return True
+    gaps = np.linalg.norm(np.maximum(low, 0) + np.minimum(high, 0), axis=-1)
+    size = np.median(np.linalg.norm(high - low, axis=-1))
+    return bool(np.quantile(gaps, _NEARLY_ALL) <= size)
 
 
 def tell_gaps(

@@ -120,14 +120,25 @@ def rig_scale(
     return scale
 
 
-def _body_size(joints: Any) -> float:
-    """The median over the frames of the diagonal of the box around the joints."""
+def body_boxes(joints: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The lower and upper corners `[N, 3]` of the boxes around a person's joints.
+
+    Args:
+      joints: `[..., F, J, 3]`; NaN where one is missing. The N frames are those that
+        have a joint.
+    """
     joints = np.asarray(joints, np.float64)
     seen = np.isfinite(joints).all(axis=-1, keepdims=True)
     low = np.where(seen, joints, np.inf).min(axis=-2, initial=np.inf)
     high = np.where(seen, joints, -np.inf).max(axis=-2, initial=-np.inf)
     whole = seen.any(axis=(-2, -1))
-    sizes = np.linalg.norm(high[whole] - low[whole], axis=-1)
+    return low[whole], high[whole]
+
+
+def _body_size(joints: Any) -> float:
+    """The median over the frames of the diagonal of the box around the joints."""
+    low, high = body_boxes(joints)
+    sizes = np.linalg.norm(high - low, axis=-1)
     return float(np.median(sizes)) if len(sizes) else 0.0
 
 

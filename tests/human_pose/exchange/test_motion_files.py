@@ -335,6 +335,13 @@ def test_points_at_the_origin_are_missing(module, tmp_path, caplog):
     form.write(path, centred)
     found = form.read(path, units="mm" if module is anipose else None)
     assert (found.joints_3d_mm[:, 0] == 0).all()
+    # A body that is never near the origin has no joint there.
+    away = JOINTS + np.array([5000.0, 0, 0])
+    away[:, 0] = 0
+    form.write(path, dataclasses.replace(MOTION, joints_3d_mm=away))
+    found = form.read(path, units="mm" if module is anipose else None)
+    assert np.isnan(found.joints_3d_mm[:, 0]).all()
+    assert np.isfinite(found.joints_3d_mm[:, 1]).all()
 
 
 @pytest.mark.parametrize("fps", [29.97, 59.94, 23.976])
