@@ -54,7 +54,8 @@ class _Bone:
     name: str
     axis: np.ndarray = field(default_factory=lambda: np.zeros(3))
     axis_order: str = "XYZ"
-    way: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    direction: np.ndarray | None = None
+    length: float | None = None
     channels: tuple[str, ...] = ()
     parent: str = ""
 
@@ -120,7 +121,13 @@ def is_amc(path: str | os.PathLike[str]) -> bool:
 def _beside(path: Path) -> Path:
     """The skeleton of a motion."""
     found = sorted(path.parent.glob("*.asf")) if path.parent.is_dir() else []
-    begin = [each for each in found if path.stem.startswith(each.stem)]
+    # Not 10.asf of 102_01.amc, who is another person.
+    begin = [
+        each
+        for each in found
+        if path.stem.startswith(each.stem)
+        and not path.stem[len(each.stem) :][:1].isalnum()
+    ]
     if begin:
         return max(begin, key=lambda each: len(each.stem))
     if len(found) != 1:
@@ -155,7 +162,14 @@ def _turn(angles: np.ndarray, order: str) -> np.ndarray:
 
 
 def _read_skeleton(path: Path) -> _Skeleton:
-    bones = {_ROOT: _Bone(_ROOT, channels=(*_PLACE, "RX", "RY", "RZ"))}
+    bones = {
+        _ROOT: _Bone(
+            _ROOT,
+            direction=np.zeros(3),
+            length=0.0,
+            channels=(*_PLACE, "RX", "RY", "RZ"),
+        )
+    }
     units: dict[str, str] = {}
     section, bone = "", bones[_ROOT]
     for where, words in _lines(path):
@@ -172,6 +186,8 @@ def _read_skeleton(path: Path) -> _Skeleton:
                 raise InputError(
                     where, "must end a bone of a name of its own", bone.name
                 )
+            if bone.direction is None or bone.length is None:
+                raise InputError(where, "must end a bone of a direction and a length")
             bones[bone.name] = bone
         elif section in (":root", ":bonedata"):
             bone = _Bone("") if key == "begin" else bone
@@ -191,16 +207,18 @@ def _set(where: str, bone: _Bone, key: str, rest: Sequence[str]) -> None:
     if key == "name" and rest:
         bone.name = rest[0]
     elif key == "direction":
-        bone.way = _numbers(where, rest, 3) * (np.linalg.norm(bone.way) or 1.0)
+        bone.direction = _numbers(where, rest, 3)
     elif key == "length":
-        length = _numbers(where, rest, 1)[0]
-        bone.way = bone.way * length if bone.way.any() else np.array([length, 0, 0])
-    elif key in ("axis", "orientation") and len(rest) in (3, 4):
+        bone.length = _numbers(where, rest, 1)[0]
+    elif key in ("axis", "orientation") and rest:
         # The root's axis is its order alone; its angles are the orientation.
-        order = rest[3].upper() if len(rest) == 4 else "XYZ"
-        if not set(order) <= set("XYZ") or len(order) != 3:
-            raise InputError(where, "must name three axes", order)
-        bone.axis, bone.axis_order = _numbers(where, rest[:3], 3), order
+        if rest[-1].isalpha():
+            *rest, order = rest
+            if not set(order.upper()) <= set("XYZ") or len(order) != 3:
+                raise InputError(where, "must name three axes", order)
+            bone.axis_order = order.upper()
+        if rest:
+            bone.axis = _numbers(where, rest, 3)
     elif key in ("dof", "order"):
         bone.channels = tuple(word.upper() for word in rest)
 
@@ -210,6 +228,8 @@ def _hang(where: str, bones: Mapping[str, _Bone], words: Sequence[str]) -> None:
         if word not in bones:
             raise InputError(where, "must name bones", word)
     for word in words[1:]:
+        if word == _ROOT or bones[word].parent:
+            raise InputError(where, "must hang every bone on the root once", word)
         bones[word].parent = words[0]
 
 
@@ -265,7 +285,9 @@ def _joints(
         axis = _turn(bone.axis * skeleton.angle_rad, bone.axis_order)
         own = axis @ turn @ axis.T
         turns[name] = turns[bone.parent] @ own
-        ends[name] = ends[bone.parent] + place + turns[name] @ bone.way
+        assert bone.direction is not None and bone.length is not None
+        way = bone.direction * bone.length
+        ends[name] = ends[bone.parent] + place + turns[name] @ way
     joints = {_WORDS.get(name, name): end for name, end in ends.items() if name}
     if set(_HIPS) <= set(joints):
         joints["pelvis"] = (joints[_HIPS[0]] + joints[_HIPS[1]]) / 2

@@ -242,6 +242,33 @@ def test_amc_by_hand(tmp_path):
     )
 
 
+def test_an_amcs_lines_may_have_any_order(tmp_path):
+    (tmp_path / "01.amc").write_text(AMC)
+    found = []
+    length, way = "     length 7\n", "     direction 0 -1 0\n"
+    assert way + length in ASF
+    none = ASF.replace("length 7\n", "length 0\n")
+    for text in (ASF, ASF.replace(way + length, length + way), none):
+        (tmp_path / "01.asf").write_text(text)
+        found.append(amc.read_amc(tmp_path / "01.amc", units="m").joints_3d_mm)
+    np.testing.assert_array_equal(found[0], found[1])
+    text = none.replace(way, "").replace("length 0\n", "length 0\n" + way)
+    (tmp_path / "01.asf").write_text(text)
+    last = amc.read_amc(tmp_path / "01.amc", units="m").joints_3d_mm
+    np.testing.assert_array_equal(last, found[2])
+
+
+def test_an_amcs_skeleton_is_no_other_persons(tmp_path):
+    for name in ("10.asf", "9.asf", "walk.asf"):
+        (tmp_path / name).write_text(ASF)
+    for name in ("10_01.amc", "10.amc", "walk-2.amc"):
+        (tmp_path / name).write_text(AMC)
+        assert len(amc.read_amc(tmp_path / name)) == 2
+    (tmp_path / "102_01.amc").write_text(AMC)
+    with pytest.raises(InputError, match=r"an \.asf file whose name begins its own"):
+        amc.read_amc(tmp_path / "102_01.amc")
+
+
 @pytest.mark.parametrize(
     ("asf", "amc_text", "message"),
     [
@@ -251,6 +278,18 @@ def test_amc_by_hand(tmp_path):
             AMC,
             "every bone on the root once",
         ),
+        (
+            ASF.replace("lhipjoint lfemur", "lhipjoint lfemur root"),
+            AMC,
+            "every bone on the root once; received 'root'",
+        ),
+        (
+            ASF.replace("rhipjoint\n    l", "rhipjoint lfemur\n    l"),
+            AMC,
+            "every bone on the root once; received 'lfemur'",
+        ),
+        (ASF.replace("     length 7\n", ""), AMC, "bone of a direction and a length"),
+        (ASF.replace("axis XYZ", "axis XYA"), AMC, "name three axes; received 'XYA'"),
         (ASF, AMC.replace("lfemur 0 90 0", ""), "lfemur.* are not in all"),
         (ASF, AMC.replace("90 90 0", "90 90"), "must have 6 finite numbers; received"),
         (
