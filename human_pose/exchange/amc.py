@@ -44,6 +44,7 @@ _WORDS: Final[Mapping[str, str]] = {
         )
     },
 }  # fmt: skip
+_ANGLES_RAD: Final[Mapping[str, float]] = {":DEGREES": np.pi / 180, ":RADIANS": 1.0}
 _HIPS: Final = ("left_hip", "right_hip")
 
 
@@ -64,7 +65,7 @@ class _Bone:
 class _Skeleton:
     bones: Mapping[str, _Bone]  # parents first
     unit_mm: float
-    angle_rad: float
+    angle_rad: float  # of its own angles, and of a motion that does not say its
 
 
 def read_amc(
@@ -91,8 +92,8 @@ def read_amc(
     path = Path(path)
     asf = Path(skeleton) if skeleton is not None else _beside(path)
     tree = _read_skeleton(asf)
-    motion = _read_motion(path, tree)
-    names, joints = _joints(tree, motion)
+    motion, angle_rad = _read_motion(path, tree)
+    names, joints = _joints(tree, motion, angle_rad)
     parents = {
         name: _WORDS.get(bone.parent, bone.parent)
         for name, bone in tree.bones.items()
@@ -115,7 +116,7 @@ def read_amc(
 def is_amc(path: str | os.PathLike[str]) -> bool:
     """Whether a file is an AMC file."""
     words = head(path)[:_BEGINNING].upper().split()
-    return ":DEGREES" in words or ":FULLY-SPECIFIED" in words
+    return ":FULLY-SPECIFIED" in words or any(word in words for word in _ANGLES_RAD)
 
 
 def _beside(path: Path) -> Path:
@@ -198,7 +199,7 @@ def _read_skeleton(path: Path) -> _Skeleton:
     if not length > 0:
         raise InputError(f"{path}: length", "must be positive", float(length))
     radians = units.get("angle", "deg").startswith("rad")
-    angle = 1.0 if radians else np.pi / 180
+    angle = _ANGLES_RAD[":RADIANS" if radians else ":DEGREES"]
     return _Skeleton(_ordered(path, bones), _INCH / length, angle)
 
 
@@ -245,8 +246,14 @@ def _ordered(path: Path, bones: Mapping[str, _Bone]) -> Mapping[str, _Bone]:
     return {name: bones[name] for name in order}
 
 
-def _read_motion(path: Path, skeleton: _Skeleton) -> dict[str, np.ndarray]:
-    """Of each bone its channels `[F, C]`, and the numbers of the frames as "frame"."""
+def _read_motion(
+    path: Path, skeleton: _Skeleton
+) -> tuple[dict[str, np.ndarray], float]:
+    """Of each bone its channels `[F, C]`, and the numbers of the frames as "frame".
+
+    Besides, how many radians an angle of them has.
+    """
+    angle_rad = skeleton.angle_rad
     frames: list[int] = []
     rows: dict[str, list[np.ndarray]] = {
         name: [] for name, bone in skeleton.bones.items() if bone.channels
@@ -254,8 +261,8 @@ def _read_motion(path: Path, skeleton: _Skeleton) -> dict[str, np.ndarray]:
     for where, words in _lines(path):
         name, rest = words[0], words[1:]
         if name.startswith(":"):
-            continue
-        if name.isdecimal() and not rest:
+            angle_rad = _ANGLES_RAD.get(name.upper(), angle_rad)
+        elif name.isdecimal() and not rest:
             frames.append(int(name[:18]))
         elif frames and name in rows and len(rows[name]) == len(frames) - 1:
             count = len(skeleton.bones[name].channels)
@@ -267,11 +274,12 @@ def _read_motion(path: Path, skeleton: _Skeleton) -> dict[str, np.ndarray]:
         raise InputError(
             f"{path}: must hold frames with all bones; {lost[:3]} are not in all"
         )
-    return {"frame": np.array(frames), **{n: np.stack(row) for n, row in rows.items()}}
+    motion = {name: np.stack(row) for name, row in rows.items()}
+    return {"frame": np.array(frames), **motion}, angle_rad
 
 
 def _joints(
-    skeleton: _Skeleton, motion: Mapping[str, np.ndarray]
+    skeleton: _Skeleton, motion: Mapping[str, np.ndarray], angle_rad: float
 ) -> tuple[list[str], np.ndarray]:
     """The ends of the bones, `[F, J, 3]`, in the file's units, and their names."""
     frames = len(motion["frame"])
@@ -281,7 +289,7 @@ def _joints(
     for name, bone in skeleton.bones.items():
         place, turn = np.zeros((frames, 3)), eye
         if bone.channels:
-            place, turn = _moved(bone, motion[name], skeleton.angle_rad)
+            place, turn = _moved(bone, motion[name], angle_rad)
         axis = _turn(bone.axis * skeleton.angle_rad, bone.axis_order)
         own = axis @ turn @ axis.T
         turns[name] = turns[bone.parent] @ own

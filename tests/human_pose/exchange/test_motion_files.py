@@ -258,6 +258,16 @@ def test_an_amcs_lines_may_have_any_order(tmp_path):
     np.testing.assert_array_equal(last, found[2])
 
 
+def test_an_amc_says_how_it_counts_angles(tmp_path):
+    (tmp_path / "01.asf").write_text(ASF)
+    path = tmp_path / "01.amc"
+    path.write_text(AMC)
+    degrees = amc.read_amc(path).joints_3d_mm
+    path.write_text(AMC.replace(" 90", f" {np.pi / 2}").replace("DEGREES", "RADIANS"))
+    assert amc.is_amc(path)
+    np.testing.assert_allclose(amc.read_amc(path).joints_3d_mm, degrees, atol=1e-9)
+
+
 def test_an_amcs_skeleton_is_no_other_persons(tmp_path):
     for name in ("10.asf", "9.asf", "walk.asf"):
         (tmp_path / name).write_text(ASF)
