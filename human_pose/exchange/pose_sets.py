@@ -33,7 +33,7 @@ def read_pose_motion(
     path = Path(path)
     held = h5_ranks(path)
     shapes: dict[str, Shape] = {_JOINTS: ("F", JOINTS, 3)}
-    if held.get(_SEQUENCE) == 1:
+    if _SEQUENCE in held:
         shapes[_SEQUENCE] = ("F",)
     if _FPS in held:
         shapes[_FPS] = ()

@@ -468,3 +468,8 @@ def test_the_lifters_own_files(tmp_path):
         file["fps"], file["sequence"] = 24.0, [0, 0, 0, 1, 1, 1]
     found = form.read(path)
     assert (found.fps, found.sequence.tolist()) == (24, [0, 0, 0, 1, 1, 1])
+    with h5py.File(path, "a") as file:
+        del file["sequence"]
+        file["sequence"] = [[0], [0], [0], [1], [1], [1]]
+    with pytest.raises(InputError, match=r"sequence must have shape \[6\]"):
+        form.read(path)
