@@ -86,11 +86,6 @@ def test_long_recordings_are_thinned_and_say_so(tmp_path):
     np.testing.assert_allclose(points, LOST[::every], atol=1e-3)
 
 
-def test_a_missing_library_is_one_line():
-    with pytest.raises(InputError, match=r"film: needs .* pip install 'wiberg-tf\[v"):
-        needed("no_such_library", "film", "viewer")
-
-
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])
 def test_films_show_the_frames(suffix, tmp_path):
     few = dataclasses.replace(
