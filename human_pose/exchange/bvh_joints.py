@@ -101,7 +101,7 @@ def named_joints(
       J names, `[F, J, 3]`, and the parents of joints that keep their own names. The
       tree's ends are left out, but for the head's.
     """
-    plain = [name.rpartition(":")[2] for name in names]  # Mixamo's prefix
+    plain = _without_prefix(names)
     words, fixed = _words(plain)
     found = {
         words[name]: positions[:, n] for n, name in enumerate(plain) if name in words
@@ -123,6 +123,12 @@ def named_joints(
                 above = plain[parents[n]]
                 hung[name] = words.get(above, above)
     return list(found), np.stack(list(found.values()), axis=1), hung
+
+
+def _without_prefix(names: Sequence[str]) -> Sequence[str]:
+    """Names without Mixamo's prefix; with it where it tells bodies apart."""
+    plain = [name.rpartition(":")[2] for name in names]
+    return plain if len(set(plain)) == len(plain) else names
 
 
 def _words(names: Sequence[str]) -> tuple[Mapping[str, str], Mapping[str, Fixed]]:

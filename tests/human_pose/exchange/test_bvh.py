@@ -282,6 +282,24 @@ def test_mixamos_words(tmp_path):
     assert {"Hips", "Spine", "LeftShoulder"} <= set(found.skeleton.names)
 
 
+def test_bodies_that_prefixes_tell_apart_stay_apart(tmp_path):
+    names = ("a:Arm", "a:Hand", "b:Arm", "b:Hand")
+    joints = "".join(
+        f"JOINT {name}\n{{\nOFFSET 0 {10 * n} 0\nCHANNELS 1 Xrotation\n}}\n"
+        for n, name in enumerate(names)
+    )
+    text = (
+        f"HIERARCHY\nROOT World\n{{\nOFFSET 0 0 0\nCHANNELS 1 Xrotation\n{joints}}}\n"
+        "MOTION\nFrames: 1\nFrame Time: 1\n0 0 0 0 0\n"
+    )
+    found = bvh.read_bvh(write(tmp_path / "a.bvh", text), units="cm")
+    assert set(names) <= set(found.skeleton.names)
+    np.testing.assert_allclose(joint(found, "b:Arm")[0], [0, 0, 200])
+    one = text.replace("b:", "a:left_")
+    found = bvh.read_bvh(write(tmp_path / "a.bvh", one), units="cm")
+    assert {"Arm", "Hand"} <= set(found.skeleton.names)
+
+
 def test_the_shared_files_are_the_shared_motion(shared):
     """One was made of the other, as `README.md` there says, with other lengths."""
     folder = shared / "data/real"
