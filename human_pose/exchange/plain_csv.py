@@ -60,6 +60,8 @@ def read(path: str | os.PathLike[str], *, fps: float | None = None) -> Recording
     """
     with refusing(path, "is no table of detections"):
         names, *rows = table_rows(read_text(path, MOST_BYTES).splitlines())
+        if not any(rows):
+            raise InputError(f"{path}: must hold a row below its columns' names")
         cells = zip(*(row for row in rows if row), strict=True)
         header = _header(names)
         _check_columns(str(path), names, header)

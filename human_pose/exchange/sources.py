@@ -18,7 +18,7 @@ from human_pose.files.paths import MOST_TEXT_BYTES, read_text
 _HEAD_BYTES: Final = 1 << 16
 # What may part a table's cells; spreadsheets of half the world write the second.
 _PARTINGS: Final = ",;\t"
-_DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*")
+_DECIMAL_COMMA: Final = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 # Python 3.10 has it as a package.
 _TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 
@@ -36,7 +36,7 @@ def head(path: str | os.PathLike[str]) -> str:
 
 
 def table_rows(lines: Sequence[str]) -> list[list[str]]:
-    """The cells of a table's rows, parted as in its first one.
+    """The cells of a table's rows, parted as in its first one; no spaces around them.
 
     Where these are not parted by commas, numbers may have them in the place of points.
 
@@ -45,10 +45,9 @@ def table_rows(lines: Sequence[str]) -> list[list[str]]:
     """
     first = lines[0] if lines else ""
     parting = next((mark for mark in _PARTINGS if mark in first), _PARTINGS[0])
-    rows = list(csv.reader(lines, delimiter=parting, skipinitialspace=True))
-    if parting == _PARTINGS[0]:
-        return rows
-    return [[_with_point(cell) for cell in row] for row in rows]
+    rows = csv.reader(lines, delimiter=parting, skipinitialspace=True)
+    clean = str.strip if parting == _PARTINGS[0] else _with_point
+    return [list(map(clean, row)) for row in rows]
 
 
 def first_row(path: str | os.PathLike[str]) -> list[str]:
@@ -60,6 +59,7 @@ def first_row(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _with_point(cell: str) -> str:
+    cell = cell.strip()
     return cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell
 
 

@@ -157,7 +157,7 @@ def test_columns_that_are_not_read_are_told(tmp_path, caplog):
         ([",a,nose,9,9"], "frame must be whole numbers"),
         (["0,a,nose,1e9,9"], "within"),
         ([f"{i},v{i},j{i},9,9" for i in range(200)], "200 rows for"),
-        ([], "no table of detections"),
+        ([], "must hold a row below its columns' names"),
     ],
 )
 def test_csv_that_are_none(rows, message, tmp_path):
@@ -306,6 +306,17 @@ def test_columns_that_mean_the_same_are_refused(columns, said, tmp_path):
     path.write_text(f"frame,view,joint,{columns}\n0,a,nose,10,20,0.5,0.25\n")
     with pytest.raises(InputError, match=said):
         plain_csv.read(path)
+
+
+@pytest.mark.parametrize("comma", [" ,", " ;", " \t"])
+def test_spaces_before_commas_are_no_part_of_names(comma, tmp_path):
+    """A view whose name ends in one was another view, which had no camera."""
+    lines = ["frame,view,joint,x,y", "0,left,nose,5,6", "0,left ,left_eye,7,8"]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines).replace(",", comma))
+    found = plain_csv.read(path)
+    assert found.view_names == ("left",)
+    assert found.joints_2d_px[0, 0, 0].tolist() == [[5, 6], [7, 8]]
 
 
 def test_spaces_after_commas_are_no_part_of_names(tmp_path):
