@@ -56,7 +56,8 @@ def check_file_names(recording: Recording) -> None:
         one below 0, whose sign would be lost.
     """
     for name in recording.view_names:
-        if name in ("", ".", "..") or set(name) & set("/\\\0"):
+        # A point at the beginning hides a file from readers, these here too.
+        if not name or name.startswith(".") or set(name) & set("/\\\0"):
             raise InputError(
                 f"{recording.source}: views must have names that files can have; "
                 f"received {name!r}"

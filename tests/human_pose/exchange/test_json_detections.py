@@ -74,7 +74,7 @@ def test_writers_refuse_what_readers_would_mistake(module, tmp_path):
     assert read.skeleton == known.BODY_25  # the smallest that has feet
     toe = known.BODY_25.index("left_big_toe")
     assert read.joints_2d_px[1, 1, 0, toe, 0] in feet.joints_2d_px[1, :, 0, 17, 0]
-    for views in (("../out",), ("a/b",)):
+    for views in (("../out",), ("a/b",), (".left",)):
         with pytest.raises(InputError, match="names that files can have"):
             module.write(tmp_path / "out", made_up.recording(views=views))
     takes = made_up.recording(frames=2).replace(frames=[0, 0], sequence=[0, 1])
