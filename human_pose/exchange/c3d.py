@@ -87,7 +87,10 @@ def write_c3d(path: str | os.PathLike[str], motion: Motion) -> None:
         "residuals": np.where(lost, _LOST, 0.0)[None],
         "camera_masks": np.zeros((_CAMERAS, *lost.shape), bool),
     }
-    first = max(int(motion.frames[0]), 0) if len(motion) else 0
+    first = int(motion.frames[0]) if len(motion) else 0
+    if first < 0:
+        logging.warning("%s: C3D numbers frames from 0 on, not from %d", path, first)
+        first = 0
     content["header"]["points"]["first_frame"] = first
     for end, number in (("START", first + 1), ("END", first + len(motion))):
         words = [number % _WORD, number // _WORD]

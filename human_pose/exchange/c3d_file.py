@@ -37,7 +37,7 @@ class C3d:
       labels: of the points; there may be fewer.
       units: as the file says them, or "".
       rate: frames a second, or 0.
-      first: the number of the first frame, from 0; the file counts from 1.
+      first: the number of the first frame, from 0; files count from 1, but for some.
     """
 
     points: np.ndarray
@@ -99,7 +99,7 @@ def _read(path: Path, content: bytes) -> C3d:
         "".join(_texts(point, "UNITS")[:1]),
         # A rate such as 29.97 is that number, and none of a float's further digits.
         float(str(np.float32(_one(point, "RATE", 0.0)))),
-        first - 1,
+        max(first - 1, 0),
     )
 
 

@@ -205,6 +205,20 @@ def test_c3d_of_every_machine(tmp_path, order, scale, vax):
     np.testing.assert_allclose(motion.joints_3d_mm, 10 * expected)
 
 
+def test_a_c3d_has_no_frames_before_the_first(tmp_path, caplog):
+    path = tmp_path / "a.c3d"
+    # Some programs count from 0.
+    content = bytearray(c3d_bytes("<", scale=-1.0))
+    content[6:10] = struct.pack("<HH", 0, 1)
+    path.write_bytes(content)
+    assert c3d.read_c3d(path, units="cm").frames.tolist() == [0, 1]
+    pytest.importorskip("ezc3d")
+    before = dataclasses.replace(MOTION, frames=np.arange(-2, 4))
+    c3d.write_c3d(path, before)
+    assert c3d.read_c3d(path).frames.tolist() == [*range(6)]
+    assert "C3D numbers frames from 0 on, not from -2" in caplog.text
+
+
 def test_a_c3d_of_more_frames_than_its_header_can_count_is_read_whole(tmp_path):
     path = tmp_path / "a.c3d"
     path.write_bytes(c3d_bytes("<", scale=-1.0, long=65_600))
