@@ -102,17 +102,18 @@ def rig_scale(
       InputError: if a word is no unit, or none is said and the size implies none.
     """
     size = _rig_size(np.asarray(centres, np.float64))
+    alone = size == 0 and len(centres) == 1  # at the origin in any unit
     if units is not None:
         scale, whence = millimetres(units, "units"), "as was asked for"
     elif declared is not None:
         scale, whence = millimetres(declared, f"{source}: units"), "as the file says"
-    elif size == 0 and len(centres) == 1:
-        return 1.0  # at the origin in any unit
+    elif alone:
+        return 1.0
     else:
         scale = _implied(source, "rig", size, _RIG_MM, _RIG_UNITS)
         whence = "as the rig's size implies"
     _tell(source, scale, whence, f"a rig of {size * scale:.0f} mm")
-    if not _RIG_MM[0] <= size * scale <= _RIG_MM[1]:
+    if not alone and not _RIG_MM[0] <= size * scale <= _RIG_MM[1]:
         logging.warning(
             "%s: in the units taken the rig spans %.4g mm: are the units right?",
             source, size * scale,

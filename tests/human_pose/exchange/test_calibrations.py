@@ -238,6 +238,15 @@ def test_units(tmp_path):
         np.testing.assert_allclose(found[0].translation_mm, [1200, 4400, 16800])
 
 
+def test_one_camera_at_the_origin_has_no_size(tmp_path, caplog):
+    (camera, *_) = rig()
+    alone = dataclasses.replace(camera, translation_mm=np.zeros(3))
+    tables.write_anipose(tmp_path / "a.toml", [alone])
+    (found,) = tables.read_toml(tmp_path / "a.toml")
+    assert found.translation_mm.tolist() == [0, 0, 0]
+    assert "are the units right" not in caplog.text
+
+
 def test_a_size_that_is_not_known(tmp_path, caplog):
     unknown = Camera(*(getattr(rig()[0], field) for field in FIELDS), name="a")
     tables.write_anipose(tmp_path / "a.toml", [unknown])
