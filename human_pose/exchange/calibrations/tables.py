@@ -146,7 +146,8 @@ def _kind(path: Path) -> str | None:
     tables = _tables(document)
     if not tables:
         return None
-    if isinstance(document.get(_CAMERAS), dict) or any("port" in t for t in tables):
+    ported = any("port" in table for table in tables.values())
+    if ported or isinstance(document.get(_CAMERAS), dict):
         return "caliscope"
     named = all(not key.startswith("cam_") or len(key) > 6 for key in tables)
     four = all(_count(t.get("distortions")) == 4 for t in tables.values())

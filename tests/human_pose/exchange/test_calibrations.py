@@ -144,6 +144,11 @@ def test_caliscopes_own_file(tmp_path):
     np.testing.assert_allclose(first.rotation, second.rotation, atol=1e-15)
     np.testing.assert_array_equal(second.translation_mm, [500, 0, 900])
     assert FORMATS["caliscope"].recognises(path)
+    # Before it had one table of all.
+    write(path, CALISCOPE.replace("[cameras.", "[cam_"))
+    assert tables.is_caliscope(path) and not tables.is_anipose(path)
+    write(path, POSE2SIM.replace("[int_cam1_img]", "[airport]"))
+    assert tables.is_pose2sim(path) and not tables.is_caliscope(path)
 
 
 @pytest.mark.parametrize(
