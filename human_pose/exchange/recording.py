@@ -165,6 +165,7 @@ class Recording:
         Raises:
           InputError: if there is no such view.
         """
+        names = tuple(map(composed, names))
         unknown = [name for name in names if name not in self.view_names]
         if unknown or not names:
             raise InputError(
@@ -174,7 +175,7 @@ class Recording:
         return self.replace(
             joints_2d_px=self.joints_2d_px[:, places],
             confidence=self.confidence[:, places],
-            view_names=tuple(names),
+            view_names=names,
             **{
                 name: None if values is None else values[:, places]
                 for name, values in self._further.items()

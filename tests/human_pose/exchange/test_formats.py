@@ -69,6 +69,7 @@ def test_names_are_matched_however_their_accents_are_written(tmp_path):
     ):
         assert recording.view_names == ("t\u00fcr", "wand")
         assert [c.name for c in recording.cameras] == ["t\u00fcr", "wand"]
+        assert recording.of_views(views[:1]).view_names == ("t\u00fcr",)
     assert cameras_of(views, rig, "rig") == tuple(rig)
 
 
