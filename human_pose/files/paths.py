@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from human_pose.files.errors import InputError, one_line
@@ -21,6 +22,8 @@ PROJECT_ROOT: Final = _PACKAGE.parent if IN_CHECKOUT else _PACKAGE / "embedded"
 
 # In the name of every temporary file, before the ending that some libraries ask for.
 _PART: Final = ".part"
+
+_UMASK: Final = Lock()
 
 # Text files here have a line or a page; a megabyte is a book.
 MOST_TEXT_BYTES: Final = 1 << 20
@@ -103,9 +106,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield temporary
         # mkstemp makes private files; results are for everyone the umask allows.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -205,6 +206,17 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = MOST_TEXT_BYTES) -
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read as text: {error}") from error
+
+
+def _umask() -> int:
+    """What the process takes off new files' modes; it can only be read by setting it.
+
+    By one thread at a time: another would read what this one has set, and leave that.
+    """
+    with _UMASK:
+        mask = os.umask(0)
+        os.umask(mask)
+    return mask
 
 
 def _current_folder() -> Path:

@@ -4,6 +4,7 @@ import stat
 import time
 import tracemalloc
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import h5py
 import numpy as np
@@ -123,6 +124,30 @@ class TestAtomic:
         finally:
             os.umask(before)
         assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o640
+
+    def test_threads_leave_each_other_the_umask(self, tmp_path, monkeypatch):
+        """Two at once left files that anybody could write to, and the umask at 0."""
+        real = os.umask
+
+        def slow(mask):
+            before = real(mask)
+            time.sleep(0.02)
+            return before
+
+        def write(name):
+            with atomic(tmp_path / name):
+                pass
+
+        monkeypatch.setattr(os, "umask", slow)
+        before = real(0o027)
+        try:
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(write, "abcd"))
+            assert real(0o027) == 0o027
+        finally:
+            real(before)
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+        assert modes == {0o640}
 
     def test_unwritable_place_is_named(self, tmp_path):
         (tmp_path / "file").touch()
