@@ -30,7 +30,8 @@ def head(path: str | os.PathLike[str]) -> str:
         if not path.is_file():
             return ""
         with path.open("rb") as file:
-            return file.read(_HEAD_BYTES).decode("utf-8", "replace").lstrip("\ufeff \n")
+            text = file.read(_HEAD_BYTES).decode("utf-8", "replace")
+            return text.lstrip("\ufeff \t\r\n")
     except OSError:
         return ""
 

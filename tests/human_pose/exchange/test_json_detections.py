@@ -276,6 +276,13 @@ def test_boxes_without_joints_are_nobody(tmp_path):
     assert read.seen.any(axis=-1)[:, 0].tolist() == [[1], [0], [0]]
 
 
+@pytest.mark.parametrize("before", ["\ufeff", "\r\n", "\t\n "])
+def test_blanks_before_a_files_content_say_nothing(before, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(before + json.dumps(entries(PERSON)), encoding="utf-8", newline="")
+    assert coco.recognises(path) and coco.read(path).seen.any()
+
+
 def test_results_of_one_name_in_folders_of_their_own(tmp_path):
     for view in ("left", "right"):
         (tmp_path / view).mkdir()
