@@ -131,8 +131,7 @@ def join(
       views: by name.
       skeleton: of the joints; default: the detectors' of so many joints.
       fps: frames a second.
-      full_confidence: the highest that this format may have; where one is above 1 all
-        are divided by it, with a warning.
+      full_confidence: the highest that this format may have; see `unit_confidence`.
       all_frames: whether the source lists frames without people, too, so that one that
         it lacks is worth a warning.
 
@@ -203,11 +202,12 @@ def unit_confidence(source: str, confidence: np.ndarray, full: float) -> np.ndar
 
     Args:
       source: the file or folder, for messages.
-      confidence: any shape; what is a little above 1 becomes 1.
-      full: the highest that there may be. If one is above 1, all are divided by it.
+      confidence: any shape. While none is above 1.5, what is above 1 becomes 1.
+      full: the highest that there may be. If one is above 1.5, all are divided by it,
+        with a warning.
 
     Raises:
-      InputError: if one is above `full`.
+      InputError: if one is above both.
     """
     highest = float(np.nan_to_num(confidence).max(initial=0.0))
     if highest > max(full, _OVERSHOOT):
