@@ -2,7 +2,7 @@
 
 `tracks` `[T, 2, J, F]` (people, x and y, nodes, frames: as MATLAB reads it), pixels,
 NaN where there is none; `node_names` `[J]`; `point_scores` `[T, J, F]`, NaN for points
-that somebody set by hand. See sleap.ai, "Analysis HDF5".
+that somebody set by hand; `track_names` `[T]`, or none. See sleap.ai, "Analysis HDF5".
 """
 
 import os
@@ -29,6 +29,7 @@ _SHAPES: Final[dict[str, Shape]] = {
     _SCORES: ("T", "J", "F"),
 }
 _NODES: Final = "node_names"
+_PEOPLE: Final = "track_names"
 
 
 def recognises(path: str | os.PathLike[str]) -> bool:
@@ -74,6 +75,7 @@ def _read_view(path: Path) -> tuple[View, Skeleton]:
         raise InputError(
             f"{path}: {_NODES} must be {points.shape[2]}; received {len(skeleton)}"
         )
+    _check_people(path, points.shape[1])
     scores = np.ones(points.shape[:-1])
     if _SCORES in arrays:
         scored = np.moveaxis(arrays[_SCORES], 2, 0)
@@ -82,6 +84,24 @@ def _read_view(path: Path) -> tuple[View, Skeleton]:
     values = np.concatenate([points, scores[..., None]], axis=-1)
     tracks = np.broadcast_to(np.arange(people), (frames, people))
     return View(np.arange(frames), values, tracks), skeleton
+
+
+def _check_people(path: Path, people: int) -> None:
+    """Refuses axes in another order, which of two people would have as many numbers.
+
+    sleap-io also writes `[F, T, J, 2]`.
+    """
+    if _PEOPLE not in h5_ranks(path):
+        return
+    try:
+        names = read_h5(path, {}, texts=[_PEOPLE])[_PEOPLE]
+    except InputError:  # an empty list is none of texts
+        return
+    if names and len(names) != people:
+        raise InputError(
+            f"{path}: tracks must have shape [T, 2, J, F], of the {len(names)} in "
+            f"{_PEOPLE}; received {people} first"
+        )
 
 
 FORMAT: Final = Format(

@@ -220,6 +220,26 @@ def test_sleap(tmp_path):
         sleap.read(tmp_path)
 
 
+def test_sleap_in_another_order(tmp_path):
+    path = tmp_path / "a.h5"
+    made_up.write_sleap(path)
+    with h5py.File(path, "a") as file:
+        file["track_names"] = [b"one", b"two"]
+        tracks, scores = file["tracks"][()], file["point_scores"][()]
+    assert len(sleap.read(path)) == 3
+    with h5py.File(path, "a") as file:
+        del file["tracks"], file["point_scores"]
+        file["tracks"] = tracks.transpose(3, 0, 2, 1)
+        file["point_scores"] = scores.transpose(2, 0, 1)
+    with pytest.raises(InputError, match=r"of the 2 in track_names; received 3 first"):
+        sleap.read(path)
+    # Nobody was tracked.
+    made_up.write_sleap(path)
+    with h5py.File(path, "a") as file:
+        file["track_names"] = []
+    assert len(sleap.read(path)) == 3
+
+
 def walk(frames, at):
     return np.full((frames, 17, 2), at, np.float32)
 
