@@ -17,7 +17,7 @@ import numpy as np
 
 from human_pose.exchange.detections import View, join
 from human_pose.exchange.format import Format
-from human_pose.exchange.recording import Recording
+from human_pose.exchange.recording import Recording, integers
 from human_pose.exchange.sources import (
     any_recognised,
     first_row,
@@ -127,7 +127,7 @@ def _read_h5(path: Path) -> _Table:
             names += [tuple(map(str, column[1:])) for column in listed]
             blocks.append(columns[block])
         values = np.concatenate(blocks, axis=1)
-        frames = columns["index"].astype(np.int64)
+        frames = integers(f"{path}: index", columns["index"])
         _check_columns(names, values)
     return _Table(frames, names, values)
 

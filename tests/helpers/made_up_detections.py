@@ -66,7 +66,7 @@ def write_deeplabcut_csv(path, individuals=()):
     return path
 
 
-def write_deeplabcut_h5(path, individuals=()):
+def write_deeplabcut_h5(path, individuals=(), index=(0, 1)):
     """The csv's table as pandas and PyTables write it, names of columns pickled."""
     columns = [
         ("net", *([i] if individuals else []), p, c)
@@ -74,9 +74,10 @@ def write_deeplabcut_h5(path, individuals=()):
         for p in ("nose", "tail")
         for c in ("x", "y", "likelihood")
     ]
-    kind = np.dtype([("index", "<i8"), ("values_block_0", "<f8", (len(columns),))])
+    index = np.array(index)
+    kind = [("index", index.dtype), ("values_block_0", "<f8", (len(columns),))]
     table = np.zeros(2, kind)
-    table["index"] = [0, 1]
+    table["index"] = index
     values = 1 + np.arange(len(columns)) + np.array([[0.0], [10]])
     values[:, 2::3] /= 100
     values[0, 0] = np.nan

@@ -191,6 +191,14 @@ def test_deeplabcut(format_, write, ending, individuals, tmp_path):
         assert read.tracks[0, 0].tolist() == [0, 1]
 
 
+def test_deeplabcuts_frames_are_whole_numbers(tmp_path):
+    path = made_up.write_deeplabcut_h5(tmp_path / "a.h5", index=(3.0, 4.0))
+    assert DLC_H5.read(path).frames.tolist() == [3, 4]
+    made_up.write_deeplabcut_h5(path, index=(0.5, 1.5))
+    with pytest.raises(InputError, match=r"index must be whole .* received 0\.5"):
+        DLC_H5.read(path)
+
+
 def test_deeplabcut_views_of_other_parts(tmp_path):
     path = made_up.write_deeplabcut_csv(tmp_path / "a.csv")
     (tmp_path / "b.csv").write_text(path.read_text().replace("tail", "paw"))
