@@ -314,8 +314,8 @@ def test_settings_are_checked(wrong):
 
 def test_takes_of_a_pose_or_of_nothing_do_no_harm(motions):
     """Also where fewer poses are left than there are components."""
-    one = changed(motions[0], joints_3d_mm=motions[0].joints_3d_mm[:1], frames=[0])
-    one = changed(one, sequence=[0])
+    first = motions[0].joints_3d_mm[:1]
+    one = changed(motions[0], joints_3d_mm=first, frames=[0], sequence=[0])
     nothing = changed(motions[0], joints_3d_mm=np.zeros((24, 17, 3)))
     whole = np.concatenate([motion.joints_3d_mm for motion in motions[1:4]])
     last = Motion(whole - whole[:, :1], LIFTER_17, 25.0)
