@@ -98,11 +98,12 @@ def _sequences(positions: Any) -> dict[str, _Views]:
         for video, actions in positions.items():
             (views[str(video)],) = actions[_CUSTOM]
         return {_CUSTOM: views}
-    listed = {
-        f"{subject} {action}": cameras
-        for subject, actions in positions.items()
-        for action, cameras in actions.items()
-    }
+    listed = {}
+    for subject, actions in positions.items():
+        for action, cameras in actions.items():
+            if (label := f"{subject} {action}") in listed:
+                raise ValueError(f"{label} may be two takes")
+            listed[label] = cameras
     of_human36m = set(positions) <= _SUBJECTS
     return {
         label: dict(zip(_camera_names(len(cameras), of_human36m), cameras, strict=True))

@@ -294,6 +294,11 @@ class Runs:
         ({"S1": {"a": [walk(2, 5)], "b": [walk(2, 5)] * 2}}, "h36m", "S1 b must have"),
         ({"S1": {"a": [Runs()]}}, "h36m", "is not read from pickles"),
         ({"S1": ["a"]}, "h36m", "is no file of VideoPose3D"),
+        (
+            {"S1": {"a b": [walk(2, 5)]}, "S1 a": {"b": [walk(2, 5)]}},
+            "h36m",
+            "S1 a b may be two takes",
+        ),
         ({}, "h36m", "is no file of VideoPose3D"),
     ],
 )
