@@ -4,6 +4,7 @@ What a prior is fitted to may be larger than memory, and EM reads it many times;
 of motion take far longer to read than these.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -39,7 +40,10 @@ class Rows:
 
     def close(self) -> None:
         """Removes the file."""
-        self._file.close()
+        # Rows that found no place are written once more, and nobody wants them now: the
+        # error that was told is not to be hidden by another.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def append(self, rows: np.ndarray) -> range:
         """Writes rows `[n, D]` at the end; returns their places.

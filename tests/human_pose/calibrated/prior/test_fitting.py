@@ -1,5 +1,6 @@
 import dataclasses
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -329,3 +330,11 @@ def test_a_full_disk_is_told_in_one_line(monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     with pytest.raises(InputError, match=r"^/nowhere: temporary files cannot be"):
         fit_prior([])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full")
+def test_a_disk_that_fills_up_is_told_in_one_line(monkeypatch, motions):
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda: open("/dev/full", "w+b"))
+    few = Motion(motions[0].joints_3d_mm[:5], LIFTER_17, 25.0)  # wait in the buffer
+    with pytest.raises(InputError, match="written: No space left on device; the"):
+        fit_prior([few])
