@@ -9,7 +9,8 @@ from human_pose.geometry.skeleton import Skeleton
 
 # Joints whose left-to-right line in plan says where a body faces.
 _ACROSS: Final = (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder"))
-_LEAST: Final = 1e-9
+# Lines that are shorter, mm, are points: they have no direction.
+_LEAST_MM: Final = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +57,20 @@ def headings(joints_mm: np.ndarray, skeleton: Skeleton) -> np.ndarray:
       skeleton: of the joints.
 
     Returns:
-      `[..., 3, 3]`.
+      `[..., 3, 3]`; NaN where the line is a point in plan, as where one side lies above
+      the other.
     """
     line = sum(
         joints_mm[..., right, :2] - joints_mm[..., left, :2]
         for left, right in across(skeleton)
     )
-    length = np.maximum(np.linalg.norm(line, axis=-1), _LEAST)
-    cosine, sine = np.moveaxis(line / length[..., None], -1, 0)
+    length = np.linalg.norm(line, axis=-1)
+    known = length > _LEAST_MM
+    cosine, sine = np.moveaxis(line / np.where(known, length, np.nan)[..., None], -1, 0)
     turn = np.zeros((*line.shape[:-1], 3, 3))
     turn[..., 0, 0], turn[..., 0, 1] = cosine, -sine
     turn[..., 1, 0], turn[..., 1, 1] = sine, cosine
-    turn[..., 2, 2] = 1
+    turn[..., 2, 2] = np.where(known, 1.0, np.nan)
     return turn
 
 

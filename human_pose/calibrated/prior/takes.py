@@ -149,16 +149,15 @@ def _cuts(
 def _headings(joints: np.ndarray, skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
     """Turns `[n, 3, 3]` from the body's frame, by the hips or shoulders that are there.
 
-    Also gives bool `[n]`, whether any are.
+    Also gives bool `[n]`, whether any are, and say where the body faces.
     """
     seen = np.isfinite(joints).all(axis=-1)
     filled = joints.copy()
-    known = np.zeros(len(joints), bool)
     for pair in across(skeleton):
         both = seen[:, pair].all(axis=1)
         filled[np.ix_(~both, pair)] = 0  # says nothing
-        known |= both
-    return headings(filled, skeleton), known
+    turn = headings(filled, skeleton)
+    return turn, np.isfinite(turn).all(axis=(1, 2))
 
 
 def _centred(joints: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from human_pose.calibrated.prior.config import PriorConfig
 from human_pose.calibrated.prior.embedded import embedded_motion
 from human_pose.calibrated.prior.fitting import fit_prior
-from human_pose.calibrated.prior.pose_prior import retargeting
+from human_pose.calibrated.prior.pose_prior import across, retargeting
 from human_pose.calibrated.prior.report import cautions
 from human_pose.calibrated.prior.takes import takes_of
 from human_pose.exchange.recording import Motion
@@ -277,6 +277,19 @@ def test_motion_that_adds_nothing_is_told(motions, caplog):
     fit = fit_prior([*motions[:4], half], ONE, hold_out=False)
     assert fit.sources[-1].poses == 0
     assert "right.trc: adds nothing: no frame shows hips or shoulders" in caplog.text
+
+
+def test_who_faces_nowhere_gives_no_pose(motions):
+    """Who lies on one side, his hips and shoulders above each other, was made flat."""
+    joints = motions[0].joints_3d_mm.copy()
+    for left, right in across(LIFTER_17):
+        joints[5:8, left, :2] = joints[5:8, right, :2]
+    config = dataclasses.replace(CONFIG, wild_mm=1e4)
+    take = take_of(changed(motions[0], joints_3d_mm=joints), config)
+    plain = take_of(motions[0], config)
+    facing = [*range(5), *range(8, 24)]
+    np.testing.assert_allclose(take.poses_mm, plain.poses_mm[facing])
+    assert len(take.accelerations_mm) == len(plain.accelerations_mm) - 3
 
 
 @pytest.mark.parametrize(
