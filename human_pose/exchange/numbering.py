@@ -66,6 +66,23 @@ def numbered(recording: Recording) -> Recording:
     )
 
 
+def moments(frames: np.ndarray, sequence: np.ndarray) -> np.ndarray:
+    """When frames are, in usual steps of their takes: int64 `[F]`, ascending.
+
+    Frames that a take lacks count, however many they are. A take begins a step after
+    what stands before it.
+
+    Args:
+      frames: int64 `[F]`, numbers of the frames, ascending within a take.
+      sequence: `[F]`, equal for the frames of one take.
+    """
+    missing = np.zeros(len(frames), np.int64)
+    for take in np.unique(sequence):
+        own = sequence == take
+        missing[own] = _lacking(frames[own])
+    return np.asarray(np.arange(len(frames)) + np.cumsum(missing))
+
+
 def later(
     frames: np.ndarray, sequence: np.ndarray, count: int, step: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +121,10 @@ def _lacking(frames: np.ndarray) -> np.ndarray:
     if len(frames) < 2:
         return np.zeros(len(frames), np.int64)
     steps = np.diff(frames)
-    usual = np.sort(steps)[(len(steps) - 1) // 2]
+    usual = max(int(np.sort(steps)[(len(steps) - 1) // 2]), 1)
+    # 24 frames of 60 are in steps of 2 and 3 by turns: none lacks there.
+    if usual > 1:
+        usual = steps[np.abs(steps - usual) <= 1].mean()
     return np.append(0, np.rint(steps / usual).astype(np.int64) - 1).clip(0)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from human_pose.calibrated.prior.config import PriorConfig
 from human_pose.calibrated.prior.pose_prior import across, headings
+from human_pose.exchange.numbering import moments
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
 from human_pose.geometry.plausibility import implausible_size
@@ -137,12 +138,11 @@ def _cuts(
     motion: Motion, pelvis: np.ndarray, fps: float, config: PriorConfig
 ) -> np.ndarray:
     """Places of the frames with which takes begin, but for the first."""
-    steps = np.diff(motion.frames)
-    usual = np.median(steps) if len(steps) else 1
     far = config.cut_mm * max(1.0, config.fps / fps)
     with np.errstate(invalid="ignore"):
         jumps = np.linalg.norm(np.diff(pelvis, axis=0), axis=-1) > far
-    cut = jumps | (np.diff(motion.sequence) != 0) | (steps != usual)
+    apart = np.diff(moments(motion.frames, motion.sequence)) != 1
+    cut = jumps | apart | (np.diff(motion.frames) < 1) | (np.diff(motion.sequence) != 0)
     return np.flatnonzero(cut) + 1
 
 

@@ -224,8 +224,12 @@ def test_takes_among_each_other_are_put_one_after_the_other(tmp_path):
 
 
 def test_frames_of_a_take_that_was_thinned_are_all_there(tmp_path):
-    """Of 100 frames a second some 30, and times in milliseconds."""
-    for frames in ([0, 3, 7, 10, 13, 17], [0, 33, 67, 100, 133, 167]):
+    """Of 100 frames a second some 30, times in milliseconds, and 24 of 60."""
+    for frames in (
+        [0, 3, 7, 10, 13, 17],
+        [0, 33, 67, 100, 133, 167],
+        [0, 2, 5, 7, 10, 12],
+    ):
         thinned = made_up.recording(frames=6).replace(frames=frames, fps=30.0)
         formats.write(tmp_path / "a.npz", thinned)
         assert formats.read_recording(tmp_path / "a.npz").frames.tolist() == frames

@@ -111,6 +111,13 @@ def test_takes_end_at_cuts(motions):
     assert lengths([first, near], sequence=np.repeat([0, 1], 24)) == [24, 24]
     gap = np.r_[0:30, 31:49]
     assert lengths([first, near], frames=gap) == [30, 18]
+    # Of a file that was thinned, or numbered by milliseconds.
+    for step in (2.5, 10 / 3, 1000 / 24):
+        frames = np.rint(step * np.arange(49)).astype(int)
+        assert lengths([first, near], frames=frames[:48]) == [48]
+        assert lengths([first, near], frames=frames[gap]) == [30, 18]
+    assert lengths([first, near], frames=np.tile(np.arange(24), 2)) == [24, 24]
+    assert lengths([first], frames=np.zeros(24, int)) == [1] * 24
 
 
 def test_accelerations_that_nobody_has_are_left_out(motions):
