@@ -5,7 +5,6 @@ frames are missing, and where the pelvis is suddenly elsewhere: many files hold 
 takes without a mark. Each may be of another person, so each has a body of its own.
 """
 
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -40,7 +39,7 @@ class Take(NamedTuple):
     lengths_mm: np.ndarray
 
 
-def takes_of(motion: Motion, skeleton: Skeleton, config: PriorConfig) -> Iterator[Take]:
+def takes_of(motion: Motion, skeleton: Skeleton, config: PriorConfig) -> list[Take]:
     """The takes of a motion, but for those without a pose or a bone.
 
     Args:
@@ -60,19 +59,23 @@ def takes_of(motion: Motion, skeleton: Skeleton, config: PriorConfig) -> Iterato
     joints = _joints(motion, skeleton)
     stride = max(1, round(fps / config.fps))
     cuts = _cuts(motion, joints[:, skeleton.root], fps, config)
+    takes = []
     for part in np.split(np.arange(len(joints)), cuts):
         part = part[::stride]
         turn, known = _headings(joints[part], skeleton)
-        poses = _turned(turn, _centred(joints[part]))[known]
-        lengths = body_lengths(poses, skeleton)
+        own = _turned(turn, _centred(joints[part]))[known]
+        lengths = body_lengths(own, skeleton)
         # Without a bone there is no size, as where what is missing was written as 0.
         if np.nansum(lengths) > 0:
-            if wrong := implausible_size(poses):
-                raise InputError(f"{motion.source}: joints {wrong}")
             accelerations = _accelerations(
                 joints[part], turn, known, fps / stride, config
             )
-            yield Take(poses, accelerations, lengths)
+            takes.append(Take(own, accelerations, lengths))
+    # Of all: one that shows no more than hips, between two cuts, has no body's size.
+    poses = [take.poses_mm for take in takes]
+    if poses and (wrong := implausible_size(np.concatenate(poses))):
+        raise InputError(f"{motion.source}: joints {wrong}")
+    return takes
 
 
 def body_lengths(poses_mm: np.ndarray, skeleton: Skeleton) -> np.ndarray:

@@ -276,6 +276,18 @@ def test_priors_of_somebody_who_stands_still_are_told(fitted):
     assert only == motion
 
 
+def test_a_take_that_shows_hips_alone_does_no_harm(motions):
+    """Before a gap, as while somebody comes in; 22 cm are nobody's size."""
+    joints = motions[0].joints_3d_mm.copy()
+    hips = [LIFTER_17.names.index(f"{side}_hip") for side in ("left", "right")]
+    joints[:3, [j for j in range(17) if j not in hips]] = np.nan
+    coming = changed(motions[0], joints_3d_mm=joints, frames=np.r_[0:3, 9:30])
+    takes = takes_of(coming, LIFTER_17, CONFIG)
+    assert [len(take.poses_mm) for take in takes] == [3, 21]
+    with pytest.raises(InputError, match="must be millimetres"):
+        takes_of(scaled(coming, 0.001), LIFTER_17, CONFIG)
+
+
 def test_motion_that_adds_nothing_is_told(motions, caplog):
     joints = motions[4].joints_3d_mm.copy()
     names = ("left_hip", "left_shoulder")
