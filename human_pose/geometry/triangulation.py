@@ -128,7 +128,11 @@ def solve_3x3(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
 def _by_pairs(
     points_px: tf.Tensor, seen: tf.Tensor, projection: tf.Tensor, pairs: np.ndarray
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """The best pair's points `[F, J, 3]`, and whether there is one, bool `[F, J]`."""
+    """The best pair's points `[F, J, 3]`, and whether there is one, bool `[F, J]`.
+
+    Of many views not all pairs are tried. All that see a joint, together, stand beside
+    those: of neighbours that alone see one none may be a pair.
+    """
     if not len(pairs):
         nothing = tf.zeros_like(seen[:, 0])
         return tf.stack([nothing] * 3, -1), tf.zeros_like(nothing, tf.bool)
@@ -142,9 +146,17 @@ def _by_pairs(
         first, second = (tf.gather(values, pairs[:, i], axis=1) for i in (0, 1))
         return first, second
 
-    seen_first, seen_second = of_pairs(seen)
-    both = (seen_first > 0) & (seen_second > 0)
-    candidates = solve_3x3(sum(of_pairs(gram)), sum(of_pairs(pull)))  # [F, P, J, 3]
+    see_first, see_second = of_pairs(seen > 0)
+    both = see_first & see_second
+    grams, pulls = sum(of_pairs(gram)), sum(of_pairs(pull))
+    if len(pairs) < len(all_pairs(projection.shape[-3])):
+        share = tf.cast(seen > 0, gram.dtype)[..., None]
+        whole = tf.reduce_sum(share[..., None] * gram, 1, keepdims=True)
+        grams = tf.concat([grams, whole], 1)
+        pulls = tf.concat([pulls, tf.reduce_sum(share * pull, 1, keepdims=True)], 1)
+        count = tf.reduce_sum(tf.cast(seen > 0, tf.int32), 1, keepdims=True)
+        both = tf.concat([both, count >= 2], 1)
+    candidates = solve_3x3(grams, pulls)  # [F, P, J, 3]
     images, depth = _images(candidates, projection)
     squared = tf.reduce_sum(tf.square(images - points_px[:, None]), -1)
     limit = tf.constant(_INLIER_PX**2, squared.dtype)

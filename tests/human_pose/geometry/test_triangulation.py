@@ -90,6 +90,28 @@ def test_pairs_of_views():
     assert again == {frozenset(pair) for pair in pairs}
 
 
+@pytest.mark.parametrize("own_cameras", [False, True])
+def test_neighbours_alone_know_what_they_see(own_cameras):
+    """Of 16 views those beside each other are no pair; others see nothing here."""
+    projection = rig(16)
+    assert not {(0, 1), (0, 2), (1, 2)} & {*map(tuple, view_pairs(projection))}
+    points = images(TRUTH, projection)
+    seen = np.zeros(points.shape[:-1])
+    seen[:, :2] = 0.5
+    seen[:, 2, 9:] = 1
+    seen[1, :2, 3] = 0, 1  # a single view
+    rng = np.random.default_rng(0)
+    points[seen == 0] = rng.uniform(0, 1000, points[seen == 0].shape)
+    pairs = view_pairs(projection)
+    if own_cameras:
+        projection = np.stack([projection] * 2)
+    found = triangulate(*map(tf.constant, (points, seen, projection)), pairs)
+    known = found.known.numpy()
+    assert not known[1, 3] and known.sum() == known.size - 1
+    np.testing.assert_allclose(found.points_mm[known], TRUTH[known], atol=1e-6)
+    assert (found.points_mm[~known].numpy() == 0).all()
+
+
 def test_small_systems():
     rng = np.random.default_rng(3)
     root = rng.normal(size=(5, 3, 3))
