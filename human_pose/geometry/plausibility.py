@@ -29,13 +29,15 @@ def axis_of_bodies(joints_3d_mm: np.ndarray, names: Sequence[str]) -> str:
     """The axis along which bodies have their heads above their feet.
 
     Args:
-      joints_3d_mm: `[F, J, 3]`; NaN where one is missing.
+      joints_3d_mm: `[F, J, 3]`; NaN where one is missing. Those that are never there
+        say nothing; frames that miss another one do not count.
       names: of the J joints, in the vocabulary's words.
 
     Returns:
       "z", or "-y" and so on, in the median frame; "" where no joints tell.
     """
-    places = {name: j for j, name in enumerate(names)}
+    ever = np.isfinite(joints_3d_mm).all(axis=-1).any(axis=0)
+    places = {name: j for j, name in enumerate(names) if ever[j]}
     high = [places[name] for name in _HIGH if name in places]
     low = [places[name] for name in _LOW if name in places]
     if not high or not low:

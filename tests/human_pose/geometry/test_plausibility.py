@@ -126,3 +126,8 @@ def test_the_axis_from_the_feet_to_the_head(frames):
     assert axis_of_bodies(-truth[..., [2, 0, 1]], names) == "-x"
     assert axis_of_bodies(np.nan * truth, names) == ""
     assert axis_of_bodies(truth[:, :4], names[:4]) == ""  # no head
+    # A file may name joints that it never has.
+    for never in (["head_top"], ["left_knee", "right_knee"], ["neck", "left_ankle"]):
+        lacking = truth.copy()
+        lacking[:, [names.index(name) for name in never]] = np.nan
+        assert axis_of_bodies(lacking[..., [1, 2, 0]], names) == "y"
