@@ -27,16 +27,21 @@ _STEADY_MM: Final = 1.0
 
 
 def write_results(folder: str | os.PathLike[str], fit: Fit) -> None:
-    """Writes `prior.npz`, `report.md` and `mean_poses.png`; the prior comes last.
+    """Writes `prior.npz`, `mean_poses.png` and `report.md`.
+
+    The report of an earlier prior goes first, and the new one comes last: what stands
+    beside a prior is its own, wherever a run is killed.
 
     Raises:
       InputError: if one cannot be written.
     """
     folder = Path(folder)
+    for name in (REPORT, PICTURE):
+        (folder / name).unlink(missing_ok=True)
+    write_prior(folder / NAME, fit.prior)
     draw_means(folder / PICTURE, fit.prior)
     with atomic(folder / REPORT) as temporary:
         temporary.write_text(report(fit), encoding="utf-8", errors="backslashreplace")
-    write_prior(folder / NAME, fit.prior)
 
 
 def report(fit: Fit) -> str:

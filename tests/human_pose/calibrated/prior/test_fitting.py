@@ -7,9 +7,10 @@ import pytest
 
 from human_pose.calibrated.prior.config import PriorConfig
 from human_pose.calibrated.prior.embedded import embedded_motion
+from human_pose.calibrated.prior.files import load_prior
 from human_pose.calibrated.prior.fitting import fit_prior
 from human_pose.calibrated.prior.pose_prior import across, retargeting
-from human_pose.calibrated.prior.report import cautions
+from human_pose.calibrated.prior.report import cautions, write_results
 from human_pose.calibrated.prior.takes import takes_of
 from human_pose.exchange.recording import Motion
 from human_pose.files.errors import InputError
@@ -258,6 +259,27 @@ def test_takes_that_are_there_already_count_once(motions, rounded, caplog):
     assert twice.held_out == fit.held_out
     np.testing.assert_array_equal(twice.prior.means_mm, fit.prior.means_mm)
     assert "2.c3d: 1 of its 1 takes are those of 2.trc again" in caplog.text
+
+
+@pytest.mark.parametrize("last", ["write_prior", "draw_means", "report"])
+def test_no_report_stands_beside_another_prior(motions, fitted, tmp_path, last):
+    """Killed anywhere while an earlier prior is replaced."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(*_):
+        raise Killed
+
+    write_results(tmp_path, fitted)
+    other = fit_prior(motions[:4], ONE, hold_out=False)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(f"human_pose.calibrated.prior.report.{last}", killed)
+        write_results(tmp_path, other)
+    assert not [*tmp_path.glob("*.md"), *tmp_path.glob(".*")]
+    assert load_prior(tmp_path).shares.size == (3 if last == "write_prior" else 1)
+    write_results(tmp_path, other)
+    assert "components: 1;" in (tmp_path / "report.md").read_text()
 
 
 def test_priors_of_somebody_who_stands_still_are_told(fitted):
