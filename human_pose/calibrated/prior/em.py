@@ -7,6 +7,7 @@ pooled one (a prior of `shrinkage` poses), and are full or those of a probabilis
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -68,14 +69,15 @@ def log_likelihood(chunks: Chunks, mixture: Mixture, flat_mm: float) -> float:
 
 
 def fit_single(chunks: Chunks, joints: int, config: PriorConfig) -> Mixture:
-    """One Gaussian: the mean and the covariance of all poses."""
+    """One Gaussian: the mean and the full covariance of all poses."""
     size = 3 * joints
+    plain = replace(config, covariance="full", shrinkage=0.0)
     # In mm²; where nothing is missing the first step forgets both.
     wide = Mixture(
         np.ones(1), _mean_body(chunks, joints)[None], 1e5 * centring(joints)[None]
     )
     pooled = np.zeros((size, size))
-    return _run(chunks, wide, pooled, config, config.steps, shrinkage=0.0)
+    return _run(chunks, wide, pooled, plain, config.steps)
 
 
 def fit_mixture(
@@ -136,13 +138,10 @@ def _run(
     pooled: np.ndarray,
     config: PriorConfig,
     steps: int,
-    *,
-    shrinkage: float | None = None,
 ) -> Mixture:
-    weight = config.shrinkage if shrinkage is None else shrinkage
     before = -np.inf
     for _ in range(steps):
-        mixture, now = _step(chunks, mixture, pooled, config, weight)
+        mixture, now = _step(chunks, mixture, pooled, config)
         if now - before < config.gain:
             break
         before = now
@@ -150,11 +149,7 @@ def _run(
 
 
 def _step(
-    chunks: Chunks,
-    mixture: Mixture,
-    pooled: np.ndarray,
-    config: PriorConfig,
-    shrinkage: float,
+    chunks: Chunks, mixture: Mixture, pooled: np.ndarray, config: PriorConfig
 ) -> tuple[Mixture, float]:
     """The next mixture, and the mean log-likelihood of this one."""
     parts, size = mixture.means_mm.shape
@@ -175,10 +170,9 @@ def _step(
     shifts = sums / counts[:, None]
     outer = shifts[:, :, None] * shifts[:, None, :]
     scatters = squares - counts[:, None, None] * outer
-    weight = (counts + shrinkage)[:, None, None]
-    covariances = (scatters + shrinkage * pooled) / weight
-    if shrinkage:
-        covariances = np.stack([_shaped(each, config) for each in covariances])
+    weight = (counts + config.shrinkage)[:, None, None]
+    covariances = (scatters + config.shrinkage * pooled) / weight
+    covariances = np.stack([_shaped(each, config) for each in covariances])
     found = Mixture(counts / counts.sum(), mixture.means_mm + shifts, covariances)
     return found, total / poses_in_all
 

@@ -206,6 +206,18 @@ def test_memory_does_not_grow_with_the_motion():
     assert peak(10) - peak(1) < 1e6
 
 
+@pytest.mark.parametrize("components", [1, 2])
+@pytest.mark.parametrize("shrinkage", [0.0, 1000.0])
+def test_covariances_of_ppca_are_alike_beyond_the_rank(motions, components, shrinkage):
+    config = dataclasses.replace(
+        ONE, components=components, covariance="ppca", rank=4, shrinkage=shrinkage
+    )
+    prior = fit_prior(motions[:4], config, hold_out=False).prior
+    values = np.linalg.eigvalsh(prior.covariances_mm2)[:, 3:]  # without translations
+    np.testing.assert_allclose(values[:, :-4], values[:, :1] * np.ones(44), rtol=1e-6)
+    assert (values[:, -4:] > 2 * values[:, :1]).all()
+
+
 def test_missing_joints_change_little(motions):
     motions = motions[:10]
     rng = np.random.default_rng(0)
