@@ -3,7 +3,9 @@
 "Design" is the design that was tried before this was written.
 """
 
+import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Final, Literal
 
 from human_pose.files.errors import InputError
@@ -11,6 +13,13 @@ from human_pose.files.errors import InputError
 Covariance = Literal["full", "ppca"]
 COVARIANCES: Final[tuple[Covariance, ...]] = ("full", "ppca")
 MOST_COMPONENTS: Final = 100
+# The least that numbers may be.
+_WHOLE: Final = {
+    "components": 1, "rank": 1, "seed": 0, "starts": 1, "start_steps": 1,
+    "start_poses": 1, "steps": 1, "chunk": 1,
+}  # fmt: skip
+_POSITIVE: Final = ("fps", "flat_mm", "cut_mm", "wild_mm", "freedom")
+_NOT_NEGATIVE: Final = ("gain", "shrinkage", "least_fps")
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class PriorConfig:
 
     def __post_init__(self) -> None:
         """Raises `InputError` for what cannot be fitted."""
-        if not 1 <= self.components <= MOST_COMPONENTS:
+        if not self.components <= MOST_COMPONENTS:
             raise InputError(
                 "components", f"must be from 1 to {MOST_COMPONENTS}", self.components
             )
@@ -68,5 +77,17 @@ class PriorConfig:
             raise InputError(
                 "covariance", f"must be {' or '.join(COVARIANCES)}", self.covariance
             )
-        if self.rank < 1:
-            raise InputError("rank", "must be 1 or more", self.rank)
+        for name, least in _WHOLE.items():
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or value < least:
+                raise InputError(
+                    name, f"must be a whole number, {least} or more", value
+                )
+        for name in _POSITIVE:
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise InputError(name, "must be positive and finite", value)
+        for name in _NOT_NEGATIVE:
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise InputError(name, "must be 0 or more, and finite", value)

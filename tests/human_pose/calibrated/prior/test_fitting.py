@@ -372,8 +372,14 @@ def test_a_joint_that_is_never_there_is_named(motions):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"components": 0}, {"covariance": "round"}, {"rank": 0}]
-)
+    "wrong",
+    [
+        {"components": 0}, {"components": 101}, {"components": 2.5}, {"seed": -1},
+        {"covariance": "round"}, {"rank": 0}, {"starts": 0}, {"steps": 0},
+        {"chunk": 0}, {"fps": 0.0}, {"fps": np.nan}, {"freedom": 0.0},
+        {"flat_mm": np.inf}, {"shrinkage": -1.0}, {"gain": np.nan},
+    ],
+)  # fmt: skip
 def test_settings_are_checked(wrong):
     with pytest.raises(InputError, match=f"^{next(iter(wrong))} must be"):
         PriorConfig(**wrong)
