@@ -13,7 +13,7 @@ import numpy as np
 from human_pose.calibrated.prior.pose_prior import PosePrior, across
 from human_pose.files.arrays import Shape
 from human_pose.files.errors import InputError, one_line
-from human_pose.files.npz import read_npz, write_npz
+from human_pose.files.npz import listed_texts, read_npz, write_npz
 from human_pose.files.paths import PROJECT_ROOT, check_is_file, locate
 from human_pose.geometry.skeleton import Skeleton
 from human_pose.geometry.skeletons import LIFTER_17
@@ -115,7 +115,7 @@ def _skeleton(path: Path, names: np.ndarray, parents: np.ndarray) -> Skeleton:
 
     Known ones know more, as aliases and undetected joints.
     """
-    words = [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+    words = listed_texts(f"{path}: joint_names", names)
     if len(words) > _MOST_JOINTS:
         raise InputError(f"{path}: joint_names", f"must be {_MOST_JOINTS} at most",
                          len(words))  # fmt: skip

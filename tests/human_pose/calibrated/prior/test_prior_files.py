@@ -93,6 +93,7 @@ def with_value(place, value):
         ("parents", with_value(3, 40), "joint_names and parents"),
         ("joint_names", lambda a: np.array(["x"] * 17), "joint_names"),
         ("joint_names", lambda a: np.array([f"x{n}" for n in range(17)]), "faces"),
+        ("joint_names", lambda a: np.array([b"\xff"] * 17), "text in UTF-8"),
     ],
 )
 def test_wrong_files_are_refused(embedded, tmp_path, name, change, message):
