@@ -46,8 +46,8 @@ class Camera:
       lens: the model of the lens, "brown_conrady" or "fisheye".
 
     Raises:
-      ValueError: if a shape is another, a number is not finite, a focal length or size
-        not positive, or the rotation is none.
+      ValueError: if a shape is another, a number is not finite, a focal length not
+        positive, the size not of whole numbers, or the rotation is none.
     """
 
     rotation: np.ndarray
@@ -84,12 +84,13 @@ class Camera:
                 f"`focal_px` must be positive. Received: {self.focal_px.tolist()}"
             )
         if self.size_px is not None:
-            width, height = map(int, self.size_px)
-            if min(width, height) <= 0:
+            size = tuple(self.size_px)
+            if len(size) != 2 or any(n % 1 != 0 or n <= 0 for n in size):
                 raise ValueError(
-                    f"`size_px` must be positive. Received: {self.size_px}"
+                    "`size_px` must be two whole numbers, and positive. "
+                    f"Received: {size}"
                 )
-            object.__setattr__(self, "size_px", (width, height))
+            object.__setattr__(self, "size_px", tuple(map(int, size)))
         off = np.abs(self.rotation @ self.rotation.T - np.eye(3)).max()
         if off > _ORTHONORMAL or np.linalg.det(self.rotation) < 0:
             raise ValueError(

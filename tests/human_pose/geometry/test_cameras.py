@@ -229,7 +229,11 @@ def test_a_camera_is_a_value():
         ({"focal_px": 1000}, r"`focal_px` must be .* shape \[2\]"),
         ({"distortion": (1, 2, 3)}, "`distortion` must be finite: k1 k2 p1 p2"),
         ({"distortion": (1, 2, 3, np.inf)}, "`distortion` must be finite"),
-        ({"size_px": (0, 100)}, "`size_px` must be positive"),
+        ({"size_px": (0, 100)}, "`size_px` must be two whole numbers, and positive"),
+        ({"size_px": (640.5, 480)}, "`size_px` must be two whole numbers"),
+        ({"size_px": (640, np.nan)}, "`size_px` must be two whole numbers"),
+        ({"size_px": (np.inf, 480)}, "`size_px` must be two whole numbers"),
+        ({"size_px": (480, 640, 3)}, "`size_px` must be two whole numbers"),
     ],
 )
 def test_what_is_no_camera_is_refused(changes, message):
