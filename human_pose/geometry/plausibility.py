@@ -54,10 +54,10 @@ def axis_of_bodies(joints_3d_mm: np.ndarray, names: Sequence[str]) -> str:
 def implausible_size(joints_3d_mm: np.ndarray) -> str:
     """What is wrong with the size of bodies `[F, J, 3]`; "" for nothing.
 
-    Joints that are NaN do not count, nor frames without any.
+    Joints that are NaN do not count, nor frames of one or none, which have no size.
     """
     known = np.isfinite(joints_3d_mm).all(axis=-1)
-    frames = known.any(axis=1)
+    frames = known.sum(axis=1) > 1
     if not frames.any():
         return ""
     there = known[frames, :, None]

@@ -117,6 +117,10 @@ def test_joints_that_are_not_known_do_not_count(frames):
     assert implausible_size(lost) == ""
     assert "are they metres?" in implausible_size(lost / 1000)
     assert implausible_size(np.full_like(lost, np.nan)) == ""
+    lost[:25, 1:] = np.nan  # one marker alone has no size
+    assert implausible_size(lost) == ""
+    assert "are they metres?" in implausible_size(lost / 1000)
+    assert implausible_size(lost[:25, :1]) == ""
 
 
 def test_the_axis_from_the_feet_to_the_head(frames):
