@@ -190,7 +190,7 @@ def _held_out(fit: Fit) -> Iterator[str]:
     if not fit.held_out:
         yield "There is but one take: none was held out."
         return
-    yield "Every fifth take was held out; the prior is fitted to all.\n"
+    yield "Every fifth take was held out, or the last of fewer; the prior is of all.\n"
     yield from held_out_table(fit)
 
 
