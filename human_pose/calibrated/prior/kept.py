@@ -190,9 +190,10 @@ class Kept:
 def _tell(source: str, takes: int, copied: Sequence[str]) -> None:
     """Warns of motion that adds nothing, or what there is already."""
     if copied:
+        of = ", ".join(dict.fromkeys(copied))
         logging.warning(
             "%s: %d of its %d takes are those of %s again; they count once",
-            *(source, len(copied), takes + len(copied), ", ".join({*copied})),
+            *(source, len(copied), takes + len(copied), of),
         )
     elif not takes:
         logging.warning(

@@ -332,6 +332,16 @@ def test_motion_that_adds_nothing_is_told(motions, caplog):
     assert "right.trc: adds nothing: no frame shows hips or shoulders" in caplog.text
 
 
+def test_takes_that_come_again_are_told_in_their_order(motions, caplog):
+    named = [changed(m, source=f"{n}.trc") for n, m in enumerate(motions[:6])]
+    joints = np.concatenate([motion.joints_3d_mm for motion in named])
+    numbers = {"frames": np.tile(np.arange(24), 6), "sequence": np.repeat(range(6), 24)}
+    both = Motion(joints, LIFTER_17, 25.0, source="all.npz", **numbers)
+    fit_prior([*named, both], ONE, hold_out=False)
+    names = ", ".join(motion.source for motion in named)
+    assert f"all.npz: 6 of its 6 takes are those of {names} again" in caplog.text
+
+
 def test_who_faces_nowhere_gives_no_pose(motions):
     """Who lies on one side, his hips and shoulders above each other, was made flat."""
     joints = motions[0].joints_3d_mm.copy()
