@@ -17,7 +17,7 @@ from human_pose.calibrated.prior.statistics import distances, expected
 _FLOOR_MM2: Final = 1e-2
 _STEPS: Final = 30
 _WIDE_MM2: Final = 1e2
-# Of the matrix's trace, below which EM has ended.
+# Of the matrix, below which EM has ended. Its trace alone may be right by chance.
 _CHANGE: Final = 1e-3
 
 
@@ -41,7 +41,7 @@ def fit_scale(chunks: Chunks, size: int, freedom: float) -> np.ndarray:
             total += _scatter(rows, weights, scale)
             count += len(rows)
         before, scale = scale, total / count + _FLOOR_MM2 * np.eye(size)
-        if abs(np.trace(scale) / np.trace(before) - 1) < _CHANGE:
+        if np.linalg.norm(scale - before) < _CHANGE * np.linalg.norm(before):
             break
     return scale
 

@@ -2,6 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from human_pose.calibrated.prior.acceleration import fit_scale
 from human_pose.calibrated.prior.config import PriorConfig
@@ -131,3 +132,21 @@ def test_the_scale_of_a_student_is_recovered(share):
     rows = without(rows, share)
     found = fit_scale(lambda: np.array_split(rows, 2), SIZE, 2.0)
     np.testing.assert_allclose(found, truth, atol=0.1 * np.diag(truth).max())
+
+
+def test_a_trace_that_is_right_by_chance_ends_nothing():
+    """That of the first step, as the start's 100 mm² are, though the scale is not."""
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(3000, SIZE)) * np.linspace(0.1, 2, SIZE)
+    rows /= np.sqrt(rng.chisquare(2.0, (3000, 1)) / 2)
+
+    def off(factor):
+        squared = np.square(factor * rows).sum(axis=1)
+        weights = (2 + SIZE) / (2 + squared / 100)
+        return (weights * squared).mean() / (100 * SIZE) - 1
+
+    chance = brentq(off, 1.0, 1e3)
+    found, near = (
+        fit_scale(lambda f=f: [f * rows], SIZE, 2.0) for f in (chance, 1.1 * chance)
+    )
+    np.testing.assert_allclose(found, near / 1.1**2, atol=0.02 * np.diag(found).max())
