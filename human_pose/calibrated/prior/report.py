@@ -1,4 +1,4 @@
-"""What the fit of a prior leaves in a run's folder: `report.md` and a picture."""
+"""What the fit of a prior leaves in a run's folder: `prior.md` and a picture."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,8 @@ from human_pose.calibrated.prior.pose_prior import PosePrior
 from human_pose.files.paths import atomic
 from human_pose.runs.drawing import AZIMUTHS_DEG, ROOM_LOOK, draw_poses, plain, save
 
-REPORT: Final = "report.md"
+# A recording's report, in a folder of the same name, is another file.
+REPORT: Final = "prior.md"
 PICTURE: Final = "mean_poses.png"
 _SHOWN: Final = 50  # files in the report's table
 _COLUMNS: Final = 5  # of the picture
@@ -27,7 +28,7 @@ _STEADY_MM: Final = 1.0
 
 
 def write_results(folder: str | os.PathLike[str], fit: Fit) -> None:
-    """Writes `prior.npz`, `mean_poses.png` and `report.md`.
+    """Writes `prior.npz`, `mean_poses.png` and `prior.md`.
 
     The report of an earlier prior goes first, and the new one comes last: what stands
     beside a prior is its own, wherever a run is killed.

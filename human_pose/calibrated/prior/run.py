@@ -31,7 +31,7 @@ def run(
     *,
     overwrite: bool,
 ) -> str:
-    """Fits a prior and writes `prior.npz`, `report.md` and a picture.
+    """Fits a prior and writes `prior.npz`, `prior.md` and a picture.
 
     Progress bars are shown where the error stream is a terminal.
 

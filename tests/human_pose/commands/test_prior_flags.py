@@ -61,16 +61,18 @@ def run(*arguments):
 
 def test_the_command_leaves_a_prior_and_a_report(folder, capsys):
     arguments = ("--motion=mocap/*.npz", "--components=2", "--name=mine")
-    assert run(*arguments) == 0
     made = folder / "results" / "mine"
+    made.mkdir(parents=True)
+    (made / "report.md").write_text("of a recording of that name")
+    assert run(*arguments) == 0
     assert {path.name for path in made.iterdir()} == {
-        "prior.npz", "report.md", "mean_poses.png",
+        "prior.npz", "prior.md", "mean_poses.png", "report.md",
     }  # fmt: skip
     assert len(load_prior(made).shares) == 2
-    report = (made / "report.md").read_text()
+    report = (made / "prior.md").read_text()
     assert "| all 6 |  | 6 | 72 | 0.0% | 60 |" in report
     table = capsys.readouterr().out.splitlines()
-    assert table[-1] == f"report: {made / 'report.md'}"
+    assert table[-1] == f"report: {made / 'prior.md'}"
     assert [line.split()[1] for line in table[2:4]] == ["1", "2"]
     assert table[3] in report
     before = (made / "prior.npz").read_bytes()
@@ -78,6 +80,7 @@ def test_the_command_leaves_a_prior_and_a_report(folder, capsys):
     assert "already holds prior.npz; --overwrite replaces it" in capsys.readouterr().err
     assert run(*arguments, "--overwrite", "--components=1") == 0
     assert (made / "prior.npz").read_bytes() != before
+    assert (made / "report.md").read_text() == "of a recording of that name"
 
 
 @pytest.mark.parametrize(

@@ -291,7 +291,7 @@ def test_no_report_stands_beside_another_prior(motions, fitted, tmp_path, last):
     assert not [*tmp_path.glob("*.md"), *tmp_path.glob(".*")]
     assert load_prior(tmp_path).shares.size == (3 if last == "write_prior" else 1)
     write_results(tmp_path, other)
-    assert "components: 1;" in (tmp_path / "report.md").read_text()
+    assert "components: 1;" in (tmp_path / "prior.md").read_text()
 
 
 def test_priors_of_somebody_who_stands_still_are_told(fitted):
