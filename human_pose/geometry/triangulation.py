@@ -21,8 +21,10 @@ _REFINEMENTS: Final = 5
 _PAIRS_PER_VIEW: Final = 3
 # Nearer to a camera's plane there is no image.
 _PLANE_MM: Final = 1.0
-# Of the product of the diagonal: a smaller determinant is that of parallel rays.
+# Of the product of the diagonal: a smaller determinant is that of parallel rays, or, in
+# epsilons, nothing but rounding.
 _SINGULAR: Final = 1e-12
+_ROUNDING: Final = 10
 
 
 class Triangulated(NamedTuple):
@@ -119,7 +121,8 @@ def solve_3x3(matrix: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
         [aa * x + ab * y + ac * z, ab * x + bb * y + bc * z, ac * x + bc * y + cc * z],
         -1,
     )
-    regular = determinant > _SINGULAR * a * d * f
+    least = max(_SINGULAR, _ROUNDING * np.finfo(matrix.dtype.as_numpy_dtype).eps)
+    regular = determinant > least * a * d * f
     divisor = tf.where(regular, determinant, tf.ones_like(determinant))
     nan = tf.constant(np.nan, found.dtype)
     return tf.where(regular[..., None], found / divisor[..., None], nan)

@@ -121,3 +121,12 @@ def test_small_systems():
     expected = np.linalg.solve(matrix[:4], right[:4, :, None])[..., 0]
     np.testing.assert_allclose(found[:4], expected, rtol=1e-8)
     assert np.isnan(found[4]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_makes_no_system_regular(dtype):
+    """Two rows each, as of one view: determinants are what rounding leaves."""
+    rng = np.random.default_rng(0)
+    rows, right = rng.normal(size=(1000, 2, 3)), rng.normal(size=(1000, 3))
+    matrix = tf.constant(rows.swapaxes(-1, -2).astype(dtype) @ rows.astype(dtype))
+    assert np.isnan(solve_3x3(matrix, tf.constant(right, dtype))).all()
