@@ -10,7 +10,8 @@ from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.work import Work
 from human_pose.files.errors import InputError
 
-# Frames from which lengths and noise are estimated, in that many runs of a long take.
+# Frames that show somebody, from which lengths and noise are estimated, in that many
+# runs of a long take.
 _SAMPLE: Final = 1024
 _RUNS: Final = 4
 # The median of the length of a vector of two normal coordinates, by their deviation.
@@ -83,7 +84,7 @@ def measure(work: Work, lengths_mm: np.ndarray | None, temporal: bool) -> None:
       lengths_mm: `[K]`, of the person's bones, if they are known.
       temporal: whether it is asked what of the noise lasts.
     """
-    sample = _runs(len(work), _SAMPLE)
+    sample = _runs(np.flatnonzero(work.shows), _SAMPLE)
     known = work.take.sigma_px  # measured before, with other exchanges
     sigma = known if known.size else _first_sigma(work)
     lengths, spreads = _lengths(work, sample, sigma, lengths_mm)
@@ -113,20 +114,20 @@ def measure(work: Work, lengths_mm: np.ndarray | None, temporal: bool) -> None:
 
 
 def _statistics(
-    work: Work, sample: list[slice], starts: dict[int, tuple[Any, Any]]
+    work: Work, sample: list[np.ndarray], starts: dict[int, tuple[Any, Any]]
 ) -> noise.Statistics:
     """Statistics of the sample's frames, which begin where they ended before."""
     body, terms = work.body(), work.terms(False)
     total = None
-    for part in sample:
+    for run, part in enumerate(sample):
         observed = work.observed(part)
-        if part.start in starts:
-            x, turn = work.stages.refined(*starts[part.start], observed, body, terms)
+        if run in starts:
+            x, turn = work.stages.refined(*starts[run], observed, body, terms)
         else:
             points = work.triangulated(part)
             x, turn = work.stages.frames(points, observed, body, terms)
-        starts[part.start] = x, turn
-        follows = work.follows[part].copy()
+        starts[run] = x, turn
+        follows = work.follows[part] * (np.diff(part, prepend=-1) == 1)
         follows[0] = 0
         found = work.stages.statistics(x, turn, observed, body, terms, follows)
         found = noise.Statistics(*(value.numpy() for value in found))
@@ -148,7 +149,7 @@ def _first_sigma(work: Work) -> np.ndarray:
 
 
 def _lengths(
-    work: Work, sample: list[slice], sigma: np.ndarray, given_mm: np.ndarray | None
+    work: Work, sample: list[np.ndarray], sigma: np.ndarray, given_mm: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bone lengths, and their deviations, `[K]` each."""
     if given_mm is not None:
@@ -171,10 +172,16 @@ def _lengths(
     return estimate_lengths(joints, covariance, prior)
 
 
-def _runs(count: int, most: int) -> list[slice]:
-    """Runs of frames that follow each other, evenly over a take."""
-    if count <= most:
-        return [slice(0, count)]
+def _runs(rows: np.ndarray, most: int) -> list[np.ndarray]:
+    """Runs of frames that follow each other, evenly over those of a take.
+
+    Args:
+      rows: `[N]`, the frames that show somebody: of a long recording the person may
+        be there for a part of it alone.
+      most: of how many frames all runs are together.
+    """
+    if len(rows) <= most:
+        return [rows]
     length = most // _RUNS
-    starts = np.linspace(0, count - length, _RUNS).astype(int)
-    return [slice(int(start), int(start) + length) for start in starts]
+    starts = np.linspace(0, len(rows) - length, _RUNS).astype(int)
+    return [rows[start : start + length] for start in starts]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from human_pose.calibrated import measure
 from human_pose.calibrated.config import CalibratedConfig, SolverConfig
 from human_pose.calibrated.evaluation.cautions import cautions
 from human_pose.calibrated.lifter import CalibratedLifter
@@ -352,3 +353,17 @@ def test_two_joints_alone_are_placed_or_missing(session):
 def test_detections_that_are_one_point(session):
     found = session.lift(NOISY.replace(joints_2d_px=0 * NOISY.joints_2d_px + 500.0))
     assert np.isfinite(found.poses.joints_3d_mm).all()
+
+
+def test_a_person_who_is_there_for_a_part_is_measured_there(session, monkeypatch):
+    """Of a long take runs of frames are measured, all of which once showed nobody."""
+    tall = made.recording(1.2 * TRUTH, noise_px=1.0)
+    start, count = 14, 60
+    late = made.recording(np.tile(TRUTH, (count // FRAMES, 1, 1)))
+    joints = np.full_like(late.joints_2d_px, np.nan)
+    joints[start : start + FRAMES] = tall.joints_2d_px
+    monkeypatch.setattr(measure, "_SAMPLE", 16)
+    found = session.measured(late.replace(joints_2d_px=joints)).take
+    expected = session.measured(tall).take
+    np.testing.assert_allclose(found.lengths_mm, expected.lengths_mm, rtol=1e-6)
+    np.testing.assert_allclose(found.sigma_px, expected.sigma_px, rtol=1e-6)
