@@ -14,7 +14,7 @@ from human_pose.calibrated.checkpoint import load_lifter
 from human_pose.calibrated.config import CalibratedConfig, RecordingConfig
 from human_pose.calibrated.evaluation.report import REPORT as RECORDING_REPORT
 from human_pose.calibrated.evaluation.truth import truth_of
-from human_pose.calibrated.evaluation.whose import may_be_of, said_of_place
+from human_pose.calibrated.evaluation.whose import may_be_of, nearest, said_of_place
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.people import People, choose, tell_apart
 from human_pose.calibrated.prior.files import load_prior
@@ -206,7 +206,9 @@ def learn(
     chosen = choose(people, recording.person)
     if wrong := said_of_place(truth, chosen):
         raise InputError(f"{truth.source}: {wrong}")
-    person = _of_whom(truth, chosen).index(truth)
+    person = nearest(truth, chosen)
+    if len(chosen) > 1:
+        print(f"truth: of person {person}")
     lifter = lifter_for(detected.skeleton, prior, checkpoint, None)
     table = train(lifter, chosen[person], truth, training, folder)
     lines = (f"checkpoint: {folder / CHECKPOINT}", f"report: {folder / REPORT}")

@@ -33,6 +33,15 @@ def may_be_of(truth: Motion, recordings: Sequence[Recording]) -> list[bool]:
     return [bool(off == np.nanmin(off_mm) or off < _FAR_MM) for off in off_mm]
 
 
+def nearest(truth: Motion, recordings: Sequence[Recording]) -> int:
+    """The number of the person whom a known motion is nearest; 0 where nobody is known.
+
+    Arguments and errors as of `may_be_of`.
+    """
+    off_mm = _distances_mm(truth, recordings)
+    return 0 if np.isnan(off_mm).all() else int(np.nanargmin(off_mm))
+
+
 def said_of_place(truth: Motion, recordings: Sequence[Recording]) -> str:
     """What is wrong where a known motion is of none of the persons; "" if it may be.
 

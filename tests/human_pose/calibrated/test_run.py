@@ -5,6 +5,7 @@ import dataclasses
 import types
 
 import made_up_people
+import made_up_recording
 import numpy as np
 import pytest
 
@@ -173,3 +174,18 @@ def test_nothing_is_learned_from_a_truth_of_another_world(tmp_path, monkeypatch)
     monkeypatch.setattr(run, "read_truth", lambda *_: elsewhere)
     with pytest.raises(InputError, match=r"in the calibration's world .* lie 5\.2 m"):
         run.learn(RecordingConfig(tmp_path), tmp_path, CalibratedTrainingConfig())
+
+
+def test_what_is_learned_from_is_whom_the_truth_is_nearest(tmp_path, monkeypatch):
+    """Not whoever is near, as somebody who is embraced."""
+    joints = made_up_recording.truth_mm(8)
+    people = [made_up_recording.recording(joints + off) for off in (200.0, 0.0)]
+    truth = Motion(joints, people[0].skeleton)
+    monkeypatch.setattr(run, "read", lambda config: people[0])
+    monkeypatch.setattr(run, "read_truth", lambda *_: truth)
+    monkeypatch.setattr(run, "_told_apart", lambda detected: None)
+    monkeypatch.setattr(run, "choose", lambda *_: people)
+    monkeypatch.setattr(run, "lifter_for", lambda *_: None)
+    monkeypatch.setattr(run, "train", lambda lifter, seen, *_: f"{seen is people[1]}")
+    said = run.learn(RecordingConfig(tmp_path), tmp_path, CalibratedTrainingConfig())
+    assert said.startswith("True")
