@@ -88,12 +88,18 @@ def split(
 ) -> tuple[list[Batch], list[Batch]]:
     """Batches to learn from, and those of held-out clips.
 
+    Of recordings of one motion the same moments are held out.
+
     Raises:
       InputError: if a recording has too few frames that follow each other.
     """
     rng = np.random.default_rng(config.seed)
     learned: list[Batch] = []
     held: list[Batch] = []
+    # Whether each moment, by its truth, is held out: recordings may be of one motion,
+    # as those of a training's settings, and what is learned from one is not held out of
+    # another.
+    moments: dict[int, bool] = {}
     for source in sources:
         clips = _clips(source, config.clip_frames)
         if len(clips) < _FEWEST:
@@ -101,11 +107,28 @@ def split(
                 f"{source.name}: must have {_FEWEST * config.clip_frames} frames that "
                 "follow each other and whose motion is known, to learn from"
             )
-        count = min(max(round(config.held_out * len(clips)), 1), len(clips) - 1)
-        order = rng.permutation(len(clips))
-        held += _batches(source, [clips[i] for i in order[:count]], config)
-        learned += _batches(source, [clips[i] for i in order[count:]], config)
+        clips = [clips[i] for i in rng.permutation(len(clips))]
+        shown = _moments(source, clips)
+        # Clips with moments of both kinds are neither learned from nor held out.
+        kinds = [{moments[m] for m in each & moments.keys()} for each in shown]
+        new = [i for i, kind in enumerate(kinds) if not kind]
+        count = min(max(round(config.held_out * len(new)), 1), len(new) - 1)
+        for number, i in enumerate(new):
+            kinds[i] = {number < count}
+        for batches, out in ((held, True), (learned, False)):
+            chosen = [i for i, kind in enumerate(kinds) if kind == {out}]
+            moments |= {m: out for i in chosen for m in shown[i]}
+            batches += _batches(source, [clips[i] for i in chosen], config)
     return learned, held
+
+
+def _moments(source: Source, clips: Sequence[np.ndarray]) -> list[set[int]]:
+    """What tells the moments of each clip: their truth."""
+    known = np.any(_known(source), axis=1)
+    return [
+        {hash(source.truth_mm[row].tobytes()) for row in clip[known[clip]]}
+        for clip in clips
+    ]
 
 
 def _clips(source: Source, frames: int) -> list[np.ndarray]:
@@ -132,9 +155,9 @@ def _batches(
     source: Source, clips: Iterable[np.ndarray], config: CalibratedTrainingConfig
 ) -> list[Batch]:
     """Clips put together, as many as fit, and filled up to equal lengths."""
-    parts: list[list[np.ndarray]] = [[]]
+    parts: list[list[np.ndarray]] = []
     for clip in clips:
-        if parts[-1] and sum(map(len, parts[-1])) + len(clip) > config.batch_frames:
+        if not parts or sum(map(len, parts[-1])) + len(clip) > config.batch_frames:
             parts.append([])
         parts[-1].append(clip)
     return [_batch(source, part, config.batch_frames) for part in parts]

@@ -152,6 +152,8 @@ def _fit(
                 history = trainer.fit(
                     _Numbers(len(learned), config.seed),
                     epochs=config.epochs,
+                    # Keras would do it again, by Python's own generator.
+                    shuffle=False,
                     callbacks=[best, _Shown(bar, events)],
                     verbose=0,
                 )

@@ -1,6 +1,7 @@
 """Learning the calibrated lifter's weights through its minimisers."""
 
 import dataclasses
+import random
 import types
 
 import made_up_recording
@@ -15,6 +16,7 @@ from human_pose.calibrated.minimise import exactly
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.calibrated.session import Session
 from human_pose.calibrated.training import run
+from human_pose.calibrated.training import trainer as trainer_module
 from human_pose.calibrated.training.clips import Source, solve, split
 from human_pose.calibrated.training.config import FEW, WEIGHTS, CalibratedTrainingConfig
 from human_pose.calibrated.training.run import REPORT, train
@@ -58,6 +60,47 @@ def test_clips_follow_cuts_and_each_frame_is_in_one():
             assert (np.diff(batch.rows[place - 1 : place + 2]) == 1).all()
     again = split([source(follows, truth)], config)
     assert [b.rows.tolist() for b in again[1]] == [b.rows.tolist() for b in held]
+
+
+def test_what_is_held_out_is_learned_from_in_no_setting():
+    """The recording's settings are of one motion, and show not all of it."""
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(2, 60, 2, 3))
+    follows = np.array([0.0] + [1.0] * 59)
+    part = source(follows, one)
+    part.solved.work.shows[:12] = False  # views that do not show the first clip
+    later = source(follows[5:], np.append(one[6:], other[:1], axis=0))
+    sources = [source(follows, one), part, later, source(follows, other)]
+    for seed in range(5):
+        learned, held = split(sources, dataclasses.replace(SHORT, seed=seed))
+        sides = []
+        for batches in (learned, held):
+            shown = [(b.source.truth_mm[b.rows], b.known[:, 0]) for b in batches]
+            sides.append({t.tobytes() for truth, k in shown for t in truth[k]})
+        assert not sides[0] & sides[1]
+        assert {id(batch.source) for batch in learned} >= {*map(id, sources[:2])}
+        assert {id(sources[0]), id(sources[3])} <= {id(b.source) for b in held}
+
+
+def test_the_order_of_clips_is_the_seeds_alone(tmp_path, monkeypatch):
+    """Keras shuffles by Python's generator, which nobody seeds."""
+    orders = []
+
+    class Trainer(CalibratedTrainer):
+        def train_step(self, data):
+            orders[-1].append(int(trainer_module._number(data)))
+            return dict.fromkeys(("loss", "gradient_norm"), tf.constant(1.0))
+
+    monkeypatch.setattr(run, "CalibratedTrainer", Trainer)
+    monkeypatch.setattr(Trainer, "mean_errors", lambda self, held: np.zeros(2))
+    lifter = CalibratedLifter(load_prior(), RECORDING.skeleton)
+    learned, held = split([source([0.0] + [1.0] * 119)], SHORT)
+    for seed in range(3):
+        random.seed(seed)
+        orders.append([])
+        run._fit(lifter, learned, held, SHORT, tmp_path)
+    assert orders[0] == orders[1] == orders[2]
+    assert len(orders[0]) == SHORT.epochs * len(learned) > 10
 
 
 def test_too_little_to_learn_from_is_told(tmp_path):
