@@ -141,6 +141,14 @@ class Fit(NamedTuple):
     inlier: tf.Tensor
 
 
+def trusted(points_px: tf.Tensor, confidence: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Detections `[..., 2]` and confidences, 0 both where nothing finite is seen."""
+    finite = tf.math.is_finite(confidence)
+    finite &= tf.reduce_all(tf.math.is_finite(points_px), -1)
+    confidence = tf.where(finite & (confidence > 0), confidence, 0.0)
+    return tf.where(confidence[..., None] > 0, points_px, 0.0), confidence
+
+
 def project(joints_mm: tf.Tensor, projection: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Images `[..., V, J, 2]` of joints `[..., J, 3]`, px; depths `[..., V, J, 1]`."""
     homogeneous = by_matrices(joints_mm, projection)
@@ -217,6 +225,12 @@ def rotation(turn_rad: tf.Tensor) -> tf.Tensor:
     second = tf.where(small, 0.5 - squared / 24, (1 - tf.cos(angle)) / safe)
     cross = skew(turn_rad)
     return tf.eye(3, dtype=cross.dtype) + first * cross + second * (cross @ cross)
+
+
+def restarted(x: Unknowns, turn: tf.Tensor) -> tuple[Unknowns, tf.Tensor]:
+    """The same joints with their turns made part of the start."""
+    turned = turn @ rotation(x.turn_rad)
+    return Unknowns(x.joints_mm, tf.zeros_like(x.turn_rad)), turned
 
 
 def in_body(x: Unknowns, start: tf.Tensor) -> tf.Tensor:

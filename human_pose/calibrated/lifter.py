@@ -24,12 +24,14 @@ from human_pose.calibrated.energy import (
     Observed,
     Unknowns,
     Weights,
-    rotation,
+    restarted,
+    trusted,
 )
 from human_pose.calibrated.joints import ModelJoints
 from human_pose.calibrated.prior.pose_prior import PosePrior
 from human_pose.calibrated.take import Take, of_anybody
 from human_pose.files.errors import InputError
+from human_pose.geometry.projection import with_depth
 from human_pose.geometry.skeleton import Skeleton, places_of
 from human_pose.geometry.triangulation import Triangulated
 
@@ -126,9 +128,9 @@ class CalibratedLifter(keras.Model):
 
         Args:
           detections: `points_px` `[F, V, D, 2]`, the detector's joints in pinholes'
-            images; `confidence` `[F, V, D]`, 0 where not seen; and `projection`
-            `[F, V, 3, 4]`, world mm to homogeneous px. Differentiable in the first and
-            the last.
+            images; `confidence` `[F, V, D]`, 0 where not seen, as what is not finite
+            is not; and `projection` `[F, V, 3, 4]`, world mm to homogeneous px of any
+            positive scale. Differentiable in the first and the last.
 
         Returns:
           `[F, D, 3]`, world mm.
@@ -146,9 +148,11 @@ class CalibratedLifter(keras.Model):
         back = places_of(self.joints.skeleton, self.joints.detector)
         there = tf.constant(places >= 0, tf.float64)
         places = np.maximum(places, 0)
-        confidence = there * tf.gather(confidence, places, axis=2)
-        points = tf.gather(points, places, axis=2)
-        points = tf.where(confidence[..., None] > 0, points, 0.0)
+        points, confidence = trusted(
+            tf.gather(points, places, axis=2),
+            there * tf.gather(confidence, places, axis=2),
+        )
+        projection = with_depth(projection)
         take = of_anybody(self.prior, _RATIO_PX * self.profile_px()[None])
         body, terms = self.body(take), self.terms(take, temporal=False)
         observed = self.observed(points, confidence, projection, take)
@@ -338,12 +342,6 @@ class CalibratedLifter(keras.Model):
 
 # `EnergyConfig.outlier_px` is said of a detector with this σ.
 _RATIO_PX: Final = 4.0
-
-
-def restarted(x: Unknowns, turn: tf.Tensor) -> tuple[Unknowns, tf.Tensor]:
-    """The same joints with their turns made part of the start."""
-    turned = turn @ rotation(x.turn_rad)
-    return Unknowns(x.joints_mm, tf.zeros_like(x.turn_rad)), turned
 
 
 def _swaps(limb: float, body: float) -> np.ndarray:

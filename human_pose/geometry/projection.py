@@ -57,6 +57,22 @@ def by_matrices(points_mm: tf.Tensor, projection: tf.Tensor) -> tf.Tensor:
     return tf.einsum(equation, points_mm, linear) + shift
 
 
+def with_depth(projection: tf.Tensor) -> tf.Tensor:
+    """The same pinholes by matrices whose last coordinate is the depth, in mm.
+
+    A matrix and its multiples show the same images; calibrations from points and their
+    images give any of them.
+
+    Args:
+      projection: `[..., 3, 4]`, world mm to homogeneous pixels, positive before the
+        camera; zeros, of no camera, stay.
+    """
+    squared = tf.reduce_sum(tf.square(projection[..., 2:, :3]), -1, keepdims=True)
+    return projection * tf.math.rsqrt(
+        tf.where(squared > 0, squared, tf.ones_like(squared))
+    )
+
+
 class Cameras(NamedTuple):
     """V cameras as tensors of one type.
 
