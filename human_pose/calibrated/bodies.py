@@ -127,10 +127,13 @@ def _extras(
         offsets[row, known + row] = 1
         offsets[row, anchor] -= 1
     wide = np.kron(offsets, np.eye(3))
-    spread = wide.T @ wide / config.extra_mm**2
-    # As rough as the joint that they hang on.
+    strays = np.array(joints.strays, bool)
+    far_mm = np.repeat(np.where(strays, config.stray_mm, config.extra_mm), 3)
+    spread = wide.T @ (wide / far_mm[:, None] ** 2)
+    # As rough as the joint that they hang on, or, if nobody knows it, as any.
     of_joints = tf.reduce_mean(tf.reshape(variances, [-1, 3]), -1)
-    rough = tf.repeat(tf.gather(of_joints, np.array(joints.hangs_on, np.int32)), 3)
+    rough = tf.gather(of_joints, np.array(joints.hangs_on, np.int32))
+    rough = tf.repeat(tf.where(strays, tf.reduce_max(of_joints), rough), 3)
     rows = tf.constant(wide, variances.dtype)
     return (
         tf.constant(spread, variances.dtype),

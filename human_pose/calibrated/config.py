@@ -55,6 +55,7 @@ class EnergyConfig:
       lasting: share of a detector's noise that lasts from frame to frame; None: as the
         recording shows.
       extra_mm: of joints that the prior does not know, about the one they hang on.
+      stray_mm: of those of which nobody says on which, about the root: a body's size.
     """
 
     outlier_share: float = 0.03
@@ -71,6 +72,7 @@ class EnergyConfig:
     body_swap: float = 0.004
     lasting: float | None = None
     extra_mm: float = 150.0
+    stray_mm: float = 750.0
 
 
 @dataclass(frozen=True)

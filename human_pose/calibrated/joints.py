@@ -6,10 +6,13 @@ from typing import Final
 import numpy as np
 
 from human_pose.geometry.joint_words import from_names
+from human_pose.geometry.known_skeletons import VOCABULARY
 from human_pose.geometry.skeleton import Skeleton, convert
 
 # Words that make a joint part of what a detector exchanges.
-_ARMS: Final = ("shoulder", "elbow", "wrist", "hand", "thumb", "index", "pinky")
+_ARMS: Final = (
+    "shoulder", "elbow", "wrist", "hand", "finger", "thumb", "index", "pinky",
+)  # fmt: skip
 _LEGS: Final = ("hip", "knee", "ankle", "heel", "toe", "foot")
 SWAP_NAMES: Final = ("arms", "legs")
 
@@ -26,6 +29,8 @@ class ModelJoints:
       exchanges: bool `[S, J]`: joints that change sides: none, arms, legs, all.
       bones: `[B, 2]`, parent and child of the prior's bones.
       hangs_on: `[J - K]`, for each other joint the one it hangs on.
+      strays: `[J - K]`, whether neither its name nor the detector's tree says on which;
+        then it is the root.
     """
 
     skeleton: Skeleton
@@ -35,6 +40,7 @@ class ModelJoints:
     exchanges: np.ndarray
     bones: tuple[tuple[int, int], ...]
     hangs_on: tuple[int, ...]
+    strays: tuple[bool, ...]
 
     @classmethod
     def of(cls, prior: Skeleton, detector: Skeleton) -> "ModelJoints":
@@ -48,14 +54,12 @@ class ModelJoints:
         ]
         names = (*prior.names, *extra)
         tree = from_names(names)
-        parents = [
-            *prior.parents,
-            *(_anchor(tree, len(prior) + e, len(prior)) for e in range(len(extra))),
-        ]
+        anchors = [_anchor(name, tree, prior, detector) for name in extra]
+        hangs_on = tuple(prior.root if a is None else a for a in anchors)
         skeleton = Skeleton(
             names,
-            tuple(parents),
-            pairs=tree.pairs,
+            (*prior.parents, *hangs_on),
+            pairs=(*tree.pairs, *_further_pairs(extra, tree, detector)),
             aliases=(*prior.aliases,),
         )
         return cls(
@@ -63,9 +67,10 @@ class ModelJoints:
             prior,
             detector,
             tuple(skeleton.flip_order),
-            _exchanges(names),
+            _exchanges(skeleton, hangs_on),
             tuple((p, j) for j, p in enumerate(prior.parents) if p >= 0),
-            tuple(parents[len(prior) :]),
+            hangs_on,
+            tuple(a is None for a in anchors),
         )
 
     def __len__(self) -> int:
@@ -89,16 +94,55 @@ def _places(source: Skeleton, target: Skeleton) -> list[int | None]:
     ]
 
 
-def _anchor(tree: Skeleton, joint: int, count: int) -> int:
-    """The first joint of the prior on the way from a joint to the root."""
-    joint = tree.parents[joint]
-    while joint >= count:
+def _anchor(
+    name: str, tree: Skeleton, prior: Skeleton, detector: Skeleton
+) -> int | None:
+    """The first joint of the prior on the way from a joint to the root.
+
+    The way is that of the joints' names where these are known, and else that of the
+    detector's own tree, whose root is but where joints are put of which nothing is
+    known: then there is none.
+
+    Args:
+      name: of the joint, which the prior does not know.
+      tree: of all joints, by their names.
+      prior: the prior's skeleton.
+      detector: the detector's.
+    """
+    known = dict(zip(detector.names, _places(detector, prior), strict=True))
+    while name not in VOCABULARY:
+        parent = detector.parents[detector.names.index(name)]
+        if parent in (-1, detector.root):
+            return None
+        name = detector.names[parent]
+        if (place := known[name]) is not None:
+            return place
+    joint = tree.names.index(name)
+    while joint >= len(prior):
         joint = tree.parents[joint]
     return max(joint, 0)
 
 
-def _exchanges(names: tuple[str, ...]) -> np.ndarray:
+def _further_pairs(
+    extra: list[str], tree: Skeleton, detector: Skeleton
+) -> list[tuple[str, str]]:
+    """Pairs of the detector's own joints whose names do not tell of them."""
+    told = {name for pair in tree.pairs for name in pair}
+    return [pair for pair in detector.pairs if {*pair} <= {*extra} - told]
+
+
+def _exchanges(skeleton: Skeleton, hangs_on: tuple[int, ...]) -> np.ndarray:
+    """As of `ModelJoints`; what hangs on a limb, as fingers do, goes with it."""
+    names, flip = skeleton.names, list(skeleton.flip_order)
     sided = np.array([n.startswith(("left_", "right_")) for n in names])
-    arms = sided & np.array([any(w in n for w in _ARMS) for n in names])
-    legs = sided & np.array([any(w in n for w in _LEGS) for n in names])
+    sided |= np.arange(len(names)) != flip
+    arms, legs = (
+        sided & np.array([any(w in n for w in words) for n in names])
+        for words in (_ARMS, _LEGS)
+    )
+    first = len(names) - len(hangs_on)
+    free = sided & ~(arms | legs)
+    for limb in (arms, legs):
+        limb[first:] |= free[first:] & limb[list(hangs_on)]
+        limb |= limb[flip]
     return np.stack([np.zeros_like(sided), arms, legs, sided])

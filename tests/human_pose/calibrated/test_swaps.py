@@ -8,7 +8,11 @@ import pytest
 
 from human_pose.calibrated import swaps
 from human_pose.calibrated.joints import SWAP_NAMES, ModelJoints
+from human_pose.calibrated.lifter import CalibratedLifter
+from human_pose.calibrated.prior.files import load_prior
+from human_pose.calibrated.take import of_anybody
 from human_pose.geometry.known_skeletons import BODY_25, COCO_17, KNOWN
+from human_pose.geometry.skeleton import Skeleton
 from human_pose.geometry.skeletons import LIFTER_17
 
 JOINTS = ModelJoints.of(LIFTER_17, LIFTER_17)
@@ -110,3 +114,38 @@ def test_toes_hang_on_ankles_and_eyes_on_heads():
     eyes = ModelJoints.of(LIFTER_17, COCO_17)
     anchor = dict(zip(eyes.skeleton.names[17:], eyes.hangs_on, strict=True))
     assert anchor["left_eye"] == LIFTER_17.index("neck")
+
+
+def test_what_hangs_on_a_limb_changes_sides_with_it():
+    joints = ModelJoints.of(LIFTER_17, KNOWN["cmu"])
+    _, arms, legs, whole = joints.exchanges
+    for name, on_arm in (("left_ring_1", True), ("right_eye", False)):
+        place = joints.skeleton.index(name)
+        assert (arms[place], legs[place], whole[place]) == (on_arm, False, True)
+
+
+def further(parents):
+    """The prior's joints, and a detector's own: two of a hand, one of nothing."""
+    own = {"cuff_L": "left_wrist", "tip_L": "cuff_L", "cuff_R": "right_wrist"}
+    names = {n: LIFTER_17.names[p] for n, p in zip(*parents, strict=True) if p >= 0}
+    return Skeleton.grown(
+        {"pelvis": None} | names | own | {"ball": "pelvis"},
+        pairs=(*LIFTER_17.pairs, ("cuff_L", "cuff_R")),
+    )
+
+
+def test_joints_of_unknown_names_hang_where_the_detector_says():
+    """On the root they once lay within 150 mm of it, and weakened the prior."""
+    joints = ModelJoints.of(LIFTER_17, further((LIFTER_17.names, LIFTER_17.parents)))
+    left, right = LIFTER_17.index("left_wrist"), LIFTER_17.index("right_wrist")
+    names = dict(zip(joints.skeleton.names[17:], joints.hangs_on, strict=True))
+    assert names == {"cuff_L": left, "tip_L": left, "cuff_R": right, "ball": 0}
+    assert joints.strays == (False, False, False, True)
+    cuffs = [joints.skeleton.index(name) for name in ("cuff_L", "cuff_R")]
+    assert joints.exchanges[:, cuffs].tolist() == [[0, 0], [1, 1], [0, 0], [1, 1]]
+    prior = load_prior()
+    body = CalibratedLifter(prior, joints.detector).body(of_anybody(prior, np.ones(1)))
+    deviation = 1 / np.sqrt(np.diag(body.precisions[0])[51:].reshape(-1, 3)[:, 0])
+    np.testing.assert_allclose(deviation, [150, 150, 150, 750])
+    roughness = 1 / np.diag(body.acceleration)[51:].reshape(-1, 3)[:, 0]
+    assert roughness[3] >= roughness[:3].max()
