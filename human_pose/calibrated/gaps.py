@@ -1,8 +1,13 @@
 """Frames that are not there, or that no view shows anything in, and what is unknown."""
 
+from typing import Final
+
 import numpy as np
 
 from human_pose.exchange.numbering import ASSUMED_FPS, LONGEST_GAP_S
+
+# How fast a body moves is seen in that part of how far it is carried on (dev).
+_OF_REACH: Final = 4
 
 
 def following(frames: np.ndarray, sequence: np.ndarray, fps: float) -> np.ndarray:
@@ -88,6 +93,53 @@ def bridged(
     share = np.clip(share, 0, 1)[:, None, None]
     joints = (1 - share) * joints_mm[before] + share * joints_mm[after]
     return joints, turns[nearest(seen, follows)]
+
+
+def spans(seen: np.ndarray, follows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last frame of each frame's sequence that show something.
+
+    Args:
+      seen: as of `nearest_seen`.
+      follows: see there.
+
+    Returns:
+      Their numbers, int64 `[F]` each; F and -1 of a sequence that shows nothing.
+    """
+    take, number = np.cumsum(follows == 0), np.arange(len(seen))
+    first = np.full(len(seen) + 1, len(seen))
+    last = np.full(len(seen) + 1, -1)
+    np.minimum.at(first, take[seen], number[seen])
+    np.maximum.at(last, take[seen], number[seen])
+    return first[take], last[take]
+
+
+def carried_on(
+    joints_mm: np.ndarray, seen: np.ndarray, follows: np.ndarray, reach: int
+) -> np.ndarray:
+    """Joints `[F, J, 3]`, with those of frames beyond their spans by the body's way.
+
+    The nearest pose that is seen moves on as the middle of its joints did before, or
+    after, until it is out of reach.
+
+    Args:
+      joints_mm: `[F, J, 3]`; those within the spans stay.
+      seen: as of `nearest_seen`.
+      follows: see there.
+      reach: over how many frames.
+    """
+    first, last = spans(seen, follows)
+    number = np.arange(len(seen))
+    beyond = (last >= 0) & ((number < first) | (number > last))
+    number, first, last = number[beyond], first[beyond], last[beyond]
+    near = np.clip(number, first, last)
+    steps = np.minimum(max(reach // _OF_REACH, 1), last - first)
+    other = np.where(number < first, near + steps, near - steps)
+    middle = joints_mm.mean(axis=1)
+    way = (middle[near] - middle[other]) / np.where(steps, near - other, 1)[:, None]
+    off = np.clip(number - near, -reach, reach)
+    result = joints_mm.copy()
+    result[beyond] = joints_mm[near] + (off[:, None] * way)[:, None]
+    return result
 
 
 def unknown(seen: np.ndarray, follows: np.ndarray, reach: int) -> np.ndarray:

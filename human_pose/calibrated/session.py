@@ -247,9 +247,9 @@ def _lift_windows(
     start = joints.copy()
     for window in windows(work, "sequence"):
         if changed[window.part].any():
-            arguments = window.of(work, start, frames.turns)
-            found = work.stages.sequence(*arguments).joints_mm
-            joints[window.kept] = found[window.own]
+            arguments = window.of(work, start, frames.turns, whole=False)
+            found = work.stages.sequence(*arguments).joints_mm.numpy()
+            joints[window.kept] = window.carried_on(work, found)
 
 
 def _covariances(work: Work, frames: Frames, joints: np.ndarray) -> np.ndarray:

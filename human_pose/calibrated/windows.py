@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from human_pose.calibrated import gaps
 from human_pose.calibrated.energy import Unknowns
 from human_pose.calibrated.work import Work
 
@@ -30,15 +31,38 @@ class Window(NamedTuple):
     own: slice
     overlap: int
 
-    def of(self, work: Work, joints: np.ndarray, turns: np.ndarray) -> tuple[Any, ...]:
-        """What `Stages.sequence` takes, filled up to a length that is compiled."""
+    def of(
+        self,
+        work: Work,
+        joints: np.ndarray,
+        turns: np.ndarray,
+        whole: bool = True,
+    ) -> tuple[Any, ...]:
+        """What `Stages.sequence` takes, filled up to a length that is compiled.
+
+        Args:
+          work: the recording.
+          joints: `[F, J, 3]`, of all its frames.
+          turns: `[F, 3, 3]`, of the bodies.
+          whole: with the frames before the first that shows something, and after the
+            last; else they are these again, and follow nothing. Nothing holds them:
+            where all frames are minimised together, steps would be as short as they
+            need.
+        """
         first, count = self.part.start, self.part.stop - self.part.start
         # Frames beyond the end are the last one again, and follow nothing.
         filled = np.minimum(np.arange(-(-count // _LENGTHS) * _LENGTHS), count - 1)
-        rows = first + filled
         follows = work.follows[self.part]
-        inside = np.zeros(len(rows))
+        inside = np.zeros(len(filled))
         inside[1 : count - 1] = follows[1:-1] * follows[2:]
+        if not whole:
+            begin, end = gaps.spans(work.shows[self.part], follows)
+            number = np.arange(count)
+            held = (begin <= number) & (number <= end)
+            inside[1 : count - 1] *= held[:-2] & held[1:-1] & held[2:]
+            near = np.where(end >= 0, np.clip(number, begin, end), number)
+            filled = near[filled]
+        rows = first + filled
         return (
             Unknowns(tf.constant(joints[rows]), tf.zeros([len(rows), 3], tf.float64)),
             tf.constant(turns[rows]),
@@ -48,6 +72,12 @@ class Window(NamedTuple):
             work.terms(True),
             tf.constant(self.overlap, tf.int32),
         )
+
+    def carried_on(self, work: Work, joints: np.ndarray) -> np.ndarray:
+        """Those of `kept`, of joints `[N, J, 3]` found from what is not whole."""
+        part = slice(0, self.part.stop - self.part.start)
+        shows, follows = work.shows[self.part], work.follows[self.part]
+        return gaps.carried_on(joints[part], shows, follows, self.overlap)[self.own]
 
 
 def windows(work: Work, stage: str) -> Iterator[Window]:
