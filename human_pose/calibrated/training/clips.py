@@ -136,12 +136,19 @@ def _clips(source: Source, frames: int) -> list[np.ndarray]:
     follows = source.solved.work.follows
     runs = np.split(np.arange(len(follows)), np.flatnonzero(follows[1:] == 0) + 1)
     known: np.ndarray = np.any(_known(source), axis=1)
-    return [
-        part
+    shows = np.asarray(source.solved.work.shows)
+    parts = [
+        _held(part, shows)
         for run in runs
         for part in np.array_split(run, max(round(len(run) / frames), 1))
-        if len(part) >= _SHORTEST and known[part].any()
     ]
+    return [part for part in parts if len(part) >= _SHORTEST and known[part].any()]
+
+
+def _held(clip: np.ndarray, shows: np.ndarray) -> np.ndarray:
+    """A clip without frames at its ends that show nothing, which nothing holds."""
+    seen = np.flatnonzero(shows[clip])
+    return clip[seen[0] : seen[-1] + 1] if len(seen) else clip[:0]
 
 
 def _known(source: Source) -> np.ndarray:

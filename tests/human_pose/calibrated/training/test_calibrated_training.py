@@ -62,6 +62,15 @@ def test_clips_follow_cuts_and_each_frame_is_in_one():
     assert [b.rows.tolist() for b in again[1]] == [b.rows.tolist() for b in held]
 
 
+def test_clips_begin_and_end_where_they_show_something():
+    """Nothing holds the frames beyond, and steps are as short as these need."""
+    some = source([0.0] + [1.0] * 35)
+    some.solved.work.shows[[0, 1, 5, 22, 23, *range(25, 36)]] = False
+    learned, held = split([some], SHORT)
+    rows = [sorted({*batch.rows.tolist()}) for batch in (*held, *learned)]
+    assert sorted(rows) == [[*range(2, 12)], [*range(12, 22)]]
+
+
 def test_what_is_held_out_is_learned_from_in_no_setting():
     """The recording's settings are of one motion, and show not all of it."""
     rng = np.random.default_rng(0)
