@@ -74,6 +74,21 @@ class EnergyConfig:
     extra_mm: float = 150.0
     stray_mm: float = 750.0
 
+    def __post_init__(self) -> None:
+        """Raises `InputError` for what is no weight: most have a logarithm."""
+        for name, value in vars(self).items():
+            if name == "lasting":
+                continue
+            if not 0 < value < math.inf:
+                raise InputError(name, "must be positive", value)
+        if not self.outlier_share < 1:
+            raise InputError("outlier_share", "must be below 1", self.outlier_share)
+        if not 2 * self.limb_swap + self.body_swap < 1:
+            swaps = [self.limb_swap, self.limb_swap, self.body_swap]
+            raise InputError("limb_swap and body_swap", "must leave a chance", swaps)
+        if self.lasting is not None and not 0 <= self.lasting <= 1:
+            raise InputError("lasting", "must be from 0 to 1", self.lasting)
+
 
 @dataclass(frozen=True)
 class SolverConfig:
@@ -97,6 +112,15 @@ class SolverConfig:
     window: int = 1024
     overlap_s: float = 1.0
     batch: int = 1024
+
+    def __post_init__(self) -> None:
+        """Raises `InputError` for what is no number of steps, or of frames."""
+        for name in ("frame_iterations", "sequence_iterations", "window", "batch"):
+            if getattr(self, name) < 1:
+                raise InputError(name, "must be 1 or more", getattr(self, name))
+        for name in ("rtol", "noise_rounds", "overlap_s"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(name, "must be 0 or more", getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from human_pose.calibrated.checkpoint import NAME, load_lifter, save_lifter
-from human_pose.calibrated.config import CalibratedConfig, EnergyConfig
+from human_pose.calibrated.config import CalibratedConfig, EnergyConfig, SolverConfig
 from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.calibrated.training.config import WEIGHTS
@@ -88,3 +88,23 @@ def test_other_joints_and_no_file_are_told_in_one_line(saved, tmp_path):
         load_lifter(tmp_path / "empty")
     renamed = dataclasses.replace(COCO, aliases=())
     load_lifter(saved, renamed)  # other words for the same joints
+
+
+@pytest.mark.parametrize(
+    ("config", "changes", "message"),
+    [
+        (EnergyConfig, {"time": 0.0}, r"time must be positive; received 0\.0"),
+        (EnergyConfig, {"bone_mm": -3.0}, "bone_mm must be positive"),
+        (EnergyConfig, {"tilt_rad": np.nan}, "tilt_rad must be positive; received nan"),
+        (EnergyConfig, {"outlier_share": 1.0}, "outlier_share must be below 1"),
+        (EnergyConfig, {"limb_swap": 0.5}, "limb_swap and body_swap must leave"),
+        (EnergyConfig, {"lasting": 1.2}, "lasting must be from 0 to 1"),
+        (SolverConfig, {"window": 0}, "window must be 1 or more"),
+        (SolverConfig, {"overlap_s": np.inf}, "overlap_s must be 0 or more"),
+    ],
+)
+def test_settings_that_are_none_are_refused(config, changes, message):
+    """Of a weight of 0 the file could be written, and not read again."""
+    with pytest.raises(InputError, match=message):
+        config(**changes)
+    assert EnergyConfig(lasting=0.0) and SolverConfig(noise_rounds=0)
