@@ -79,9 +79,11 @@ def train_on(
         learned, held = _prepare(lifter, recordings, config)
         result = _fit(lifter, learned, held, config, folder)
         text = _report(result, config, len(learned), len(held))
+        # An earlier lifter's report must not stand beside this one.
+        (folder / REPORT).unlink(missing_ok=True)
+        save_lifter(folder / NAME, lifter)
         with atomic(folder / REPORT) as temporary:
             temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-        save_lifter(folder / NAME, lifter)
     return "\n".join(_errors_table(result))
 
 
@@ -256,9 +258,15 @@ def _report(
 
 
 def _shown(variable: str, value: np.ndarray) -> str:
-    """A weight as it stands in `EnergyConfig`."""
+    """A weight as it acts, and as it stands in `EnergyConfig` if that has it."""
     if variable == "log_outlier_share":
         value = 1 / (1 + np.exp(-value))
+    elif variable == "log_sigma":  # of joints beside each other
+        value = np.exp(value - np.mean(value))
     elif variable.startswith("log_"):
         value = np.exp(value)
+    if variable in ("log_swaps", "log_shares"):
+        value = value / np.sum(value)
+    elif variable == "log_lasting":
+        value = np.mean(value)
     return " ".join(f"{number:.4g}" for number in np.ravel(value))

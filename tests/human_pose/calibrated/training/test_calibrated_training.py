@@ -15,6 +15,7 @@ from human_pose.calibrated.lifter import CalibratedLifter
 from human_pose.calibrated.minimise import exactly
 from human_pose.calibrated.prior.files import load_prior
 from human_pose.calibrated.session import Session
+from human_pose.calibrated.take import of_anybody
 from human_pose.calibrated.training import run
 from human_pose.calibrated.training import trainer as trainer_module
 from human_pose.calibrated.training.clips import Source, solve, split
@@ -152,6 +153,49 @@ def test_a_group_at_no_minimum_leaves_the_others_their_derivative():
     found = solver(tf.ones_like(right), (curved,), damping, right).numpy()
     assert found[[0, 2]] == pytest.approx(1 / curved.numpy()[[0, 2]])
     assert np.isfinite(found).all()
+
+
+def test_no_report_stands_beside_another_lifter(tmp_path, monkeypatch):
+    """Where a training that overwrites is killed as it writes."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    (tmp_path / REPORT).write_text("of an earlier training")
+    (tmp_path / NAME).write_text("its lifter")
+    monkeypatch.setattr(run, "_prepare", lambda *_: ([], []))
+    for name in ("_fit", "_report"):
+        monkeypatch.setattr(run, name, lambda *_: "")
+    monkeypatch.setattr(run, "save_lifter", killed)
+    with pytest.raises(KeyboardInterrupt):
+        config = dataclasses.replace(SHORT, overwrite=True)
+        run.train_on(None, [], config, tmp_path)
+    assert (tmp_path / NAME).exists() and not (tmp_path / REPORT).exists()
+
+
+def test_weights_are_shown_as_they_act():
+    lifter = CalibratedLifter(load_prior(), RECORDING.skeleton)
+    rng = np.random.default_rng(0)
+    for name in ("log_swaps", "log_shares", "log_sigma", "log_lasting"):
+        variable = lifter.weight(name)
+        variable.assign_add(rng.normal(0, 1, variable.shape))
+
+    def shown(name):
+        said = run._shown(name, lifter.weight(name).numpy())
+        return np.array(said.split(), float)
+
+    take = of_anybody(load_prior(), np.ones((1, len(lifter.joints))))
+    terms = lifter.terms(take, temporal=False)
+    np.testing.assert_allclose(shown("log_swaps"), terms.swaps, rtol=1e-3)
+    np.testing.assert_allclose(shown("log_sigma"), lifter.sigma_px(take)[0], rtol=1e-3)
+    assert shown("log_shares").sum() == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(
+        shown("log_outlier_share"), terms.outlier_share.numpy(), rtol=1e-3
+    )
+    share = 0.1 * shown("log_lasting")[0]
+    some = float(lifter.terms(take._replace(lasting=0.1), temporal=True).prior)
+    expected = 0.05 ** (1 - share) * 0.5**share
+    assert some == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_best_epoch_is_kept_and_the_first_may_be_it():
