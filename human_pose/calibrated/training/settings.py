@@ -46,12 +46,13 @@ def _as_it_is(
 def _of_some_views(
     recording: Recording, config: CalibratedTrainingConfig, rng: np.random.Generator
 ) -> Recording | None:
-    """Of two views or more, not of all; None of a recording that has no others."""
-    count = len(recording.view_names)
+    """Of two views or more that show somebody, not of all; None if there are two."""
+    shown = np.flatnonzero(recording.seen.any(axis=(0, 2, 3)))
+    count = len(shown)
     if count <= _FEWEST_VIEWS:
         return None
     del config
-    chosen = rng.permutation(count)[: rng.integers(_FEWEST_VIEWS, count)]
+    chosen = shown[rng.permutation(count)[: rng.integers(_FEWEST_VIEWS, count)]]
     names = [recording.view_names[view] for view in sorted(chosen)]
     some = recording.of_views(names)
     return some.replace(source=f"{recording.source} by {', '.join(names)}")

@@ -43,3 +43,19 @@ def test_unknown_settings_are_told(names):
     config = dataclasses.replace(CONFIG, settings=names)
     with pytest.raises(InputError, match="settings must be of as it is, some views"):
         [*with_settings(made_up_recording.recording(), config)]
+
+
+def test_views_that_show_nobody_are_none_of_the_fewer():
+    """Two of them alone would have ended the training."""
+    recording = made_up_recording.recording()
+    joints = recording.joints_2d_px.copy()
+    joints[:, 2] = np.nan
+    shown = recording.replace(joints_2d_px=joints)
+    for seed in range(5):
+        config = dataclasses.replace(CONFIG, seed=seed)
+        _, some, _ = with_settings(shown, config)
+        assert len(some.view_names) == 2
+        assert some.seen.any(axis=(0, 2, 3)).all()
+    joints[:, 1] = np.nan
+    few = recording.replace(joints_2d_px=joints)
+    assert len([*with_settings(few, CONFIG)]) == 2
