@@ -150,9 +150,10 @@ def _mean_length(
 
 
 def _size(seen: list[tuple[float, float]], own: np.ndarray) -> float:
-    """The person's size beside the prior's body."""
-    ratios = np.array([length for length, _ in seen]) / own
-    variances = np.array([variance for _, variance in seen]) / own**2
+    """The person's size beside the prior's body, of bones that have a length there."""
+    lengths, variances = np.array(seen)[own > 0].T
+    own = own[own > 0]
+    ratios, variances = lengths / own, variances / own**2
     weight = 1 / (variances + _PROPORTIONS**2)
     # Long bones say more of a size than short ones.
     weight *= own / own.max()

@@ -1,5 +1,8 @@
 """What is measured of a take: lengths of bones and noise, of invented data."""
 
+import dataclasses
+import warnings
+
 import numpy as np
 import pytest
 
@@ -100,6 +103,23 @@ def test_bones_that_nobody_sees_have_the_persons_size():
     assert np.isfinite(found).all() and np.isfinite(spread).all()
     rows = np.delete(found / np.where(lengths > 0, lengths, 1), SKELETON.root)
     np.testing.assert_allclose(rows * 1.2, 1, rtol=0.02)  # the prior's own
+
+
+def test_joints_that_are_one_in_the_prior_say_nothing_of_the_size():
+    """Without a warning of a division by their distance."""
+    joints, lengths = poses(size=1.2)
+    spine, chest = SKELETON.index("spine"), SKELETON.index("thorax")
+    own = PRIOR.lengths_mm.copy()
+    own[chest], own[spine] = own[chest] + own[spine], 0.0
+    joints[:, spine] = joints[:, SKELETON.index("pelvis")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, spread = estimate_lengths(
+            joints, covariance(joints, 1.0), dataclasses.replace(PRIOR, lengths_mm=own)
+        )
+    rest = np.delete(np.arange(len(own)), [SKELETON.root, spine, chest])
+    np.testing.assert_allclose(found[rest], lengths[rest], rtol=0.02)
+    assert found[spine] == spread[spine] == 0
 
 
 def autoregressive(share, steps=200_000, last=0.9, seed=0):
