@@ -89,6 +89,12 @@ def observe(recording: Recording, joints: ModelJoints) -> Sight:
     return Sight(ordered, weights, projection, _ordered(whitening, joints))
 
 
+def shows_body(recording: Recording, joints: ModelJoints) -> bool:
+    """Whether any view of one person's recording shows a joint that the prior knows."""
+    seen = joints.from_detector(recording.seen[:, :, 0, :, None], False)
+    return bool(seen[:, :, : len(joints.prior)].any())
+
+
 def _exactness(recording: Recording) -> tuple[np.ndarray, np.ndarray | None]:
     """How exact detections are beside others of their kind, and in which directions.
 

@@ -14,6 +14,7 @@ from human_pose.calibrated.evaluation.comparison import BASELINES
 from human_pose.calibrated.evaluation.movie import write_movie
 from human_pose.calibrated.evaluation.report import REPORT, Findings, write_report
 from human_pose.calibrated.evaluation.viewer import VIEWER, Film, write_viewer
+from human_pose.calibrated.observe import shows_body
 from human_pose.calibrated.session import Lifted, Session
 from human_pose.exchange import formats
 from human_pose.exchange.anipose import write_anipose
@@ -212,7 +213,7 @@ def _of_some_views(
     """
 
     def method(given: Recording) -> np.ndarray:
-        if not given.seen.any():
+        if not shows_body(given, session.lifter.joints):
             return np.full((len(given), len(session.lifter.joints), 3), np.nan)
         views = [recording.view_names.index(name) for name in given.view_names]
 

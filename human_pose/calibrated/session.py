@@ -125,7 +125,7 @@ class Session:
         sight = observe(recording, self.lifter.joints)
         check_known(self.lifter, len(sight.projection), lengths_mm, sigma_px)
         nothing = np.zeros(0)
-        sigma = nothing if sigma_px is None else sigma_px
+        sigma = nothing if sigma_px is None else np.asarray(sigma_px, np.float64)
         take = Take(nothing, nothing, sigma, 0.0, recording.fps or DEFAULT_FPS)
         follows = gaps.following(recording.frames, recording.sequence, take.fps)
         stages = self._compiled(sight)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from human_pose.calibrated import measure
+from human_pose.calibrated import measure, results
 from human_pose.calibrated.config import CalibratedConfig, SolverConfig
 from human_pose.calibrated.evaluation.cautions import cautions
 from human_pose.calibrated.lifter import CalibratedLifter
@@ -380,3 +380,24 @@ def test_frames_before_and_after_that_show_nobody_change_no_others(session):
     assert (np.diff(spread[32:]) > 0).all() and (np.diff(spread[:8]) < 0).all()
     off = np.linalg.norm(np.diff(found.joints_3d_mm, axis=0), axis=-1).mean(axis=-1)
     assert off.max() < 2 * off[9:31].max()
+
+
+def test_deviations_may_be_a_list(session, lifted):
+    sigma = lifted.take.sigma_px.tolist()
+    found = session.measured(NOISY, sigma_px=sigma).take.sigma_px
+    np.testing.assert_allclose(found, lifted.take.sigma_px, rtol=0.05)
+
+
+def test_views_that_show_no_body_are_no_fault_of_a_comparison():
+    """Cameras of which those that are left show a nose: the report was not written."""
+    skeleton = by_name("coco_17")
+    session = Session(CalibratedLifter(load_prior(), skeleton))
+    joints = np.full((2, 4, 1, 17, 2), 500.0)
+    seen = NOISY.of_frames(slice(2)).replace(
+        joints_2d_px=joints, confidence=np.ones((2, 4, 1, 17)), skeleton=skeleton
+    )
+    noses = np.full_like(joints, np.nan)
+    noses[..., skeleton.index("nose"), :] = 500.0
+    method = results._of_some_views(session, seen, np.ones((4, 22)))
+    found = method(seen.replace(joints_2d_px=noses).of_views(seen.view_names[:2]))
+    assert found.shape == (2, 22, 3) and np.isnan(found).all()
