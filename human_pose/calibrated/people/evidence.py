@@ -93,8 +93,9 @@ def split(
     last = np.arange(count)
     who = np.full(count, -1)  # on whom each piece ends so far
     for part, names, score in _of_persons(detections, cameras, persons):
-        renamed = result[part].reshape(-1)
-        for rows in _by_piece(pieces[part]):
+        # What is not judged here, as a single frame, goes on as it was cut before.
+        renamed = np.append(last, -1)[pieces[part]].reshape(-1)
+        for rows in _by_piece(pieces[part]) if len(names) else ():
             piece = pieces[part].reshape(-1)[rows[0]]
             course = names[_course(score[rows], names == who[piece])]
             before = course[0] if who[piece] < 0 else who[piece]
@@ -114,8 +115,8 @@ def _of_persons(
     """Scores of detections with each person's detections in the other views.
 
     Yields:
-      Some frames, the numbers of K persons who are seen there, and scores
-      `[F' V P, K]` of all detections.
+      Some frames, the numbers of K persons who are seen there, which may be none, and
+      scores `[F' V P, K]` of all detections.
     """
     for part, scores in itertools.groupby(
         pair_scores(detections, cameras), key=lambda each: each[0]
@@ -123,14 +124,12 @@ def _of_persons(
         there = persons[part]
         names, seen = np.unique(there[there >= 0], return_counts=True)
         names = names[seen >= _LEAST_SEEN]
-        if not len(names):
-            continue
         own = np.asarray(there[..., None] == names, np.float64)  # [F', V, P, K]
         total = np.zeros(own.shape)
         for _, u, v, score in scores:
             total[:, u] += score @ own[:, v]
             total[:, v] += score.swapaxes(1, 2) @ own[:, u]
-        yield part, names, total.reshape(-1, len(names))
+        yield part, names, total.reshape(there.size, len(names))
 
 
 def _by_piece(pieces: np.ndarray) -> list[np.ndarray]:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from human_pose.calibrated.people import Exchange, choose, evidence, tell_apart
-from human_pose.calibrated.people.detections import usable
+from human_pose.calibrated.people.detections import CHUNK, usable
 from human_pose.files.errors import InputError
 
 
@@ -109,6 +109,21 @@ def test_pieces_are_cut_where_the_person_changes():
         assert len(np.unique(who[row, view, place])) == 1
     assert (cut[:30] == pieces[:30]).all()
     ends = [np.unique(cut[50:, 0][who[50:, 0] == p]).tolist() for p in (0, 1)]
+    assert ends == [[last[0]], [last[1]]]
+
+
+def test_pieces_stay_cut_in_the_few_frames_that_are_left_over():
+    """Frames are judged by hundreds, and of the last one alone nothing can be said."""
+    recording, who = made_up_people.crowd(frames=CHUNK + 1, people=2)
+    detections, _ = usable(recording)
+    pieces = np.where(who < 0, -1, who + 2 * np.arange(4)[:, None])
+    late = pieces[CHUNK - 100 :, 0]
+    pieces[CHUNK - 100 :, 0] = np.choose(late + 1, [-1, 1, 0])
+    persons = np.where(pieces < 0, -1, pieces % 2)
+    cut, last = evidence.split(detections, recording.cameras, pieces, persons)
+    for piece in np.unique(cut[cut >= 0]):
+        assert len(np.unique(who[cut == piece])) == 1
+    ends = [cut[-1, 0][who[-1, 0] == p].tolist() for p in (1, 0)]
     assert ends == [[last[0]], [last[1]]]
 
 
