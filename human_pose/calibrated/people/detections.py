@@ -1,7 +1,7 @@
 """Detections of several people, made ready to be compared: undistorted, each once."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,20 @@ _NEARBY: Final = 5  # frames
 _LEAST_SHARE: Final = 0.5
 # Frames handled at once: bounds the memory.
 CHUNK: Final = 512
+
+
+class Times(NamedTuple):
+    """When the F frames of a recording were.
+
+    Attributes:
+      moments: int64 `[F]`, in frames, those that lack among them; ascending.
+      sequence: `[F]`, equal for the frames of a take.
+      fps: frames a second.
+    """
+
+    moments: np.ndarray
+    sequence: np.ndarray
+    fps: float
 
 
 @dataclass(frozen=True, eq=False)

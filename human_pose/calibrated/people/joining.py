@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from human_pose.calibrated.people.detections import Detections
+from human_pose.calibrated.people.detections import Detections, Times
 from human_pose.geometry.cameras import Camera
 
 # How long somebody may be out of sight, and how far away he may be then.
@@ -32,8 +32,7 @@ def joined(
     detections: Detections,
     cameras: tuple[Camera, ...],
     persons: np.ndarray,
-    sequence: np.ndarray,
-    fps: float,
+    times: Times,
 ) -> np.ndarray:
     """Persons `[F, V, P]`, those who are the same with one number.
 
@@ -44,21 +43,22 @@ def joined(
       detections: of all views.
       cameras: one for each view; without them nobody has a place.
       persons: numbers, `[F, V, P]`, -1 for none.
-      sequence: `[F]`, equal for the frames of a take.
-      fps: frames a second.
+      times: of the frames.
     """
     if not cameras:
         return persons
+    fps, moments, sequence = times.fps, times.moments, times.sequence
     found = sorted(_persons(detections, cameras, persons, fps), key=lambda p: p.first)
-    firsts = [person.first for person in found]
+    firsts = [int(moments[person.first]) for person in found]
     pairs = []
     for before in found:
-        soon = bisect.bisect_right(firsts, before.last)
-        late = bisect.bisect_right(firsts, before.last + _LONGEST_S * fps)
+        gone_at = int(moments[before.last])
+        soon = bisect.bisect_right(firsts, gone_at)
+        late = bisect.bisect_right(firsts, gone_at + _LONGEST_S * fps)
         for after in found[soon:late]:
             if sequence[before.last] == sequence[after.first]:
                 off = float(np.linalg.norm(before.gone_mm - after.come_mm))
-                gap_s = (after.first - before.last) / fps
+                gap_s = (moments[after.first] - gone_at) / fps
                 if off <= _STILL_MM + _WALK_MM_S * gap_s:
                     pairs.append((off, before.number, after.number))
     name = np.arange(int(persons.max(initial=-1)) + 2)

@@ -15,11 +15,11 @@ from typing import Final
 import numpy as np
 
 from human_pose.calibrated.people import clusters, evidence
-from human_pose.calibrated.people.detections import Detections, usable
+from human_pose.calibrated.people.detections import Detections, Times, usable
 from human_pose.calibrated.people.exchanges import Exchange, find_exchanges
 from human_pose.calibrated.people.joining import joined
 from human_pose.calibrated.people.tracking import track
-from human_pose.exchange.numbering import ASSUMED_FPS
+from human_pose.exchange.numbering import ASSUMED_FPS, moments
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 
@@ -104,7 +104,9 @@ def _persons(recording: Recording, detections: Detections, fps: float) -> np.nda
     """Numbers of persons, `[F, V, P]`, -1 for none."""
     # Several views only: of one there is nothing to match.
     cameras = recording.cameras if len(recording.view_names) > 1 else ()
-    pieces, links = track(detections, recording.sequence, fps)
+    when = moments(recording.frames, recording.sequence)
+    times = Times(when, recording.sequence, fps)
+    pieces, links = track(detections, times)
     for _ in range(_ROUNDS):
         beside = [links, evidence.within_views(pieces)]
         across = evidence.across_views(detections, cameras, pieces)
@@ -116,7 +118,7 @@ def _persons(recording: Recording, detections: Detections, fps: float) -> np.nda
             break
         # A track goes on where the last of its parts ends.
         pieces, links = cut, links._replace(first=last[links.first])
-    return joined(detections, cameras, persons, recording.sequence, fps)
+    return joined(detections, cameras, persons, times)
 
 
 def _ranked(

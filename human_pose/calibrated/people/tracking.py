@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from human_pose.calibrated.people.detections import Detections, distances
+from human_pose.calibrated.people.detections import Detections, Times, distances
 
 # How far joints move between detections, in body sizes: by noise, and in a second.
 _REST: Final = 0.15
@@ -58,22 +58,19 @@ class _Track(NamedTuple):
     points: np.ndarray
     seen: np.ndarray
     size: float
-    row: int
+    moment: int
     piece: int
     number: int
     length: int
     step: np.ndarray
 
 
-def track(
-    detections: Detections, sequence: np.ndarray, fps: float
-) -> tuple[np.ndarray, Links]:
+def track(detections: Detections, times: Times) -> tuple[np.ndarray, Links]:
     """Pieces of tracks.
 
     Args:
       detections: of all views.
-      sequence: `[F]`, equal for the frames of a take.
-      fps: frames a second.
+      times: of the frames.
 
     Returns:
       Numbers of pieces, int64 `[F, V, P]`, -1 where there is no detection, and links of
@@ -83,7 +80,7 @@ def track(
     links: list[tuple[int, int, float]] = []
     count = 0
     for view in range(pieces.shape[1]):
-        count = _follow(detections, view, sequence, fps, count, pieces, links)
+        count = _follow(detections, view, times, count, pieces, links)
     columns = np.array(links, np.float64).reshape(-1, 3)
     pairs = columns[:, :2].astype(np.int64)
     return pieces, Links(pairs[:, 0], pairs[:, 1], columns[:, 2])
@@ -92,8 +89,7 @@ def track(
 def _follow(
     detections: Detections,
     view: int,
-    sequence: np.ndarray,
-    fps: float,
+    times: Times,
     count: int,
     pieces: np.ndarray,
     links: list[tuple[int, int, float]],
@@ -104,16 +100,18 @@ def _follow(
     valid = detections.valid[:, view]
     area, begun = _area(detections, view), 0
     for row in range(len(pieces)):
-        if row and sequence[row] != sequence[row - 1]:
+        now = int(times.moments[row])
+        if row and times.sequence[row] != times.sequence[row - 1]:
             tracks, known = [], {}
-        longest = max(_LONGEST_S * fps, 1)
-        tracks = [t for t in tracks if row - t.row <= min(longest, t.length)]
+        longest = max(_LONGEST_S * times.fps, 1)
+        tracks = [t for t in tracks if now - t.moment <= min(longest, t.length)]
         places = np.flatnonzero(valid[row])
         if not len(places):
             continue
-        off, reach = _distances(detections, view, row, places, tracks, fps)
+        gap = now - np.array([t.moment for t in tracks])
+        off = _distances(detections, view, row, places, tracks, gap)
+        reach = np.minimum(_REST + _SPEED * gap / times.fps, _FARTHEST)
         likely, sure = _likely(off, reach)
-        gap = row - np.array([t.row for t in tracks])
         # As many false alarms as tracks that began out of nothing.
         shares = _shares(off, reach, gap, begun / (row + 1) / area)
         kept = []
@@ -123,7 +121,7 @@ def _follow(
             if before is not None and shares[likely[new], new] < _EVEN:
                 before = None
             begun += row > 0 and before is None
-            if new in sure and _goes_on(tracks[sure[new]], row, number):
+            if new in sure and _goes_on(tracks[sure[new]], now, number):
                 piece = tracks[sure[new]].piece
             else:
                 piece, count = count, count + 1
@@ -132,7 +130,7 @@ def _follow(
                 known[number] = piece
             pieces[row, view, place] = piece
             at = row, view, int(place)
-            kept.append(_gone_on(detections, at, before, piece, number))
+            kept.append(_gone_on(detections, at, now, before, piece, number))
         held = {t.piece for t in kept}
         tracks = kept + [t for t in tracks if t.piece not in held]
     return count
@@ -141,6 +139,7 @@ def _follow(
 def _gone_on(
     detections: Detections,
     at: tuple[int, int, int],
+    now: int,
     before: _Track | None,
     piece: int,
     number: int,
@@ -151,9 +150,9 @@ def _gone_on(
     if before is not None:
         both = seen & before.seen
         moved = (points[both] - before.points[both]).mean(axis=0)
-        step, length = moved / (at[0] - before.row), before.length + 1
+        step, length = moved / (now - before.moment), before.length + 1
     size = float(detections.size_px[at])
-    return _Track(points, seen, size, at[0], piece, number, length, step)
+    return _Track(points, seen, size, now, piece, number, length, step)
 
 
 def _distances(
@@ -162,12 +161,11 @@ def _distances(
     row: int,
     places: np.ndarray,
     tracks: list[_Track],
-    fps: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """In body sizes: from tracks to detections `[T, N]`, and the most of each `[T]`."""
+    gap: np.ndarray,
+) -> np.ndarray:
+    """From tracks, lost for a gap `[T]`, to detections `[T, N]`, in body sizes."""
     if not tracks:
-        return np.zeros((0, len(places))), np.zeros(0)
-    gap = row - np.array([t.row for t in tracks])
+        return np.zeros((0, len(places)))
     # A short while bodies move on as they did.
     ahead = np.stack([t.step for t in tracks]) * np.minimum(gap, _AHEAD)[:, None]
     off, common = distances(
@@ -178,8 +176,7 @@ def _distances(
     )
     old = np.array([t.size for t in tracks])[:, None]
     size = np.maximum(old, detections.size_px[row, view, places])
-    off = np.where(common >= _LEAST_COMMON, off / size, np.inf)
-    return off, np.minimum(_REST + _SPEED * gap / fps, _FARTHEST)
+    return np.where(common >= _LEAST_COMMON, off / size, np.inf)
 
 
 def _likely(
@@ -236,9 +233,9 @@ def _shares(
     return np.where(density > _BESIDE_CLUTTER * clutter, share, 0.0)
 
 
-def _goes_on(old: _Track, row: int, number: int) -> bool:
+def _goes_on(old: _Track, now: int, number: int) -> bool:
     """Whether a piece may go on: without a gap, and with the detector's consent."""
-    return old.row == row - 1 and (old.number < 0 or number in (-1, old.number))
+    return old.moment == now - 1 and (old.number < 0 or number in (-1, old.number))
 
 
 def _links(

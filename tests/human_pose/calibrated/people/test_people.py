@@ -150,6 +150,26 @@ def test_who_leaves_all_views_and_comes_back_is_the_same():
     matched(tell_apart(recording), recording, np.where(gone, -1, who))
 
 
+@pytest.mark.parametrize(("gap", "people"), [(2, 1), (40, 1), (100, 2)])
+def test_frames_that_a_file_lacks_are_time_as_those_that_show_nobody(gap, people):
+    """Else whoever comes where somebody left minutes ago is that one."""
+    recording, who = made_up_people.crowd(people=2)
+    numbers = np.arange(100) + gap * (np.arange(100) >= 50)
+    alone = recording.replace(
+        confidence=np.where((who == 1)[..., None], recording.confidence, 0.0),
+        frames=5 * numbers,
+    )
+    rows = np.insert(np.arange(100), [50] * gap, -1)
+    unseen = alone.of_frames(rows).replace(frames=5 * np.arange(100 + gap))
+    hidden = (rows < 0)[:, None, None, None]
+    unseen = unseen.replace(confidence=np.where(hidden, 0.0, unseen.confidence))
+    found = [tell_apart(each).recordings for each in (alone, unseen)]
+    assert [len(each) for each in found] == [people, people]
+    for one, other in zip(*found, strict=True):
+        other = other.of_frames(rows >= 0)
+        np.testing.assert_array_equal(one.joints_2d_px, other.joints_2d_px)
+
+
 def test_cuts_between_takes():
     """One person in each take is the same; of several nobody knows."""
     recording, who = made_up_people.crowd()
