@@ -18,6 +18,7 @@ from human_pose.capture.views import View, check_views, with_places
 from human_pose.exchange.recording import Recording
 from human_pose.files.errors import InputError
 from human_pose.geometry.cameras import Camera
+from human_pose.media.rates import unevenness_s
 
 # Of a frame: less is rounding.
 _ROUNDING: Final = 1e-3
@@ -89,8 +90,9 @@ def resample(
 ) -> Recording:
     """Views' detections on one time base.
 
-    Views of the same times stay as they are, bit for bit. Else detections are
-    interpolated as `interpolation` says, and whoever the P places show keeps no order.
+    Views of the same times stay as they are, bit for bit, unless these are uneven by
+    more than a frame. Else detections are interpolated as `interpolation` says, and
+    whoever the P places show keeps no order.
 
     Args:
       views: one or more.
@@ -173,8 +175,12 @@ def _same_times(views: Sequence[View], offsets: np.ndarray, fps: float | None) -
     first = views[0]
     if fps is not None and (len(first) < 2 or fps != first.fps):
         return False
-    # Frames that all miss are missing in the results, too.
-    if len(first) > 1 and np.diff(first.times_s).max() > first.longest_step_s:
+    # Frames that all miss are missing in the results, too, and whose rate varies are
+    # frames of other times than their numbers say.
+    if len(first) > 1 and (
+        np.diff(first.times_s).max() > first.longest_step_s
+        or unevenness_s(first.times_s) > 1 / first.fps
+    ):
         return False
     return all(
         np.array_equal(view.times_s, first.times_s) and offset == offsets[0]

@@ -37,6 +37,16 @@ def rate_of(times_s: np.ndarray) -> float | None:
     return name if abs(name - rate) <= _doubt(steps, counts) * rate else rate
 
 
+def unevenness_s(times_s: np.ndarray) -> float:
+    """How far times are from even steps from the first to the last, s.
+
+    Args:
+      times_s: float64 `[F]`, one or more.
+    """
+    even = np.linspace(times_s[0], times_s[-1], len(times_s))
+    return float(np.abs(times_s - even).max())
+
+
 def _doubt(steps: np.ndarray, counts: np.ndarray) -> float:
     """How far a rate may be off by rounded times, as a share."""
     step = steps.sum() / counts.sum()

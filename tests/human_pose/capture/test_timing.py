@@ -47,6 +47,24 @@ def test_frames_that_all_views_miss_are_missing_in_the_results():
     )
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_rate_that_varies_is_made_even(count):
+    """As of a phone in the dusk: by numbers motion would be slower, then faster."""
+    times = np.cumsum(np.append(0.0, np.repeat([1 / 30, 1 / 24], 60)))
+    found = resample([view(name, times) for name in "ab"[:count]])
+    inner = found.frames[2:-2]
+    np.testing.assert_array_equal(found.frames, np.arange(len(found)))
+    expected = cubic(inner / found.fps)
+    for v in range(count):
+        np.testing.assert_allclose(
+            found.joints_2d_px[2:-2, v, 0], expected, rtol=0, atol=0.1
+        )
+    # Steps that are off by less than a frame stay.
+    shaken = times[:60] + np.resize([0.0, 0.01, -0.01], 60)
+    kept = resample([view("a", shaken)])
+    np.testing.assert_array_equal(kept.joints_2d_px[:, 0, 0], cubic(shaken))
+
+
 def test_other_rates_and_variable_ones_come_onto_one_base_as_cubics_say():
     rng = np.random.default_rng(0)
     own = np.arange(80) / 60
