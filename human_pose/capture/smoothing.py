@@ -20,6 +20,8 @@ _RATIOS: Final = np.logspace(-1, 7, 25)
 _SEARCHED: Final = 500
 # What is known before the first frame: the errors' variance many times.
 _UNKNOWN: Final = 1e8
+# Errors of what is exact, beside those that are said: 0 would say nothing of others.
+_EXACT: Final = 1e-30
 
 
 class Smoothed(NamedTuple):
@@ -50,7 +52,8 @@ def smooth(values: np.ndarray, variance: np.ndarray, times_s: np.ndarray) -> Smo
 
     Args:
       values: float64 `[F, C]`; NaN where nothing is known.
-      variance: float64 `[F, C]`, of the errors beside each other.
+      variance: float64 `[F, C]`, of the errors beside each other; taken as it is where
+        too little is measured to say how large errors are.
       times_s: float64 `[F]`, ascending.
 
     Returns:
@@ -67,14 +70,15 @@ def smooth(values: np.ndarray, variance: np.ndarray, times_s: np.ndarray) -> Smo
     some = _searched(known)
     for _ in range(_ROUNDS):
         part = own[some] / tails[some]
+        # Of equally likely ones, as where little is known, that which promises least.
         ratio = max(
-            _RATIOS,
+            _RATIOS[::-1],
             key=lambda r: _likelihood(values[some], part, steps[some.start :], r),
         )
         passed = _filter(values, own / tails, steps, ratio)
-        scale = _scale(passed, known)
+        scale = max(_scale(passed, typical), _EXACT * typical)
         positions, open_ = _backward(passed, steps)
-        # As far off as the measurement's error and what is open about the position.
+        # What is open about the position itself adds little to how far off it is.
         off = np.where(known, values - positions, 0.0) ** 2
         off = off / (scale * np.where(known, own, 1.0))
         tails = np.where(known, (_FREEDOM + 1) / (_FREEDOM + off), 1.0)
@@ -127,13 +131,15 @@ def _likelihood(
 ) -> float:
     """Of accelerations of one size beside the errors, with the best scale of both."""
     passed = _filter(values, variance, steps, ratio)
-    counted = _counted(passed)
-    scale = float(np.mean(passed.innovation[counted] ** 2 / passed.spread[counted]))
+    counted, scale = _counted(passed), _scale(passed, 1.0)
     return -float(np.log(passed.spread[counted] * max(scale, 1e-300)).sum())
 
 
-def _scale(passed: _Filtered, known: np.ndarray) -> float:
-    counted = _counted(passed) & known
+def _scale(passed: _Filtered, default: float) -> float:
+    """Of the errors, by what is counted; a default where nothing is."""
+    counted = _counted(passed)
+    if not counted.any():
+        return default
     return float(np.mean(passed.innovation[counted] ** 2 / passed.spread[counted]))
 
 

@@ -45,6 +45,29 @@ def test_who_comes_late_is_smoothed_as_who_was_always_there(stray):
     assert np.sqrt(np.mean((late - true[520:]) ** 2)) < 2.5
 
 
+@pytest.mark.parametrize("known", [[4], [2, 7], [2, 3], [0, 9]])
+def test_too_few_measurements_to_judge_errors_stay(known):
+    """All frames had the first one's position, and no variance."""
+    times = np.arange(10) / 30
+    values = np.full((10, 2), np.nan)
+    values[known] = np.stack([100.0 * np.array(known), -7.0 * np.array(known)], 1)
+    found = smooth(values, np.full((10, 2), 9.0), times)
+    np.testing.assert_allclose(found.position[known], values[known], atol=1e-3)
+    # As said, but that what lies where it must is taken for one of the better ones.
+    np.testing.assert_allclose(found.variance[known], 9.0 / 1.25, rtol=0.01)
+    others = np.delete(found.variance, known, axis=0)
+    assert np.isfinite(others).all() and (others > 9).all()
+    between = np.arange(known[0], known[-1] + 1)
+    line = between[:, None] * [100.0, -7.0]
+    np.testing.assert_allclose(found.position[between], line, atol=2.0)
+
+
+def test_what_stands_still_has_no_unknown_errors():
+    found = smooth(np.full((20, 2), 5.0), np.ones((20, 2)), np.arange(20) / 30)
+    np.testing.assert_allclose(found.position, 5.0)
+    assert (found.variance[5:] < 1e-6).all() and np.isfinite(found.variance).all()
+
+
 def test_what_is_exact_stays():
     times = np.arange(50) / 25
     values = np.stack([3 + 2 * times, -5 * times], axis=1)
