@@ -22,7 +22,6 @@ _SUFFIXES: Final = (".gif", ".mp4")
 # What viewers show in time; a film of faster recordings leaves frames out.
 _MOST_FPS: Final = 30.0
 _DEFAULT_FPS: Final = 25.0
-_MS: Final = 1000
 # 768 x 448 px: H.264 wants sides in multiples of 16.
 _SIZE_INCHES: Final = (9.6, 5.6)
 _DOTS_PER_INCH: Final = 80
@@ -53,19 +52,30 @@ def write_movie(path: str | os.PathLike[str], poses: Poses, speed: float = 1.0) 
         raise InputError(f"{poses.source}: must have joints to show")
     rate = (poses.fps or _DEFAULT_FPS) * speed
     every = max(1, round(rate / _MOST_FPS))
-    write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
+    images, count = _images(poses, every), len(range(0, len(poses), every))
     with atomic(path) as temporary:
-        write(temporary, _images(poses, every), rate / every)
+        if path.suffix.lower() == ".gif":
+            _write_gif(temporary, images, _durations_ms(count, rate / every))
+        else:
+            _write_mp4(temporary, images, rate / every)
     return path
 
 
-def _write_gif(path: Path, images: Iterator[np.ndarray], fps: float) -> None:
+def _durations_ms(count: int, fps: float) -> list[int]:
+    """How long each frame is shown: GIF counts whole hundredths of a second.
+
+    Of 30 frames a second some have three and some four. At our rates none has less than
+    two, which viewers take for ten.
+    """
+    ends = np.round(np.arange(count + 1) * 100 / fps).astype(int)
+    return [10 * int(hundredths) for hundredths in np.diff(ends)]
+
+
+def _write_gif(path: Path, images: Iterator[np.ndarray], times_ms: list[int]) -> None:
     frames = (Image.fromarray(image) for image in images)
     first = next(frames)
-    # Viewers take shorter times than 20 ms for 100.
-    duration = max(_MS / fps, 20)
     first.save(
-        path, save_all=True, append_images=frames, duration=duration, loop=0, disposal=1
+        path, save_all=True, append_images=frames, duration=times_ms, loop=0, disposal=1
     )
 
 

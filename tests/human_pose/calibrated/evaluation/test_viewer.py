@@ -106,6 +106,19 @@ def test_films_show_the_frames(suffix, tmp_path):
         assert (count, seconds) == (4, pytest.approx(4 / 6.25))
 
 
+@pytest.mark.parametrize("fps", [24.0, 30000 / 1001, 44.0, 60.0])
+def test_films_last_as_long_as_the_recording(fps, tmp_path):
+    """GIF counts hundredths of a second: rounded down, all went faster."""
+    path = write_movie(tmp_path / "film.gif", dataclasses.replace(POSES, fps=fps))
+    with Image.open(path) as film:
+        times_ms = []
+        for number in range(film.n_frames):
+            film.seek(number)
+            times_ms.append(film.info["duration"])
+    assert min(times_ms) >= 20
+    assert sum(times_ms) == pytest.approx(1000 * len(POSES) / fps, abs=10)
+
+
 @pytest.mark.parametrize(
     ("name", "speed", "words"),
     [
