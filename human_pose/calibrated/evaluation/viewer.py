@@ -20,6 +20,7 @@ from scipy import stats
 
 from human_pose.calibrated.evaluation import detections
 from human_pose.calibrated.evaluation.matching import in_skeleton, matched
+from human_pose.exchange.numbering import moments
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 from human_pose.files.extras import needed
@@ -125,6 +126,8 @@ def _content(
         if every > 1
         else "",
         "frames": poses.frames[chosen].tolist(),
+        # In frames: numbers may go on in steps, as of every fifth frame.
+        "moments": moments(poses.frames, poses.sequence)[chosen].tolist(),
         "sequence": poses.sequence[chosen].tolist(),
         "takes": len(np.unique(poses.sequence)),
         "fps": poses.fps,
@@ -170,8 +173,8 @@ def stride(poses: Poses, most_bytes: int) -> int:
     """Every how many frames one is shown."""
     joints, views = len(poses.skeleton), len(poses.view_names)
     floats = joints * (3 + 6 + 5 * views) + views
-    # Four letters of base64 for three bytes; frame, take and swaps in words.
-    each = floats * 4 * 4 / 3 + 12 + 8 * views
+    # Four letters of base64 for three bytes; frame, time, take and swaps in words.
+    each = floats * 4 * 4 / 3 + 20 + 8 * views
     return max(1, int(np.ceil(len(poses) * each / most_bytes)))
 
 

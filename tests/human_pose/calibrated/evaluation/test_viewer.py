@@ -86,6 +86,16 @@ def test_long_recordings_are_thinned_and_say_so(tmp_path):
     np.testing.assert_allclose(points, LOST[::every], atol=1e-3)
 
 
+def test_times_are_of_the_frames_that_are_there(tmp_path):
+    """Those of every fifth frame; three of them lack before the last one."""
+    numbers = 100 + 5 * np.append(np.arange(23), 26)
+    poses = dataclasses.replace(POSES, frames=numbers)
+    path = write_viewer(tmp_path / "page.html", poses, NOISY.replace(frames=numbers))
+    text = path.read_text("utf-8")
+    assert content(text)["moments"] == [*range(23), 26]
+    assert "data.moments[now] / data.fps" in text
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])
 def test_films_show_the_frames(suffix, tmp_path):
     few = dataclasses.replace(
