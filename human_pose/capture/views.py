@@ -119,13 +119,20 @@ def views_of(recording: Recording) -> tuple[View, ...]:
       recording: of one take, with its rate.
 
     Raises:
-      InputError: if the rate is not known, or there are several takes.
+      InputError: if the rate is not known, there are several takes, or frames are
+        numbered in steps, as every fifth one: the rate is that of those that are there.
     """
     if recording.fps is None:
         raise InputError(f"{recording.source}: fps", "must be known, to have times")
     takes = len(np.unique(recording.sequence))
     if takes > 1:
         raise InputError(f"{recording.source}", "must be of one take", f"{takes} takes")
+    if len(recording) > 1 and np.median(np.diff(recording.frames)) > 1:
+        raise InputError(
+            f"{recording.source}: frames",
+            "must be numbered one by one, to have times",
+            ", ".join(map(str, recording.frames[:3].tolist())),
+        )
     tracks, covariance = recording.tracks, recording.covariance_px2
     return tuple(
         View(

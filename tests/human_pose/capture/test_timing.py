@@ -179,6 +179,12 @@ def test_rates_are_those_meant_whatever_the_stamps_are_rounded_to():
         (lambda a, b: given([a, b], seconds={"a": np.inf}), "finite"),
         (lambda a, b: given([a, b], seconds={"a": 1}, frames={"a": 1}), "not both"),
         (lambda a, b: views_of(recording()), "fps must be known"),
+        (
+            lambda a, b: views_of(
+                recording(9, fps=30.0).replace(frames=5 * np.arange(9))
+            ),
+            "numbered one by one, to have times; received .0, 5, 10",
+        ),
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(call, says):
