@@ -10,6 +10,7 @@ from human_pose.exchange import formats, pose2sim
 from human_pose.exchange.recording import cameras_of
 from human_pose.exchange.sources import files_in
 from human_pose.files.errors import InputError
+from human_pose.files.paths import composed
 from human_pose.geometry.cameras import Camera
 from human_pose.media.videos import VIDEO_SUFFIXES, Video, probe
 
@@ -37,7 +38,7 @@ def find_videos(config: CaptureConfig) -> list[Video]:
       InputError: if there are none, two have one name, or one cannot be read.
     """
     paths = config.videos or videos_in(pose2sim.videos_folder(_project(config)))
-    names = [path.stem for path in paths]
+    names = [composed(path.stem) for path in paths]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise InputError(f"videos: must differ in their names; twice: {twice[0]}")
     return [probe(path) for path in paths]

@@ -152,6 +152,12 @@ def test_what_cannot_be_is_refused_before_anything_is_detected(
     shutil.copy(filmed.videos[0], tmp_path / "a.avi")
     with pytest.raises(InputError, match="must differ in their names; twice: a"):
         seen(replaced(filmed, videos=(*filmed.videos, tmp_path / "a.avi")), tmp_path)
+    # Names that look alike are one, however their letters are put together.
+    alike = [tmp_path / f"{name}.avi" for name in ("caf\u00e9", "cafe\u0301")]
+    for path in alike:
+        shutil.copy(filmed.videos[0], path)
+    with pytest.raises(InputError, match="must differ in their names"):
+        seen(replaced(filmed, videos=tuple(alike)), tmp_path)
 
 
 @pytest.mark.parametrize("argument", ["truth", "prior", "checkpoint"])
