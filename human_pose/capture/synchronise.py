@@ -42,7 +42,8 @@ class Synchronisation:
       offsets_s: float64 `[V]`: what happens at t is in a view's frames at t + offset.
       deviation_s: float64 `[V]`, standard errors of the offsets; 0 where given.
       confidence: float64 `[V]`, chances that an offset is right to half a frame.
-      fps: the highest rate of the views, in whose frames `lines` speaks.
+      fps: the highest rate of the views, in whose frames `lines` speaks; NaN of single
+        frames.
       method: "motion" or "given".
     """
 
@@ -97,7 +98,7 @@ def given(
         [chosen.get(n, 0.0) / r for n, r in zip(names, rates, strict=True)]
     )
     exact = np.zeros(len(views))
-    fps = max(view.fps for view in views)
+    fps = max((view.fps for view in views if len(view) > 1), default=float("nan"))
     return Synchronisation(names, offsets, exact, exact + 1, fps, "given")
 
 

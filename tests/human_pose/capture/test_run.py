@@ -121,6 +121,16 @@ def test_ranges_and_known_offsets_move_frames(filmed, tmp_path):
     assert straight.frames.tolist() == list(range(4, 16))
 
 
+def test_a_single_frame_of_each_video_is_a_recording(filmed, tmp_path):
+    found = seen(replaced(filmed, frames=slice(3, 4)), tmp_path)
+    assert found.recording.fps is None and found.recording.frames.tolist() == [3]
+    assert found.recording.joints_2d_px[0, :, 0, 0, 0].tolist() == [4, 4]
+    assert [each.numbers.tolist() for each in found.shown] == [[3], [3]]
+    late = {"sync": "offsets", "offsets_frames": {"b": 1}}
+    with pytest.raises(InputError, match="view a must have two frames or more"):
+        seen(replaced(filmed, frames=slice(3, 4), **late), tmp_path)
+
+
 def replaced(config, **changes):
     import dataclasses
 
