@@ -19,6 +19,9 @@ SHARES: Final = (0.68, 0.95)
 _FARTHEST: Final = 30
 _EXPLAINED: Final = 0.3
 _LEFT: Final = 0.5
+# Of an ellipsoid's largest variance: less is rounding.
+_FLAT: Final = 1e-12
+_LEAST_MM2: Final = 1e-30
 
 
 @dataclass(frozen=True)
@@ -262,8 +265,11 @@ def _ellipsoids(
 ) -> tuple[float, ...]:
     if covariance_mm2 is None or not chosen.any():
         return (float("nan"),) * len(SHARES)
-    inverse = np.linalg.pinv(covariance_mm2[chosen], hermitian=True)
-    squared = np.einsum("ni,nij,nj->n", offset, inverse, offset)
+    # Across a flat ellipsoid only what has no error lies in it.
+    size, axes = np.linalg.eigh(covariance_mm2[chosen])
+    along = np.einsum("nij,ni->nj", axes, offset) ** 2
+    size = np.maximum(size, _FLAT * size.max(axis=-1, keepdims=True, initial=0.0))
+    squared = (along / np.maximum(size, _LEAST_MM2)).sum(axis=-1)
     return tuple(float(np.mean(squared < stats.chi2.ppf(s, 3))) for s in SHARES)
 
 

@@ -97,6 +97,19 @@ def test_ellipsoids_hold_their_shares_of_gaussian_errors():
     np.testing.assert_allclose(errors.ellipsoids, (0.68, 0.95), atol=0.02)
 
 
+def test_flat_ellipsoids_hold_nothing_beside_them():
+    """What has no extent at all held every truth."""
+    flat = np.broadcast_to(np.diag([100.0, 100.0, 0.0]), (24, 17, 3, 3))
+    for off, covariance, share in (
+        ((1.0, 0.0, 0.0), flat, 1),
+        ((1.0, 0.0, 1.0), flat, 0),
+        ((1.0, 0.0, 0.0), 0 * flat, 0),
+        ((0.0, 0.0, 0.0), 0 * flat, 1),
+    ):
+        found = truth_errors(TRUTH + off, TRUTH, LIFTER_17, covariance)
+        assert found.ellipsoids == (share, share)
+
+
 def test_truth_is_matched_by_the_names_of_joints_and_the_numbers_of_frames():
     coco = by_name("coco_17")
     motion = Motion(TRUTH[::-1], LIFTER_17, frames=np.arange(24)[::-1] + 100)
