@@ -60,6 +60,8 @@ def tell_apart(recording: Recording) -> People:
         return People((recording,))
     fps = recording.fps or ASSUMED_FPS
     detections, doubles = usable(recording)
+    if not detections.valid.any():
+        raise InputError(f"{recording.source}: must show somebody; nobody is found")
     together = int(detections.valid.sum(axis=2).max(initial=0))
     if len(recording.view_names) > 1 and not recording.cameras:
         if together > 1:
@@ -71,8 +73,6 @@ def tell_apart(recording: Recording) -> People:
     persons = _persons(recording, detections, fps)
     persons, dropped = _ranked(persons, recording.sequence, fps)
     count = int(persons.max(initial=-1)) + 1
-    if not count:
-        raise InputError(f"{recording.source}: must show somebody; nobody is found")
     recordings = tuple(_of_person(recording, persons == who) for who in range(count))
     exchanges = find_exchanges(recording, persons)
     return People(

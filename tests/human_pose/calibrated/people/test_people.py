@@ -207,5 +207,11 @@ def test_what_cannot_be_told_apart_is_refused():
     with pytest.raises(InputError, match="up to 4 people: cameras must be given"):
         tell_apart(recording.replace(cameras=()))
     nobody = recording.replace(confidence=np.zeros(recording.confidence.shape))
-    with pytest.raises(InputError, match="must show somebody"):
-        tell_apart(nobody)
+    nothing = recording.replace(
+        joints_2d_px=recording.joints_2d_px[:, :, :0],
+        confidence=recording.confidence[:, :, :0],
+    )
+    for each in (nobody, nothing, recording.of_frames(slice(0, 0))):
+        for cameras in ((), recording.cameras):
+            with pytest.raises(InputError, match="must show somebody"):
+                tell_apart(each.replace(cameras=cameras))
