@@ -48,7 +48,8 @@ def joined(
     if not cameras:
         return persons
     fps, moments, sequence = times.fps, times.moments, times.sequence
-    found = sorted(_persons(detections, cameras, persons, fps), key=lambda p: p.first)
+    places = _persons(detections, cameras, persons, times)
+    found = sorted(places, key=lambda person: person.first)
     firsts = [int(moments[person.first]) for person in found]
     pairs = []
     for before in found:
@@ -85,17 +86,17 @@ def _persons(
     detections: Detections,
     cameras: tuple[Camera, ...],
     persons: np.ndarray,
-    fps: float,
+    times: Times,
 ) -> Iterator[_Person]:
     """Those who have a place where they come and where they go.
 
     What a single view shows before and after is none.
     """
-    where = np.stack(np.nonzero(persons >= 0))
+    when, where = times.moments, np.stack(np.nonzero(persons >= 0))
     who = persons[tuple(where)]
     order = np.argsort(who, kind="stable")  # frames stay in order
     bounds = np.flatnonzero(np.diff(who[order])) + 1
-    most = int(_END_S * fps)
+    most = int(_END_S * times.fps)
     for group in np.split(order, bounds):
         own = where[:, group]
         frames, count = np.unique(own[0], return_counts=True)
@@ -104,8 +105,9 @@ def _persons(
             continue
         own = own[:, np.isin(own[0], frames)]
         first, last = int(own[0, 0]), int(own[0, -1])
-        come = _place(detections, cameras, own[:, own[0] <= first + most])
-        gone = _place(detections, cameras, own[:, own[0] >= last - most])
+        after, left = when[first] + most, when[last] - most
+        come = _place(detections, cameras, own[:, when[own[0]] <= after])
+        gone = _place(detections, cameras, own[:, when[own[0]] >= left])
         if come is not None and gone is not None:
             yield _Person(int(who[group[0]]), first, last, come, gone)
 

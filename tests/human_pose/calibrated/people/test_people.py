@@ -4,8 +4,9 @@ import made_up_people
 import numpy as np
 import pytest
 
-from human_pose.calibrated.people import Exchange, choose, evidence, tell_apart
-from human_pose.calibrated.people.detections import CHUNK, usable
+from human_pose.calibrated.people import Exchange, choose, evidence, joining, tell_apart
+from human_pose.calibrated.people.detections import CHUNK, Times, usable
+from human_pose.exchange.numbering import moments
 from human_pose.files.errors import InputError
 
 
@@ -168,6 +169,16 @@ def test_frames_that_a_file_lacks_are_time_as_those_that_show_nobody(gap, people
     for one, other in zip(*found, strict=True):
         other = other.of_frames(rows >= 0)
         np.testing.assert_array_equal(one.joints_2d_px, other.joints_2d_px)
+
+
+def test_who_comes_is_where_the_first_frames_show_him_not_those_after_a_gap():
+    recording, who = made_up_people.crowd(people=1)
+    rows = np.r_[0, 50:100]
+    part, own = recording.of_frames(rows), who[rows]
+    times = Times(moments(part.frames, part.sequence), part.sequence, part.fps)
+    (found,) = joining._persons(usable(part)[0], part.cameras, own, times)
+    body = made_up_people.walkers(100, 1)[0, 0]
+    np.testing.assert_allclose(found.come_mm, np.median(body, axis=0), atol=50)
 
 
 def test_cuts_between_takes():
