@@ -43,16 +43,14 @@ def detect_videos(
       detector: that is asked where there are none of its own yet.
       chosen: numbers of frames, in each video; default: all.
       redo: whether those that are there are made again.
-      spare: the folder for detections of videos whose own cannot be written to.
+      spare: the folder for detections of videos whose own cannot be written to, unless
+        they are all there.
 
     Raises:
       InputError: naming the file, if a video cannot be read or a part not be written;
         parts that are done stay.
     """
-    whole = [
-        parts(video, detector, chosen, _writable(video, Path(spare)))
-        for video in videos
-    ]
+    whole = [_parts(video, detector, chosen, redo, Path(spare)) for video in videos]
     missing = [part for of in whole for part in of if redo or not part.is_made]
     if missing:
         _make(missing, detector)
@@ -73,12 +71,18 @@ def _sweep(folder: Path) -> None:
                 path.unlink()
 
 
-def _writable(video: Video, spare: Path) -> Path:
+def _parts(
+    video: Video, detector: Detector, chosen: slice | None, redo: bool, spare: Path
+) -> list[Part]:
+    """Parts beside the video, or in the spare folder where they cannot be made."""
     folder = video.path.parent
+    beside = parts(video, detector, chosen, folder)
     if os.access(folder, os.W_OK):
-        return folder
+        return beside
+    if not redo and all(part.is_made for part in beside):
+        return beside
     logging.warning("%s: cannot be written to; detections go to %s", folder, spare)
-    return spare
+    return parts(video, detector, chosen, spare)
 
 
 def _make(missing: Sequence[Part], detector: Detector) -> None:

@@ -165,6 +165,20 @@ def test_those_beside_which_nothing_can_be_written_go_elsewhere(
     assert not (tmp_path / "cam1.seeing").exists()
 
 
+def test_those_that_are_there_are_taken_where_nothing_can_be_written(
+    filmed, tmp_path, monkeypatch
+):
+    detect_videos(filmed, Seeing(), spare=tmp_path / "spare")
+    monkeypatch.setattr(detecting.os, "access", lambda folder, mode: False)
+    (tmp_path / "cam2.seeing" / "0000008.npz").unlink()
+    for redo, count, made in ((False, 20, ["cam2.seeing"]), (True, 40, None)):
+        detector = Seeing()
+        detect_videos(filmed, detector, redo=redo, spare=tmp_path / "spare")
+        assert len(detector.seen) == count
+        names = sorted(p.name for p in (tmp_path / "spare").iterdir())
+        assert names == (made or ["cam1.seeing", "cam2.seeing"])
+
+
 def test_frames_that_are_not_there_are_named(filmed, tmp_path):
     detector = Seeing()
     with pytest.raises(InputError, match=r"must name some of the 20 frames.*cam1\.mp4"):
