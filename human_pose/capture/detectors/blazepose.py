@@ -68,7 +68,10 @@ class BlazePose:
         """Starts MediaPipe; see `Detector`."""
         python = str(environment.python())
         # What MediaPipe logs goes to a file: nobody reads it unless the worker fails.
-        with tempfile.NamedTemporaryFile() as shared, tempfile.TemporaryFile() as log:
+        with (
+            tempfile.NamedTemporaryFile(buffering=0) as shared,
+            tempfile.TemporaryFile() as log,
+        ):
             numbers = (str(int(each)) for each in (self.complexity, self.single))
             command = [python, _WORKER, *numbers, shared.name]
             with _process(command, log) as process:
@@ -97,6 +100,19 @@ def _process(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
             f"detector: {command[0]}: cannot be started; {reason}; "
             f"{environment.MAKERS} makes it anew"
         ) from error
+
+
+def _fill(file: IO[bytes], size: int) -> None:
+    """Gives an unbuffered file so many bytes.
+
+    All are written: where the disk is full, a file of holes would end the process that
+    has it in memory without a word.
+    """
+    file.seek(0)
+    left = memoryview(bytes(size))
+    while left:
+        left = left[file.write(left) :]
+    file.truncate(size)
 
 
 class _Conversation:
@@ -139,8 +155,14 @@ class _Conversation:
 
     def _two_slots(self, size: int) -> np.ndarray:
         """Room for two pictures in the file that the worker has in memory, too."""
-        self._shared.truncate(2 * size)
-        room = mmap.mmap(self._shared.fileno(), 2 * size)
+        try:
+            _fill(self._shared, 2 * size)
+            room = mmap.mmap(self._shared.fileno(), 2 * size)
+        except OSError as error:
+            reason = error.strerror or one_line(error)
+            raise InputError(
+                f"detector: {self._shared.name}: has no room for two pictures; {reason}"
+            ) from error
         return np.frombuffer(room, np.uint8).reshape(2, size)
 
     def _ask(self, *request: int) -> None:

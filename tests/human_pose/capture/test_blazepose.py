@@ -1,5 +1,6 @@
 """What is said to the worker, and what it answers; MediaPipe itself where it is."""
 
+import io
 import os
 import signal
 import subprocess
@@ -99,6 +100,33 @@ def test_a_worker_that_ends_is_named_with_what_it_said(detector):
         detector.started() as detect,
     ):
         list(detect(pictures))
+
+
+def test_pictures_for_which_the_disk_has_no_room_are_told_of(detector, monkeypatch):
+    """They ended the process with a bus error."""
+    with detector.started() as detect:
+        with open("/dev/full", "r+b", buffering=0) as full:
+            monkeypatch.setattr(detect, "_shared", full)
+            with pytest.raises(
+                InputError, match="/dev/full: has no room for two pictures; No space"
+            ):
+                list(detect([picture(1, 1)]))
+
+
+def test_the_room_for_pictures_is_written_to_the_last_byte(tmp_path):
+    written = []
+
+    class Slow(io.FileIO):
+        def write(self, content):
+            written.append(super().write(content[:1000]))
+            return written[-1]
+
+    (tmp_path / "room").touch()
+    for size in (2500, 700):
+        with Slow(tmp_path / "room", "r+") as file:
+            blazepose._fill(file, size)
+            assert os.fstat(file.fileno()).st_size == size
+    assert written == [1000, 1000, 500, 700]
 
 
 def test_a_worker_that_never_answers_is_of_an_environment_to_be_made_anew(
