@@ -58,8 +58,11 @@ def tell_apart(recording: Recording) -> People:
     """
     if recording.joints_2d_px.shape[2] == 1:
         return People((recording,))
-    fps = recording.fps or ASSUMED_FPS
-    detections, doubles = usable(recording)
+    # Frames that show nobody are gaps, as those that are not there: detections of every
+    # other frame are those of half the rate.
+    there = np.asarray(recording.seen.any(axis=(1, 2, 3)))
+    part = recording.of_frames(there)
+    detections, doubles = usable(part)
     if not detections.valid.any():
         raise InputError(f"{recording.source}: must show somebody; nobody is found")
     together = int(detections.valid.sum(axis=2).max(initial=0))
@@ -69,9 +72,10 @@ def tell_apart(recording: Recording) -> People:
                 f"{recording.source}: shows up to {together} people: cameras must be "
                 "given, to tell who is who across the views"
             )
-        return People((_of_person(recording, detections.valid),))
-    persons = _persons(recording, detections, fps)
-    persons, dropped = _ranked(persons, recording.sequence, fps)
+        return People((_of_person(recording, _spread(detections.valid, there, False)),))
+    times = _times(recording, there)
+    found, dropped = _ranked(_persons(part, detections, times), times)
+    persons = _spread(found, there, -1)
     count = int(persons.max(initial=-1)) + 1
     recordings = tuple(_of_person(recording, persons == who) for who in range(count))
     exchanges = find_exchanges(recording, persons)
@@ -100,12 +104,26 @@ def choose(people: People, person: int | None) -> tuple[Recording, ...]:
     return (people.recordings[person],)
 
 
-def _persons(recording: Recording, detections: Detections, fps: float) -> np.ndarray:
+def _times(recording: Recording, there: np.ndarray) -> Times:
+    """When the frames that are there `[F]` were, at their own rate."""
+    sequence = recording.sequence[there]
+    usual = moments(recording.frames, recording.sequence)[there]
+    when = moments(usual, sequence)
+    step = max(float(np.ptp(usual)), 1.0) / max(float(np.ptp(when)), 1.0)
+    return Times(when, sequence, (recording.fps or ASSUMED_FPS) / step)
+
+
+def _spread(values: np.ndarray, there: np.ndarray, fill: int) -> np.ndarray:
+    """Values `[F', ...]` of the frames that are there `[F]`, `[F, ...]`."""
+    result = np.full((len(there), *values.shape[1:]), fill, values.dtype)
+    result[there] = values
+    return result
+
+
+def _persons(recording: Recording, detections: Detections, times: Times) -> np.ndarray:
     """Numbers of persons, `[F, V, P]`, -1 for none."""
     # Several views only: of one there is nothing to match.
     cameras = recording.cameras if len(recording.view_names) > 1 else ()
-    when = moments(recording.frames, recording.sequence)
-    times = Times(when, recording.sequence, fps)
     pieces, links = track(detections, times)
     for _ in range(_ROUNDS):
         beside = [links, evidence.within_views(pieces)]
@@ -121,9 +139,7 @@ def _persons(recording: Recording, detections: Detections, fps: float) -> np.nda
     return joined(detections, cameras, persons, times)
 
 
-def _ranked(
-    persons: np.ndarray, sequence: np.ndarray, fps: float
-) -> tuple[np.ndarray, int]:
+def _ranked(persons: np.ndarray, times: Times) -> tuple[np.ndarray, int]:
     """Persons without those seen too shortly, numbered by how much is seen of them.
 
     Whoever is alone in each of several takes is one person.
@@ -136,15 +152,15 @@ def _ranked(
     row, view, place = np.nonzero(persons >= 0)
     np.add.at(shown, (persons[row, view, place], row), 1)
     lasting = _in_a_row(shown > 0)
-    least = max(_LEAST_S * fps, _LEAST_FRAMES)
+    least = max(_LEAST_S * times.fps, _LEAST_FRAMES)
     least = min(least, _LEAST_SHARE * lasting.max(initial=0))
     kept = np.flatnonzero(lasting >= least)
     first = (shown > 0).argmax(axis=1)
     order = kept[np.lexsort((first[kept], -shown[kept].sum(axis=1)))]
     name = np.full(count + 1, -1)  # the last one for those who are nobody
     name[order] = np.arange(len(order))
-    takes = sequence[first[kept]]
-    if len(np.unique(sequence)) > 1 and len(np.unique(takes)) == len(takes):
+    takes = times.sequence[first[kept]]
+    if len(np.unique(times.sequence)) > 1 and len(np.unique(takes)) == len(takes):
         name[order] = 0
     return name[persons], count - len(kept)
 

@@ -171,6 +171,25 @@ def test_frames_that_a_file_lacks_are_time_as_those_that_show_nobody(gap, people
         np.testing.assert_array_equal(one.joints_2d_px, other.joints_2d_px)
 
 
+@pytest.mark.parametrize("every", [2, 3])
+def test_people_who_are_detected_in_every_other_frame_are_followed(every):
+    """No two frames in a row showed anybody, so that each detection was a person."""
+    recording, _ = made_up_people.crowd()
+    rows = np.repeat(np.arange(100), every)
+    skipped = np.arange(len(rows)) % every > 0
+    hidden = skipped[:, None, None, None]
+    sparse = recording.of_frames(rows).replace(
+        frames=np.arange(len(rows)), fps=every * recording.fps
+    )
+    sparse = sparse.replace(confidence=np.where(hidden, 0.0, sparse.confidence))
+    found = [tell_apart(each) for each in (sparse, recording)]
+    assert len(found[0].recordings) == 3 and found[0].report[3:] == found[1].report[3:]
+    for one, other in zip(*(each.recordings for each in found), strict=True):
+        assert len(one) == len(rows) and not one.seen[skipped].any()
+        kept = one.joints_2d_px[~skipped]
+        np.testing.assert_array_equal(kept, other.joints_2d_px)
+
+
 def test_who_comes_is_where_the_first_frames_show_him_not_those_after_a_gap():
     recording, who = made_up_people.crowd(people=1)
     rows = np.r_[0, 50:100]
