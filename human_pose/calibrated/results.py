@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -31,6 +32,7 @@ ANIPOSE: Final = "poses.csv"
 MOVIES: Final = ("poses.gif", "poses.mp4")
 # Folders of people beside the one who is seen most.
 PERSON: Final = "person_{}"
+_OTHERS: Final = re.compile(PERSON.format("[0-9]+")).fullmatch
 # What captures draw over the views' videos lies in this folder, `<view>.mp4`.
 VIDEOS: Final = "videos"
 # What captures refine of a calibration.
@@ -72,7 +74,8 @@ def withdraw_results(folder: str | os.PathLike[str]) -> None:
       folder: of the results. Of other files in it nothing is known: they stay.
     """
     folder = Path(folder)
-    for each in (folder, *folder.glob(PERSON.format("[0-9]*"))):
+    people = (each for each in folder.glob(PERSON.format("*")) if _OTHERS(each.name))
+    for each in (folder, *people):
         # Before the poses, which name them.
         videos = [each / VIDEOS / f"{name}.mp4" for name in _views(each / POSES)]
         half_done = [*leftovers(each), *leftovers(each / VIDEOS)]

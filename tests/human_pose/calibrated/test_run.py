@@ -65,6 +65,7 @@ def test_what_an_earlier_run_left_is_withdrawn(tmp_path):
     gone = [*MOTION_FILES, *MOVIES, "poses.npz", "report.md", "person_1/poses.npz"]
     gone.append("cameras.toml")
     kept = ["lifter.npz", "notes.txt", "videos/mine.mp4", "person_1/notes.txt"]
+    kept.append("person_1_kept/poses.npz")  # a copy of somebody's
     for name in gone + kept:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
