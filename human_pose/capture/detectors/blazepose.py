@@ -129,21 +129,22 @@ class _Conversation:
         self._shared, self._log = shared, log
         self._slots = np.zeros((2, 0), np.uint8)
         self._answered = False
+        self._asked = 0  # pictures without an answer yet
 
     def __call__(self, pictures: Iterable[np.ndarray]) -> Iterator[Found]:
         """Detects in the pictures of one video; see `Detect`."""
+        # Of a video that was left before its end.
+        while self._asked:
+            self._receive()
         self._ask(0, 0, 0)
-        waiting = False
         for number, picture in enumerate(pictures):
-            if waiting and self._slots.shape[1] != picture.size:
+            if self._asked and self._slots.shape[1] != picture.size:
                 yield self._receive()
-                waiting = False
             self._send(number % 2, picture)
             # One picture ahead: it is decoded while the worker has the one before.
-            if waiting:
+            if self._asked > 1:
                 yield self._receive()
-            waiting = True
-        if waiting:
+        if self._asked:
             yield self._receive()
 
     def _send(self, slot: int, picture: np.ndarray) -> None:
@@ -152,6 +153,7 @@ class _Conversation:
         self._slots[slot] = picture.ravel()
         height, width, _ = picture.shape
         self._ask(height, width, slot * picture.size)
+        self._asked += 1
 
     def _two_slots(self, size: int) -> np.ndarray:
         """Room for two pictures in the file that the worker has in memory, too."""
@@ -177,6 +179,7 @@ class _Conversation:
         if len(answer) != _ANSWER_BYTES:
             raise self._ended()
         self._answered = True
+        self._asked -= 1
         rows = np.frombuffer(answer, "<f4").reshape(_ANSWER).astype(np.float64)
         seen = np.isfinite(rows).all(axis=-1)
         confidence = np.where(seen, rows[:, 2].clip(0, 1), 0.0)

@@ -84,6 +84,13 @@ def test_answers_come_in_order_whatever_the_sizes(detector):
     assert found[0].joints_2d_px.shape == (1, len(BLAZEPOSE_33), 2)
 
 
+def test_a_video_that_was_left_early_answers_for_no_other(detector):
+    with detector.started() as detect:
+        next(detect(picture(x, 1) for x in range(9)))
+        found = [each.joints_2d_px[0, 0, 0] for each in detect([picture(30, 1)] * 3)]
+    np.testing.assert_allclose(found, 30, atol=1e-4)
+
+
 def test_for_single_pictures_nothing_is_made_anew(detector):
     with BlazePose(single=True).started() as detect:
         for x, size in ((3, 40), (5, 40), (60, 70)):
