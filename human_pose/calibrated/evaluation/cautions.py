@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from human_pose.calibrated import gaps
 from human_pose.calibrated.baselines.linear import weighted_dlt
 from human_pose.calibrated.evaluation.clocks import said_of_clocks
 from human_pose.calibrated.evaluation.detections import shown_joints
@@ -143,7 +144,9 @@ def _exchanges(poses: Poses) -> Iterator[str]:
             for start in (before, crossed)
         )
         jumps = (straight > _JUMP_MM) & (exchanged < _CROSSED * straight)
-    jumps &= poses.sequence[:-reach] == poses.sequence[reach:]
+    # Who is lost for long may have turned round meanwhile.
+    takes = gaps.stretches(poses.frames, poses.sequence, poses.fps)
+    jumps &= takes[:-reach] == takes[reach:]
     first = np.flatnonzero(np.diff(jumps.astype(int), prepend=0) == 1) + reach
     if first.size:
         places = ", ".join(map(str, poses.frames[first]))

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
+from human_pose.exchange.numbering import moments
 from human_pose.exchange.poses import Poses
 from human_pose.exchange.recording import Recording
 from human_pose.geometry import projection
@@ -138,7 +139,8 @@ def medians_px(poses: Poses) -> np.ndarray:
 def swap_ranges(poses: Poses) -> dict[str, dict[str, list[tuple[int, int]]]]:
     """First and last frames of each run of swaps, by view and pair of limbs.
 
-    The frames are numbered as the recording numbers them; a run ends with its take.
+    The frames are numbered as the recording numbers them; a run ends with its take, and
+    where frames lack.
     """
     found: dict[str, dict[str, list[tuple[int, int]]]] = {}
     for v, view in enumerate(poses.view_names):
@@ -152,7 +154,7 @@ def _runs(swapped: np.ndarray, poses: Poses) -> list[tuple[int, int]]:
     places = np.flatnonzero(swapped)
     if not places.size:
         return []
-    apart = np.diff(places) > 1
+    apart = np.diff(moments(poses.frames, poses.sequence)[places]) > 1
     apart |= np.diff(poses.sequence[places]) != 0
     runs = np.split(poses.frames[places], np.flatnonzero(apart) + 1)
     return [(int(run[0]), int(run[-1])) for run in runs]

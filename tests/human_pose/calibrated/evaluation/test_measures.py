@@ -195,6 +195,17 @@ def test_predicted_deviations_are_those_of_projected_draws():
         np.testing.assert_allclose(predicted[4, view], np.sqrt(spread), rtol=0.06)
 
 
+def test_sides_that_change_places_over_a_long_gap_are_somebody_who_turned_round():
+    turned = TRUTH.copy()
+    turned[12:] = TRUTH[12:, list(LIFTER_17.flip_order)]
+    for gap, said in ((0, True), (200, False)):
+        frames = np.arange(24) + gap * (np.arange(24) >= 12)
+        seen = NOISY.replace(frames=frames)
+        poses = made_up_recording.poses(seen, turned)
+        told = " ".join(cautions(poses, seen, np.zeros((4, 2))))
+        assert ("Left and right change places" in told) == said
+
+
 def test_offsets_show_a_camera_that_looks_elsewhere():
     joints = NOISY.joints_2d_px.copy()
     joints[:, 2] += (9.0, -4.0)
@@ -242,3 +253,7 @@ def test_swaps_are_ranges_of_the_recordings_frames():
     poses = made_up_recording.poses(numbered, TRUTH)
     ranges = detections.swap_ranges(poses)["door"]["legs"]
     assert ranges == [(103, 104), (105, 105)]
+    lacking = NOISY.replace(frames=2 * np.arange(24) + 600 * (np.arange(24) >= 5))
+    poses = made_up_recording.poses(lacking, TRUTH)
+    ranges = detections.swap_ranges(poses)["door"]["legs"]
+    assert ranges == [(6, 8), (610, 610)]
