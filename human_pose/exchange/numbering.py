@@ -77,8 +77,9 @@ def moments(frames: np.ndarray, sequence: np.ndarray) -> np.ndarray:
       sequence: `[F]`, equal for the frames of one take.
     """
     missing = np.zeros(len(frames), np.int64)
-    for take in np.unique(sequence):
-        own = sequence == take
+    order = np.argsort(sequence, kind="stable")
+    ends = np.flatnonzero(np.diff(sequence[order])) + 1
+    for own in np.split(order, ends):
         missing[own] = _lacking(frames[own])
     return np.asarray(np.arange(len(frames)) + np.cumsum(missing))
 
