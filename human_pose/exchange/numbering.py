@@ -66,6 +66,12 @@ def numbered(recording: Recording) -> Recording:
     )
 
 
+def usual_step(frames: np.ndarray) -> int:
+    """Between numbers of frames `[F]` that follow each other; 1 of a single one."""
+    steps = np.sort(np.diff(frames))
+    return max(int(steps[(len(steps) - 1) // 2]), 1) if len(steps) else 1
+
+
 def moments(frames: np.ndarray, sequence: np.ndarray) -> np.ndarray:
     """When frames are, in usual steps of their takes: int64 `[F]`, ascending.
 
@@ -122,7 +128,7 @@ def _lacking(frames: np.ndarray) -> np.ndarray:
     if len(frames) < 2:
         return np.zeros(len(frames), np.int64)
     steps = np.diff(frames)
-    usual = max(int(np.sort(steps)[(len(steps) - 1) // 2]), 1)
+    usual: float = usual_step(frames)
     # 24 frames of 60 are in steps of 2 and 3 by turns: none lacks there.
     if usual > 1:
         usual = steps[np.abs(steps - usual) <= 1].mean()

@@ -10,7 +10,7 @@ import numpy as np
 
 from human_pose.calibrated.baselines.linear import triangulated
 from human_pose.calibrated.baselines.views import Views, images, pinhole_views
-from human_pose.exchange.numbering import later
+from human_pose.exchange.numbering import later, usual_step
 from human_pose.exchange.recording import Recording
 
 # Frames that are looked at, and lags: of these no more than a share of the frames.
@@ -75,7 +75,7 @@ def _lag(recording: Recording, views: Views, view: int) -> _Lag:
     seen = views.weights[:, view, :, None] > 0
     detected = np.where(seen, views.points_px[:, view], np.nan)
     farthest = min(_FARTHEST, int(_LONGEST_SHARE * len(recording)))
-    step = max(int(np.median(np.diff(recording.frames))), 1) if farthest else 1
+    step = usual_step(recording.frames)
     off = {
         lag: _off(recording, detected, shown, lag, step)
         for lag in range(-farthest, farthest + 1)

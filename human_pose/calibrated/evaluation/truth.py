@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from scipy import stats
 
-from human_pose.exchange.numbering import later
+from human_pose.exchange.numbering import later, usual_step
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
 from human_pose.geometry import metrics
@@ -190,9 +190,10 @@ def said_of_numbers(
     if not errors[least] < (1 - _EXPLAINED) * errors[0] < np.inf:
         return ""
     way = "later" if least > 0 else "earlier"
-    count = f"{abs(least)} frame{'s' if abs(least) > 1 else ''}"
+    count = abs(least) * usual_step(frames)
     return (
-        f"The truth fits better where it is taken from {count} {way}: then joints err "
+        f"The truth fits better where it is taken from {count} "
+        f"frame{'s' if count > 1 else ''} {way}: then joints err "
         f"by {errors[least]:.1f} mm, as it is numbered by {errors[0]:.1f} mm. Does it "
         "count frames as the recording does?"
     )
@@ -207,7 +208,7 @@ def _error_of_later(
     least_frames: float,
 ) -> float:
     """The mean error beside the truth of frames that are later; inf of too few."""
-    here, there = later(frames, sequence, shift)
+    here, there = later(frames, sequence, shift, usual_step(frames))
     distances = np.linalg.norm(joints_mm[here] - truth_mm[there], axis=-1)
     known = np.isfinite(distances)
     if known.any(axis=-1).sum() < least_frames:

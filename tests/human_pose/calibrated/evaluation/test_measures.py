@@ -11,7 +11,11 @@ from human_pose.calibrated import gaps
 from human_pose.calibrated.baselines import of_takes
 from human_pose.calibrated.evaluation import comparison, detections, motion_measures
 from human_pose.calibrated.evaluation.cautions import cautions
-from human_pose.calibrated.evaluation.truth import truth_errors, truth_for
+from human_pose.calibrated.evaluation.truth import (
+    said_of_numbers,
+    truth_errors,
+    truth_for,
+)
 from human_pose.datasets.synthetic.body import BODIES
 from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion
@@ -108,6 +112,15 @@ def test_flat_ellipsoids_hold_nothing_beside_them():
     ):
         found = truth_errors(TRUTH + off, TRUTH, LIFTER_17, covariance)
         assert found.ellipsoids == (share, share)
+
+
+@pytest.mark.parametrize("step", [1, 5])
+def test_a_truth_that_counts_frames_otherwise_is_told_of(step):
+    frames, takes = 7 + step * np.arange(24), np.zeros(24, int)
+    late = np.concatenate([np.full((2, 17, 3), np.nan), TRUTH[:-2]])
+    said = said_of_numbers(TRUTH, late, frames, takes)
+    assert f"taken from {2 * step} frames later: then joints err by 0.0 mm" in said
+    assert said_of_numbers(TRUTH, TRUTH, frames, takes) == ""
 
 
 def test_truth_is_matched_by_the_names_of_joints_and_the_numbers_of_frames():
