@@ -30,8 +30,9 @@ from human_pose.files.paths import atomic, leftovers
 # Human3.6M's known damage is left out by its name; more than this is a wrong source.
 MAX_BAD_SHARE: Final = 0.01
 REPORT: Final = "skipped.tsv"
-# What tells a source's files, of the line that tells what a shard is made of.
-_CHECKSUM: Final = re.compile(r"\b[0-9a-f]{8,}\b")
+# What tells a source's files, of the line that tells what a shard is made of: a word
+# of its own (`plan.summary_of`). Seeds and cameras' names may have eight digits, too.
+_CHECKSUM: Final = re.compile(r"(?<= )[0-9a-f]{8}(?=,| in shards of )")
 # Between two looks at what other processes have finished.
 _LOOK_S: Final = 0.5
 

@@ -159,6 +159,29 @@ def test_a_finished_set_of_other_settings_is_not_thrown_away(tmp_path):
     prepare(dataclasses.replace(plan, source="mine 89efabcd, png"), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("told", "other"),
+    [
+        (
+            "invented, Recipe(count=9, seed=20240131, test_share=0.12345678)",
+            "invented, Recipe(count=9, seed=20240201, test_share=0.12345678)",
+        ),
+        (
+            "recording ('54138969', '55011271') 0123abcd in shards of 5",
+            "recording ('54138969', '58860488') 0123abcd in shards of 5",
+        ),
+        ("mine 0123abcd in shards of 10000000", "mine 0123abcd in shards of 20000000"),
+    ],
+)
+def test_numbers_of_settings_are_no_checksums(tmp_path, told, other):
+    plan = made_up.source().plan(SHARD)
+    folder = prepare(dataclasses.replace(plan, source=told), tmp_path)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(InputError, match="finished set of other settings"):
+        prepare(dataclasses.replace(plan, source=other), tmp_path)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
 @pytest.mark.parametrize("swept", [True, False])
 def test_an_orphan_at_work_is_in_nobodys_way(tmp_path, monkeypatch, swept):
     """Of a killed run: another one makes its shard, and ends, while it is at it."""
