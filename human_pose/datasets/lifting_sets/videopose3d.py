@@ -3,6 +3,8 @@
 `data_2d_h36m_<detector>.npz` holds `positions_2d`, `data_3d_h36m.npz` `positions_3d`:
 pickled dictionaries, subject -> action -> four arrays `[F, 17, 2]` of pixels, or one
 `[F, 32 or 17, 3]` of metres. Neither holds cameras; `cameras.h5` of the archive does.
+`metadata` of the detections tells whose 17 joints they are: some of that project's
+detectors find COCO's.
 """
 
 import os
@@ -33,7 +35,9 @@ from human_pose.datasets.protocol import (
 from human_pose.datasets.shards.plan import Piece, Source, stepped, summary_of
 from human_pose.datasets.shards.sidecar import crc32_of
 from human_pose.datasets.shards.writing import Good
+from human_pose.files.arrays import refusing
 from human_pose.files.errors import InputError
+from human_pose.files.npz import npz_ranks
 from human_pose.files.paths import locate
 from human_pose.files.pickles import unpickle_npz
 from human_pose.geometry.skeleton import convert
@@ -41,6 +45,8 @@ from human_pose.geometry.skeletons import JOINTS, LIFTER_17, RECORDED_32, VIEWS
 
 POSITIONS_FILE: Final = "data_3d_h36m.npz"
 DETECTIONS_FILES: Final = "data_2d_h36m_*.npz"
+_METADATA: Final = "metadata"
+_LAYOUT: Final = "h36m"
 
 # Recordings end some frames apart. Where one of every so many is there, in one of the
 # files, frames and positions of equal number are not of one moment.
@@ -83,6 +89,7 @@ def videopose3d_source(
     """
     root, name = locate(root), config_name(every)
     detections = _detections_file(root)
+    _check_layout(root / detections)
     parts = {}
     for part, subjects in _SUBJECTS.items():
         pieces, first = [], 0
@@ -116,6 +123,25 @@ def _detections_file(root: Path) -> str:
             f"{', '.join(found) or 'none'}"
         )
     return found[0]
+
+
+def _check_layout(path: Path) -> None:
+    """Refuses as many joints of another skeleton, where the file tells whose they are.
+
+    Older files have no name of it, and are told by the joints of their left side.
+    """
+    if _METADATA not in npz_ranks(path):
+        return
+    told = unpickle_npz(path, _METADATA)
+    with refusing(path, f"has a {_METADATA} that is not VideoPose3D's"):
+        layout = told.get("layout_name", _LAYOUT)
+        sides = told.get("keypoints_symmetry") or [LIFTER_17.left]
+        left = sorted(map(int, sides[0]))
+    if layout != _LAYOUT or left != sorted(LIFTER_17.left):
+        raise InputError(
+            f"{path}: must have the 17 joints of Human3.6M, layout_name {_LAYOUT}; "
+            f"it has {layout!r}, with {left} on the left"
+        )
 
 
 def _takes(root: Path, detections: str, subject: int, partial_set: bool) -> list[str]:

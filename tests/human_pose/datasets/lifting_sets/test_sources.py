@@ -193,3 +193,42 @@ def test_videopose3d_lacks_are_named(npz):
     (folder / "data_2d_h36m_gt.npz").rename(folder / "x.npz")
     with pytest.raises(InputError, match=r"must hold one file data_2d_h36m_\*"):
         videopose3d_source(folder, partial_set=True)
+
+
+COCOS_SIDES = [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]]
+OWN_SIDES = [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "received"),
+    [
+        ({"layout_name": "coco", "keypoints_symmetry": COCOS_SIDES}, "'coco'"),
+        ({"layout_name": "coco", "num_joints": 17}, "'coco'"),
+        ({"keypoints_symmetry": COCOS_SIDES}, r"\[1, 3, 5, 7, 9, 11, 13, 15\]"),
+        ({"layout_name": "h36m", "keypoints_symmetry": [7]}, "not VideoPose3D's"),
+        ([17], "not VideoPose3D's"),
+    ],
+)
+def test_videopose3ds_joints_of_another_skeleton_are_refused(npz, metadata, received):
+    """COCO has 17 joints, too: their order would make nonsense of every frame."""
+    folder, _, detections = npz
+    path = folder / "data_2d_h36m_gt.npz"
+    held = np.empty((), object)
+    held[()] = metadata
+    np.savez(path, positions_2d=detections, metadata=held)
+    with pytest.raises(InputError, match=f"data_2d_h36m_gt.npz.*{received}"):
+        videopose3d_source(folder, partial_set=True)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"layout_name": "h36m", "keypoints_symmetry": OWN_SIDES},
+        {"num_joints": 17, "keypoints_symmetry": OWN_SIDES},
+    ],
+)
+def test_videopose3ds_own_joints_are_taken(npz, metadata):
+    folder, _, detections = npz
+    path = folder / "data_2d_h36m_gt.npz"
+    np.savez(path, positions_2d=detections, metadata=metadata)
+    assert len([*videopose3d_source(folder, partial_set=True).samples("test")]) == 7
