@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+# Without the user's paths: in a folder with a `signal.py` that would be imported.
+_PYTHON: Final = (sys.executable, "-I", "-S", "-c")
 _OF_TIME: Final = """
 import os, select, signal, sys
 if not select.select([0], [], [], float(sys.argv[1]))[0]:
@@ -42,7 +44,7 @@ def watched() -> Iterator[Callable[[Iterable[int]], None]]:
         become another's.
     """
     with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _OF_ENDS],
+        [*_PYTHON, _OF_ENDS],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -71,7 +73,7 @@ def killed_after(seconds: float, line: str) -> Iterator[None]:
       seconds: how long it may take.
       line: told then.
     """
-    words = [sys.executable, "-c", _OF_TIME, str(seconds), str(os.getpid()), line]
+    words = [*_PYTHON, _OF_TIME, str(seconds), str(os.getpid()), line]
     # Of its own session, so that it hears no Ctrl-C.
     with subprocess.Popen(
         words, stdin=subprocess.PIPE, start_new_session=True
