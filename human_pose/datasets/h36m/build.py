@@ -55,7 +55,8 @@ def build_pose_files(
     """Makes training/, testing/, train_sh.h5 and test_sh.h5 from unpacked files.
 
     Pose files newer than all they are made from are kept, so an interrupted call is
-    resumed by the next.
+    resumed by the next. A raw file counts as of when it came there, if it brought an
+    earlier time along.
 
     Args:
       raw: folder of `cameras.h5`, `S1/MyPoses/3D_positions/`, ... under uniform names.
@@ -183,11 +184,16 @@ def _targets(raw: Path, folder: Path, chosen: Sequence[Recording]) -> list[_Targ
 
 
 def _is_newer(path: Path, sources: Iterable[Path]) -> bool:
-    """Whether a file exists and nothing that it is made from has changed since."""
+    """Whether a file exists and nothing that it is made from has changed since.
+
+    What is unpacked or moved into its place later may bear the time of long ago, but
+    nobody can set the time of its last change of state.
+    """
     if not path.exists():
         return False
     made_ns = path.stat().st_mtime_ns
-    return all(source.stat().st_mtime_ns <= made_ns for source in sources)
+    held = (source.stat() for source in sources)
+    return all(max(s.st_mtime_ns, s.st_ctime_ns) <= made_ns for s in held)
 
 
 def _require_room(folder: Path, stale: Sequence[_Target]) -> None:

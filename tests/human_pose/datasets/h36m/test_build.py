@@ -159,6 +159,21 @@ def test_partial_builds_from_what_is_whole(raw, tmp_path):
     np.testing.assert_array_equal(poses.camera_rotations // 100, 9)
 
 
+def test_files_that_come_later_count_whatever_their_times_are(raw, tmp_path):
+    """As of unpacking: a set without them would stay, without a word."""
+    name = Recording(9, "Phoning", 0).detections[2].uniform
+    (raw / name).rename(tmp_path / "away.h5")
+    os.utime(tmp_path / "away.h5", ns=(10**18, 10**18))
+    _build(raw, tmp_path / "out", partial=True)
+    before = len(read_pose_file(tmp_path / "out/test_sh.h5"))
+    shutil.copy2(tmp_path / "away.h5", raw / name)
+    assert (raw / name).stat().st_mtime_ns == 10**18
+    _build(raw, tmp_path / "out")
+    found = read_pose_file(tmp_path / "out/testing/Phoning_sh.h5").camera_rotations
+    assert set((found[:, 0, 0, 0] // 100).tolist()) == {9, 11}
+    assert len(read_pose_file(tmp_path / "out/test_sh.h5")) > before
+
+
 def test_views_of_another_length_are_refused(raw, raw_tree, tmp_path):
     recording = raw_tree.recordings[0]
     path = raw / recording.detections[3].uniform
