@@ -14,8 +14,8 @@ from human_pose.files.errors import InputError
 
 # `1.0.0`, as TFDS numbers what is in a set.
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+")
-# Any shard, by its name.
-_SHARDS: Final = "*-*.tfrecord-*-of-*[0-9]"
+# Any shard, by its name; those that are being written begin with a dot.
+_SHARDS: Final = "[!.]*-*.tfrecord-*-of-*[0-9]"
 
 
 def is_prepared(folder: str | os.PathLike[str]) -> bool:

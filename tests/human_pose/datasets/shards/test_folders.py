@@ -4,6 +4,7 @@ import pytest
 
 from human_pose.datasets.shards.folders import find_prepared, is_prepared, prepared_in
 from human_pose.files.errors import InputError
+from human_pose.files.paths import atomic
 
 SETS = ("a/one/1.0.0", "a/one/2.0.0", "a/two/1.0.0", "b/1.0.0", "c/only/1.0.0")
 
@@ -62,3 +63,13 @@ def test_folders_are_known_by_their_shards(data_dir):
     assert [str(p.relative_to(data_dir)) for p in prepared_in(data_dir / "a")] == [
         *SETS[:3]
     ]
+
+
+def test_a_preparation_that_wrote_no_shard_yet_is_no_set(data_dir):
+    """Of two sets of a name the other one is meant then."""
+    folder = data_dir / "c" / "other" / "1.0.0"
+    folder.mkdir(parents=True)
+    with atomic(folder / "x-train.tfrecord-00000-of-00001"):
+        assert not is_prepared(folder)
+        assert find_prepared(data_dir, "c") == data_dir / "c/only/1.0.0"
+    assert is_prepared(folder)
