@@ -25,6 +25,7 @@ from human_pose.datasets.rendered.hard import Kind, checked
 from human_pose.datasets.rendered.record import readme, write_shot
 from human_pose.datasets.rendered.shots import moment
 from human_pose.datasets.synthetic.rig import CAMERAS
+from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
 
 SUBJECTS: Final = (*TRAIN_SUBJECTS, *TEST_SUBJECTS)
@@ -47,7 +48,8 @@ class Recipe:
         others are the same with and without it.
 
     Raises:
-      InputError: for an unknown kind.
+      InputError: for an unknown kind, a count or seed that is no whole number from 0
+        on, or a share that is none.
     """
 
     count: int = 12_000
@@ -57,6 +59,10 @@ class Recipe:
     hard: tuple[Kind, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
+        check_whole("count", self.count, 0)
+        check_whole("seed", self.seed, 0)
+        if not 0 <= self.test_share <= 1:
+            raise InputError("test_share", "must be from 0 to 1", self.test_share)
         object.__setattr__(self, "hard", checked(self.hard))
 
 

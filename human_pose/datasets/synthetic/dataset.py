@@ -20,6 +20,7 @@ from human_pose.datasets.synthetic.body import BODIES
 from human_pose.datasets.synthetic.detector import Detector
 from human_pose.datasets.synthetic.motion import perform
 from human_pose.datasets.synthetic.rig import cameras
+from human_pose.files.checks import check_whole
 from human_pose.files.errors import InputError
 from human_pose.geometry.cameras import Camera
 
@@ -42,12 +43,20 @@ class Recipe:
       test_frames: frames of each test sequence; 472 in all at a subsampling of 5.
       seed: everything random follows from it.
       detector: the errors of the 2D joints.
+
+    Raises:
+      InputError: if a sequence would have no frame, or the seed is no number from 0 on.
     """
 
     train_frames: int = 32
     test_frames: int = 40
     seed: int = 0
     detector: Detector = field(default_factory=Detector)
+
+    def __post_init__(self) -> None:
+        check_whole("train_frames", self.train_frames, 1)
+        check_whole("test_frames", self.test_frames, 1)
+        check_whole("seed", self.seed, 0)
 
 
 def subject_cameras(subject: int, seed: int) -> tuple[Camera, ...]:

@@ -78,6 +78,16 @@ def test_files_are_replaced_only_when_asked(folder, tmp_path):
     assert filecmp.cmp(mine, folder / "test_sh.h5", shallow=False)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"train_frames": 0}, {"test_frames": -1}, {"train_frames": 2.5}, {"seed": -1}],
+)
+def test_a_recipe_that_cannot_be_made_is_refused(wrong):
+    (name,) = wrong
+    with pytest.raises(InputError, match=f"^{name} must be a whole number, at least"):
+        Recipe(**wrong)
+
+
 def test_the_command_leaves_committed_files_alone(tmp_path):
     committed = tmp_path / "model_parameters.h5"
     committed.write_text("fitted")

@@ -45,6 +45,20 @@ def test_ranges_are_contiguous_and_in_order(count):
     assert tuple(b.action for b in blocks[:15]) == ACTIONS == RENDERED_ACTIONS
 
 
+@pytest.mark.parametrize(
+    ("wrong", "rule"),
+    [
+        ({"count": 105.5}, "count must be a whole number"),
+        ({"seed": -1}, "seed must be a whole number, at least 0"),
+        ({"test_share": float("nan")}, "test_share must be from 0 to 1"),
+        ({"test_share": 1.5}, "test_share must be from 0 to 1"),
+    ],
+)
+def test_a_recipe_that_cannot_be_made_is_refused(wrong, rule):
+    with pytest.raises(InputError, match=f"^{rule}"):
+        Recipe(**wrong)
+
+
 def test_a_tenth_is_for_tests():
     blocks = index_ranges(Recipe())
     test = sum(b.last + 1 - b.first for b in blocks if b.subject in (9, 11))
