@@ -20,6 +20,8 @@ from human_pose.files.errors import InputError, one_line
 
 # Long enough for a new holder to have said who it is.
 _WAIT_S: Final = 1.0
+# How often a folder is made again that another process, which left nothing, removed.
+_TRIES: Final = 100
 
 
 @contextmanager
@@ -40,11 +42,11 @@ def locked(
         or if the folder cannot be written or its file system has no locks.
     """
     folder = Path(folder)
-    made = _make(folder)
     path = folder / f".{work}.lock"
     holder = folder / f".{work}.holder.json"
+    made: set[Path] = set()
     try:
-        lock = _acquire(path, holder, folder, work, choice)
+        lock = _acquire(path, holder, made, work, choice)
         try:
             _say(holder)
             yield
@@ -52,14 +54,14 @@ def locked(
             holder.unlink(missing_ok=True)
             _release(lock, path)
     finally:
-        for empty in made:
+        for empty in sorted(made, reverse=True):  # the innermost first
             with suppress(OSError):
                 empty.rmdir()
 
 
-def _make(folder: Path) -> list[Path]:
-    """Makes a folder; returns the new ones, the innermost first."""
-    new = [path for path in (folder, *folder.parents) if not path.exists()]
+def _make(folder: Path) -> set[Path]:
+    """Makes a folder; returns the new ones."""
+    new = {path for path in (folder, *folder.parents) if not path.exists()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -68,14 +70,25 @@ def _make(folder: Path) -> list[Path]:
 
 
 def _acquire(
-    path: Path, holder: Path, folder: Path, work: str, choice: str
+    path: Path, holder: Path, made: set[Path], work: str, choice: str
 ) -> filelock.BaseFileLock:
+    """Makes the folder, whose new parts are added to `made`, and takes the lock."""
+    folder = path.parent
     lock = filelock.FileLock(path, timeout=_WAIT_S)
     try:
         with warnings.catch_warnings():
             # Of its falling back to a file that a killed process would leave behind.
             warnings.simplefilter("error", UserWarning)
-            lock.acquire()
+            for left in reversed(range(_TRIES)):
+                made |= _make(folder)
+                try:
+                    lock.acquire()
+                    break
+                except FileNotFoundError:
+                    if not left:
+                        raise
+    except InputError:
+        raise
     except filelock.Timeout:
         raise InputError(
             f"{folder}: {_who(holder)} is at {work} there; wait for its end, or choose "

@@ -128,6 +128,27 @@ def test_what_lies_beside_the_lock_is_not_trusted(tmp_path, content):
         assert "4194305" not in held_by(tmp_path)
 
 
+def test_a_folder_that_its_maker_removes_is_made_again(tmp_path, monkeypatch):
+    """As by another process that ends between the making and the lock."""
+    run = tmp_path / "results" / "run"
+    acquire = filelock.FileLock.acquire
+    removed = []
+
+    def late(self):
+        if len(removed) < 2:
+            run.rmdir()
+            run.parent.rmdir()
+            removed.append(run)
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return acquire(self)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", late)
+    with locked(run, "training"):
+        assert len(removed) == 2
+        assert (run / ".training.lock").is_file()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_error_leaves_nothing(tmp_path):
     with pytest.raises(KeyError), locked(tmp_path / "results" / "run", "training"):
         raise KeyError
