@@ -60,7 +60,8 @@ def locate(
       An absolute path.
 
     Raises:
-      InputError: if it exists nowhere; the message lists every place tried.
+      InputError: if it exists nowhere, the message lists every place tried; or if the
+        system does not tell, as of a name that is too long.
     """
     path, here = expanded(path), _current_folder()
     paths = [path, *(expanded(folder) / path for folder in also_under)]
@@ -69,8 +70,11 @@ def locate(
         base / each for each in paths for base in (here, PROJECT_ROOT)
     )
     for place in places:
-        if place.exists():
-            return place
+        try:
+            if place.exists():
+                return place
+        except OSError as error:
+            raise _unreadable(place, error) from error
     raise InputError(f"{path} not found; looked for {', '.join(map(str, places))}")
 
 
@@ -153,15 +157,19 @@ def check_is_file(path: str | os.PathLike[str]) -> None:
     """Refuses what is no file, such as a pipe, whose reader would wait for ever.
 
     Raises:
-      InputError: naming it, if it is something else or does not exist.
+      InputError: naming it, if it is something else or does not exist, or the system
+        does not tell, as of a name that is too long.
     """
     path = Path(path)
-    if path.is_file():
-        return
-    if path.is_dir():
-        raise InputError(f"{path}: must be a file; it is a folder")
-    if path.exists():
-        raise InputError(f"{path}: must be a file; it is a device or a pipe")
+    try:
+        if path.is_file():
+            return
+        if path.is_dir():
+            raise InputError(f"{path}: must be a file; it is a folder")
+        if path.exists():
+            raise InputError(f"{path}: must be a file; it is a device or a pipe")
+    except OSError as error:
+        raise _unreadable(path, error) from error
     raise InputError(f"{path}: no such file")
 
 
@@ -184,8 +192,7 @@ def read_bytes(path: str | os.PathLike[str], most_bytes: int) -> bytes:
             size = os.fstat(file.fileno()).st_size or most_bytes
             content = file.read(min(size, most_bytes) + 1)
     except OSError as error:
-        reason = error.strerror or one_line(error)
-        raise InputError(f"{path}: cannot be read: {reason}") from error
+        raise _unreadable(path, error) from error
     if len(content) > most_bytes:
         raise InputError(f"{path}: must have at most {most_bytes} bytes; it has more")
     return content
@@ -224,6 +231,11 @@ def _current_folder() -> Path:
         return Path.cwd()
     except FileNotFoundError:
         raise InputError("the current folder does not exist any more") from None
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or one_line(error)
+    return InputError(f"{path}: cannot be read: {reason}")
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

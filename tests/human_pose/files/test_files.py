@@ -16,6 +16,7 @@ from human_pose.files.h5 import read_h5, write_h5
 from human_pose.files.paths import (
     PROJECT_ROOT,
     atomic,
+    check_is_file,
     leftovers,
     locate,
     output_path,
@@ -60,6 +61,12 @@ class TestLocate:
         with pytest.raises(InputError) as error:
             locate(tmp_path / "none.h5", also_under=[tmp_path])
         assert str(error.value).count(str(tmp_path)) == 2  # what, and where
+
+
+@pytest.mark.parametrize("read", [locate, check_is_file, read_text])
+def test_a_name_that_no_file_can_have_is_told_in_one_line(tmp_path, read):
+    with pytest.raises(InputError, match=r"/x+(: cannot be read: | not found|: no)"):
+        read(tmp_path / ("x" * 300))
 
 
 class TestAtomic:

@@ -217,6 +217,11 @@ BAD = {
         "images/a\0b.png",
         r"path_file/2\.txt: must be a path without NUL; received 'images/a\\x00b\.png'",
     ),
+    "name too long": (
+        "image_path_file",
+        "x" * 300 + ".png",
+        r"images/x+\.png: (cannot be read: File name too long|no such file)",
+    ),
     "no picture": ("image_path_file", "C:\\a\\99.png", r"images/99\.png: no such file"),
 }
 
