@@ -4,7 +4,7 @@ Batches know a camera's focal length and centre alone. Where it stands is in the
 of text beside them, which are read anew here: two small files a picture.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -117,11 +117,13 @@ def moments_of(
 
 
 def _checked(views: Sequence[int] | int) -> tuple[int, ...]:
-    if isinstance(views, int):
+    if not isinstance(views, Iterable):
         check_whole("views", views, 1)
         return tuple(range(views))
-    cameras = tuple(int(view) for view in views)
-    if len(whole_numbers("views", views)) < len(cameras):
+    named = [*views]
+    chosen = whole_numbers("views", named)
+    cameras = tuple(map(int, named))
+    if len(chosen) < len(cameras):
         raise InputError("views", "must name each camera once", list(cameras))
     return cameras
 

@@ -61,6 +61,11 @@ def test_finds_the_whole_moments(dataset):
     assert [len(moments_of(dataset, views)) for views in (1, 2, 3)] == [5, 5, 3]
 
 
+def test_views_may_be_numpys_numbers(dataset):
+    assert moments_of(dataset, np.int64(2)).views == (0, 1)
+    assert moments_of(dataset, np.array([2, 0])).views == (2, 0)
+
+
 def test_views_are_in_the_order_asked_for(dataset):
     whole, some = moments_of(dataset), moments_of(dataset, (3, 0))
     assert some.views == (3, 0)
@@ -125,6 +130,9 @@ def test_a_lens_is_warned_of(folder, tmp_path, caplog):
         ((), "^views must name at least one"),
         ((1, 1), "^views must name each camera once"),
         ((-1,), "^views must be whole numbers, at least 0"),
+        ("ab", "^views must be whole numbers, at least 0"),
+        ((0, float("nan")), "^views must be whole numbers, at least 0"),
+        (2.0, "^views must be a whole number, at least 1"),
     ],
 )
 def test_views_are_checked(dataset, views, rule):
