@@ -1,6 +1,7 @@
 """Makes the embedded data: pose files of training and test subjects."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, product
@@ -21,7 +22,7 @@ from human_pose.datasets.synthetic.detector import Detector
 from human_pose.datasets.synthetic.motion import perform
 from human_pose.datasets.synthetic.rig import cameras
 from human_pose.files.checks import check_whole
-from human_pose.files.errors import InputError
+from human_pose.files.errors import InputError, one_line
 from human_pose.geometry.cameras import Camera
 
 TAKES: Final = 2
@@ -118,29 +119,50 @@ def generate(
     """Writes the embedded data set; equal recipes give equal bytes.
 
     Makes `train_sh.h5`, `test_sh.h5`, and one file per action and take in `training/`
-    and `testing/`. Nothing else in the folder is touched.
+    and `testing/`. Nothing else in the folder is touched. The files are made beside
+    those that are there, and take their places when all are done: whenever this is
+    killed, they never are of two recipes.
 
     Args:
       data_dir: the folder; made if need be.
       recipe: what is made.
       overwrite: replace files of these names; they may be somebody's own.
-      progress: called with each path once written, and how many of all are done.
+      progress: called with each path once its file is made, and how many of all are.
 
     Raises:
       InputError: if a file is there already and `overwrite` is False, or the folder
         cannot be written to.
     """
-    recipe = recipe or Recipe()
-    present = [path for path in data_files(data_dir) if path.exists()]
+    recipe, data_dir = recipe or Recipe(), Path(data_dir)
+    files = data_files(data_dir)
+    present = [path for path in files if path.exists()]
     if present and not overwrite:
         raise InputError(
             f"{present[0]} is there already, as are {len(present) - 1} more of the "
-            f"{len(data_files(data_dir))} files; `overwrite` replaces them"
+            f"{len(files)} files; `overwrite` replaces them"
         )
-    contents = _contents(Path(data_dir), recipe)
-    for done, (path, poses) in enumerate(contents, start=1):
-        write_pose_file(path, poses)
-        progress(path, done, len(data_files(data_dir)))
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=data_dir, prefix=".synthetic.", suffix=".part"
+        ) as made:
+            contents = _contents(Path(made), recipe)
+            for done, (path, poses) in enumerate(contents, start=1):
+                write_pose_file(path, poses)
+                progress(data_dir / path.relative_to(made), done, len(files))
+            _put_in_place(Path(made), data_dir)
+    except OSError as error:
+        reason = error.strerror or one_line(error)
+        raise InputError(f"{data_dir}: cannot be written: {reason}") from error
+
+
+def _put_in_place(made: Path, data_dir: Path) -> None:
+    """Moves new files into a folder, when none of the old ones is there any more."""
+    for path in data_files(data_dir):
+        path.parent.mkdir(exist_ok=True)
+        path.unlink(missing_ok=True)
+    for path in data_files(made):
+        path.replace(data_dir / path.relative_to(made))
 
 
 def data_files(data_dir: str | os.PathLike[str]) -> list[Path]:

@@ -1,6 +1,7 @@
 """The embedded data as files: formats, cameras, detections, recognisable actions."""
 
 import filecmp
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -76,6 +77,31 @@ def test_files_are_replaced_only_when_asked(folder, tmp_path):
     assert list(tmp_path.iterdir()) == [mine]
     generate(tmp_path, TINY, overwrite=True)
     assert filecmp.cmp(mine, folder / "test_sh.h5", shallow=False)
+
+
+def test_what_fails_half_way_leaves_the_old_ones(folder, tmp_path):
+    """Else a set would be of two recipes, and nothing would say so."""
+    kept = tmp_path / "kept"
+    shutil.copytree(folder, kept)
+
+    def fail(path, done, total):
+        if done == 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate(kept, replace(TINY, seed=1), overwrite=True, progress=fail)
+    assert sorted(p for p in kept.rglob("*") if p.is_file()) == sorted(data_files(kept))
+    for path in data_files("."):
+        assert filecmp.cmp(folder / path, kept / path, shallow=False)
+    with pytest.raises(KeyboardInterrupt):
+        generate(tmp_path / "new", TINY, progress=lambda *_: fail(kept, 40, 62))
+    assert not [*(tmp_path / "new").iterdir()]
+
+
+def test_a_folder_that_cannot_be_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file/data: cannot be written: Not a dir"):
+        generate(tmp_path / "file" / "data", TINY)
 
 
 @pytest.mark.parametrize(
