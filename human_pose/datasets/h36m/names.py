@@ -14,8 +14,6 @@ from typing import Final
 from human_pose.datasets.protocol import ACTIONS
 from human_pose.geometry.skeletons import VIEW_NAMES
 
-# The split by subject of the original, and of nearly all work on Human3.6M.
-
 CAMERAS_FILE: Final = "cameras.h5"
 
 # The published numbers of the two takes; "" is a file name without a number.
