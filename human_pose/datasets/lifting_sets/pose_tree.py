@@ -53,12 +53,12 @@ def tree_source(
     Args:
       root: the folder that holds `training/` and `testing/`.
       every: use only frames whose index in their part is a multiple of this.
-      partial_set: also where files are missing.
+      partial_set: also where files are missing, of a part all of them.
       data_set: its name.
 
     Raises:
       InputError: naming the file or argument and the rule; a missing file, too, unless
-        `partial_set`.
+        `partial_set`; or if none is there.
     """
     root, name = locate(root), config_name(every)
     parts, held = {}, []
@@ -74,6 +74,8 @@ def tree_source(
             first += frames
         if pieces:
             parts[part] = tuple(piece for piece in pieces if len(piece))
+    if not parts:
+        raise InputError(f"{root}: has no pose file of training/ or testing/")
     return Source(
         data_set,
         name,
@@ -93,7 +95,7 @@ def _files(root: Path, folder: str, partial_set: bool) -> list[tuple[str, int]]:
         for number, action in enumerate(ACTIONS)
     ]
     present = [(path, number) for path, number in wanted if (root / path).exists()]
-    if len(present) < len(wanted) and not (partial_set and present):
+    if len(present) < len(wanted) and not partial_set:
         missing = next(path for path, _ in wanted if not (root / path).exists())
         raise InputError(
             f"{root}: lacks {len(wanted) - len(present)} of {len(wanted)} pose files "

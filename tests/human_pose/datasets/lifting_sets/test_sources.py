@@ -81,6 +81,20 @@ def test_missing_files_are_named(_tree, tmp_path):
     assert set(stacked(some, "train", "action")) == {2}
 
 
+def test_a_part_may_be_missing_whole(_tree, tmp_path):
+    """As where `human-pose-h36m` had nobody for the training."""
+    (tmp_path / "testing").mkdir()
+    with pytest.raises(InputError, match=r"has no pose file of training/ or testing/"):
+        tree_source(tmp_path, partial_set=True)
+    shutil.copy(_tree / "testing/Eating_sh.h5", tmp_path / "testing")
+    with pytest.raises(InputError, match=r"lacks 30 of 30 pose files of training/"):
+        tree_source(tmp_path)
+    source = tree_source(tmp_path, partial_set=True)
+    assert [*source.parts] == ["test"]
+    folder = prepare(source.plan(), tmp_path / "out")
+    assert len(open_shards(folder, "test")) == 6
+
+
 def test_other_detections_of_as_many_frames_are_prepared_anew(_tree, tmp_path):
     tree = tmp_path / "tree"
     shutil.copytree(_tree, tree)
