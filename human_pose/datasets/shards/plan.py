@@ -145,9 +145,11 @@ class Source:
 
         Raises:
           InputError: if `samples_per_shard` is no number from 1 on, or a part has no
-            sample.
+            sample, or there is no part.
         """
         check_whole("samples_per_shard", samples_per_shard, 1)
+        if not self.parts:
+            raise InputError(f"{self.data_set}: the source has no sample")
         tasks: list[Task] = []
         for part, pieces in self.parts.items():
             shards = [*_packed(pieces, samples_per_shard)]

@@ -209,6 +209,14 @@ def test_videopose3d_lacks_are_named(npz):
         videopose3d_source(folder, partial_set=True)
 
 
+def test_videopose3ds_files_of_nobody_known_make_no_set(npz, tmp_path):
+    folder, positions, _ = npz
+    others = {name.replace("S", "Subject"): held for name, held in positions.items()}
+    np.savez(folder / "data_3d_h36m.npz", positions_3d=others)
+    with pytest.raises(InputError, match="h36m_lifting: the source has no sample"):
+        videopose3d_source(folder, partial_set=True).plan()
+
+
 COCOS_SIDES = [[1, 3, 5, 7, 9, 11, 13, 15], [2, 4, 6, 8, 10, 12, 14, 16]]
 OWN_SIDES = [[4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]]
 

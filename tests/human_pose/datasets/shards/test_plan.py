@@ -1,5 +1,7 @@
 """Plans: every sample in one shard, in order."""
 
+from dataclasses import replace
+
 import made_up_source as made_up
 import pytest
 
@@ -50,6 +52,8 @@ def test_what_cannot_be_planned_is_refused():
         made_up.source().plan(0)
     with pytest.raises(InputError, match="the all test part has no sample"):
         made_up.source({"test": ()}).plan()
+    with pytest.raises(InputError, match="made_up: the source has no sample"):
+        replace(made_up.source(), parts={}).plan()
 
 
 def test_a_summary_tells_lists_apart():
