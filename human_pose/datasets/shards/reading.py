@@ -87,7 +87,7 @@ def open_shards(folder: str | os.PathLike[str], part: str) -> Shards:
 
     Raises:
       InputError: naming the folder or file, if there are none, one is missing, cut off
-        or not finished, or they do not belong together.
+        or not finished, or they do not belong together, or not with the other parts.
     """
     folder = Path(folder)
     paths = sorted(folder.glob(f"*-{part}.{FORMAT}-*-of-*[0-9]"))
@@ -115,6 +115,7 @@ def open_shards(folder: str | os.PathLike[str], part: str) -> Shards:
         )
     shards = Shards(tuple(paths), tuple(map(read_sidecar, paths)))
     _check_alike(shards)
+    _check_other_parts(folder, shards)
     return shards
 
 
@@ -156,17 +157,40 @@ def record_reader(
 
 def _check_alike(shards: Shards) -> None:
     """Refuses shards of several preparations, and one in place of another."""
-    first = shards.sidecars[0]
     for path, sidecar in zip(shards.paths, shards.sidecars, strict=True):
-        if (sidecar.source, sidecar.schema) != (first.source, first.schema):
-            raise InputError(
-                f"{path}: is of another preparation than {shards.paths[0].name}; "
-                "finish the one, or choose another folder"
-            )
+        _check_one(path, sidecar, shards)
     indices = np.sort(shards.indices)  # nearly sorted already: some milliseconds
     if (twice := indices[1:][np.diff(indices) == 0]).size:
         raise InputError(
             f"{shards.paths[0].parent}: holds the sample {twice[0]} twice, because a "
             "shard was copied to another's name: prepare the data set again, which "
             "makes it anew"
+        )
+
+
+def _check_other_parts(folder: Path, shards: Shards) -> None:
+    """Refuses a part beside one of another preparation.
+
+    One that is made anew because files of its source have changed, and is killed on its
+    way, leaves a part of before and one of after. The last shard of each tells.
+    """
+    lasts = {
+        path.name.rsplit("-", 3)[0]: path
+        for path in sorted(folder.glob(f"[!.]*.{FORMAT}-*-of-*[0-9]"))
+    }
+    for path in lasts.values():
+        try:
+            sidecar = read_sidecar(path)
+        except InputError:
+            continue  # whoever reads that part is told
+        _check_one(path, sidecar, shards)
+
+
+def _check_one(path: Path, sidecar: Sidecar, shards: Shards) -> None:
+    """Refuses a shard of another source or schema than the first of some."""
+    first = shards.sidecars[0]
+    if (sidecar.source, sidecar.schema) != (first.source, first.schema):
+        raise InputError(
+            f"{path}: is of another preparation than {shards.paths[0].name}; finish "
+            "the one, or choose another folder"
         )

@@ -141,6 +141,26 @@ def test_an_unfinished_folder_is_no_data_set(tmp_path):
     assert not (folder / "dataset_info.json").exists()
 
 
+def test_parts_of_before_and_after_are_no_set(tmp_path):
+    """As of a preparation of changed files that was killed between the parts."""
+    plan = made_up.source().plan(SHARD)
+    first = dataclasses.replace(plan, source="mine 0123abcd, png")
+    folder = prepare(first, tmp_path)
+    train = [task for task in plan.tasks if task.part == "train"]
+    plan = dataclasses.replace(plan, source="mine 89efabcd, png")
+    for done, task in enumerate(train):
+        assert len(open_shards(folder, "test"))
+        write_task(plan, folder, task)
+        if done < len(train) - 1:
+            with pytest.raises(InputError, match="of another preparation"):
+                open_shards(folder, "train")
+    for part in ("train", "test"):
+        with pytest.raises(InputError, match="of another preparation than made_up-"):
+            open_shards(folder, part)
+    prepare(plan, tmp_path)
+    assert len(open_shards(folder, "test")) and len(open_shards(folder, "train"))
+
+
 def test_another_size_is_refused(tmp_path):
     prepare(made_up.source().plan(SHARD), tmp_path)
     with pytest.raises(InputError, match=r"of another size.*`samples_per_shard`"):
