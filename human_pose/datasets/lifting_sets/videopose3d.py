@@ -180,8 +180,10 @@ def _poses(root: Path, detections: str, subject: int, take: str) -> PoseSet:
         joints = convert(joints, RECORDED_32, LIFTER_17)
     where = f"{views}: S{subject} {take}"
     cameras = _of_subject(views, "positions_2d", subject)[take]
-    if len(cameras) != VIEWS:
-        raise InputError(where, f"must have {VIEWS} cameras", len(cameras))
+    with refusing(where, "must be a list of cameras"):
+        count = len(cameras)
+    if count != VIEWS:
+        raise InputError(where, f"must have {VIEWS} cameras", count)
     points = [_checked(where, camera, (JOINTS,), 2) for camera in cameras]
     lengths = [*map(len, points), len(joints)]
     frames = min(lengths)

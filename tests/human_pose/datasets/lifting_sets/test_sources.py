@@ -204,6 +204,11 @@ def test_videopose3d_lacks_are_named(npz):
     np.savez(folder / "data_2d_h36m_gt.npz", positions_2d=detections)
     with pytest.raises(InputError, match=r"S1 WalkDog must be finite .*\[3, 16, 2\]"):
         videopose3d_source(folder, partial_set=True)
+    for cameras, rule in ((17, ": must be a list of cam"), ([1.0], " must have 4 cam")):
+        detections["S1"]["WalkDog"] = cameras
+        np.savez(folder / "data_2d_h36m_gt.npz", positions_2d=detections)
+        with pytest.raises(InputError, match=f"S1 WalkDog{rule}"):
+            videopose3d_source(folder, partial_set=True)
     (folder / "data_2d_h36m_gt.npz").rename(folder / "x.npz")
     with pytest.raises(InputError, match=r"must hold one file data_2d_h36m_\*"):
         videopose3d_source(folder, partial_set=True)
