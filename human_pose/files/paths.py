@@ -79,6 +79,21 @@ def locate(
 
 
 def output_path(path: str | os.PathLike[str]) -> Path:
+    """The place of what is to be written: absolute, or relative to the current folder.
+
+    Raises:
+      InputError: if the system does not tell what is there, as where the name is too
+        long, or a folder on the way may not be looked into.
+    """
+    whole = _whole(path)
+    try:
+        whole.exists()
+    except OSError as error:
+        raise _unwritable(whole, error) from error
+    return whole
+
+
+def _whole(path: str | os.PathLike[str]) -> Path:
     """The absolute path of what is to be written; relative to the current folder."""
     path = expanded(path)
     return path if path.is_absolute() else _current_folder() / path

@@ -69,6 +69,21 @@ def test_a_name_that_no_file_can_have_is_told_in_one_line(tmp_path, read):
         read(tmp_path / ("x" * 300))
 
 
+def test_a_place_that_cannot_be_looked_at_is_told_before_the_work(
+    tmp_path, monkeypatch
+):
+    def forbid(path, **options):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.exists", forbid)
+    rule = f"^{tmp_path}/out: cannot be written: Permission denied$"
+    with pytest.raises(InputError, match=rule):
+        output_path(tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=rule):
+        output_path("out")
+
+
 class TestAtomic:
     def test_makes_folders_and_replaces(self, tmp_path):
         path = tmp_path / "a/b/file.txt"
