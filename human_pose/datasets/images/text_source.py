@@ -40,8 +40,10 @@ from human_pose.files.errors import InputError
 from human_pose.files.paths import locate
 
 _SUBJECTS: Final = (*TRAIN_SUBJECTS, *TEST_SUBJECTS)
-# Samples of a folder that are looked at before all of them are read.
+# Samples of a folder that are looked at before all of them are read: so many in all,
+# and of each range so many at least, for each may be from elsewhere.
 _LOOKED_AT: Final = 64
+_LOOKED_AT_OF_EACH: Final = 8
 # And pictures of these.
 _PICTURES_LOOKED_AT: Final = 4
 
@@ -73,7 +75,7 @@ def text_source(
     root = locate(root)
     ranges = read_ranges(root / "index_range")
     check_subjects(root, {item.subject for item in ranges}, partial_set)
-    _check_some(root, ranges[0])
+    _check_some(root, ranges)
     summary = summary_of(f"{item.name} {item.first} {item.last}" for item in ranges)
     return Source(
         data_set,
@@ -87,22 +89,32 @@ def text_source(
     )
 
 
-def _check_some(root: Path, item: IndexRange) -> None:
+def _check_some(root: Path, ranges: Sequence[IndexRange]) -> None:
     """Refuses, or warns of, numbers that are not what the layout says they are.
 
     Raises:
       InputError: see `check_bodies`.
     """
     found = []
-    for index in range(item.first, min(item.last + 1, item.first + _LOOKED_AT)):
+    most = max(-(-_LOOKED_AT // len(ranges)), _LOOKED_AT_OF_EACH)
+    for item in ranges:
+        of_range = [*_some(root, item, most)]
+        if of_range:
+            joints = arrays_of(of_range)["joints_3d_mm"]
+            check_bodies(f"{root}: {item.name}", joints)
+        found += of_range
+    if found:
+        warn_of_misfit(root, arrays_of(found), squares_of(found))
+        _check_pictures(root, found[:_PICTURES_LOOKED_AT])
+
+
+def _some(root: Path, item: IndexRange, most: int) -> Iterator[layout.Sample]:
+    """A range's samples, evenly spread, as far as they can be read."""
+    every = -(-(item.last + 1 - item.first) // most)
+    for index in range(item.first, item.last + 1, every):
         # What is wrong with a sample is said where it would be used.
         with suppress(InputError):
-            found.append(read_texts(root, index))
-    if found:
-        numbers = arrays_of(found)
-        check_bodies(f"{root}: {item.name}", numbers["joints_3d_mm"])
-        warn_of_misfit(root, numbers, squares_of(found))
-        _check_pictures(root, found[:_PICTURES_LOOKED_AT])
+            yield read_texts(root, index)
 
 
 def _check_pictures(root: Path, samples: Sequence[layout.Sample]) -> None:

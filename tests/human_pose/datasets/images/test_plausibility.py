@@ -133,6 +133,23 @@ def test_a_folder_in_metres_is_refused_where_it_is_read(tmp_path):
     assert len(open_dataset(tmp_path, part="test").annotations) == 3
 
 
+def test_every_range_is_looked_at_before_it_is_prepared(tmp_path):
+    """A subject may be from elsewhere; shards are not looked at again."""
+    made_up.write_set(tmp_path)
+    text_source(tmp_path, partial_set=True)
+    for index in range(9, 12):
+        path = tmp_path / "gt_joint_3d_mono_raw" / f"{index}.txt"
+        metres = made_up.joints_3d(index).ravel() / 1000
+        path.write_text(" ".join(map(str, metres)))
+    with pytest.raises(InputError, match=r": S9_\w+: joints must be millimetres, "):
+        text_source(tmp_path, partial_set=True)
+    # One that cannot be read is told where it is used.
+    for index in (9, 10):
+        (tmp_path / "gt_joint_3d_mono_raw" / f"{index}.txt").unlink()
+    with pytest.raises(InputError, match=r": S9_\w+: joints must be millimetres, "):
+        text_source(tmp_path, partial_set=True)
+
+
 def test_joints_of_other_pictures_are_told(tmp_path, caplog):
     made_up.write_set(tmp_path)
     assert len(open_dataset(tmp_path).annotations) == 9
