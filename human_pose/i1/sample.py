@@ -21,6 +21,7 @@ from human_pose.i1.input.picture import (
     Picture,
     cut_out,
     is_path,
+    joints_box,
     network_inputs,
     pixels_of,
     square_about,
@@ -46,7 +47,7 @@ class Sample:
       heatmap: float32 `[H, W, 16]`.
       heatmap2: float32 `[H, W, 16, D]`.
       joints_2d: `[16, 2]`, [0, 1] across `image`.
-      joints_2d_px: `[16, 2]`, px of the picture.
+      joints_2d_px: `[16, 2]`, px of the picture; (0, 0) is the middle of its first.
       joints_3d_mm: `[16, 3]`, camera frame.
       box: x1, y1, x2, y2, px of the picture, what was cut out.
       camera: fx, fy, cx, cy, px, given or assumed.
@@ -263,7 +264,7 @@ def _read(
     views = [shown.view for shown in batch]
     known: Mapping[str, Any] = {
         "z_mm": tf.constant([[view.root_depth_mm] for view in views], tf.float32),
-        "box": tf.constant([shown.box for shown in batch], tf.float32),
+        "box": tf.constant([joints_box(shown.box) for shown in batch], tf.float32),
         "camera": tf.constant([view.camera for view in views], tf.float32),
     }
     joints_3d_mm = pose_mm(position, known).numpy()

@@ -55,7 +55,7 @@ def cut_out(picture: np.ndarray, box: tuple[int, int, int, int]) -> tf.Tensor:
       box: x1, y1, x2, y2, px; may leave the picture, whose edge then continues.
 
     Returns:
-      uint8 `[224, 224, 3]`, red first.
+      uint8 `[224, 224, 3]`, red first; its pixels are mapped by `joints_box`.
     """
     x1, y1, x2, y2 = box
     side = IMAGE_SIZE_PX
@@ -67,6 +67,24 @@ def cut_out(picture: np.ndarray, box: tuple[int, int, int, int]) -> tf.Tensor:
         rows = _resized(_part(picture, x1, x2, axis=1), (len(picture), side))
         resized = _resized(_part(rows.numpy(), y1, y2, axis=0), (side, side))
     return _whole_levels(resized)
+
+
+def joints_box(box: tuple[int, int, int, int]) -> Four:
+    """By which joints in a cut-out box are mapped to the picture, as `codec` does.
+
+    A box's sides are edges of pixels here, but the joints are coordinates of pixels'
+    middles: the middle of the first of 224 is not that of the box's first pixel.
+
+    Args:
+      box: as of `cut_out`.
+
+    Returns:
+      x1, y1, x2, y2, px, such that the middle of `cut_out`'s pixel u is the picture's
+      `x1 + u (x2 - x1) / 224`.
+    """
+    x1, y1, x2, y2 = box
+    right, down = ((n / IMAGE_SIZE_PX - 1) / 2 for n in (x2 - x1, y2 - y1))
+    return x1 + right, y1 + down, x2 + right, y2 + down
 
 
 def network_inputs(cut_outs: Sequence[tf.Tensor], size: int) -> tf.Tensor:

@@ -79,6 +79,31 @@ def test_a_box_in_a_larger_picture_sees_the_same(root, network, tmp_path):
     )
 
 
+def test_joints_of_a_larger_box_are_of_the_middles_of_pixels(root, network):
+    """Pixel u of the 224 px picture has its middle at 5 u + 2 of the enlarged one."""
+    picture = read_picture(root / "images" / "10.png")
+    enlarged = picture.repeat(5, axis=0).repeat(5, axis=1)
+    camera = (1400.0, 1400.0, 500.0, 600.0)
+    found = sample.find_pose(network, enlarged, camera=camera, root_depth_mm=4000.0)
+    px = (found.joints_2d * 256 - 28.5) * 1.12
+    np.testing.assert_allclose(found.joints_2d_px, 5 * px + 2, atol=1e-3)
+    again = found.joints_3d_mm[:, :2] / found.joints_3d_mm[:, 2:] * camera[:2]
+    np.testing.assert_allclose(again + camera[2:], found.joints_2d_px, atol=1e-2)
+
+
+def test_the_box_of_joints_says_where_the_pixels_are():
+    """The mean place of a spot of light, in the picture and in what is cut out."""
+    picture = np.zeros((900, 700, 3), np.uint8)
+    picture[401:420, 301:312] = 255
+    box = (-30, 10, 690, 882)
+    levels = cut_out(picture, box).numpy()[..., 0].astype(float)
+    place = np.arange(224)
+    u = np.array([levels.sum(axis) @ place for axis in (0, 1)]) / levels.sum()
+    x1, y1, x2, y2 = picture_input.joints_box(box)
+    found = np.array([x1, y1]) + u * np.array([x2 - x1, y2 - y1]) / 224
+    np.testing.assert_allclose(found, [306.0, 410.0], atol=0.1)
+
+
 def test_a_cut_out_person_has_the_proportions_that_the_whole_frame_gives(
     root, network, tmp_path
 ):
