@@ -112,7 +112,8 @@ def find_pose(
 
     Raises:
       InputError: naming the file or argument and the rule.
-      FloatingPointError: naming the network and the picture, if the pose is not finite.
+      FloatingPointError: naming the network and the picture, if the pose, or what it is
+        read from, is not finite.
     """
     check_readout(readout)
     name = os.fspath(picture) if is_path(picture) else "the picture"
@@ -291,6 +292,7 @@ def _read(
 
 
 def _finite(sample: Sample, complaint: str) -> Sample | FloatingPointError:
-    if np.isfinite(sample.joints_3d_mm).all():
+    # The highest voxel is somewhere, even where some or all of them are NaN.
+    if np.isfinite(sample.heatmap2).all() and np.isfinite(sample.joints_3d_mm).all():
         return sample
     return FloatingPointError(complaint)

@@ -190,6 +190,9 @@ def test_says_that_a_network_finds_no_finite_pose(root, network, request):
     many = sample.find_poses(network, [root / "images" / "10.png"])
     with pytest.raises(FloatingPointError, match=r"finite pose in picture 0$"):
         next(many)
+    # The highest of no numbers would be a pose with all joints in the middle.
+    with pytest.raises(FloatingPointError, match=message):
+        sample.find_pose(network, root / "images" / "10.png", readout="argmax")
 
 
 def same(found, expected, mm=1e-4):
