@@ -11,6 +11,7 @@ import tensorflow as tf
 from human_pose.datasets.images.picture_file import IMAGE_SIZE_PX
 from human_pose.files.errors import InputError
 from human_pose.geometry.limits import MIN_BOX_PX
+from human_pose.i1.config import CROP_SIZE_PX
 from human_pose.i1.input import placement, resampling
 from human_pose.media.pictures import read_picture
 
@@ -96,7 +97,13 @@ def network_inputs(cut_outs: Sequence[tf.Tensor], size: int) -> tf.Tensor:
 
     Returns:
       float32 `[B, S, S, 3]`, blue first, (grey level - 128) / 256.
+
+    Raises:
+      InputError: for another size, which networks may have but crops cannot.
     """
+    if CROP_SIZE_PX % size:
+        rule = f"must be a divisor of {CROP_SIZE_PX}, to find people in pictures"
+        raise InputError("input_size", rule, size)
     # In groups of one size, because each size is compiled, but for that of one alone.
     group = resampling.GROUP if len(cut_outs) > 1 else 1
     filled = [*cut_outs, *[cut_outs[-1]] * (-len(cut_outs) % group)]

@@ -136,6 +136,16 @@ def test_pads_a_picture_that_is_not_square(root, network):
     np.testing.assert_allclose(image[20, 12], image[20, 9], atol=0.02)  # edge goes on
 
 
+def test_refuses_a_network_of_a_size_that_crops_cannot_have():
+    made = build_network(DEPTH_BINS, input_size=192, preset="tiny")
+    picture = np.zeros((300, 200, 3), np.uint8)
+    rule = "^input_size must be a divisor of 256, .*; received 192$"
+    with pytest.raises(InputError, match=rule):
+        sample.find_pose(made, picture)
+    with pytest.raises(InputError, match=rule):
+        next(sample.find_poses(made, [picture]))
+
+
 @pytest.mark.parametrize(
     ("box", "message"),
     [
