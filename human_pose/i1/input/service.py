@@ -160,6 +160,7 @@ def _check_reachable(address: str) -> None:
     try:
         where = match[1], int(match[2])
         socket.create_connection(where, timeout=_SECONDS_TO_CONNECT).close()
-    except (OSError, OverflowError) as error:
+    # The second of a port that there is not, the third of a name that no host can have.
+    except (OSError, OverflowError, UnicodeError) as error:
         rule = f"must be reachable, which it is not ({error})"
         raise InputError("data_service", rule, address) from error

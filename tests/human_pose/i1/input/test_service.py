@@ -155,3 +155,6 @@ def test_addresses_must_be_answered(dataset):
         batches(dataset, Stream(2), services=[address])
     with pytest.raises(InputError, match=r"^data_service must be grpc://host:port; "):
         batches(dataset, Stream(2), services=["localhost:5000"])
+    for none in ("a..b", "x" * 70):  # names that no host can have
+        with pytest.raises(InputError, match=r"^data_service must be reachable, which"):
+            batches(dataset, Stream(2), services=[f"grpc://{none}:80"])
