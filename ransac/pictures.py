@@ -125,11 +125,15 @@ def draw_learning(
 
 
 def running_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """The mean of the last `window` values, of fewer at the start; `[T]`."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    end = np.arange(1, len(values) + 1)
-    start = np.maximum(end - window, 0)
-    return (sums[end] - sums[start]) / (end - start)
+    """The mean of the last `window` values, of fewer at the start; `[T]`.
+
+    Each is of its own values: a huge one, or NaN, changes no mean that is not of it.
+    """
+    window = min(window, len(values))
+    filled = np.concatenate([np.zeros(window - 1), values])
+    sums = np.lib.stride_tricks.sliding_window_view(filled, window).sum(axis=-1)
+    means: np.ndarray = sums / np.minimum(np.arange(1, len(values) + 1), window)
+    return means
 
 
 def _draw_energy(axes: Axes, problem: Problems, view: View) -> None:

@@ -76,3 +76,12 @@ def test_the_running_mean_is_of_the_last_values():
     np.testing.assert_allclose(
         pictures.running_mean(np.array([2.0, 4.0, 9.0, 2.0]), 2), [2, 3, 6.5, 5.5]
     )
+
+
+@pytest.mark.parametrize("odd", [1e22, np.inf, np.nan])
+def test_an_odd_loss_counts_in_the_means_of_it_alone(odd):
+    values = np.ones(9)
+    values[2] = odd
+    means = pictures.running_mean(values, 3)
+    np.testing.assert_array_equal(means[[0, 1, 5, 6, 7, 8]], 1)
+    np.testing.assert_allclose(means[2:5], odd / 3)
