@@ -12,7 +12,7 @@ from human_pose.files.errors import InputError
 from human_pose.files.npz import write_npz
 from ransac import pictures, table
 from ransac.energy import RobustEnergy, estimate
-from ransac.files import write_text
+from ransac.files import remove, write_text
 from ransac.learning import FIRST_SIGMA, Learner, Outcome, Record, Result, Variant
 from ransac.optimizers import OPTIMIZERS
 from ransac.problems import (
@@ -24,13 +24,18 @@ from ransac.problems import (
     Stream,
 )
 from ransac.settings import ToySettings
-from ransac.summaries import Summaries
+from ransac.summaries import Summaries, curves
 
 STEPS: Final = 10_000
 # The bound of the gradient, and the part of the learning rate, of the table's two
 # further variants: other ways to keep the steps small.
 CLIP: Final = 10.0
 SLOWER: Final = 0.2
+# What runs leave beside their settings and curves.
+_RUN, _TABLE = "toy_run.npz", "table.md"
+_LEARNING, _ENERGY, _LARGE = "learning.png", "energy.png", "energy_large.png"
+_CURVES: Final = "logger"
+_RESULTS: Final = (_RUN, _TABLE, _LEARNING, _ENERGY, _LARGE)
 _SAMPLES: Final = 2000  # of a drawn energy
 _MARGIN: Final = 0.05  # of the range of the points, on each side
 
@@ -40,16 +45,18 @@ def learn(chosen: ToySettings) -> None:
 
     `toy_run.npz` holds σ (before the step), loss, grad, est and outcome, each `[T, 2]`:
     column 0 implicit, column 1 trust region; with `full` also what is learned at the
-    end. Beside it go pictures, TensorBoard curves (`logger/`) and `settings.json`.
+    end. Beside it go pictures, TensorBoard curves (`logger/`) and `settings.json`. What
+    an earlier run left there is removed first.
 
     Raises:
-      InputError: if the stream is no good, or shorter than the steps asked for.
+      InputError: if the stream is no good, shorter than the steps asked for, or what
+        the run would replace.
     """
     folder = chosen.run_folder
     variants = _two_variants(chosen)
     stream, steps = _stream(chosen)
-    _write_settings(chosen, steps)
-    with Summaries(folder / "logger", variants) as summaries:
+    _begin(chosen, steps)
+    with Summaries(folder / _CURVES, variants) as summaries:
 
         def report(done: int, record: Record) -> None:
             print(_progress(variants, done, record), flush=True)
@@ -59,14 +66,17 @@ def learn(chosen: ToySettings) -> None:
         result = learner.run([stream], steps, report)
     arrays = {name: entry[:, 0] for name, entry in result.record._asdict().items()}
     further = {name: x[0] for name, x in result.learned.items() if name != "sigma"}
-    write_npz(folder / "toy_run.npz", arrays | further)
+    write_npz(folder / _RUN, arrays | further)
     _draw(chosen, variants, result)
     _tell(variants, result.record)
     print(f"results: {folder}")
 
 
 def compare(chosen: ToySettings, streams: int) -> None:
-    """Learns from several streams at once; prints the table and writes `table.md`."""
+    """Learns from several streams at once; prints the table and writes `table.md`.
+
+    What an earlier run left in the folder is removed first.
+    """
     steps = chosen.steps or STEPS
     implicit, trust_region = _two_variants(chosen)
     slower = SLOWER * chosen.learning_rate
@@ -79,7 +89,7 @@ def compare(chosen: ToySettings, streams: int) -> None:
             (trust_region._replace(learning_rate=slower), ""),
         )
     ]
-    _write_settings(chosen, steps)
+    _begin(chosen, steps)
     learner = _learner(chosen, variants)
     setting = SETTINGS[chosen.setting]
     result = learner.run(
@@ -88,7 +98,7 @@ def compare(chosen: ToySettings, streams: int) -> None:
         lambda done, record: print(_progress(variants[:2], done, record), flush=True),
     )
     text = table.compare(variants, result.record)
-    write_text(chosen.run_folder / "table.md", text + "\n")
+    write_text(chosen.run_folder / _TABLE, text + "\n")
     _tell(variants, result.record)
     print(text)
 
@@ -119,10 +129,24 @@ def _stream(chosen: ToySettings) -> tuple[Stream, int]:
     return stream, steps
 
 
-def _write_settings(chosen: ToySettings, steps: int) -> None:
+def _begin(chosen: ToySettings, steps: int) -> None:
+    """Writes the settings; results of others, which they do not tell of, go first.
+
+    Raises:
+      InputError: if one of these is what is to be replayed, or a file cannot be
+        removed or written.
+    """
+    folder = chosen.run_folder
+    for path in (*(folder / name for name in _RESULTS), *curves(folder / _CURVES)):
+        if not path.exists():
+            continue
+        if chosen.stream and path.samefile(chosen.stream):
+            rule = f"must be another file than {path}, which the run would replace"
+            raise InputError("stream", rule)
+        remove(path)
     values = asdict(chosen) | {"steps": steps}
     text = json.dumps(values, indent=2, default=str)
-    write_text(chosen.run_folder / "settings.json", text + "\n")
+    write_text(folder / "settings.json", text + "\n")
 
 
 def _progress(variants: Sequence[Variant], done: int, record: Record) -> str:
@@ -153,14 +177,14 @@ def _tell(variants: Sequence[Variant], record: Record) -> None:
 
 def _draw(chosen: ToySettings, variants: Sequence[Variant], result: Result) -> None:
     folder = chosen.run_folder
-    pictures.draw_learning(folder / "learning.png", variants, result.record)
+    pictures.draw_learning(folder / _LEARNING, variants, result.record)
     learned = {name: value[0] for name, value in result.learned.items()}
     stream, _ = _stream(chosen)  # afresh, from its first problem
     large = DrawnStream(PICTURE, chosen.seed)
     for name, problems, end in (
-        ("energy.png", stream.take(1), learned),
+        (_ENERGY, stream.take(1), learned),
         # Weights and shifts belong to the places of the problems they were learned on.
-        ("energy_large.png", large.take(1), {"sigma": learned["sigma"]}),
+        (_LARGE, large.take(1), {"sigma": learned["sigma"]}),
     ):
         problem = Problems(*(points[0] for points in problems))
         start = {"sigma": np.full(len(variants), FIRST_SIGMA)}

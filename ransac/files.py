@@ -2,10 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from human_pose.files.arrays import Shape
+from human_pose.files.errors import InputError
 from human_pose.files.npz import read_npz
 from human_pose.files.paths import atomic
 
@@ -21,6 +23,18 @@ def read_arrays(
     """
     arrays = read_npz(path, shapes)
     return {name: array.astype(np.float64) for name, array in arrays.items()}
+
+
+def remove(path: str | os.PathLike[str]) -> None:
+    """Removes a file.
+
+    Raises:
+      InputError: if it cannot be removed.
+    """
+    try:
+        Path(path).unlink()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be removed: {error.strerror}") from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

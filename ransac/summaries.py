@@ -14,10 +14,15 @@ from ransac.learning import Record, Variant
 WINDOW: Final = 20
 
 
+def curves(folder: str | os.PathLike[str]) -> list[Path]:
+    """The files of curves that are in a folder, of variants of any names."""
+    return sorted(Path(folder).glob("*/events.out.tfevents.*"))
+
+
 class Summaries:
     """Writes the curves of one stream's run, within a `with` block.
 
-    Curves of an earlier run in the same folder are removed.
+    Those of another run in the same folder would be drawn through them: see `curves`.
 
     Args:
       folder: where the variants' sub-folders go.
@@ -30,8 +35,6 @@ class Summaries:
         self._writers = []
         for variant in variants:
             own = Path(folder) / variant.name.replace(" ", "_")
-            for old in own.glob("events.out.tfevents.*"):
-                old.unlink()
             # As bytes, because a name may be no UTF-8, which TensorFlow's strings are.
             self._writers.append(tf.summary.create_file_writer(os.fsencode(own)))
 

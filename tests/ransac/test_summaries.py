@@ -3,13 +3,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.util import tensor_util
 
 from ransac.learning import Record, Variant
-from ransac.summaries import WINDOW, Summaries
+from ransac.summaries import WINDOW, Summaries, curves
 
 VARIANTS = [Variant("implicit", 0.0, 0.5), Variant("trust region", 0.1, 0.5)]
 
 
-def write(folder, scale=1.0):
-    values = scale * np.arange(1.0, 2 * WINDOW + 6).reshape(-1, 1, 1) * [[[1, -2]]]
+def write(folder):
+    values = np.arange(1.0, 2 * WINDOW + 6).reshape(-1, 1, 1) * [[[1, -2]]]
     with Summaries(folder, VARIANTS) as summaries:
         for part in (slice(0, WINDOW), slice(WINDOW, None)):
             piece = values[part]
@@ -41,11 +41,14 @@ def test_each_variant_has_its_curves(tmp_path):
     assert curve(tmp_path / "implicit", "loss_mean")[2 * WINDOW] == 2 * WINDOW + 3
 
 
-def test_a_new_run_replaces_the_curves(tmp_path):
+def test_the_files_of_curves_are_known(tmp_path):
+    assert curves(tmp_path / "none") == []
     write(tmp_path)
-    write(tmp_path, scale=3.0)
-    assert curve(tmp_path / "implicit", "sigma_squared")[0] == 9
-    assert len(list((tmp_path / "implicit").iterdir())) == 1
+    (tmp_path / "implicit" / "notes.txt").touch()
+    assert [path.parent.name for path in curves(tmp_path)] == [
+        "implicit",
+        "trust_region",
+    ]
 
 
 def test_a_folder_of_any_name_is_written_to(tmp_path):

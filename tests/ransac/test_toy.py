@@ -76,6 +76,30 @@ def test_a_drawn_stream_can_be_replayed(tmp_path):
         np.testing.assert_array_equal(again[name], entry)
 
 
+def test_a_folder_holds_the_results_of_its_settings_alone(tmp_path):
+    folder = tmp_path / "toy"
+    assert run(tmp_path, "--steps=3") == 0
+    (folder / "notes.txt").touch()
+    assert run(tmp_path, "--steps=4", "--multi_seed=2") == 0
+    assert [path.name for path in sorted(folder.rglob("*")) if path.is_file()] == [
+        "notes.txt",
+        "settings.json",
+        "table.md",
+    ]
+    assert run(tmp_path, "--steps=5") == 0
+    assert not (folder / "table.md").exists()
+    assert len(list(folder.glob("logger/implicit/events*"))) == 1
+
+
+def test_a_run_does_not_replace_its_stream(tmp_path, capsys):
+    path = tmp_path / "toy" / "toy_run.npz"
+    path.parent.mkdir()
+    np.savez(path, points=np.ones((2, 3)), outliers=np.ones((2, 4)))
+    assert run(tmp_path, f"--stream={path}") == 1
+    assert f"--stream must be another file than {path}" in capsys.readouterr().err
+    assert "points" in record(tmp_path)
+
+
 def test_full_writes_weights_and_shifts(tmp_path):
     assert run(tmp_path, "--steps=20", "--full", "--optimizer=adam", "--lr=0.01") == 0
     arrays = record(tmp_path)
