@@ -83,12 +83,11 @@ def _below(folder: Path, left_out: Path | None, found: Found) -> Iterator[Path]:
       InputError: if there are none, or a folder cannot be looked into.
     """
     pictures = 0
-    for here, folders, names in os.walk(folder, onerror=_refuse):
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and Path(here, name).resolve() != left_out
-        )
+    seen = {folder.resolve(), *folder.resolve().parents}  # a link to them is a circle
+    if left_out is not None:
+        seen.add(left_out)
+    for here, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
+        folders[:] = _unseen(here, folders, seen)
         shown = (Path(here, name) for name in names if not name.startswith("."))
         for path in sorted(shown, key=_order):
             if path.suffix.lower() in SUFFIXES:
@@ -98,6 +97,17 @@ def _below(folder: Path, left_out: Path | None, found: Found) -> Iterator[Path]:
                 found.passed_over.append(path)
     if not pictures:
         raise InputError(f"{folder}: holds no pictures ({' '.join(sorted(SUFFIXES))})")
+
+
+def _unseen(here: str, names: Iterable[str], seen: set[Path]) -> list[str]:
+    """The folders to look into, in order, which count as seen from here on."""
+    chosen = []
+    for name in sorted(names):
+        real = Path(here, name).resolve()
+        if not name.startswith(".") and real not in seen:
+            seen.add(real)
+            chosen.append(name)
+    return chosen
 
 
 def _refuse(error: OSError) -> None:
