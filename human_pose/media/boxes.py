@@ -10,6 +10,7 @@ import io
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -62,7 +63,7 @@ def boxes_of(
     """
     paths = [PurePosixPath(Path(picture).absolute().as_posix()) for picture in pictures]
     names = [_name_of(boxes, path) for path in paths]
-    uses = {name: names.count(name) for name in set(names)}
+    uses = Counter(names)
     return [
         _chosen(boxes, path, name, uses[name])
         for path, name in zip(paths, names, strict=True)
@@ -132,8 +133,10 @@ def _box(where: str, numbers: Any) -> Box:
 
 def _numbers(where: str, numbers: Any) -> Box:
     """Four finite numbers."""
+    # A text of four digits would be one letter after the other.
+    texts = [numbers] if isinstance(numbers, str) else numbers
     try:
-        a, b, c, d = map(float, numbers)
+        a, b, c, d = map(float, texts)
     except (TypeError, ValueError):
         raise InputError(where, "must be four numbers", numbers) from None
     if not all(map(math.isfinite, (a, b, c, d))):
