@@ -94,6 +94,12 @@ def probe(path: str | os.PathLike[str]) -> Video:
         logging.warning(
             "%s: is cut off; of %d frames %d are there", path, declared, there
         )
+    if len(stored) > len(stamps):
+        logging.warning(
+            "%s: %d frames have the time of another one and are left out, as where "
+            "more than 1000 a second have stamps in milliseconds",
+            *(path, len(stored) - len(stamps)),
+        )
     _check_order(path, stored)
     turned = _rotation(path, first)
     sides = (first.width, first.height)
@@ -140,7 +146,7 @@ def read_frames(
 
     Yields:
       The number of a frame, from 0, and its pixels, uint8 `[H, W, 3]`, red first.
-      Frames that cannot be decoded are left out.
+      Frames that cannot be decoded are left out, and so is a second one of a time.
 
     Raises:
       InputError: naming the file, if it can no longer be read.
@@ -149,11 +155,13 @@ def read_frames(
     if first >= stop:
         return
     turns = video.rotation_deg // _QUARTER_DEG
+    wanted = first
     for stamp, frame in decoded(video.path, video.stamps, first, moved=video.moved):
         number = int(np.searchsorted(video.stamps, stamp))
         if number >= stop:
             return
-        if number >= first and video.stamps[number] == stamp:
+        if number >= wanted and video.stamps[number] == stamp:
+            wanted = number + 1
             pixels = np.rot90(frame.to_ndarray(format="rgb24"), turns)
             yield number, np.ascontiguousarray(pixels)
 

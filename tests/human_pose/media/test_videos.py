@@ -61,6 +61,18 @@ def test_variable_rates_are_those_of_the_time_stamps(tmp_path):
     assert found == [(3, 3), (4, 4)]
 
 
+def test_a_second_frame_of_a_time_is_told_and_left_out(tmp_path, caplog):
+    """As of 1200 frames a second, whose stamps in Matroska are milliseconds."""
+    path = made_up_videos.write(tmp_path / "a.mkv", range(13), rate=1200)
+    with caplog.at_level("WARNING"):
+        video = probe(path)
+    assert "2 frames have the time of another one and are left out" in caplog.text
+    numbers = [number for number, _ in read_frames(video)]
+    assert numbers == list(range(len(video))) == list(range(11))
+    some = [number for number, _ in read_frames(video, slice(3, 9))]
+    assert some == list(range(3, 9))
+
+
 @pytest.mark.parametrize(
     ("degrees", "corner"), [(90, (0, -1)), (180, (-1, -1)), (270, (-1, 0))]
 )
