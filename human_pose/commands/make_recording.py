@@ -23,6 +23,7 @@ from human_pose.datasets.synthetic.motion import FINEST_HZ, perform
 from human_pose.datasets.synthetic.rig import cameras
 from human_pose.exchange import formats
 from human_pose.exchange.recording import Motion, Recording
+from human_pose.files.errors import InputError
 from human_pose.files.paths import output_path
 from human_pose.geometry.skeletons import LIFTER_17, UNDETECTED_JOINT
 
@@ -58,13 +59,23 @@ def define_flags(flag_values: flags.FlagValues) -> None:
 
 
 def work(flag_values: flags.FlagValues) -> None:
-    """Makes the recording that the flags ask for, unless it is there."""
+    """Makes the recording that the flags ask for, unless it is there.
+
+    Raises:
+      InputError: if some of its files are there, which may be somebody's own, or one
+        cannot be written.
+    """
     folder = output_path(flag_values.data_dir) / FOLDER
     files = [folder / name for name in (DETECTIONS, CALIBRATION, TRUTH)]
     if not flag_values.overwrite and all(map(Path.exists, files)):
         print(f"The recording is in {folder} already; --overwrite makes it anew.")
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    present = [path for path in files if path.exists()]
+    if present and not flag_values.overwrite:
+        raise InputError(
+            f"{present[0]} is there already, of the recording's {len(files)} files; "
+            "`overwrite` replaces it"
+        )
     recording, truth = made(flag_values.seed)
     formats.write(files[0], recording)
     formats.write(files[1], recording.cameras)

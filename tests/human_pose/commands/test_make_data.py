@@ -55,6 +55,26 @@ def test_a_recording_on_request(asked):
     assert (work, flag_values.seed) == (make_recording.work, 4)
 
 
+def test_a_recording_replaces_no_file_unasked(asked, tmp_path, capsys):
+    own = tmp_path / "recording" / make_recording.CALIBRATION
+    own.parent.mkdir()
+    own.write_text("mine")
+    words = "--recording", f"--data_dir={tmp_path}"
+    assert shell.guarded(*asked(*words)) == 1
+    said = f"{own} is there already, of the recording's 3 files; --overwrite replaces"
+    assert said in capsys.readouterr().err
+    assert [path.name for path in own.parent.iterdir()] == [own.name]
+    assert own.read_text() == "mine"
+    assert shell.guarded(*asked(*words, "--overwrite")) == 0
+    assert own.read_text() != "mine"
+
+
+def test_a_recording_that_cannot_be_written_is_one_line(asked, tmp_path, capsys):
+    (tmp_path / "recording").touch()
+    assert shell.guarded(*asked("--recording", f"--data_dir={tmp_path}")) == 1
+    assert "cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
