@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from human_pose.geometry.skeletons import IMAGE_16
+from human_pose.i1.config import CROP_SIZE_PX
 from human_pose.i1.sample import Sample
 from human_pose.runs import drawing
 
@@ -87,10 +88,25 @@ def draw_on_image(axes: Axes, image: Any, joints_2d: Any) -> None:
     """Draws joints `[16, 2]`, [0, 1], over an image `[S, S, 3]` of the network's."""
     grey = np.asarray(image, np.float32)[..., ::-1] * _RANGE + _MIDDLE
     axes.imshow(np.clip(grey, 0, _WHITE).astype(np.uint8))
-    # A pixel's centre has a whole number.
-    joints_px = np.asarray(joints_2d) * grey.shape[0] - 0.5
+    joints_px = places_in(joints_2d, len(grey))
     drawing.draw_skeleton(axes, joints_px, drawing.DETECTION, skeleton=IMAGE_16)
     axes.set(xticks=[], yticks=[])
+
+
+def places_in(joints_2d: Any, size: int) -> np.ndarray:
+    """Where joints are in an image of the network's, whose pixels' middles are whole.
+
+    Args:
+      joints_2d: `[..., 2]`, [0, 1] across the image: 0 is the middle of the first pixel
+        of the crop.
+      size: S, px of the image; its pixels are means over those of the crop.
+
+    Returns:
+      float `[..., 2]`, px.
+    """
+    crop_px = np.asarray(joints_2d) * CROP_SIZE_PX
+    places: np.ndarray = (crop_px + 0.5) * size / CROP_SIZE_PX - 0.5
+    return places
 
 
 def _highest(heatmap: Any) -> np.ndarray:

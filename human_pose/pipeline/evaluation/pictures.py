@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from human_pose.geometry.skeletons import IMAGE_16
-from human_pose.i1.evaluation.pictures import draw_on_image
+from human_pose.i1.evaluation.pictures import draw_on_image, places_in
 from human_pose.runs import drawing
 
 
@@ -42,7 +42,7 @@ def moment_figure(
         axes = figure.add_subplot(grid[0, view * wide : (view + 1) * wide])
         draw_on_image(axes, images[view], joints_2d[view])
         _draw_doubt(axes, joints_2d[view], covariance[view], len(images[view]))
-        places = np.asarray(reprojected[view]) * len(images[view]) - 0.5
+        places = places_in(reprojected[view], len(images[view]))
         axes.plot(*places.T, "+", color="white", markersize=5, markeredgewidth=1.2)
         axes.set(xlim=(-0.5, len(images[view]) - 0.5))
         axes.set(ylim=(len(images[view]) - 0.5, -0.5))
@@ -91,7 +91,7 @@ def _draw_doubt(axes: Axes, joints_2d: Any, covariance: Any, size: int) -> None:
             across,
             np.degrees(np.arctan2(vectors[:, 1, 1], vectors[:, 0, 1])),
             units="xy",
-            offsets=np.asarray(joints_2d) * size - 0.5,
+            offsets=places_in(joints_2d, size),
             transOffset=axes.transData,
             facecolors="none",
             edgecolors="white",
