@@ -47,7 +47,8 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """The command's own arguments, and those behind `--`.
 
     Raises:
-      InputError: if there is no `--`, or another distribution is asked for.
+      InputError: if there is no `--`, another distribution is asked for, or a file of
+        flags cannot be read.
     """
     words = [*arguments]
     if "--" not in words:
@@ -55,7 +56,8 @@ def split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     place = words.index("--")
     own, passed = words[:place], words[place + 1 :]
     # What stands in the files of `--flagfile` counts as well.
-    passed = flags.FlagValues().read_flags_from_files(passed)
+    with shell.flag_errors():
+        passed = flags.FlagValues().read_flags_from_files(passed)
     for word in passed:
         if _flag(word)[0] == "distribute" and word != _DISTRIBUTE:
             raise InputError("distribute", "must be multiworker, or left out", word)

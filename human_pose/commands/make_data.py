@@ -15,6 +15,7 @@ from typing import Final
 from absl import flags
 
 from human_pose.commands import shell
+from human_pose.files.errors import InputError
 
 # What is made instead of poses, by its flag.
 _KINDS: Final = {"images": "Render pictures", "recording": "Make a recording"}
@@ -64,8 +65,9 @@ def _wanted(arguments: list[str]) -> str | None:
     chooser = flags.FlagValues()
     _define_kinds(chooser)
     try:
-        chooser(arguments, known_only=True)
-    except flags.Error:
+        with shell.flag_errors():
+            chooser(arguments, known_only=True)
+    except InputError:
         return None  # the command itself says what is wrong
     return next((name for name in _KINDS if chooser[name].value), None)
 

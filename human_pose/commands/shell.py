@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from absl import app, flags, logging
@@ -235,15 +235,32 @@ def _import_tensorflow(*, start: bool) -> None:
         os.close(stream)
 
 
+@contextlib.contextmanager
+def flag_errors() -> Iterator[None]:
+    """Turns what absl raises over flags, or files of them, into one line.
+
+    Raises:
+      InputError: in its place.
+    """
+    try:
+        yield
+    except flags.Error as error:
+        raise InputError(" ".join(str(error).split())) from None
+    except UnicodeDecodeError as error:
+        rule = f"--flagfile: a file cannot be read as text: {error}"
+        raise InputError(rule) from None
+
+
 def _parse(argv: list[str], places: Sequence[str]) -> list[str]:
     _widen_help()
     try:
-        words = flags.FLAGS(argv)[1:]
-        for name, word in zip(places, words, strict=False):
-            flags.FLAGS[name].present += 1
-            setattr(flags.FLAGS, name, word)
-    except flags.Error as error:
-        sys.exit(f"{_program()}: {' '.join(str(error).split())}")
+        with flag_errors():
+            words = flags.FLAGS(argv)[1:]
+            for name, word in zip(places, words, strict=False):
+                flags.FLAGS[name].present += 1
+                setattr(flags.FLAGS, name, word)
+    except InputError as error:
+        sys.exit(f"{_program()}: {error}")
     except SystemExit:
         sys.exit(0)  # absl leaves with 1 after printing the help that was asked for
     if unknown := words[len(places) :]:

@@ -60,6 +60,13 @@ def test_files_of_flags_are_read(tmp_path):
     ]  # fmt: skip
 
 
+def test_files_of_flags_that_cannot_be_read_are_one_line(tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    for name, said in (("none", "No such file"), ("binary", "cannot be read as text")):
+        with pytest.raises(InputError, match=said):
+            launch.split(["launch", "--", f"--flagfile={tmp_path / name}"])
+
+
 def test_a_second_evaluation_starts_anew():
     first, again = launch.commands(["--check_path=a.h5"])
     assert first == again

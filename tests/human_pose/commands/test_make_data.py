@@ -83,6 +83,8 @@ def test_a_recording_that_cannot_be_written_is_one_line(asked, tmp_path, capsys)
         (["--images=perhaps"], "images=perhaps"),
         (["--data_dir="], "data_dir"),
         (["images"], "unexpected argument 'images'"),
+        (["--flagfile=none"], "Unable to open flagfile"),
+        ([f"--flagfile={sys.executable}"], "cannot be read as text"),
     ],
 )
 def test_mistakes_are_one_line(arguments, said, tmp_path):
