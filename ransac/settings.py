@@ -124,6 +124,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "Search by L-BFGS before the Newton step, as the original meant to.",
         **own,
     )
+    shell.refuse_empty(flag_values, "results_dir", "stream")
     _check_together(flag_values)
     shell.show_in_help(flag_values, __name__)
 

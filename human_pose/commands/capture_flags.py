@@ -57,7 +57,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
         "refine_cameras", False, "Refit the cameras' poses to the motion.", **own
     )
     flags.DEFINE_boolean("redo", False, "Make detections again that are there.", **own)
-    shell.refuse_empty(flag_values, "sync")
+    shell.refuse_empty(flag_values, "videos", "video", "sync")
     shell.show_in_help(flag_values, __name__)
 
 

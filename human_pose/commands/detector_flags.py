@@ -29,6 +29,7 @@ def define_flags(
         "rtmpose: its .onnx, after that of its finder of people if there is one.",
         **own,
     )
+    shell.refuse_empty(flag_values, "detector_files")
     shell.show_in_help(flag_values, __name__)
 
 

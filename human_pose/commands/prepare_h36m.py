@@ -90,7 +90,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_boolean(
         "partial", False, "Leave out recordings that lack a file.", **own
     )
-    shell.refuse_empty(flag_values, "data_dir")
+    shell.refuse_empty(flag_values, "data_dir", "archive")
     shell.show_in_help(flag_values, __name__)
 
 

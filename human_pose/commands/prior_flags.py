@@ -93,6 +93,7 @@ def define_flags(flag_values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "rank", _DEFAULTS.rank, "Rank of --covariance=ppca.", lower_bound=1, **own
     )
+    shell.refuse_empty(flag_values, "motion")
     shell.show_in_help(flag_values, __name__)
 
 

@@ -170,10 +170,19 @@ def is_folder_name(name: str) -> bool:
 
 
 def refuse_empty(flag_values: flags.FlagValues, *names: str) -> None:
-    """Refuses a path that is given as nothing, as `--data_dir=`: it is no folder."""
+    """Refuses a path that is given as nothing, as `--data_dir=`: it is no folder.
+
+    So is one of a list, as the second of `--videos=a.mp4,`: it would be taken for the
+    current folder, with all that is in it.
+    """
+
+    def is_named(given: str | list[str] | None) -> bool:
+        parts = given if isinstance(given, list) else [given]
+        return bool(parts) and "" not in parts
+
     for name in names:
         flags.register_validator(
-            name, lambda path: path != "", "must name a file or folder", flag_values
+            name, is_named, "must name a file or folder", flag_values
         )
 
 

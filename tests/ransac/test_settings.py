@@ -96,6 +96,8 @@ def test_every_setting_has_a_flag(name):
         (["--setting=mine"], "one of <code|paper>"),
         (["--name=a/b"], "must be a plain folder name"),
         (["--multi_seed=1"], "integer >= 2"),
+        (["--results_dir="], "must name a file or folder"),
+        (["--stream="], "must name a file or folder"),
         (["--stream=a.npz", "--setting=paper"], "--stream replays given ones"),
         (["--stream=a.npz", "--multi_seed=3"], "--stream replays given ones"),
     ],

@@ -43,3 +43,17 @@ def test_what_one_camera_has_no_use_for_is_refused(flag):
     with pytest.raises(InputError, match=f"^{name} has no effect on `video`"):
         parse("--video=a.mp4", "--check_path=i1.keras", flag)
     assert parse("--video=a.mp4", "--check_path=i1.keras").alone
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["--videos=a.mp4,", "--videos=,", "--videos=", "--video=", "--videos=a.mp4, "],
+)
+def test_no_name_is_not_the_current_folder(word):
+    """All videos in it were taken, too."""
+    rule = "must name a file or folder"
+    with pytest.raises(flags.IllegalFlagValueError, match=rule):
+        parse(word)
+    given = ("--videos=a.mp4", "--detector=rtmpose", "--detector_files=a.onnx,")
+    with pytest.raises(flags.IllegalFlagValueError, match=rule):
+        parse(*given)

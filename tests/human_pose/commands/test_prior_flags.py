@@ -107,6 +107,13 @@ def test_mistakes_are_told_in_one_line(folder, capsys, arguments, message):
     assert not (folder / "results").exists()
 
 
+@pytest.mark.parametrize("given", ["mocap,", "mocap/take0.npz,,mocap", ",", ""])
+def test_no_name_is_not_the_current_folder(folder, given):
+    """All motion in it was taken, too."""
+    with pytest.raises(flags.IllegalFlagValueError, match="must name a file or folder"):
+        parse(f"--motion={given}")
+
+
 @pytest.mark.parametrize("given", ["--train", "--metric=1", "--models=6"])
 def test_flags_of_other_models_are_refused(folder, given):
     with pytest.raises(flags.Error, match="needs --model=lifter"):
