@@ -63,7 +63,8 @@ def make(host: str) -> str:
       The wheel that is in it.
 
     Raises:
-      InputError: if no wheel fits that Python, or nothing can be downloaded.
+      InputError: if there is no such Python, no wheel fits it, or nothing can be
+        downloaded.
     """
     _run([host, "-m", "venv", "--clear", str(environment.FOLDER)], "cannot be made")
     python = str(environment.python())
@@ -82,7 +83,13 @@ def make(host: str) -> str:
 
 
 def _run(command: Sequence[str], failure: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    except OSError as error:
+        raise InputError(
+            f"{environment.FOLDER}: {failure}; {command[0]} cannot be run: "
+            f"{error.strerror}"
+        ) from error
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise InputError(

@@ -61,3 +61,13 @@ def test_what_fails_is_one_line(word, message, ran):
     with pytest.raises(InputError, match=message) as caught:
         make_detector.make("python3.13")
     assert "\n" not in str(caught.value)
+
+
+def test_a_python_that_is_none_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "FOLDER", tmp_path / "there")
+    (tmp_path / "text").write_text("no program")
+    for name, reason in (("none", "No such file"), ("text", "Permission denied")):
+        rule = f"there: cannot be made; .*{name} cannot be run: {reason}"
+        with pytest.raises(InputError, match=rule):
+            make_detector.make(str(tmp_path / name))
+    assert not environment.FOLDER.exists()
