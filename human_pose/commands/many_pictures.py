@@ -134,12 +134,16 @@ class _Work:
         name = item.name or self._names.of(item.source)
         if not item.name:
             sample_files.write_joints(found, self.folder / f"{name}.csv")
+        drawing = self.folder / f"{name}.png"
         if self.drawn:
             title = item.label
             if self.finder is not None:
                 title = self.finder.titled(title)
             figure = pictures.sample_figure(found, title)
-            naming.draw(figure, self.folder / f"{name}.png", item.source)
+            naming.draw(figure, drawing, item.source)
+        else:
+            # It would show another pose than the new numbers are.
+            naming.withdraw(drawing, item.source)
         self.poses.add(name, item.source, found, **item.further)
 
     def tell(self, kind: str) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from matplotlib.figure import Figure
 from PIL import Image
 
+from human_pose.files.errors import InputError
 from human_pose.runs import drawing
 
 _NOTE: Final = "Input"
@@ -97,6 +98,24 @@ def draw(
       InputError: if it cannot be written.
     """
     drawing.save(figure, path, notes={_NOTE: whole(source).as_uri()})
+
+
+def withdraw(path: str | os.PathLike[str], source: str | os.PathLike[str]) -> None:
+    """Removes the picture of an input, where results are new and it is not drawn again.
+
+    Args:
+      path: where it may be; what is no picture of this input stays.
+      source: the input.
+
+    Raises:
+      InputError: if it cannot be removed.
+    """
+    path = Path(path)
+    if path.exists() and _is_of(path, whole(source)):
+        try:
+            path.unlink()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be removed: {error.strerror}") from error
 
 
 def whole(source: str | os.PathLike[str]) -> Path:

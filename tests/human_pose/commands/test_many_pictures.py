@@ -81,6 +81,19 @@ def test_one_picture_of_many_is_found_as_alone(run, tmp_path):
         )
 
 
+def test_an_old_drawing_does_not_stay_beside_new_joints(run, tmp_path):
+    for number in range(2):
+        make(tmp_path / "set" / f"{number}.png", number)
+    assert run("--image=set") == 0
+    other = tmp_path / "out" / "mine.png"
+    (tmp_path / "out" / "1.png").rename(other)
+    make(tmp_path / "out" / "1.png", 7)  # somebody's own
+    assert run("--image=set", "--box=0,0,40,40", "--draw=0") == 0
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == [
+        "1.png", "mine.png",
+    ]  # fmt: skip
+
+
 def test_boxes_are_those_of_the_names(run, tmp_path, capsys):
     for folder in ("cam1", "cam2", "cam3"):
         make(tmp_path / folder / "1.png")
