@@ -5,7 +5,7 @@ Any picture will do, and nothing need be known of its camera (`viewpoint`).
 
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -189,9 +189,15 @@ def try_poses(
     """
     check_readout(readout)
     check_whole("batch_size", batch_size, 1)
+    given = (boxes, cameras, root_depths_mm)
+    for argument, values in zip(_KNOWN, given, strict=True):
+        # Of pictures that somebody has sorted out, say, which moves all behind them.
+        if isinstance(pictures, Sized) and isinstance(values, Sized):
+            if len(values) > len(pictures):
+                rule = f"must hold one for each of {len(pictures)} pictures"
+                raise InputError(argument, rule, len(values))
     known = [
-        itertools.repeat(None) if values is None else iter(values)
-        for values in (boxes, cameras, root_depths_mm)
+        itertools.repeat(None) if values is None else iter(values) for values in given
     ]
     return _found(network, _asked(pictures, known), readout, batch_size)
 

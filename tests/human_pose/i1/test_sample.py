@@ -266,6 +266,8 @@ def test_statistics_of_a_batch_are_those_of_the_pictures_in_it(root):
         ({"batch_size": 0}, "^batch_size must be a whole number, at least 1"),
         ({"boxes": [None]}, "^boxes must hold one for each picture; .* picture 1$"),
         ({"cameras": [None]}, "^cameras must hold one for each picture; "),
+        ({"boxes": [None] * 3}, "^boxes must hold one for each of 2 pictures; .* 3$"),
+        ({"cameras": (9.0, 9.0, 4.0, 4.0)}, "^cameras must hold one for each of 2 pic"),
         ({"boxes": [None, (0, 0, 0, 9)]}, "^picture 1: box must have x1 < x2"),
         ({"cameras": [None, (1, 2, 3)]}, "^picture 1: camera must be four numbers"),
         ({"root_depths_mm": [None, 1.0]}, "^picture 1: root_depth_mm must be from 100"),
