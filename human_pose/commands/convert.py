@@ -19,7 +19,7 @@ from human_pose.commands.recording_flags import frame_range
 from human_pose.exchange import formats, table
 from human_pose.exchange.recording import Motion, Recording
 from human_pose.files.errors import InputError
-from human_pose.files.paths import locate, output_path
+from human_pose.files.paths import is_there, locate, output_path
 from human_pose.geometry.cameras import Camera
 
 # The words that are given without a flag's name.
@@ -46,9 +46,9 @@ def work(flag_values: flags.FlagValues) -> None:
     """Converts what the flags ask for."""
     logging.set_verbosity(logging.INFO)
     source, target = locate(flag_values.input), output_path(flag_values.output)
-    if target.exists() and not flag_values.overwrite:
+    if is_there(target) and not flag_values.overwrite:
         raise InputError(f"{target}: is there already; --overwrite replaces it")
-    if target.exists() and target.samefile(source):
+    if is_there(target) and target.samefile(source):
         raise InputError("output", "must be another file than the input")
     value = _read(source, _wanted_kind(source, target, flag_values.to), flag_values)
     formats.write(target, value, flag_values.to)

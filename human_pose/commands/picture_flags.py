@@ -15,7 +15,7 @@ from human_pose.capture.config import FINDERS, DetectorConfig
 from human_pose.commands import detector_flags, places, shell
 from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
-from human_pose.files.paths import expanded, locate, output_path
+from human_pose.files.paths import expanded, is_there, locate, output_path
 from human_pose.geometry.limits import (
     FOCAL_LENGTHS_PX,
     MAX_COORDINATE_PX,
@@ -250,7 +250,7 @@ def _one_file(words: list[str]) -> Path | None:
       InputError: if it can be nothing else, and is not there.
     """
     (word, *others) = words
-    listed = set(word) & set(",*?[") and not expanded(word).exists()
+    listed = set(word) & set(",*?[") and not is_there(expanded(word))
     if others or listed:
         return None
     path = locate(word)

@@ -19,7 +19,7 @@ from human_pose.calibrated.prior.config import (
 from human_pose.commands import shell
 from human_pose.commands.tasks import Asked
 from human_pose.files.errors import InputError
-from human_pose.files.paths import PROJECT_ROOT, expanded
+from human_pose.files.paths import PROJECT_ROOT, expanded, is_there
 
 if TYPE_CHECKING:
     from human_pose.exchange.recording import Motion
@@ -141,7 +141,7 @@ def _fitting(pattern: str) -> list[Path]:
     for base in (Path(), PROJECT_ROOT):
         place = base / expanded(pattern)
         # A name is taken as it stands, whatever letters of patterns it has.
-        paths = [place] if place.exists() else _globbed(str(place))
+        paths = [place] if is_there(place) else _globbed(str(place))
         if files := [file for path in paths for file in _inside(path)]:
             return files
     return []

@@ -35,15 +35,20 @@ def composed(name: str) -> str:
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """A path with the home folder in the place of `~`, or somebody's of `~name`.
+    """A path from home where it begins with `~`, or with `~` and a user that there is.
 
-    A name that only begins so, as of some editors' copies, stays.
+    Pathlib's raises for one that there is not.
     """
-    path = Path(path)
-    try:
-        return path.expanduser()
-    except RuntimeError:  # nobody has that name
-        return path
+    return Path(os.path.expanduser(path))
+
+
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a file or folder, of whatever kind.
+
+    None has a name that no file can have, or is in a folder that may not be looked
+    into, for which pathlib raises.
+    """
+    return os.path.exists(path)
 
 
 def locate(
@@ -144,7 +149,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         written.
     """
     path = Path(path)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if is_there(path) and not (path.is_dir() and not any(path.iterdir())):
         raise InputError(f"{path}: must be a new or an empty folder")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

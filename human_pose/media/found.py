@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from human_pose.files.errors import InputError, one_line
-from human_pose.files.paths import expanded, locate
+from human_pose.files.paths import expanded, is_there, locate
 from human_pose.media.pictures import SUFFIXES
 
 
@@ -56,7 +56,7 @@ def find_pictures(
 
 def _parts(word: str) -> list[str]:
     """A word, or those between its commas, which a file's name may have too."""
-    if "," not in word or expanded(word).exists():
+    if "," not in word or is_there(expanded(word)):
         return [word]
     return [part.strip() for part in word.split(",") if part.strip()]
 
@@ -67,7 +67,7 @@ def _named(word: str) -> list[Path]:
     Raises:
       InputError: if there are none.
     """
-    if not has_magic(word) or expanded(word).exists():
+    if not has_magic(word) or is_there(expanded(word)):
         return [locate(word)]
     pattern = str(expanded(word).absolute())
     matches = sorted(map(Path, glob(pattern, recursive=True)), key=_order)

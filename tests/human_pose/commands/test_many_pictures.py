@@ -139,6 +139,7 @@ def test_frames_of_a_video(run, tmp_path, capsys):
         (["--image=empty"], "empty: holds no pictures"),
         (["--image=set/*.tif"], r"set/*.tif: no file's name is like this"),
         (["--image=set", "--box=none.csv"], "none.csv not found"),
+        (["--image=" + ",".join(["none.png"] * 60)], "none of the 60 pictures can be"),
         (["--video=none.mp4"], "none.mp4 not found"),
         (["--video=set/1.png", "--box=a.csv"], "--box must be four numbers with --vid"),
     ],

@@ -57,6 +57,15 @@ class TestLocate:
             str(place / "none.h5") for place in places
         )
 
+    @pytest.mark.parametrize("name", ["x" * 300, "~nobody of this name/a.h5", "a\0b"])
+    def test_names_that_no_file_has_are_not_found(self, name, tmp_path):
+        for also_under in ([], [tmp_path], [name]):
+            with pytest.raises(InputError, match="not found; looked for"):
+                locate(name, also_under=also_under)
+        with pytest.raises(InputError, match="no such file"):
+            read_text(name)
+        assert output_path(name).name == name.rpartition("/")[2]
+
     def test_error_names_an_absolute_path_once(self, tmp_path):
         with pytest.raises(InputError) as error:
             locate(tmp_path / "none.h5", also_under=[tmp_path])

@@ -43,3 +43,14 @@ def test_links_lead_nowhere_twice(tmp_path):
         os.symlink(target, folder / name)
     found = find_pictures([str(folder)], results=folder / "out")
     assert names_in(folder, found) == ["cam/1.png"]
+
+
+def test_a_list_may_be_longer_than_a_name(tmp_path, monkeypatch):
+    """Of 60 pictures in one word; that was looked for as one file, whose name it is."""
+    monkeypatch.chdir(tmp_path)
+    names = [f"picture{number}.jpg" for number in range(60)]
+    made(tmp_path, *names)
+    assert names_in(tmp_path, find_pictures([",".join(names)])) == names
+    for word in ("x" * 300, "x" * 300 + "*"):
+        ((missing, _),) = find_pictures([word]).missing
+        assert missing == word
