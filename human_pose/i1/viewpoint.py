@@ -94,7 +94,7 @@ def four_numbers(
     """
     try:
         a, b, c, d = map(float, values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last of 400 digits
         raise InputError(name, "must be four numbers", values) from None
     if not all(map(math.isfinite, (a, b, c, d))):
         raise InputError(name, "must be finite", (a, b, c, d))

@@ -137,7 +137,7 @@ def _numbers(where: str, numbers: Any) -> Box:
     texts = [numbers] if isinstance(numbers, str) else numbers
     try:
         a, b, c, d = map(float, texts)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last of 400 digits
         raise InputError(where, "must be four numbers", numbers) from None
     if not all(map(math.isfinite, (a, b, c, d))):
         raise InputError(where, "must be four finite numbers", numbers)

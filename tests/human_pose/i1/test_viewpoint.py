@@ -66,6 +66,7 @@ def test_a_small_box_is_farther_away_rather_than_the_camera_a_fisheye():
             "^camera .* a centre at most 1000000",
         ),
         ((5.0, 5.0, 0.0), None, BOX, "^camera must be four numbers; received .5.0"),
+        ((10**400, 5.0, 0.0, 0.0), None, BOX, "^camera must be four numbers; rec"),
         ((5.0, 5.0, 0.0, float("nan")), None, BOX, "^camera must be finite; received"),
         (None, 99.0, BOX, "^root_depth_mm must be from 100 to 1000000; .* 99$"),
     ],

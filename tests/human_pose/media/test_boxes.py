@@ -23,7 +23,10 @@ def test_tables_of_every_kind_say_the_same(text, tmp_path):
     assert read_boxes(path) == {"a.png": (1.0, 2.0, 30.0, 40.0)}
 
 
-@pytest.mark.parametrize("box", ['"1256"', '"1 2 5 6"', "[1, 2, 5]", "{}", "null", "7"])
+@pytest.mark.parametrize(
+    "box",
+    ['"1256"', '"1 2 5 6"', "[1, 2, 5]", "{}", "null", "7", f"[1, 2, 5, {10**400}]"],
+)
 def test_what_is_no_box_is_refused(box, tmp_path):
     path = tmp_path / "boxes.json"
     path.write_text(f'{{"a.png": {box}}}')
