@@ -57,7 +57,7 @@ class TestLocate:
             str(place / "none.h5") for place in places
         )
 
-    @pytest.mark.parametrize("name", ["x" * 300, "~nobody of this name/a.h5", "a\0b"])
+    @pytest.mark.parametrize("name", ["~nobody of this name/a.h5", "a\0b"])
     def test_names_that_no_file_has_are_not_found(self, name, tmp_path):
         for also_under in ([], [tmp_path], [name]):
             with pytest.raises(InputError, match="not found; looked for"):
