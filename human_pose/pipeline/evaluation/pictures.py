@@ -36,10 +36,11 @@ def moment_figure(
     """
     views = len(images)
     figure = Figure(figsize=(13, 7.5), dpi=110)
-    grid = figure.add_gridspec(2, 12, height_ratios=(1, 1.25), wspace=0.1)
-    wide = 12 // views
+    grid = figure.add_gridspec(2, 1, height_ratios=(1, 1.25))
+    above = grid[0].subgridspec(1, views, wspace=0.1)
+    below = grid[1].subgridspec(1, len(drawing.AZIMUTHS_DEG), wspace=0.1)
     for view in range(views):
-        axes = figure.add_subplot(grid[0, view * wide : (view + 1) * wide])
+        axes = figure.add_subplot(above[view])
         draw_on_image(axes, images[view], joints_2d[view])
         _draw_doubt(axes, joints_2d[view], covariance[view], len(images[view]))
         places = places_in(reprojected[view], len(images[view]))
@@ -49,9 +50,7 @@ def moment_figure(
         axes.set_title(f"view {view + 1}", fontsize="small")
     for column, azimuth_deg in enumerate(drawing.AZIMUTHS_DEG):
         with rc_context(drawing.ROOM_LOOK):
-            room = figure.add_subplot(
-                grid[1, 6 * column : 6 * column + 6], projection="3d"
-            )
+            room = figure.add_subplot(below[column], projection="3d")
         poses = (np.asarray(pose_mm), np.asarray(truth_mm))
         drawing.draw_poses(room, *poses, skeleton=IMAGE_16, azimuth_deg=azimuth_deg)
     figure.suptitle(drawing.plain(title), fontsize="medium")

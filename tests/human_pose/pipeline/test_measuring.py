@@ -142,6 +142,24 @@ def test_pictures_show_what_was_measured(found, tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("views", [1, 5, 13])
+def test_every_view_has_a_picture(views):
+    joints = np.full((views, 16, 2), 0.5)
+    figure = run.pictures.moment_figure(
+        np.zeros((views, 16, 16, 3)),
+        joints,
+        np.tile(0.01 * np.eye(2), (views, 16, 1, 1)),
+        joints,
+        np.arange(48.0).reshape(16, 3),
+        np.arange(48.0).reshape(16, 3),
+        "a moment",
+    )
+    shown = [axes for axes in figure.axes if axes.get_title().startswith("view ")]
+    assert len(shown) == views
+    places = np.array([axes.get_position().bounds for axes in shown])
+    assert (places[:, 2] > 0).all() and (np.diff(places[:, 0]) > 0).all()
+
+
 def test_the_report_tells_the_detections_errors(found):
     report = run._report(Evaluation(np.zeros(MOMENTS, int), found), {}, {})
     # 10 px in one moment of three, 5 px in the others.
