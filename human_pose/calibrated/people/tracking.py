@@ -28,8 +28,9 @@ _RATIO: Final = 2.0
 _NEAR: Final = 1.0
 _NUMBER: Final = 1.0
 _MEMORY: Final = 0.5
-# A track goes on with a detection that is that likely its own: both count as one.
-_EVEN: Final = 0.5
+# A track may go on with a detection that is that likely its own. More is not asked for:
+# among others nearby none is likely, and a track that began anew there would forget
+# where to it moves, and be forgotten in the next frame that misses it.
 _LEAST_SHARE: Final = 0.05
 # How much more likely a track goes on than that this is a false alarm, at least.
 _BESIDE_CLUTTER: Final = 3.0
@@ -118,7 +119,7 @@ def _follow(
         for new, place in enumerate(places):
             number = int(detections.numbers[row, view, place])
             before = tracks[likely[new]] if new in likely else None
-            if before is not None and shares[likely[new], new] < _EVEN:
+            if before is not None and shares[likely[new], new] < _LEAST_SHARE:
                 before = None
             begun += row > 0 and before is None
             if new in sure and _goes_on(tracks[sure[new]], now, number):

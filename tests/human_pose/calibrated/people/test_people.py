@@ -190,6 +190,25 @@ def test_people_who_are_detected_in_every_other_frame_are_followed(every):
         np.testing.assert_array_equal(kept, other.joints_2d_px)
 
 
+@pytest.mark.parametrize(
+    ("people", "views", "fps", "axes", "share"),
+    [
+        (3, 2, 25.0, 2, 0.1),  # a view misses frames
+        (3, 4, 25.0, 1, 0.3),  # all of them do
+        (5, 1, 8.0, 1, 0.0),  # frames are few
+    ],
+)
+def test_people_are_followed_through_each_other_where_little_shows_them(
+    people, views, fps, axes, share
+):
+    recording, who = made_up_people.crowd(200, people, views, fps=fps, seed=1)
+    confidence = np.array(recording.confidence)
+    missed = np.random.default_rng(1).random(who.shape[:axes]) < share
+    confidence[missed], who[missed] = 0, -1
+    recording = recording.replace(confidence=confidence)
+    matched(tell_apart(recording), recording, who)
+
+
 def test_who_comes_is_where_the_first_frames_show_him_not_those_after_a_gap():
     recording, who = made_up_people.crowd(people=1)
     rows = np.r_[0, 50:100]
