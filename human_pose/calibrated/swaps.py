@@ -84,19 +84,27 @@ def exchanged(
 
 
 def _jumps(points: np.ndarray, seen: np.ndarray, joints: ModelJoints) -> np.ndarray:
-    """Costs of what moves between frames, by the exchanges before and after."""
+    """Costs of what moves between frames, by the exchanges before and after.
+
+    Those of a pair of joints count where as many are known with its sides exchanged as
+    without: of one that is seen alone an exchange would cost nothing, and its motion be
+    left out.
+    """
     flip = list(joints.counterpart)
     size = _size_px(points, seen)
     scale = np.maximum(_MOTION * size, _LEAST_PX)[..., None]
 
-    def cost(after: np.ndarray, seen_after: np.ndarray) -> np.ndarray:
+    def cost(after: np.ndarray, seen_after: np.ndarray) -> tuple[np.ndarray, ...]:
+        known = seen_after & seen[:-1]
         off = np.linalg.norm(after - points[:-1], axis=-1) / scale[:-1]
-        return np.where(seen_after & seen[:-1], np.minimum(off, _MOST) ** 2 / 2, 0.0)
+        of_pair = known.astype(int) + known[:, :, flip]
+        return np.where(known, np.minimum(off, _MOST) ** 2 / 2, 0.0), of_pair
 
-    same = cost(points[1:], seen[1:])
-    other = cost(points[1:][:, :, flip], seen[1:][:, :, flip])
+    same, count = cost(points[1:], seen[1:])
+    other, count_other = cost(points[1:][:, :, flip], seen[1:][:, :, flip])
     differ = joints.exchanges[:, None] != joints.exchanges  # [S, S, J]
-    gain = (other - same).reshape(-1, points.shape[2])
+    gain = np.where(count == count_other, other - same, 0.0)
+    gain = gain.reshape(-1, points.shape[2])
     total = gain @ differ.reshape(-1, differ.shape[-1]).T.astype(float)
     states = len(joints.exchanges)
     return same.sum(axis=-1)[..., None, None] + total.reshape(

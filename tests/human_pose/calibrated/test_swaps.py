@@ -49,6 +49,15 @@ def test_parts_of_a_take_give_the_links_of_the_whole(monkeypatch):
         np.testing.assert_array_equal(swaps.links(points, seen, follows, JOINTS), whole)
 
 
+@pytest.mark.parametrize("limb", [[4, 5, 6], [14, 15, 16], [16]])
+def test_a_limb_that_is_seen_alone_is_not_exchanged_however_it_moves(limb):
+    recording = made.recording(noise_px=8.0)
+    points, seen = recording.joints_2d_px[:, :, 0], recording.seen[:, :, 0].copy()
+    seen[10:] &= np.isin(np.arange(17), limb)
+    follows = np.arange(24) > 0
+    assert not swaps.find_swaps(points, seen, follows, JOINTS, PRIOR).any()
+
+
 @pytest.mark.parametrize("state", [1, 2, 3])
 def test_exchanges_are_found_and_undone(state):
     recording = made.recording(noise_px=2.0)
