@@ -143,7 +143,8 @@ def detection_blocks(
     logits = energy.exchange_gains(straight, exchanged, layout)
     shares = tf.nn.softmax(logits + tf.math.log(weights.swaps), -1)
     members = tf.constant(layout.exchanges, images.dtype)
-    crossed = tf.einsum("...s,sj->...j", shares, members)
+    # Shares sum up to 1 but for rounding, and a precision below 0 has no root.
+    crossed = tf.minimum(tf.einsum("...s,sj->...j", shares, members), 1.0)
     if observed.directed:
         crossed = crossed[..., None, None]
     # An exchanged detection speaks of its joint's counterpart.

@@ -318,3 +318,18 @@ def test_turns():
     np.testing.assert_allclose(
         energy.rotation(tf.constant(vectors)), expected, atol=1e-15
     )
+
+
+@pytest.mark.parametrize("seed", [0, 4])
+def test_rounding_of_chances_takes_no_precision_below_0(problem, monkeypatch, seed):
+    """A joint whose sides are surely exchanged says nothing of itself."""
+    seen = np.array(problem.observed.seen)
+    seen[:, :, np.array(problem.layout.counterpart) > np.arange(seen.shape[2])] = 0
+    gains = np.random.default_rng(seed).normal(size=(*seen.shape[:2], 4))
+    gains[..., [0, 2]] -= 1e3  # arms for sure, and perhaps legs
+    monkeypatch.setattr(energy, "exchange_gains", lambda *_: tf.constant(gains))
+    observed = problem.observed._replace(seen=tf.constant(seen))
+    blocks = frames.detection_blocks(
+        problem.x.joints_mm, observed, problem.weights, problem.layout
+    )
+    assert np.isfinite(blocks).all()
