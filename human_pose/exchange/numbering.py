@@ -17,6 +17,8 @@ from human_pose.files.errors import InputError
 LONGEST_GAP_S: Final = 1.0
 # Of recordings that do not say theirs.
 ASSUMED_FPS: Final = 24.0
+# Of steps between numbers, the share of the most frequent one that is usual.
+_OFTEN: Final = 0.25
 
 
 def numbered(recording: Recording) -> Recording:
@@ -67,9 +69,18 @@ def numbered(recording: Recording) -> Recording:
 
 
 def usual_step(frames: np.ndarray) -> int:
-    """Between numbers of frames `[F]` that follow each other; 1 of a single one."""
+    """Between numbers of frames `[F]` that follow each other; 1 of a single one.
+
+    The most frequent one, also where more than half of the frames lack at random; or
+    the lower median of steps that are all different, as those of milliseconds.
+    """
+    if len(frames) < 2:
+        return 1
     steps = np.sort(np.diff(frames))
-    return max(int(steps[(len(steps) - 1) // 2]), 1) if len(steps) else 1
+    values, counts = np.unique(steps, return_counts=True)
+    often = counts.max() > _OFTEN * len(steps)
+    usual = values[counts.argmax()] if often else steps[(len(steps) - 1) // 2]
+    return max(int(usual), 1)
 
 
 def moments(frames: np.ndarray, sequence: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ import pytest
 from absl import logging
 
 from human_pose.exchange import formats, table
+from human_pose.exchange.numbering import usual_step
 from human_pose.exchange.recording import Motion, cameras_of, integers
 from human_pose.files.errors import InputError
 from human_pose.geometry.axes import upright
@@ -191,6 +192,21 @@ def test_frames_twice_and_missing_are_said(tmp_path, monkeypatch):
     formats.write(tmp_path / "a.npz", unseen)
     with pytest.raises(InputError, match="must hold a joint that was found"):
         formats.read_recording(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("frames", "step"),
+    [
+        ([7], 1),
+        ([0, 5, 10, 25], 5),
+        # Of 300 frames 45 % are left, so that most steps are longer than 1.
+        (np.flatnonzero(np.random.default_rng(0).random(300) < 0.45), 1),
+        # Milliseconds of uneven times.
+        ([0, 20, 55, 96, 148], 35),
+    ],
+)
+def test_usual_steps(frames, step):
+    assert usual_step(np.array(frames)) == step
 
 
 def test_frames_that_lack_count_as_unseen(tmp_path, caplog):
