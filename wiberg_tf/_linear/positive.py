@@ -44,10 +44,13 @@ class Factored:
 
     def correct(self, x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """M⁻¹g and xᵀ diag(M) x for x and g `[*batch, n]`, without a derivative."""
-        diagonal = tf.abs(tf.linalg.diag_part(self.matrix))
-        size = tf.reduce_sum(diagonal * x**2, -1)
         correction = self._solve(gradient, lambda: self._factor)
-        return tf.stop_gradient(correction), tf.stop_gradient(size)
+        return tf.stop_gradient(correction), self.size(x)
+
+    def size(self, x: tf.Tensor) -> tf.Tensor:
+        """xᵀ diag(M) x for x `[*batch, n]`, without a derivative."""
+        diagonal = tf.abs(tf.linalg.diag_part(self.matrix))
+        return tf.stop_gradient(tf.reduce_sum(diagonal * x**2, -1))
 
     def _solve(self, right: tf.Tensor, factor: Callable[[], tf.Tensor]) -> tf.Tensor:
         if right.shape[-1] == 1:

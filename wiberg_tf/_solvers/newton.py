@@ -173,16 +173,18 @@ class Newton(Solver):
         noise = 4 * hessian.shape[-1] * round_off(hessian.dtype)
         floor = max(self.eigenvalue_floor, noise)
         factored = positive(hessian, floor, problem.unrolled)
-        taken = self._descend(problem, state, -factored.solve(state.gradient))
+        correction = factored.solve(state.gradient)
+        taken = self._descend(problem, state, -correction)
         if self.steps_per_hessian == 1:
             return taken, factored.correct
-        return self._further_steps(problem, state, taken, factored, held)
+        return self._further_steps(problem, state, taken, correction, factored, held)
 
     def _further_steps(
         self,
         problem: Problem,
         state: Iterate,
         taken: _Taken,
+        correction: tf.Tensor,
         factored: Factored,
         held: tf.Tensor | None,
     ) -> tuple[_Taken, Correct]:
@@ -195,14 +197,17 @@ class Newton(Solver):
         obstacle = taken.obstacle
         pairs = list[Pair]()
 
+        def known(x: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.stop_gradient(correction), factored.size(x)
+
         def correct(x: tf.Tensor, gradient: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            _, size = factored.correct(x, gradient)
-            return tf.stop_gradient(updated(factored.solve, pairs, gradient)), size
+            last = updated(factored.solve, pairs, gradient)
+            return tf.stop_gradient(last), factored.size(x)
 
         for _ in range(self.steps_per_hessian - 1):
-            pairs.append(self._pair(state, taken, correct))
-            here = self._after(state, taken, correct)
-            direction = -updated(factored.solve, pairs, here.gradient)
+            pairs.append(self._pair(state, taken, known))
+            correction = updated(factored.solve, pairs, taken.gradient)
+            here = self._after(state, taken, known)
             go_on = tf.ones_like(here.energy, tf.bool)
             if held is not None:
                 # The factor is of other unknowns than those that are free now.
@@ -210,7 +215,7 @@ class Newton(Solver):
                 go_on = tf.reduce_all(held == now, -1)
             if not problem.unrolled:  # Derivatives settle later than values.
                 go_on &= ~self.terminate(here)[0]
-            taken = self._descend_if(problem, here, taken, direction, go_on)
+            taken = self._descend_if(problem, here, taken, -correction, go_on)
             state, taken = here, taken._replace(obstacle=obstacle)
         return taken, correct
 
@@ -289,11 +294,8 @@ class Newton(Solver):
         direction = tf.where(go_on[..., None], direction, 0)
         if problem.unrolled:  # See `_unless`.
             return self._descend(problem, state, direction)
-        return _unless(
-            ~tf.reduce_any(go_on),
-            taken,
-            lambda: self._descend(problem, state, direction),
-        )
+        done = ~tf.reduce_any(go_on)
+        return _unless(done, taken, lambda: self._descend(problem, state, direction))
 
     def _shortened(
         self, problem: Problem, state: Iterate, direction: tf.Tensor
